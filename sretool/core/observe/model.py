@@ -1,0 +1,134 @@
+"""What a dashboard knows at one moment: whole, immutable, with the age of every part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from sretool.core.slo.model import BurnAlert, Level, Severity, Slo, SloId
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of one series. NaN and ±Inf of the wire are kept out: no data is no Sample."""
+
+    labels: Mapping[str, str]
+    """With `__name__` where the series has a name."""
+    at: datetime
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series over a range; `points` in time order, gaps simply absent."""
+
+    labels: Mapping[str, str]
+    points: tuple[tuple[datetime, float], ...]
+
+
+class AlertState(StrEnum):
+    PENDING = "pending"
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    SILENCED = "silenced"
+    INHIBITED = "inhibited"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert as Alertmanager knows it."""
+
+    fingerprint: str
+    name: str
+    severity: Severity | None
+    """None where the alert carries no `severity` label that is page or ticket."""
+    state: AlertState
+    since: datetime
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    slo: SloId | None = None
+    """The SLO it belongs to, by its `slo` label."""
+    receivers: tuple[str, ...] = ()
+    silenced_by: tuple[str, ...] = ()
+    """Ids of the silences that hide it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """How one source did in this refresh."""
+
+    name: str
+    """`"prometheus"`, `"alertmanager"`."""
+    ok: bool
+    checked_at: datetime
+    latency: timedelta | None
+    """None where no answer came."""
+    error: str | None
+    """One line; None where ok."""
+    good_at: datetime | None
+    """When this source last answered; None: never."""
+    data_at: datetime | None
+    """Time of its newest sample: an answer with old samples is old data. None: no samples, or not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SloStatus:
+    """One SLO at one moment. None always means "no data", never 0."""
+
+    slo: Slo
+    at: datetime
+    """Time of the newest sample behind these figures."""
+    sli: float | None
+    """Good share over the SLO's window."""
+    sli_1h: float | None
+    good: float | None
+    """Good events in the window."""
+    total: float | None
+    """All events in the window."""
+    budget_left: float | None
+    """1 untouched, below 0 overspent; never clamped."""
+    burns: Mapping[timedelta, float | None]
+    """Burn rate by window length: 1 spends the budget exactly in the SLO's window."""
+    firing: tuple[BurnAlert, ...]
+    level: Level
+    coverage: float | None
+    """Share of the SLO's window that has data, 0..1."""
+    exhausts_in: timedelta | None = None
+    """When the budget reaches 0 at the present burn, old errors expiring meanwhile; None: it does not."""
+    recovers_in: timedelta | None = None
+    """When an overspent budget is above 0 again; None: it does not, or it is not overspent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One refresh: made also when half the sources are down."""
+
+    seq: int
+    at: datetime
+    took: timedelta
+    statuses: tuple[SloStatus, ...]
+    """One per SLO of the catalog, worst first (page, spent, ticket, no data, ok by budget left)."""
+    alerts: tuple[Alert, ...]
+    """Firing ones first, pages before tickets, oldest first; of the last time Alertmanager answered."""
+    sources: tuple[SourceHealth, ...]
+    changes: tuple[Change, ...] = ()
+
+    def source(self, name: str) -> SourceHealth | None:
+        return next((source for source in self.sources if source.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happened and may explain a burn: a restart, an alert's start, a deploy."""
+
+    at: datetime
+    kind: str
+    """`"restart"`, `"alert"`, `"resolved"`, `"source"`."""
+    text: str
+    labels: Mapping[str, str] = field(default_factory=dict)

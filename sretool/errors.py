@@ -1,0 +1,98 @@
+"""What can go wrong, as one tree.
+
+    SretoolError
+    ├── UsageError               what was asked for cannot be done as asked
+    │   └── CatalogError         files with problems; carries every Problem found
+    ├── SourceError              a server sretool reads from
+    │   ├── SourceUnreachable    no connection
+    │   ├── SourceTimeout        connected, but no answer in time
+    │   ├── SourceRefused        an HTTP status that is not 2xx
+    │   └── SourceReplyInvalid   an answer that is not what the API promises
+    └── LabError                 the lab could not do what was asked
+        ├── BinaryMissing        a program is not installed
+        ├── PortTaken            somebody else listens there
+        ├── LabLocked            another command is changing this lab
+        └── ProcessFailed        a process of the lab did not become ready
+
+Every error says what is wrong and where; `remedy`, where there is one, says what to do.
+Exit codes belong to `sretool.cli`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class SretoolError(Exception):
+    """Base of everything sretool raises on purpose."""
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        """What the reader can do about it, as one sentence or command; None where nothing is known."""
+
+
+class UsageError(SretoolError):
+    """The command line, an environment variable or a file asks for something impossible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding in a file."""
+
+    file: str
+    line: int
+    """1-based; 1 where the whole file is meant."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+class CatalogError(UsageError):
+    """Catalog files that cannot be used; `problems` holds every finding, in file order."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class SourceError(SretoolError):
+    """A server did not give what was asked for."""
+
+
+class SourceUnreachable(SourceError):
+    """No connection could be made, or it broke."""
+
+
+class SourceTimeout(SourceError):
+    """No answer in time."""
+
+
+class SourceRefused(SourceError):
+    """The server answered with an error."""
+
+
+class SourceReplyInvalid(SourceError):
+    """The answer does not have the promised form."""
+
+
+class LabError(SretoolError):
+    """The lab could not do what was asked."""
+
+
+class BinaryMissing(LabError):
+    """A program the lab needs is not installed."""
+
+
+class PortTaken(LabError):
+    """A port the lab wants is in use by somebody else."""
+
+
+class LabLocked(LabError):
+    """Another sretool command is changing this lab right now."""
+
+
+class ProcessFailed(LabError):
+    """A process of the lab ended or did not become ready in time."""
