@@ -54,7 +54,7 @@ def parse_ratio(text: str | int | float | Decimal) -> Decimal:
     if percent:
         value = value / 100
     if not value.is_finite() or not 0 <= value <= 1:
-        meant_percent = value.is_finite() and 1 < value <= 100
+        meant_percent = not percent and value.is_finite() and 1 < value <= 100
         remedy = f"did you mean {raw}%?" if meant_percent else "write it like 0.999 or 99.9%"
         raise UsageError(f"{text!r} is not a ratio between 0 and 1", remedy=remedy)
     return value.normalize()
