@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from sretool.core.observe.model import Alert, Sample, Series
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server answers and how to identify ourselves there. Secrets stay out of its repr."""
+
+    url: str
+    """`http://` or `https://` with host and, where the server has one, its path prefix; no slash at the end."""
+    token: str | None = field(default=None, repr=False)
+    """Sent as `Authorization: Bearer …`."""
+    basic: tuple[str, str] | None = field(default=None, repr=False)
+    """User name and password; never set together with `token`."""
+    ca_file: str | None = None
+    """PEM file of the authorities to trust instead of the system's."""
+    client_cert: tuple[str, str | None] | None = None
+    """PEM files of the client certificate and its key; no key file where the certificate's file has it."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent with every request: the tenant of a multi-tenant store."""
 
 
 class Clock(Protocol):
