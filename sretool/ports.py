@@ -17,7 +17,7 @@ class Endpoint:
     """Where a server answers and how to identify ourselves there. Secrets stay out of its repr."""
 
     url: str
-    """`http://` or `https://` with host and, where the server has one, its path prefix; no slash at the end."""
+    """`http(s)://host[:port]` and, where the server has one, its path prefix; no slash at the end."""
     token: str | None = field(default=None, repr=False)
     """Sent as `Authorization: Bearer …`."""
     basic: tuple[str, str] | None = field(default=None, repr=False)

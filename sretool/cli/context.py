@@ -1,0 +1,191 @@
+"""What the global options and the environment say, and the servers and files that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import click
+
+from sretool.errors import UsageError
+from sretool.ports import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sretool.adapters.lab.record import LabRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a command reads from."""
+
+    prometheus: Endpoint
+    alertmanager: Endpoint | None
+    """None: alerts are not known."""
+    catalog: tuple[Path, ...]
+    """Files and folders with objectives; at least one."""
+    lab: LabRecord | None
+    """The lab these belong to; None where the endpoints were given."""
+    scale: int
+    """Time scale of the lab's symptom rules: 10 where their windows are a tenth, otherwise 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The global options, each None or empty where not given."""
+
+    project: Path
+    """Folder that relative paths start from (`-C`)."""
+    catalog: tuple[Path, ...] = ()
+    prometheus: str | None = None
+    alertmanager: str | None = None
+    lab: str | None = None
+    environment: Mapping[str, str] | None = None
+    """Where identification comes from; None: nowhere."""
+
+    def resolve_sources(self) -> Sources:
+        """Options and environment first, then the named lab, then the one running lab.
+
+        A lab that nobody named is used only where no endpoint is given, and stderr says so: the alerts
+        of one system must not appear beside the objectives of another. UsageError where a server or the
+        catalog remains unknown, or where several labs run.
+        """
+        lab = self._lab()
+        prometheus, alertmanager = self.endpoints(lab)
+        if prometheus is None:
+            raise UsageError(
+                "no Prometheus is known",
+                remedy="start the lab with `sretool lab up`, or give --prometheus URL",
+            )
+        catalog = self.catalog or ((Path(lab.catalog),) if lab is not None else ())
+        if not catalog:
+            raise UsageError(
+                "no catalog of objectives is known", remedy="give --catalog PATH or set SRETOOL_CATALOG"
+            )
+        scale = lab.scale if lab is not None else 1
+        return Sources(prometheus, alertmanager, catalog, lab, scale)
+
+    def endpoints(self, lab: LabRecord | None) -> tuple[Endpoint | None, Endpoint | None]:
+        """Prometheus and Alertmanager: the ones given, otherwise those of `lab`."""
+        found = lab.endpoints if lab is not None else {}
+        return (
+            self._endpoint("prometheus", self.prometheus, found.get("prometheus")),
+            self._endpoint("alertmanager", self.alertmanager, found.get("alertmanager")),
+        )
+
+    def _endpoint(self, name: str, given: str | None, of_lab: str | None) -> Endpoint | None:
+        if given is not None:
+            return endpoint(name, given, self.environment or {})
+        # Credentials of the environment belong to the servers named there, not to a lab's.
+        return Endpoint(of_lab) if of_lab is not None else None
+
+    def _lab(self) -> LabRecord | None:
+        from sretool.adapters.lab import record
+
+        if self.lab is None and (self.prometheus is not None or self.alertmanager is not None):
+            return None
+        running = {lab.name: lab for lab in record.running()}
+        if self.lab is not None:
+            if self.lab not in running:
+                names = ", ".join(running) or "none"
+                raise UsageError(
+                    f"no lab named {self.lab!r} is running (running: {names})",
+                    remedy=f"start it with `sretool lab up --name {self.lab}`",
+                )
+            return running[self.lab]
+        if len(running) > 1:
+            raise UsageError(
+                f"several labs are running: {', '.join(running)}", remedy="choose one with --lab NAME"
+            )
+        for lab in running.values():
+            click.echo(f"using the running lab {lab.name!r}", err=True)
+            return lab
+        return None
+
+
+def endpoint(name: str, url: str, environment: Mapping[str, str]) -> Endpoint:
+    """The server `name` at `url`, identified as `SRETOOL_<NAME>_*` in the environment says.
+
+    A user name in the address counts as basic authentication and is taken out of it, so that no message
+    ever shows the password. UsageError where the settings cannot be used.
+    """
+    prefix = f"SRETOOL_{name.upper()}_"
+
+    def setting(key: str) -> str | None:
+        return environment.get(prefix + key) or None
+
+    address, in_url = _address(name, url)
+    token = setting("TOKEN") or _token_of_file(prefix, setting("TOKEN_FILE"))
+    username, password = setting("USERNAME"), setting("PASSWORD")
+    if password is not None and username is None:
+        raise UsageError(f"{prefix}PASSWORD is set without {prefix}USERNAME", remedy="set both or neither")
+    basic = (username, password or "") if username is not None else in_url
+    if token is not None and basic is not None:
+        raise UsageError(
+            f"{name} has both a bearer token and a user name", remedy=f"unset {prefix}TOKEN or the user name"
+        )
+    certificate, key = setting("CLIENT_CERT"), setting("CLIENT_KEY")
+    if key is not None and certificate is None:
+        raise UsageError(f"{prefix}CLIENT_KEY is set without {prefix}CLIENT_CERT", remedy="set both")
+    for variable in ("CA_FILE", "CLIENT_CERT", "CLIENT_KEY"):
+        path = setting(variable)
+        if path is not None and not Path(path).is_file():
+            raise UsageError(f"{prefix}{variable}: there is no file {path}")
+    return Endpoint(
+        url=address,
+        token=token,
+        basic=basic,
+        ca_file=setting("CA_FILE"),
+        client_cert=(certificate, key) if certificate is not None else None,
+        headers=_headers(prefix, setting("HEADERS") or ""),
+    )
+
+
+def _address(name: str, url: str) -> tuple[str, tuple[str, str] | None]:
+    """The address without user information and trailing slash, and that user information."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"the address of {name} cannot be read: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"{url!r} is not an address of {name}", remedy="write it like http://127.0.0.1:9090")
+    if parts.query or parts.fragment:
+        raise UsageError(
+            f"the address of {name} must end before the ? or #",
+            remedy="give the server's base address; headers go into the environment (see sretool --help)",
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    netloc = host if port is None else f"{host}:{port}"
+    basic = None
+    if parts.username is not None:
+        basic = (unquote(parts.username), unquote(parts.password or ""))
+    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", "")), basic
+
+
+def _token_of_file(prefix: str, path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        token = Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise UsageError(f"{prefix}TOKEN_FILE: {path} cannot be read: {reason}") from None
+    if not token:
+        raise UsageError(f"{prefix}TOKEN_FILE: {path} is empty")
+    return token
+
+
+def _headers(prefix: str, text: str) -> dict[str, str]:
+    headers = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = part.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(
+                f"{prefix}HEADERS: {part!r} is not a header", remedy="write it like X-Scope-OrgID=team-1"
+            )
+        headers[name.strip()] = value.strip()
+    return headers

@@ -1,0 +1,147 @@
+"""How a command ends: its exit code, and one clear message where something is wrong.
+
+stderr gets `sretool: what is wrong and where` and, where there is one, `  → what to do about it`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.exceptions import NoArgsIsHelpError
+from click.shell_completion import shell_complete
+
+from sretool.errors import CatalogError, LabError, SourceError, SretoolError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OK = 0
+FAILED = 1
+"""An objective or a check failed."""
+USAGE = 2
+UNREACHABLE = 3
+NO_DATA = 6
+"""Nothing failed, but something could not be judged."""
+BROKEN = 7
+"""The run itself failed."""
+INTERRUPTED = 130
+
+_EXIT_CODES: tuple[tuple[type[SretoolError], int], ...] = (
+    (UsageError, USAGE),
+    (SourceError, UNREACHABLE),
+    (LabError, BROKEN),
+)
+
+
+def exit_code(error: SretoolError) -> int:
+    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), BROKEN)
+
+
+def tell(message: str, remedy: str | None = None) -> None:
+    """One message on stderr, in the form every error has."""
+    click.echo(f"sretool: {message}", err=True)
+    if remedy:
+        click.echo(f"  → {remedy}", err=True)
+
+
+def run(command: click.Command, argv: Sequence[str] | None) -> int:
+    """Run `command` and return the exit code; every way a command can fail ends here."""
+    try:
+        return _invoke(command, argv)
+    except BrokenPipeError:
+        # The reader of the pipe has seen enough; Python must not complain while it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+        return USAGE
+    except click.ClickException as error:
+        _tell_click(error)
+        return USAGE
+    except ExceptionGroup as group:
+        return _tell_group(group)
+    except Exception as error:
+        return _tell(error)
+
+
+def _invoke(command: click.Command, argv: Sequence[str] | None) -> int:
+    instruction = os.environ.get("_SRETOOL_COMPLETE")
+    if instruction:
+        return shell_complete(command, {}, "sretool", "_SRETOOL_COMPLETE", instruction)
+    try:
+        arguments = list(argv) if argv is not None else sys.argv[1:]
+        with command.make_context("sretool", arguments) as context:
+            command.invoke(context)
+    except click.exceptions.Exit as ending:
+        code: int = ending.exit_code
+    else:
+        code = OK
+    # Text still in the buffer can meet a closed pipe or a full disk, too.
+    sys.stdout.flush()
+    return code
+
+
+def _tell_click(error: click.ClickException) -> None:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "sretool"
+    tell(error.format_message(), f"{path} --help shows what it takes")
+
+
+def _tell_group(group: ExceptionGroup[Exception]) -> int:
+    """Concurrent tasks failed: what they say on purpose counts, unless one of them is a defect."""
+    _known, unknown = group.split(SretoolError)
+    if unknown is not None:
+        return _tell(unknown)
+    codes = [_tell(error) for error in _leaves(group)]
+    return codes[0]
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return leaves
+
+
+def _tell(error: BaseException) -> int:
+    match error:
+        case CatalogError():
+            for problem in error.problems:
+                click.echo(str(problem), err=True)
+            count = len(error.problems)
+            tell(f"the catalog has {count} problem{'s' if count != 1 else ''}", error.remedy)
+            return USAGE
+        case SretoolError():
+            tell(error.message, error.remedy)
+            return exit_code(error)
+        case OSError() if error.strerror:
+            where = f": {error.filename}" if error.filename else ""
+            tell(f"{error.strerror}{where}", _keep(error))
+        case _:
+            summary = "".join(traceback.format_exception_only(error)).strip()
+            tell(f"a defect in sretool: {summary}", _keep(error))
+    return BROKEN
+
+
+def _keep(error: BaseException) -> str:
+    """Put the traceback where a report about it can pick it up; what to tell the user about that."""
+    text = "".join(traceback.format_exception(error))
+    if os.environ.get("SRETOOL_DEBUG"):
+        click.echo(text, err=True)
+        return "the traceback is above"
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "sretool"
+    file = state / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.txt"
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"sretool {' '.join(sys.argv[1:])}\n{text}")
+    except OSError:
+        return "SRETOOL_DEBUG=1 shows where it happened"
+    return f"where it happened is in {file}"

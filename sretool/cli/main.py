@@ -1,0 +1,138 @@
+"""The `sretool` command: global options and a group that imports a command only when it is called.
+
+`sretool --help` and the completion of command names read `COMMANDS` and import no command module, so that
+they answer at once whatever the commands themselves need.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+from click.shell_completion import CompletionItem
+
+from sretool import __version__
+from sretool.cli import diagnostics
+from sretool.cli.context import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "demo": "Bring up the lab with its traffic and open the dashboard.",
+    "lab": "A real system on this machine: up, down, status, logs, reset.",
+    "dash": "The live dashboard.",
+    "slo": "Objectives: status now or at a past moment.",
+    "doctor": "What this machine and the endpoints can do, with remedies.",
+    "completion": "Print the completion script of a shell.",
+}
+"""Command → line in the list of commands. The command is `command` of module `sretool.cli.<name>`."""
+
+
+class LazyGroup(click.Group):
+    """A group over `COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        here = Path(__file__).parent
+        return [name for name in COMMANDS if (here / f"{name}.py").exists()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        return cast("click.Command", import_module(f"sretool.cli.{cmd_name}").command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, COMMANDS[name]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows or [("", "")])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=COMMANDS[name]) for name in names]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def _change_directory(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    """Enter the project folder before any other option is read: their relative paths start there."""
+    if value is None or ctx.resilient_parsing:
+        return
+    ctx.call_on_close(partial(os.chdir, Path.cwd()))
+    os.chdir(value)
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-C",
+    "directory",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_change_directory,
+    help="Work in this project folder.",
+)
+@click.option(
+    "--catalog",
+    metavar="PATH",
+    multiple=True,
+    envvar="SRETOOL_CATALOG",
+    show_envvar=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="File or folder with objectives; may be repeated.",
+)
+@click.option(
+    "--prometheus",
+    metavar="URL",
+    envvar="SRETOOL_PROMETHEUS_URL",
+    show_envvar=True,
+    help="Prometheus or a store that speaks its API.",
+)
+@click.option(
+    "--alertmanager",
+    metavar="URL",
+    envvar="SRETOOL_ALERTMANAGER_URL",
+    show_envvar=True,
+    help="Alertmanager.",
+)
+@click.option("--lab", metavar="NAME", help="Use the endpoints and the catalog of this running lab.")
+@click.version_option(__version__, prog_name="sretool", message="%(prog)s %(version)s")
+@click.pass_context
+def group(
+    ctx: click.Context,
+    catalog: tuple[Path, ...],
+    prometheus: str | None,
+    alertmanager: str | None,
+    lab: str | None,
+) -> None:
+    """Objectives, alerts and drills for people on call, in the terminal.
+
+    Without --prometheus, --alertmanager and --lab the one running lab is used.
+
+    \b
+    Identification comes from the environment, for ALERTMANAGER likewise:
+      SRETOOL_PROMETHEUS_TOKEN or _TOKEN_FILE   bearer token
+      SRETOOL_PROMETHEUS_USERNAME, _PASSWORD    basic authentication
+      SRETOOL_PROMETHEUS_CA_FILE                authorities to trust
+      SRETOOL_PROMETHEUS_CLIENT_CERT, _CLIENT_KEY
+      SRETOOL_PROMETHEUS_HEADERS                Name=value,Name=value (tenants)
+    """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        ctx.color = False
+    ctx.obj = Settings(
+        project=Path.cwd(),
+        catalog=catalog,
+        prometheus=prometheus,
+        alertmanager=alertmanager,
+        lab=lab,
+        environment=os.environ,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of the `sretool` program; always ends in SystemExit."""
+    sys.exit(diagnostics.run(group, argv))

@@ -1,0 +1,48 @@
+"""What goes to stdout: text for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from sretool.units import format_time
+
+F = TypeVar("F")
+
+
+def format_option(function: F) -> F:
+    """`--format text|json`, as the parameter `output_format`."""
+    option = click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Text for people or JSON for programs.",
+    )
+    decorated: F = option(function)  # type: ignore[type-var]
+    return decorated
+
+
+def write_json(value: Any) -> None:
+    """One JSON document: times as RFC 3339 UTC, decimals as numbers, None as null; NaN is refused."""
+    click.echo(json.dumps(value, indent=2, default=_plain, allow_nan=False, ensure_ascii=False))
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return format_time(value)
+        case timedelta():
+            return value.total_seconds()
+        case Decimal():
+            return float(value)
+        case Path():
+            return str(value)
+        case _:
+            raise TypeError(f"{type(value).__name__} has no JSON form")
