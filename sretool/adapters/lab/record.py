@@ -45,7 +45,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     pid: int | None = None
     start_time: int | None = None
-    """Clock ticks after boot (field 22 of /proc/<pid>/stat): tells the process from a later one with its pid."""
+    """Clock ticks after boot (field 22 of /proc/<pid>/stat): tells it from a later process with its pid."""
     state: ProcessState = ProcessState.WAITING
     ready: bool = False
     restarts: int = 0
