@@ -1,0 +1,72 @@
+# `make help` lists the targets.
+
+VENV ?= .venv
+DEMO_FOR ?= 30
+export DEMO_FOR
+
+# The Python to use: python3 if it is new enough, otherwise the newest one that is.
+ifndef PYTHON
+PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+endif
+export PYTHON
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check test-all lint types imports unit lab-tests packages env lock clean python
+
+help:  ## List the targets.
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "%-10s %s\n", $$1, $$2 }'
+
+demo: packages env  ## Install what is missing, bring up the lab and open the dashboard on it.
+	@$(BIN)/sretool demo
+
+test: PACKAGES = --all
+test: packages env  ## Install what is missing and run every check the project has.
+	@$(MAKE) --no-print-directory check lab-tests
+
+check: env lint types imports unit  ## The fast checks: format, lint, types, imports, unit tests.
+
+test-all: test  ## As test, then the tests on every newer Python of this machine.
+	@for minor in 12 13 14; do \
+		python=python3.$$minor; \
+		"$$python" -c 'import sys; sys.exit(0)' 2>/dev/null || continue; \
+		"$$python" -c 'import sys; v = sys.version_info; sys.exit(v[:2] == tuple(map(int, sys.argv[1].split("."))))' \
+			"$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" || continue; \
+		echo "== Python 3.$$minor"; \
+		$(MAKE) --no-print-directory unit lab-tests PYTHON=$$python VENV=.venv-3.$$minor || exit; \
+	done
+
+lint: env
+	@$(BIN)/ruff format --check --quiet . || { echo "format: run $(BIN)/ruff format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+
+types: env
+	@$(BIN)/mypy --no-error-summary
+
+imports: env
+	@$(BIN)/lint-imports --no-logo
+
+unit: env
+	@$(BIN)/pytest -q -m "not lab"
+
+lab-tests: env
+	@$(BIN)/pytest -q -m lab
+
+packages: python  ## Install the system packages the lab needs, where any is missing.
+	@$(PYTHON) -m sretool.adapters.lab.install $(PACKAGES)
+
+env: python  ## Build the locked virtual environment in $(VENV).
+	@$(PYTHON) tools/environment.py $(VENV)
+
+lock: env  ## Renew requirements.lock to the newest versions pyproject.toml allows.
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
+		--python-version 3.11 pyproject.toml --all-extras --group dev --output-file requirements.lock
+
+clean:  ## Remove environments, caches and build results.
+	@rm -rf .venv .venv-3.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@test -n "$(PYTHON)" || { echo "sretool needs Python 3.11 or newer, and there is none on PATH" >&2; \
+		echo "  → install it (Debian: sudo apt-get install python3) and try again" >&2; exit 1; }
