@@ -103,6 +103,8 @@ class SloStatus:
     """When the budget reaches 0 at the present burn, old errors expiring meanwhile; None: it does not."""
     recovers_in: timedelta | None = None
     """When an overspent budget is above 0 again; None: it does not, or it is not overspent."""
+    problem: str | None = None
+    """Why the figures over the window cannot be right and are left out; None: nothing is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +134,19 @@ class Change:
     """`"restart"`, `"alert"`, `"resolved"`, `"source"`."""
     text: str
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SloHistory:
+    """What the charts of one SLO show."""
+
+    slo: SloId
+    at: datetime
+    error_ratio: tuple[tuple[datetime, float], ...]
+    """Bad share of 5 minutes over the last 6 hours, `error_step` apart; a missing point is a gap."""
+    error_step: timedelta
+    budget_left: tuple[tuple[datetime, float], ...]
+    """Over the SLO's window, `budget_step` apart: what was left of today's window budget at that time."""
+    budget_step: timedelta
+    used: Mapping[timedelta, float | None]
+    """Share of the budget that the last 1 h, 6 h, 1 d, 3 d and the whole window took; None: no data."""

@@ -46,7 +46,7 @@ class RuleGroup:
 
 
 def render(slos: Sequence[Slo], runbook_base: str | None = None) -> str:
-    """A Prometheus rule file (YAML), one group per SLO; runbook names become addresses below `runbook_base`."""
+    """A Prometheus rule file (YAML), one group per SLO; runbook names become paths below `runbook_base`."""
     groups = [_as_yaml(group(slo, runbook_base)) for slo in slos]
     return yaml.safe_dump({"groups": groups}, sort_keys=False, allow_unicode=True, width=10_000)
 

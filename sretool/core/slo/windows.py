@@ -75,7 +75,7 @@ def _fit(pair: BurnAlert, window: timedelta) -> BurnAlert:
 
 
 def threshold(pair: BurnAlert, window: timedelta, budget: Decimal) -> Fraction:
-    """Error ratio above which the pair fires: factor · budget, exact even where that has no finite decimal."""
+    """Error ratio above which the pair fires: factor · budget, exact even without a finite decimal."""
     second = timedelta(seconds=1)
     return Fraction(pair.spends) * Fraction(budget) * Fraction(window // second, pair.long // second)
 

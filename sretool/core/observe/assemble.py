@@ -1,0 +1,217 @@
+"""From a server's answers to the state of every SLO: reads what `plan` asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from sretool.core.observe.model import AlertState, Change, SloStatus
+from sretool.core.observe.plan import FIGURE, past_step, past_until
+from sretool.core.slo.budget import Past, buckets
+from sretool.core.slo.evaluate import Numbers, evaluate
+from sretool.core.slo.model import Level, Severity, SloId
+from sretool.errors import UsageError
+from sretool.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sretool.core.observe.model import Alert, Sample, Series
+    from sretool.core.slo.model import Slo
+
+_TOGETHER: Final = timedelta(seconds=30)
+"""Processes that start within this time are told as one event."""
+
+_LATEST_CHANGES: Final = 50
+
+_LEVELS: Final = {level: rank for rank, level in enumerate(Level)}
+
+
+def recorded_numbers(
+    slos: Sequence[Slo], samples: Iterable[Sample], evaluated_at: Mapping[SloId, datetime], at: datetime
+) -> dict[SloId, Numbers]:
+    """Numbers of the SLOs that rules are loaded for; the others are missing.
+
+    `evaluated_at` dates each SLO's numbers; where it is silent they are of `at`, the time of the query.
+    """
+    by_slo: dict[str, list[Sample]] = {}
+    for sample in samples:
+        by_slo.setdefault(sample.labels.get("slo", ""), []).append(sample)
+    return {
+        slo.id: _recorded(slo, by_slo[slo.id], evaluated_at.get(slo.id, at))
+        for slo in slos
+        if slo.id in by_slo
+    }
+
+
+def _recorded(slo: Slo, samples: Iterable[Sample], at: datetime) -> Numbers:
+    ratios: dict[timedelta, float] = {}
+    figures: dict[str, float] = {}
+    whole = format_duration(slo.window)
+    for sample in samples:
+        name, window = sample.labels.get("__name__", ""), sample.labels.get("window", "")
+        if name == "slo:error_ratio:rate":
+            length = _window(window)
+            if length is not None:
+                ratios[length] = sample.value
+        elif not window or window == whole:
+            # A sum over another window is of other rules than this SLO's.
+            figures[name] = sample.value
+    return Numbers(
+        at=at,
+        bad=figures.get("slo:bad:sum"),
+        total=figures.get("slo:total:sum"),
+        error_ratios=ratios,
+        total_rate=figures.get("slo:total:rate5m"),
+        coverage=figures.get("slo:coverage:ratio"),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _window(text: str) -> timedelta | None:
+    try:
+        return parse_duration(text)
+    except UsageError:
+        return None
+
+
+def raw_numbers(slos: Sequence[Slo], samples: Iterable[Sample], at: datetime) -> dict[SloId, Numbers]:
+    """Numbers out of the answers to `plan.raw_present` and `plan.raw_window` for the same `slos`."""
+    ratios: list[dict[timedelta, float]] = [{} for _ in slos]
+    figures: list[dict[str, float]] = [{} for _ in slos]
+    for sample in samples:
+        number, kind, window = (*sample.labels.get(FIGURE, "").split(":", 2), "", "")[:3]
+        if not number.isdecimal() or int(number) >= len(slos):
+            continue
+        length = _window(window) if kind == "ratio" else None
+        if length is not None:
+            ratios[int(number)][length] = sample.value
+        else:
+            figures[int(number)][kind] = sample.value
+    return {
+        slo.id: Numbers(
+            at=at,
+            bad=known.get("bad"),
+            total=known.get("total"),
+            error_ratios=of_windows,
+            total_rate=known.get("rate"),
+            coverage=known.get("coverage"),
+        )
+        for slo, of_windows, known in zip(slos, ratios, figures, strict=True)
+    }
+
+
+def evaluation_times(samples: Iterable[Sample]) -> tuple[dict[SloId, datetime], datetime | None]:
+    """Answer to `plan.ages`: when each SLO's rules ran last, and when anything was scraped last."""
+    times = {sample.labels.get("slo", ""): datetime.fromtimestamp(sample.value, UTC) for sample in samples}
+    scraped = times.pop("", None)
+    return {SloId(slo): at for slo, at in times.items()}, scraped
+
+
+def pasts(slos: Sequence[Slo], series: Iterable[Series], now: datetime) -> dict[SloId, Past]:
+    """Answers to `plan.past` or `plan.raw_past` at the same `now`."""
+    points: dict[tuple[str, str], tuple[tuple[datetime, float], ...]] = {
+        (each.labels.get("slo", ""), each.labels.get(FIGURE, "")): each.points for each in series
+    }
+    until = past_until(now)
+    return {
+        slo.id: buckets(
+            points.get((slo.id, "bad"), ()), points[slo.id, "total"], until, past_step(slo), slo.window
+        )
+        for slo in slos
+        if (slo.id, "total") in points
+    }
+
+
+def statuses(
+    slos: Sequence[Slo], numbers: Mapping[SloId, Numbers], past_of: Mapping[SloId, Past], now: datetime
+) -> tuple[SloStatus, ...]:
+    """One status per SLO, worst first; an SLO without numbers has no data."""
+    judged = (_status(slo, numbers.get(slo.id) or Numbers(at=now), past_of.get(slo.id)) for slo in slos)
+    return tuple(sorted(judged, key=_worst_first))
+
+
+def _status(slo: Slo, numbers: Numbers, past: Past | None) -> SloStatus:
+    found = evaluate(slo, numbers, past)
+    return SloStatus(
+        slo=slo,
+        at=numbers.at,
+        sli=found.sli,
+        sli_1h=found.sli_1h,
+        good=found.good,
+        total=found.total,
+        budget_left=found.budget_left,
+        burns=found.burns,
+        firing=found.firing,
+        level=found.level,
+        coverage=found.coverage,
+        exhausts_in=found.exhausts_in,
+        recovers_in=found.recovers_in,
+        problem=found.problem,
+    )
+
+
+def _worst_first(status: SloStatus) -> tuple[int, float, str]:
+    left = status.budget_left
+    return _LEVELS[status.level], left if left is not None else float("inf"), status.slo.id
+
+
+def order_alerts(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+    """Firing ones first, pages before tickets, oldest first."""
+    return tuple(
+        sorted(
+            alerts,
+            key=lambda alert: (
+                alert.state is not AlertState.FIRING,
+                alert.severity is not Severity.PAGE,
+                alert.severity is None,
+                alert.since,
+                alert.fingerprint,
+            ),
+        )
+    )
+
+
+def changes(samples: Iterable[Sample]) -> tuple[Change, ...]:
+    """Answer to `plan.changes`, oldest first; processes that started together are one change."""
+    starts: list[Change] = []
+    found: list[Change] = []
+    for sample in samples:
+        at = datetime.fromtimestamp(sample.value, UTC)
+        if sample.labels.get(FIGURE) == "restart":
+            starts.append(Change(at, "restart", f"{_process(sample.labels)} started", sample.labels))
+        elif sample.labels.get(FIGURE) == "alert":
+            found.append(Change(at, "alert", _alert_text(sample.labels), sample.labels))
+    return latest([*_together(starts), *found])
+
+
+def latest(found: Iterable[Change]) -> tuple[Change, ...]:
+    """The newest changes, oldest first."""
+    return tuple(sorted(found, key=lambda change: change.at)[-_LATEST_CHANGES:])
+
+
+def _together(starts: Iterable[Change]) -> list[Change]:
+    groups: list[list[Change]] = []
+    for start in sorted(starts, key=lambda change: change.at):
+        if groups and start.at - groups[-1][-1].at <= _TOGETHER:
+            groups[-1].append(start)
+        else:
+            groups.append([start])
+    return [
+        group[0] if len(group) == 1 else Change(group[-1].at, "restart", f"{len(group)} processes started")
+        for group in groups
+    ]
+
+
+def _process(labels: Mapping[str, str]) -> str:
+    return labels.get("instance") or labels.get("job") or "a process"
+
+
+def _alert_text(labels: Mapping[str, str]) -> str:
+    parts = (
+        labels.get("alertname", "alert"),
+        labels.get("slo") or labels.get("instance"),
+        labels.get("long"),
+    )
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,192 @@
+"""Which questions a Prometheus is asked for one refresh: as few as can be, however many SLOs there are.
+
+Recorded series of all SLOs come with one query. Only what no rule records is computed from raw counters, many
+expressions joined to one query. Every function returns PromQL; `assemble` reads the answers.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from sretool.core.slo.rules import quote
+from sretool.core.slo.windows import LONGEST_RAW, RATE_WINDOW, RULE_INTERVAL, burn_windows
+from sretool.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from sretool.core.slo.model import Slo
+
+SLOS_BY_NAME: Final = 50
+"""Up to this many SLOs are asked for by name; above, all recorded ones are read: cheaper to match."""
+
+QUERY_LENGTH: Final = 16_000
+"""Characters after which joined expressions are continued in another query."""
+
+CHANGES_BACK: Final = timedelta(hours=6)
+
+FIGURE: Final = "figure"
+"""Label that says what a value of a joined query is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeQuery:
+    """One question about a span of time."""
+
+    expr: str
+    start: datetime
+    end: datetime
+    step: timedelta
+
+
+def named(figure: str, expr: str) -> str:
+    """`expr` with the label that tells its value apart from others of a joined query."""
+    return f'label_replace({expr}, "{FIGURE}", "{figure}", "", "")'
+
+
+def any_of(exprs: Iterable[str]) -> str:
+    """One query for several expressions, each labelled by `named`."""
+    return " or ".join(exprs)
+
+
+def recorded(slos: Sequence[Slo]) -> str:
+    """Everything the rules recorded about these SLOs at one instant."""
+    names = (
+        '__name__=~"slo:total:rate5m|slo:(bad|total):sum|slo:error_ratio:rate|slo:coverage:ratio|slo:info"'
+    )
+    return f"{{{names}{_by_name(slos, ',')}}}"
+
+
+def ages(slos: Sequence[Slo]) -> str:
+    """When the rules of each SLO were last evaluated, and without a label when anything was last scraped.
+
+    An instant query dates every value with the time of the query; only `timestamp()` tells how old it is.
+    """
+    return f"max by (slo) (timestamp(slo:info{{{_by_name(slos)}}})) or max(timestamp(up))"
+
+
+def changes() -> str:
+    """What started lately: processes and alerts; the value is when."""
+    back = format_duration(CHANGES_BACK)
+    lately = f"> time() - {int(CHANGES_BACK.total_seconds())}"
+    alerts = (
+        f"max_over_time(ALERTS_FOR_STATE[{back}]) {lately}"
+        f' and ignoring (alertstate) max_over_time(ALERTS{{alertstate="firing"}}[{back}])'
+    )
+    return any_of((named("restart", f"process_start_time_seconds {lately}"), named("alert", alerts)))
+
+
+def past(slos: Sequence[Slo], now: datetime) -> tuple[RangeQuery, ...]:
+    """Recorded events per step over the windows of these SLOs: one query for each step length among them."""
+    return tuple(
+        RangeQuery(any_of(_recorded_counts(of_step, step)), until - longest + step, until, step)
+        for step, of_step in _by_step(slos)
+        for until, longest in [(past_until(now), max(slo.window for slo in of_step))]
+    )
+
+
+def raw_past(slo: Slo, now: datetime) -> RangeQuery:
+    """As `past`, for one SLO that no rules record."""
+    step, until = past_step(slo), past_until(now)
+    every = f"{format_duration(step)}:{format_duration(RATE_WINDOW)}"
+    events = int(RATE_WINDOW.total_seconds())
+    exprs = (
+        named(name, _labelled(slo, f"sum_over_time(({rate})[{every}]) * {events}"))
+        for name, rate in (("bad", slo.sli.bad_rate(RATE_WINDOW)), ("total", slo.sli.total_rate(RATE_WINDOW)))
+    )
+    return RangeQuery(any_of(exprs), until - slo.window + step, until, step)
+
+
+def past_step(slo: Slo) -> timedelta:
+    """Hours for windows from a day up; shorter windows in some 24 steps, multiples of five minutes."""
+    fitting = slo.window / 24 // RATE_WINDOW * RATE_WINDOW
+    return min(timedelta(hours=1), max(fitting, RATE_WINDOW))
+
+
+def past_until(now: datetime) -> datetime:
+    """The last half minute: samples on whole minutes then never fall on both ends of a step."""
+    return now.replace(second=0, microsecond=0) - RULE_INTERVAL / 2
+
+
+def raw_present(slos: Sequence[Slo]) -> tuple[str, ...]:
+    """Ratios over the shorter windows and the present traffic, from counters."""
+    return _batches(
+        expr
+        for number, slo in enumerate(slos)
+        for expr in (
+            named(f"{number}:rate", slo.sli.total_rate(RATE_WINDOW)),
+            *(
+                named(
+                    f"{number}:ratio:{format_duration(window)}",
+                    f"{slo.sli.bad_rate(window)} / ({slo.sli.total_rate(window)} > 0)",
+                )
+                for window in burn_windows(slo)
+                if window <= LONGEST_RAW
+            ),
+        )
+    )
+
+
+def raw_window(slos: Sequence[Slo]) -> tuple[str, ...]:
+    """Ratios over the longer windows, the window's sums and its coverage, from counters by subqueries.
+
+    These read days of raw samples, and change only every five minutes.
+    """
+    return _batches(expr for number, slo in enumerate(slos) for expr in _raw_window(number, slo))
+
+
+def _raw_window(number: int, slo: Slo) -> Iterator[str]:
+    seconds = int(RATE_WINDOW.total_seconds())
+
+    def over(function: str, rate: str, window: timedelta) -> str:
+        return f"{function}(({rate})[{format_duration(window)}:{format_duration(RATE_WINDOW)}])"
+
+    bad, total = slo.sli.bad_rate(RATE_WINDOW), slo.sli.total_rate(RATE_WINDOW)
+    for window in burn_windows(slo):
+        if window > LONGEST_RAW:
+            ratio = f"{over('sum_over_time', bad, window)} / ({over('sum_over_time', total, window)} > 0)"
+            yield named(f"{number}:ratio:{format_duration(window)}", ratio)
+    yield named(f"{number}:bad", f"{over('sum_over_time', bad, slo.window)} * {seconds}")
+    yield named(f"{number}:total", f"{over('sum_over_time', total, slo.window)} * {seconds}")
+    steps = max(slo.window // RATE_WINDOW, 1)
+    yield named(f"{number}:coverage", f"clamp_max({over('count_over_time', total, slo.window)} / {steps}, 1)")
+
+
+def _recorded_counts(slos: Sequence[Slo], step: timedelta) -> Iterator[str]:
+    seconds = int(RULE_INTERVAL.total_seconds())
+    names = "|".join(re.escape(slo.id) for slo in slos)
+    for what in ("bad", "total"):
+        series = f"slo:{what}:rate5m{{slo=~{quote(names)}}}"
+        yield named(what, f"sum_over_time({series}[{format_duration(step)}]) * {seconds}")
+
+
+def _by_step(slos: Iterable[Slo]) -> list[tuple[timedelta, list[Slo]]]:
+    steps: dict[timedelta, list[Slo]] = {}
+    for slo in slos:
+        steps.setdefault(past_step(slo), []).append(slo)
+    return list(steps.items())
+
+
+def _by_name(slos: Sequence[Slo], before: str = "") -> str:
+    if len(slos) > SLOS_BY_NAME:
+        return ""
+    return f"{before}slo=~{quote('|'.join(re.escape(slo.id) for slo in slos))}"
+
+
+def _labelled(slo: Slo, expr: str) -> str:
+    return f'label_replace({expr}, "slo", {quote(slo.id)}, "", "")'
+
+
+def _batches(exprs: Iterable[str]) -> tuple[str, ...]:
+    """The expressions joined to queries of at most `QUERY_LENGTH` characters, a longer one alone."""
+    batches: list[str] = []
+    for expr in exprs:
+        if batches and len(batches[-1]) + len(expr) <= QUERY_LENGTH:
+            batches[-1] = f"{batches[-1]} or {expr}"
+        else:
+            batches.append(expr)
+    return tuple(batches)

@@ -1,0 +1,194 @@
+"""Reading SLO figures from a Prometheus: few questions, the costly ones only when they are due."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from sretool.core.observe import assemble, history, plan
+from sretool.core.slo.evaluate import needs_past
+from sretool.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping, Sequence
+    from datetime import datetime
+
+    from sretool.core.observe.model import Change, Series, SloHistory
+    from sretool.core.slo.budget import Past
+    from sretool.core.slo.evaluate import Numbers
+    from sretool.core.slo.model import Slo, SloId
+    from sretool.ports import MetricsSource
+
+PAST_EVERY: Final = timedelta(minutes=10)
+"""How old the past behind a forecast may become."""
+
+CHANGES_EVERY: Final = timedelta(seconds=15)
+
+RAW_PRESENT_EVERY: Final = timedelta(seconds=30)
+"""Ratios out of raw counters are as new as recorded ones are on average."""
+
+RAW_WINDOW_EVERY: Final = timedelta(minutes=5)
+"""Subqueries only move on with their step."""
+
+_AT_ONCE: Final = 4
+"""Queries under way at the same time, so that a server in trouble is not met by a crowd."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one Prometheus says about the SLOs of a catalog."""
+
+    numbers: Mapping[SloId, Numbers] = field(default_factory=dict)
+    recorded: frozenset[SloId] = frozenset()
+    """SLOs that rules are loaded for; the others are computed from raw counters."""
+    pasts: Mapping[SloId, Past] = field(default_factory=dict)
+    """Of SLOs whose budget may end or recover."""
+    changes: tuple[Change, ...] = ()
+    data_at: datetime | None = None
+    """When rules were evaluated last, or, without rules, when anything was scraped last."""
+    shortfall: str | None = None
+    """What could not be read although the figures could, in one line; its last values are kept."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """An answer that is used again until it is due."""
+
+    every: timedelta
+    about: frozenset[SloId] = frozenset()
+    read_at: datetime | None = None
+
+    def due(self, about: frozenset[SloId], now: datetime) -> bool:
+        return self.read_at is None or now - self.read_at >= self.every or not about <= self.about
+
+    def renewed(self, about: frozenset[SloId], now: datetime) -> None:
+        self.about, self.read_at = about, now
+
+
+class MetricsReader:
+    """Asks one Prometheus about a fixed set of SLOs, again and again."""
+
+    def __init__(self, slos: Sequence[Slo], source: MetricsSource) -> None:
+        self._slos = tuple(slos)
+        self._source = source
+        self._gate = asyncio.Semaphore(_AT_ONCE)
+        self._last = Reading()
+        self._raw_present: Mapping[SloId, Numbers] = {}
+        self._raw_window: Mapping[SloId, Numbers] = {}
+        self._raw_present_kept = _Kept(RAW_PRESENT_EVERY)
+        self._raw_window_kept = _Kept(RAW_WINDOW_EVERY)
+        self._past_kept = _Kept(PAST_EVERY)
+        self._changes_kept = _Kept(CHANGES_EVERY)
+
+    async def read(self, now: datetime, at: datetime | None = None) -> Reading:
+        """The present, or what was at `at`; raises SourceError where the figures could not be had."""
+        when = at or now
+        samples, ages = await self._all(
+            self._source.instant(plan.recorded(self._slos), at),
+            self._source.instant(plan.ages(self._slos), at),
+        )
+        evaluated_at, scraped_at = assemble.evaluation_times(ages)
+        recorded = assemble.recorded_numbers(self._slos, samples, evaluated_at, when)
+        unrecorded = [slo for slo in self._slos if slo.id not in recorded]
+        raw = await self._read_raw(unrecorded, now, at, scraped_at or when)
+        self._last = replace(
+            self._last,
+            numbers={**raw, **recorded},
+            recorded=frozenset(recorded),
+            data_at=max(evaluated_at.values(), default=scraped_at),
+            shortfall=None,
+        )
+        try:
+            await self._read_pasts(when, now, fresh=at is not None)
+            if at is None:
+                await self._read_changes(now)
+        except SourceError as error:
+            self._last = replace(self._last, shortfall=error.message)
+        return self._last
+
+    async def history(self, slo: Slo, now: datetime) -> SloHistory:
+        """What the charts of one SLO need; raises SourceError."""
+        asked = history.queries(slo, now, from_rules=slo.id in self._last.recorded)
+        error_ratio, counts = await self._all(self._range(asked.error_ratio), self._range(asked.counts))
+        (spent,) = await self._all(self._source.instant(asked.spent))
+        return history.assemble(slo, now, error_ratio, counts, spent)
+
+    async def _read_raw(
+        self, slos: Sequence[Slo], now: datetime, at: datetime | None, data_at: datetime
+    ) -> dict[SloId, Numbers]:
+        about = frozenset(slo.id for slo in slos)
+        if not about:
+            return {}
+        if at is not None or self._raw_present_kept.due(about, now):
+            self._raw_present = await self._raw_numbers(slos, plan.raw_present(slos), at, data_at)
+            self._raw_present_kept.renewed(about, now)
+        if at is not None or self._raw_window_kept.due(about, now):
+            self._raw_window = await self._raw_numbers(slos, plan.raw_window(slos), at, data_at)
+            self._raw_window_kept.renewed(about, now)
+        return {
+            slo.id: replace(
+                self._raw_window[slo.id],
+                at=self._raw_present[slo.id].at,
+                total_rate=self._raw_present[slo.id].total_rate,
+                error_ratios={
+                    **self._raw_window[slo.id].error_ratios,
+                    **self._raw_present[slo.id].error_ratios,
+                },
+            )
+            for slo in slos
+        }
+
+    async def _raw_numbers(
+        self, slos: Sequence[Slo], queries: Sequence[str], at: datetime | None, data_at: datetime
+    ) -> dict[SloId, Numbers]:
+        answers = await self._all(*(self._source.instant(query, at) for query in queries))
+        return assemble.raw_numbers(slos, [sample for answer in answers for sample in answer], data_at)
+
+    async def _read_pasts(self, when: datetime, now: datetime, *, fresh: bool) -> None:
+        """Read the past of the SLOs whose future depends on it; a quiet system needs none."""
+        reading = self._last
+        numbers = reading.numbers
+        slos = [slo for slo in self._slos if slo.id in numbers and needs_past(slo, numbers[slo.id])]
+        about = frozenset(slo.id for slo in slos)
+        if not about or not (fresh or self._past_kept.due(about, now)):
+            return
+        from_rules = [slo for slo in slos if slo.id in reading.recorded]
+        queries = [*plan.past(from_rules, when)]
+        queries += [plan.raw_past(slo, when) for slo in slos if slo.id not in reading.recorded]
+        answers = await self._all(*(self._range(query) for query in queries))
+        series = [each for answer in answers for each in answer]
+        self._last = replace(reading, pasts=assemble.pasts(slos, series, when))
+        self._past_kept.renewed(about, now)
+
+    async def _read_changes(self, now: datetime) -> None:
+        if not self._changes_kept.due(frozenset(), now):
+            return
+        (samples,) = await self._all(self._source.instant(plan.changes()))
+        self._last = replace(self._last, changes=assemble.changes(samples))
+        self._changes_kept.renewed(frozenset(), now)
+
+    def _range(self, query: plan.RangeQuery) -> Coroutine[None, None, Sequence[Series]]:
+        return self._source.range(query.expr, query.start, query.end, query.step)
+
+    async def _all(self, *asks: Coroutine[None, None, _T]) -> list[_T]:
+        """The answers in order, asked a few at a time; all are awaited before the first error is raised."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._attempt(ask)) for ask in asks]
+        answers: list[_T] = []
+        for task in tasks:
+            answer = task.result()
+            if isinstance(answer, SourceError):
+                raise answer
+            answers.append(answer)
+        return answers
+
+    async def _attempt(self, ask: Coroutine[None, None, _T]) -> _T | SourceError:
+        async with self._gate:
+            try:
+                return await ask
+            except SourceError as error:
+                return error
