@@ -1,0 +1,223 @@
+"""YAML text → structs of `spec`, with the line of every mapping and key.
+
+One pass finds everything that is wrong with single values and single mappings, so that a file is corrected in
+one go. What names or needs something of another file is noted in the `Intake` and compared at its end.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+import msgspec
+import yaml
+
+from sretool.core.catalog.spec import Declares, Parsed, Place, Refers, Written
+from sretool.core.catalog.values import label_name
+from sretool.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+W = TypeVar("W", bound=Written)
+
+_MISSING = object()
+_KIND_OF_NODE = {
+    yaml.MappingNode: "a mapping",
+    yaml.SequenceNode: "a list",
+    yaml.ScalarNode: "a single value",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    kind: str
+    id: str
+    file: str
+    line: int
+
+
+@dataclass(slots=True)
+class Intake:
+    """What was found while files were read."""
+
+    problems: list[Problem] = field(default_factory=list)
+    declared: dict[str, dict[str, str]] = field(default_factory=dict)
+    """kind → id → "file:line" of its declaration."""
+    references: list[Reference] = field(default_factory=list)
+
+    def problem(self, file: str, line: int, message: str) -> None:
+        self.problems.append(Problem(file, line, message))
+
+    def declare(self, kind: str, id_: str, file: str, line: int) -> None:
+        known = self.declared.setdefault(kind, {})
+        if id_ in known:
+            self.problem(file, line, f"{kind} {id_} is already declared at {known[id_]}")
+        else:
+            known[id_] = f"{file}:{line}"
+
+    def check_references(self) -> None:
+        """Every reference to a kind of which anything is declared must have its declaration."""
+        for reference in self.references:
+            known = self.declared.get(reference.kind)
+            if known and reference.id not in known:
+                hint = did_you_mean(reference.id, known)
+                message = f"no {reference.kind} {reference.id!r} is declared{hint}"
+                self.problem(reference.file, reference.line, message)
+
+
+def did_you_mean(written: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'window'?"`, else what there is, else nothing."""
+    names = sorted(str(name) for name in known)
+    close = difflib.get_close_matches(written, names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""
+
+
+def compose(file: str, text: str, intake: Intake) -> yaml.Node | None:
+    """The document's root node; None where the file is empty or not YAML (then a problem says so)."""
+    try:
+        return yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = " ".join(part for part in (error.context, error.problem) if part)
+        intake.problem(file, mark.line + 1 if mark else 1, f"not YAML: {what}")
+    except yaml.YAMLError as error:
+        intake.problem(file, 1, f"not YAML: {' '.join(str(error).split())}")
+    return None
+
+
+def line_of(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def pairs(node: yaml.MappingNode, file: str, intake: Intake) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    """Key text → (key node, value node); keys given twice and keys that are not text become problems."""
+    found: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            intake.problem(file, line_of(key), "a key must be plain text")
+        elif key.value in found:
+            first = line_of(found[key.value][0])
+            intake.problem(file, line_of(key), f"key {key.value!r} is given twice, first in line {first}")
+        else:
+            found[key.value] = (key, value)
+    return found
+
+
+def decode(node: yaml.Node, kind: type[W], file: str, intake: Intake) -> W | None:
+    """The struct a mapping stands for; None (and problems) where a required field of it is not usable."""
+    if not isinstance(node, yaml.MappingNode):
+        intake.problem(file, line_of(node), f"a mapping with {_keys_text(kind)} is wanted here")
+        return None
+    fields = _fields(kind)
+    written = pairs(node, file, intake)
+    for key, (key_node, _) in written.items():
+        if key not in fields:
+            intake.problem(file, line_of(key_node), f"unknown key {key!r}{did_you_mean(key, fields)}")
+    place = Place(file, line_of(node), {key: line_of(key_node) for key, (key_node, _) in written.items()})
+    values: dict[str, Any] = {}
+    complete = True
+    for name, info in fields.items():
+        if name not in written:
+            if info.required:
+                intake.problem(file, place.line, f"`{name}` is missing")
+                complete = False
+            continue
+        value = _value(written[name][1], info.type, name, file, intake)
+        if value is _MISSING:
+            complete = complete and not info.required
+        else:
+            values[name] = value
+    if not complete:
+        return None
+    struct = kind(**values)
+    struct.place = place
+    for at, message in struct.problems():
+        intake.problem(file, place.line_of(at), message)
+    return struct
+
+
+@functools.cache
+def _fields(kind: type[Written]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {info.name: info for info in msgspec.structs.fields(kind)}
+
+
+def _keys_text(kind: type[Written]) -> str:
+    required = [name for name, info in _fields(kind).items() if info.required]
+    return " and ".join(f"`{name}`" for name in required or list(_fields(kind))[:3])
+
+
+def _value(node: yaml.Node, wanted: Any, key: str, file: str, intake: Intake) -> Any:
+    """What `node` says, in the type `wanted`; `_MISSING` (and a problem) where it says nothing usable."""
+    origin, arguments = get_origin(wanted), get_args(wanted)
+    if origin in (Union, UnionType):
+        inner = next(argument for argument in arguments if argument is not type(None))
+        return _value(node, inner, key, file, intake)
+    if origin is tuple:
+        return _sequence(node, arguments[0], key, file, intake)
+    if origin is dict:
+        return _labels(node, key, file, intake)
+    if isinstance(wanted, type) and issubclass(wanted, Written):
+        struct = decode(node, wanted, file, intake)
+        return _MISSING if struct is None else struct
+    if not isinstance(node, yaml.ScalarNode) or node.tag == "tag:yaml.org,2002:null":
+        got = "nothing" if isinstance(node, yaml.ScalarNode) else _KIND_OF_NODE[type(node)]
+        intake.problem(file, line_of(node), f"{key}: a single value is wanted, not {got}")
+        return _MISSING
+    if origin is Literal:
+        if node.value in arguments:
+            return node.value
+        hint = did_you_mean(node.value, arguments)
+        intake.problem(file, line_of(node), f"{key}: {node.value!r} is not possible{hint}")
+        return _MISSING
+    marks = arguments[1:] if origin is Annotated else ()
+    return _scalar(node, marks, key, file, intake)
+
+
+def _scalar(node: yaml.ScalarNode, marks: tuple[Any, ...], key: str, file: str, intake: Intake) -> Any:
+    value: Any = node.value
+    for mark in marks:
+        match mark:
+            case Parsed(parse):
+                try:
+                    value = parse(node.value)
+                except UsageError as error:
+                    remedy = f"; {error.remedy}" if error.remedy else ""
+                    intake.problem(file, line_of(node), f"{key}: {error.message}{remedy}")
+                    return _MISSING
+            case Declares(kind):
+                intake.declare(kind, str(value), file, line_of(node))
+            case Refers(kind):
+                intake.references.append(Reference(kind, str(value), file, line_of(node)))
+    return value
+
+
+def _sequence(node: yaml.Node, wanted: Any, key: str, file: str, intake: Intake) -> Any:
+    if not isinstance(node, yaml.SequenceNode):
+        intake.problem(file, line_of(node), f"{key}: a list is wanted, not {_KIND_OF_NODE[type(node)]}")
+        return _MISSING
+    items = [_value(item, wanted, key, file, intake) for item in node.value]
+    return tuple(item for item in items if item is not _MISSING)
+
+
+def _labels(node: yaml.Node, key: str, file: str, intake: Intake) -> Any:
+
+    if not isinstance(node, yaml.MappingNode):
+        intake.problem(file, line_of(node), f"{key}: a mapping is wanted, not {_KIND_OF_NODE[type(node)]}")
+        return _MISSING
+    labels: dict[str, str] = {}
+    for name, (name_node, value) in pairs(node, file, intake).items():
+        try:
+            label_name(name)
+        except UsageError as error:
+            intake.problem(file, line_of(name_node), f"{key}: {error.message}; {error.remedy}")
+        if isinstance(value, yaml.ScalarNode):
+            labels[name] = value.value
+        else:
+            intake.problem(file, line_of(value), f"{key}: label {name!r} must have a single value")
+    return labels

@@ -1,0 +1,240 @@
+"""Catalog files → `System`, or one `CatalogError` with everything that is wrong in all of them.
+
+What a file is follows from what is in it: `groups` makes it a Prometheus rule file, `route` an Alertmanager
+configuration, `.md` a runbook, anything else the native format of `spec`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import yaml
+
+from sretool.core.catalog import document, model, spec, values
+from sretool.core.slo.model import BucketRatio, BurnAlert, EventRatio, Severity, Slo, SloId
+from sretool.core.slo.windows import default_alerts
+from sretool.errors import CatalogError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sretool.core.slo.model import Sli as SloSli
+
+HISTORY_FILE = "history.yaml"
+"""Lies beside a bundled system's catalog: what its lab's past looks like. Not part of the catalog."""
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The files by what they are."""
+
+    native: list[spec.CatalogFile] = field(default_factory=list)
+    rule_files: dict[str, str] = field(default_factory=dict)
+    alertmanager: str = ""
+    runbooks: dict[str, str] = field(default_factory=dict)
+
+
+def read(files: Mapping[str, str]) -> model.System:
+    """The system that these files (name → text) describe together; CatalogError with every problem found."""
+    intake = document.Intake()
+    found = _Sorted()
+    for name, text in files.items():
+        _sort(name, text, found, intake)
+    _check_services(found.native, intake)
+    intake.check_references()
+    if not any(file.slos for file in found.native) and not intake.problems:
+        first = next(iter(files), "catalog")
+        intake.problem(first, 1, "no SLO is declared: a catalog has `slos` in at least one file")
+    if intake.problems:
+        order = {name: position for position, name in enumerate(files)}
+        raise CatalogError(tuple(sorted(intake.problems, key=lambda p: (order.get(p.file, -1), p.line))))
+    return _system(found)
+
+
+def _sort(name: str, text: str, found: _Sorted, intake: document.Intake) -> None:
+    base = name.rsplit("/", 1)[-1]
+    if base.endswith(".md"):
+        runbook = base.removesuffix(".md")
+        intake.declare("runbook", runbook, name, 1)
+        found.runbooks[runbook] = text
+        return
+    if base == HISTORY_FILE:
+        return
+    root = document.compose(name, text, intake)
+    if root is None:
+        return
+    keys = {key.value for key, _ in root.value} if isinstance(root, yaml.MappingNode) else set()
+    if "groups" in keys:
+        intake.declare("rule file", base, name, 1)
+        _check_rules(root, name, intake)
+        found.rule_files[base] = text
+    elif "route" in keys:
+        intake.declare("Alertmanager configuration", "of the catalog", name, 1)
+        found.alertmanager = text
+    elif "apiVersion" in keys or keys >= {"version", "service"}:
+        intake.problem(name, 1, "this is another tool's SLO format; sretool's own begins with `slos:`")
+    elif file := document.decode(root, spec.CatalogFile, name, intake):
+        found.native.append(file)
+
+
+def _check_rules(root: yaml.Node, name: str, intake: document.Intake) -> None:
+    """The parts of a Prometheus rule file that the catalog depends on; promtool judges the rest."""
+    for group in _items(_entry(root, "groups")):
+        for rule in _items(_entry(group, "rules")):
+            expression = _entry(rule, "expr")
+            if isinstance(expression, yaml.ScalarNode):
+                try:
+                    values.promql(expression.value)
+                except UsageError as error:
+                    intake.problem(name, document.line_of(expression), f"expr: {error.message}")
+            else:
+                intake.problem(name, document.line_of(rule), "a rule needs an `expr`")
+            runbook = _entry(_entry(rule, "annotations"), "runbook")
+            if isinstance(runbook, yaml.ScalarNode) and "://" not in runbook.value:
+                line = document.line_of(runbook)
+                intake.references.append(document.Reference("runbook", runbook.value, name, line))
+
+
+def _entry(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    return next((value for name, value in node.value if name.value == key), None)
+
+
+def _items(node: yaml.Node | None) -> list[yaml.Node]:
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _check_services(files: Iterable[spec.CatalogFile], intake: document.Intake) -> None:
+    """The service in an SLO's id is one of the services, where any are declared."""
+    for file in files:
+        for slo in file.slos:
+            line = slo.place.line_of("id")
+            service = slo.id.partition("/")[0]
+            intake.references.append(document.Reference("service", service, slo.place.file, line))
+
+
+def _system(found: _Sorted) -> model.System:
+    native = found.native
+    slos = tuple(_slo(slo) for file in native for slo in file.slos)
+    named = next((file.system for file in native if file.system), None)
+    name = named.name if named else slos[0].service
+    return model.System(
+        name=name,
+        title=named.title if named else name,
+        services=tuple(
+            model.Service(s.id, s.title, s.owner, s.tier, s.job) for file in native for s in file.services
+        ),
+        tiers=tuple(
+            model.Tier(t.tier, t.title, t.availability, t.latency_p95, t.error_ratio)
+            for file in native
+            for t in file.tiers
+        ),
+        owners=tuple(model.Owner(o.id, o.title, o.contact, o.duties) for file in native for o in file.owners),
+        dependencies=tuple(
+            model.Dependency(d.id, d.title, d.needs, d.provider, d.sla, d.breaks, d.fallback)
+            for file in native
+            for d in file.dependencies
+        ),
+        slis=tuple(_sli(sli) for file in native for sli in file.slis),
+        slos=slos,
+        dashboards=tuple(_dashboard(board) for file in native for board in file.dashboards),
+        rule_files=found.rule_files,
+        alertmanager=found.alertmanager,
+        runbooks=found.runbooks,
+        critical_paths=tuple(_critical_path(path) for file in native for path in file.critical_paths),
+        impacts=tuple(
+            model.Impact(i.module, i.tier, i.breaks, i.users) for file in native for i in file.impacts
+        ),
+        degradation=tuple(
+            model.DegradationLevel(d.level, d.title, d.trigger, d.measures, d.effect)
+            for file in native
+            for d in file.degradation
+        ),
+        recovery=tuple(
+            model.RecoveryObjective(r.failure, r.rto, r.rpo, r.strategy)
+            for file in native
+            for r in file.recovery
+        ),
+    )
+
+
+def _slo(written: spec.SloSpec) -> Slo:
+    if written.alerts is None:
+        alerts = default_alerts(written.window, 1 - written.objective)
+    else:
+        alerts = tuple(BurnAlert(Severity(a.severity), a.spends, a.long, a.short) for a in written.alerts)
+    return Slo(
+        id=SloId(written.id),
+        title=written.title or written.id.partition("/")[2].replace("-", " "),
+        objective=written.objective,
+        window=written.window,
+        sli=_ratio(written.sli),
+        alerts=alerts,
+        tier=written.tier,
+        owner=written.owner,
+        runbook=written.runbook,
+        labels=dict(written.labels),
+    )
+
+
+def _ratio(written: spec.RatioSpec) -> SloSli:
+    if written.bad is not None and written.total is not None:
+        return EventRatio(written.bad, written.total)
+    if written.histogram is None or written.threshold is None:
+        raise AssertionError("RatioSpec.problems() lets only whole ratios pass")
+    return BucketRatio(written.histogram, written.threshold, written.matchers, written.good or "below")
+
+
+def _sli(written: spec.SliSpec) -> model.Sli:
+    target = written.target
+    return model.Sli(
+        id=written.id,
+        title=written.title,
+        group=written.group,
+        query=written.query,
+        unit=written.unit,
+        target=model.Target(*_bound(target)) if target else None,
+        meaning=written.meaning,
+    )
+
+
+def _bound(written: spec.TargetSpec | spec.ThresholdSpec) -> tuple[model.Bound, float]:
+    match written.above, written.below:
+        case (value, None) if value is not None:
+            return model.Bound.ABOVE, float(value)
+        case (None, value) if value is not None:
+            return model.Bound.BELOW, float(value)
+    raise AssertionError("problems() lets only one bound pass")
+
+
+def _dashboard(written: spec.DashboardSpec) -> model.Dashboard:
+    return model.Dashboard(
+        id=written.id,
+        title=written.title,
+        refresh=written.refresh,
+        range=written.range,
+        panels=tuple(_panel(panel) for panel in written.panels),
+    )
+
+
+def _panel(written: spec.PanelSpec) -> model.Panel:
+    return model.Panel(
+        title=written.title,
+        kind=written.kind,
+        unit=written.unit,
+        row=written.row,
+        queries=tuple(model.PanelQuery(query.expr, query.legend) for query in written.queries),
+        thresholds=tuple(model.Threshold(*_bound(t), t.state) for t in written.thresholds),
+        source=written.source,
+        not_configured=written.not_configured,
+    )
+
+
+def _critical_path(written: spec.CriticalPathSpec) -> model.CriticalPath:
+    hops = tuple(
+        model.Hop(hop.title, hop.budget, tuple(model.Hop(part.title, part.budget) for part in hop.parts))
+        for hop in written.hops
+    )
+    return model.CriticalPath(written.id, written.title, hops, written.guarantees)

@@ -1,0 +1,307 @@
+"""Catalog files as people write them: one struct per mapping, one field per key.
+
+A file holds any of the keys of `CatalogFile`; what several files say adds up. The type of a field says how
+its text is read (`Parsed`), and whether it names something new (`Declares`) or something that must exist
+(`Refers`). Rules between fields of one mapping are its `problems()`. `document.decode` finds everything, with
+the line it stands on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator  # noqa: TC003 - resolved at run time
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+
+from sretool.core.catalog import values
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The value is what `parse` makes of the text."""
+
+    parse: Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Declares:
+    """The value is the id of a new thing of this kind; no other may have it."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refers:
+    """The value is the id of a thing of this kind. Checked where the catalog declares any of the kind."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a mapping and its keys stand in a file."""
+
+    file: str
+    line: int
+    keys: dict[str, int]
+
+    def line_of(self, key: str | None) -> int:
+        return self.keys.get(key, self.line) if key else self.line
+
+
+class Written(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """A mapping of a file."""
+
+    @property
+    def place(self) -> Place:
+        found = self.__dict__["place"]
+        assert isinstance(found, Place)
+        return found
+
+    @place.setter
+    def place(self, place: Place) -> None:
+        self.__dict__["place"] = place
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        """What is wrong between fields: (key it is shown at, message)."""
+        yield from ()
+
+
+Text = Annotated[str, Parsed(values.text)]
+Promql = Annotated[str, Parsed(values.promql)]
+Selector = Annotated[str, Parsed(values.selector)]
+Matchers = Annotated[str, Parsed(values.matchers)]
+MetricName = Annotated[str, Parsed(values.metric_name)]
+Objective = Annotated[Decimal, Parsed(values.objective)]
+Share = Annotated[Decimal, Parsed(values.share)]
+Ratio = Annotated[Decimal, Parsed(values.ratio)]
+Number = Annotated[Decimal, Parsed(values.number)]
+PositiveNumber = Annotated[Decimal, Parsed(values.positive_number)]
+Whole = Annotated[int, Parsed(values.whole)]
+Duration = Annotated[timedelta, Parsed(values.duration)]
+DurationOrNone = Annotated[timedelta, Parsed(values.duration_or_none)]
+
+OwnerRef = Annotated[str, Parsed(values.identifier), Refers("owner")]
+TierRef = Annotated[int, Parsed(values.whole), Refers("tier")]
+RunbookRef = Annotated[str, Parsed(values.text), Refers("runbook")]
+DependencyRef = Annotated[str, Parsed(values.identifier), Refers("dependency")]
+
+Unit = Literal["ratio", "s", "ms", "per_s", "per_min", "per_day", "count", "bytes", "bytes_per_s", "state"]
+"""ratio 0..1 · seconds · milliseconds · events per second, minute, day · a number of things · bytes · bytes
+per second · a code whose meanings the panel's or indicator's text gives."""
+
+
+class SystemSpec(Written):
+    name: Annotated[str, Parsed(values.identifier)]
+    title: Text
+
+
+class OwnerSpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("owner")]
+    title: Text
+    contact: Text | None = None
+    duties: Text | None = None
+
+
+class TierSpec(Written):
+    tier: Annotated[int, Parsed(values.whole), Declares("tier")]
+    title: Text
+    availability: Objective
+    latency_p95: Duration
+    error_ratio: Ratio
+
+
+class ServiceSpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("service")]
+    title: Text
+    owner: OwnerRef | None = None
+    tier: TierRef | None = None
+    job: Text | None = None
+
+
+class DependencySpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("dependency")]
+    title: Text
+    needs: tuple[DependencyRef, ...] = ()
+    provider: Text | None = None
+    sla: Ratio | None = None
+    breaks: Text | None = None
+    fallback: Text | None = None
+
+
+class PartSpec(Written):
+    title: Text
+    budget: Duration
+
+
+class HopSpec(Written):
+    title: Text
+    budget: Duration
+    parts: tuple[PartSpec, ...] = ()
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if self.parts and sum((part.budget for part in self.parts), timedelta()) != self.budget:
+            yield "parts", f"the budgets of the parts of {self.title!r} do not add up to its own"
+
+
+class CriticalPathSpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("critical path")]
+    title: Text
+    hops: tuple[HopSpec, ...] = ()
+    guarantees: tuple[Text, ...] = ()
+
+
+class ImpactSpec(Written):
+    module: Text
+    tier: TierRef
+    breaks: Text
+    users: Text
+
+
+class DegradationSpec(Written):
+    level: Annotated[int, Parsed(values.whole), Declares("degradation level")]
+    title: Text
+    trigger: Text
+    measures: tuple[Text, ...]
+    effect: Text
+
+
+class RecoverySpec(Written):
+    failure: Text
+    rto: Duration
+    rpo: DurationOrNone
+    strategy: Text
+
+
+class TargetSpec(Written):
+    above: Number | None = None
+    below: Number | None = None
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if (self.above is None) == (self.below is None):
+            yield None, "a target has either `above` or `below`"
+
+
+class SliSpec(Written):
+    """An indicator that is shown; the ratio behind an objective is a `RatioSpec`."""
+
+    id: Annotated[str, Parsed(values.identifier), Declares("SLI")]
+    title: Text
+    group: Text
+    query: Promql
+    unit: Unit
+    target: TargetSpec | None = None
+    meaning: Text | None = None
+
+
+class RatioSpec(Written):
+    """Either `bad` and `total`, or `histogram` and `threshold`."""
+
+    bad: Selector | None = None
+    total: Selector | None = None
+    histogram: MetricName | None = None
+    threshold: PositiveNumber | None = None
+    """In the histogram's own unit; must be one of its bucket boundaries."""
+    matchers: Matchers = ""
+    good: Literal["below", "above"] | None = None
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        counters = [key for key in ("bad", "total") if key in self.place.keys]
+        buckets = [key for key in ("histogram", "threshold", "matchers", "good") if key in self.place.keys]
+        if counters and buckets:
+            yield buckets[0], f"`{buckets[0]}` does not go with `{counters[0]}`: an sli is one or the other"
+        elif counters and len(counters) < 2:
+            missing = "total" if counters == ["bad"] else "bad"
+            yield None, f"`{missing}` is missing: an sli of counters has `bad` and `total`"
+        elif not counters and not {"histogram", "threshold"} <= set(buckets):
+            yield None, "an sli has `bad` and `total` counters, or a `histogram` and a `threshold`"
+
+
+class BurnAlertSpec(Written):
+    severity: Literal["page", "ticket"]
+    spends: Share
+    long: Duration
+    short: Duration
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if self.short >= self.long:
+            yield "short", "the short window must be shorter than the long one"
+
+
+class SloSpec(Written, kw_only=True):
+    id: Annotated[str, Parsed(values.slo_id), Declares("SLO")]
+    title: Text | None = None
+    objective: Objective
+    window: Duration
+    sli: RatioSpec
+    alerts: tuple[BurnAlertSpec, ...] | None = None
+    """None: the standard pairs for the window; an empty list: no alerts."""
+    tier: TierRef | None = None
+    owner: OwnerRef | None = None
+    runbook: RunbookRef | None = None
+    labels: dict[str, str] = {}
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        for alert in self.alerts or ():
+            if alert.long > self.window:
+                yield "alerts", "an alert's long window is longer than the SLO's own window"
+
+
+class QuerySpec(Written):
+    expr: Promql
+    legend: Text | None = None
+
+
+class ThresholdSpec(Written, kw_only=True):
+    above: Number | None = None
+    below: Number | None = None
+    state: Literal["warn", "bad"]
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if (self.above is None) == (self.below is None):
+            yield None, "a threshold has either `above` or `below`"
+
+
+class PanelSpec(Written):
+    title: Text
+    kind: Literal["stat", "gauge", "chart", "bars", "table", "states", "distribution", "budget", "alerts"]
+    unit: Unit = "count"
+    row: Text | None = None
+    queries: tuple[QuerySpec, ...] = ()
+    thresholds: tuple[ThresholdSpec, ...] = ()
+    source: Text | None = None
+    not_configured: Text | None = None
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if bool(self.queries) == bool(self.not_configured):
+            yield None, "a panel has `queries`, or `not_configured` that says what is missing"
+        if self.queries and not self.source:
+            yield None, "`source` is missing: a panel with queries says where its figures come from"
+
+
+class DashboardSpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("dashboard")]
+    title: Text
+    refresh: Duration
+    range: Duration
+    panels: tuple[PanelSpec, ...]
+
+
+class CatalogFile(Written):
+    """The keys a catalog file may have, each at most once in a file."""
+
+    system: SystemSpec | None = None
+    owners: tuple[OwnerSpec, ...] = ()
+    tiers: tuple[TierSpec, ...] = ()
+    services: tuple[ServiceSpec, ...] = ()
+    dependencies: tuple[DependencySpec, ...] = ()
+    critical_paths: tuple[CriticalPathSpec, ...] = ()
+    impacts: tuple[ImpactSpec, ...] = ()
+    degradation: tuple[DegradationSpec, ...] = ()
+    recovery: tuple[RecoverySpec, ...] = ()
+    slis: tuple[SliSpec, ...] = ()
+    slos: tuple[SloSpec, ...] = ()
+    dashboards: tuple[DashboardSpec, ...] = ()
