@@ -1,0 +1,49 @@
+"""A Prometheus-compatible server as a MetricsSource."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sretool.adapters.http import DEADLINE, HttpSource
+from sretool.adapters.prometheus import protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    import httpx
+
+    from sretool.core.observe.model import Sample, Series
+    from sretool.ports import Endpoint
+
+
+class Prometheus:
+    """Asks one server; every method raises a `SourceError` and nothing else."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        deadline: timedelta = DEADLINE,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = HttpSource(
+            "Prometheus", endpoint, error_text=protocol.error_text, deadline=deadline, transport=transport
+        )
+        self.warnings: tuple[str, ...] = ()
+        """What the server remarked on the newest query: partial answers, doubtful types."""
+
+    async def instant(self, query: str, at: datetime | None = None) -> Sequence[Sample]:
+        reply = await self._http.ask(protocol.instant_request(query, at, self._http.deadline))
+        vector = protocol.read_vector(reply.body, reply.where)
+        self.warnings = vector.warnings
+        return vector.samples
+
+    async def range(self, query: str, start: datetime, end: datetime, step: timedelta) -> Sequence[Series]:
+        reply = await self._http.ask(protocol.range_request(query, start, end, step, self._http.deadline))
+        matrix = protocol.read_matrix(reply.body, reply.where)
+        self.warnings = matrix.warnings
+        return matrix.series
+
+    async def aclose(self) -> None:
+        await self._http.aclose()

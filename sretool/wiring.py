@@ -1,0 +1,43 @@
+"""The composition root: which adapters serve which service.
+
+Imports stand inside the functions, so that a command loads only what it uses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sretool.core.slo.model import Slo
+    from sretool.ports import Endpoint
+    from sretool.services.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """What a watch looks at, and where."""
+
+    slos: tuple[Slo, ...]
+    prometheus: Endpoint
+    alertmanager: Endpoint | None = None
+    """None: alerts are not known."""
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def watch(sources: Endpoints) -> Watch:
+    """A Watch over real servers; nothing is asked before its first poll."""
+    from sretool.adapters.prometheus.source import Prometheus
+    from sretool.services.watch import Watch
+
+    alerts = None
+    if sources.alertmanager is not None:
+        from sretool.adapters.alertmanager.source import Alertmanager
+
+        alerts = Alertmanager(sources.alertmanager)
+    return Watch(sources.slos, Prometheus(sources.prometheus), alerts, SystemClock())
