@@ -6,7 +6,7 @@ Imports stand inside the functions, so that a command loads only what it uses.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ class Endpoints:
     prometheus: Endpoint
     alertmanager: Endpoint | None = None
     """None: alerts are not known."""
+    deadline: timedelta = timedelta(seconds=5)
+    """For one question, answer included."""
 
 
 class SystemClock:
@@ -39,5 +41,6 @@ def watch(sources: Endpoints) -> Watch:
     if sources.alertmanager is not None:
         from sretool.adapters.alertmanager.source import Alertmanager
 
-        alerts = Alertmanager(sources.alertmanager)
-    return Watch(sources.slos, Prometheus(sources.prometheus), alerts, SystemClock())
+        alerts = Alertmanager(sources.alertmanager, deadline=sources.deadline)
+    prometheus = Prometheus(sources.prometheus, deadline=sources.deadline)
+    return Watch(sources.slos, prometheus, alerts, SystemClock())

@@ -114,7 +114,9 @@ class Watch:
         if before.ok:
             self._seen.append(Change(now, "source", f"{name} lost: {error.message}"))
         message = " ".join(error.message.split())
-        self._health[name] = replace(before, ok=False, checked_at=now, latency=None, error=message)
+        self._health[name] = replace(
+            before, ok=False, checked_at=now, latency=None, error=message, remedy=error.remedy
+        )
         return self._publish(self._snapshot, began, now)
 
     def _publish(self, snapshot: Snapshot, began: datetime, now: datetime) -> Snapshot:

@@ -75,6 +75,8 @@ class SourceHealth:
     """When this source last answered; None: never."""
     data_at: datetime | None
     """Time of its newest sample: an answer with old samples is old data. None: no samples, or not known."""
+    remedy: str | None = None
+    """What can be done about the error; None where ok or nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
