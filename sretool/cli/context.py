@@ -53,7 +53,7 @@ class Settings:
         of one system must not appear beside the objectives of another. UsageError where a server or the
         catalog remains unknown, or where several labs run.
         """
-        lab = self._lab()
+        lab = self.chosen_lab()
         prometheus, alertmanager = self.endpoints(lab)
         if prometheus is None:
             raise UsageError(
@@ -82,7 +82,8 @@ class Settings:
         # Credentials of the environment belong to the servers named there, not to a lab's.
         return Endpoint(of_lab) if of_lab is not None else None
 
-    def _lab(self) -> LabRecord | None:
+    def chosen_lab(self) -> LabRecord | None:
+        """The lab named, or the only one running where no endpoint is given (said on stderr)."""
         from sretool.adapters.lab import record
 
         if self.lab is None and (self.prometheus is not None or self.alertmanager is not None):

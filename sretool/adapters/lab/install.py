@@ -10,6 +10,7 @@ Standard library only: this runs under the system's Python before any environmen
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import os
 import re
@@ -56,6 +57,7 @@ def choose(machine: Machine, packages: tuple[str, ...]) -> Way:
     return Way.SUDO if machine.sudo else Way.PREFIX
 
 
+@functools.cache
 def this_machine() -> Machine:
     root = os.geteuid() == 0
     apt = all(shutil.which(name) for name in ("apt-get", "apt-cache", "dpkg-deb", "dpkg-query"))
@@ -103,11 +105,15 @@ def venv_packages() -> tuple[str, ...]:
 
 def install_command(packages: tuple[str, ...]) -> str:
     """The command that installs `packages` (as in `Program.package`) here, for people to read and run."""
-    machine = this_machine()
-    if not machine.apt:
-        return f"install with your package manager: {', '.join(upstream(packages))}"
-    names = " ".join(named(packages, _release_postgres()))
-    return f"{'' if machine.root else 'sudo '}apt-get install --no-install-recommends {names}"
+    match choose(this_machine(), packages):
+        case Way.LIST:
+            return f"install with your package manager: {', '.join(upstream(packages))}"
+        case Way.PREFIX:
+            return f"{sys.executable} -m sretool.adapters.lab.install   (into {programs.prefix()})"
+        case way:
+            names = " ".join(named(packages, _release_postgres()))
+            rights = "sudo " if way is Way.SUDO else ""
+            return f"{rights}apt-get install --no-install-recommends {names}"
 
 
 def upstream(packages: tuple[str, ...]) -> tuple[str, ...]:
@@ -128,6 +134,7 @@ def upstream(packages: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(names.get(package, package) for package in packages)
 
 
+@functools.cache
 def _release_postgres(options: tuple[str, ...] = ()) -> str | None:
     pattern = "^postgresql-[0-9]+-auto-failover$"
     return newest_postgres(_output(["apt-cache", *options, "search", "--names-only", pattern]))
