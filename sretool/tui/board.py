@@ -1,0 +1,216 @@
+"""What is on screen and why: the last snapshot, the order of its rows, filter, freeze, and what just changed.
+
+One plain object, changed in one place (the app's loop) and asked by every screen. It decides nothing about
+SLOs; it remembers what the front end has to remember between two refreshes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sretool.core.observe import freshness, verdict
+from sretool.core.observe.freshness import Freshness, SourceAge
+from sretool.core.slo.model import Level
+from sretool.tui import format as fmt
+from sretool.tui.search import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sretool.core.observe.model import Alert, SloStatus, Snapshot
+    from sretool.core.observe.verdict import Verdict
+    from sretool.core.slo.model import SloId
+
+SOURCE_TITLES = {"prometheus": "Prometheus", "alertmanager": "Alertmanager"}
+SOURCE_SHORT = {"prometheus": "prom", "alertmanager": "am"}
+
+_HANDS_OFF = timedelta(seconds=2)
+"""No re-ordering this soon after a key: a row must not leave from under the cursor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that changed and deserves one toast."""
+
+    text: str
+    bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything a screen draws, at one moment."""
+
+    now: datetime
+    snapshot: Snapshot
+    statuses: tuple[SloStatus, ...]
+    """In screen order, filtered."""
+    hidden: int
+    """SLOs the filter keeps away."""
+    alerts: tuple[Alert, ...]
+    prometheus: SourceAge
+    alertmanager: SourceAge | None
+    """None: not configured."""
+    verdict: Verdict
+    filter: Filter
+    frozen_at: datetime | None
+    """When the screen was frozen by hand; None: live."""
+    missed: int
+    """Refreshes since then."""
+    origin: str
+    """Where the data comes from: `lab amas ÷10`."""
+    local_time: bool
+    glyphs: fmt.Glyphs
+
+    @property
+    def stale(self) -> bool:
+        """Whether the rows may no longer be true."""
+        return not self.prometheus.freshness.usable
+
+    @property
+    def waiting(self) -> bool:
+        return self.prometheus.freshness is Freshness.WAITING
+
+    @property
+    def alerts_stale(self) -> bool:
+        return self.alertmanager is not None and self.alertmanager.freshness in (
+            Freshness.STALE,
+            Freshness.LOST,
+        )
+
+    def clock(self, moment: datetime, *, seconds: bool = True) -> str:
+        return fmt.clock(moment, local=self.local_time, seconds=seconds)
+
+
+class Board:
+    """The state behind the screens."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        refresh: timedelta,
+        origin: str = "",
+        glyphs: fmt.Glyphs = fmt.UNICODE,
+        alerts_configured: bool = True,
+    ) -> None:
+        self.snapshot = snapshot
+        self.refresh = refresh
+        self.origin = origin
+        self.glyphs = glyphs
+        self.local_time = False
+        self.filter = Filter()
+        self.log: list[tuple[datetime, str]] = []
+        """What went wrong inside the program or with a source, newest last."""
+        self._alerts_configured = alerts_configured
+        self._order: tuple[SloId, ...] = tuple(status.slo.id for status in snapshot.statuses)
+        self._touched_at: datetime | None = None
+        self._frozen: tuple[Snapshot, datetime] | None = None
+        self._missed = 0
+        self._lost_since: dict[str, datetime] = {}
+        self._paging: frozenset[SloId] | None = None
+
+    def take(self, snapshot: Snapshot, now: datetime) -> tuple[Notice, ...]:
+        """A new snapshot; the notices say what it changed for the reader."""
+        self.snapshot = snapshot
+        if self._frozen is not None:
+            self._missed += 1
+        notices = self.tick(now)
+        if self.source("prometheus", now).freshness.usable:
+            self._reorder(now)
+            notices += self._page_notices()
+        return notices
+
+    def tick(self, now: datetime) -> tuple[Notice, ...]:
+        """Time went on: a source may have become too old without any answer."""
+        notices = []
+        for name in self._sources():
+            age = self.source(name, now)
+            title = SOURCE_TITLES.get(name, name)
+            if age.freshness in (Freshness.LOST, Freshness.STALE):
+                if name not in self._lost_since:
+                    self._lost_since[name] = now
+                    why = age.error or "its samples are too old"
+                    notices.append(Notice(f"{title} {age.freshness.value}: {why}", bad=True))
+            elif age.freshness.usable and name in self._lost_since:
+                away = now - self._lost_since.pop(name)
+                notices.append(Notice(f"{title} back after {fmt.age(away)}", bad=False))
+        self.log.extend((now, notice.text) for notice in notices)
+        del self.log[:-200]
+        return tuple(notices)
+
+    def source(self, name: str, now: datetime) -> SourceAge:
+        health = self.snapshot.source(name)
+        if health is None:
+            return SourceAge(name, Freshness.WAITING, None, None, None)
+        sample_every = freshness.SAMPLE_EVERY if name == "prometheus" else None
+        return freshness.judge(health, now, self.refresh, sample_every)
+
+    def touched(self, now: datetime) -> None:
+        """A key was pressed."""
+        self._touched_at = now
+
+    def freeze(self, now: datetime) -> None:
+        """Hold the screen still, or let it go on."""
+        self._frozen = None if self._frozen is not None else (self.snapshot, now)
+        self._missed = 0
+
+    def search(self, text: str) -> None:
+        self.filter = replace(self.filter, text=text.strip())
+
+    def toggle_abnormal(self) -> None:
+        self.filter = replace(self.filter, abnormal_only=not self.filter.abnormal_only)
+
+    def status(self, slo: SloId) -> SloStatus | None:
+        """The SLO as the screen shows it."""
+        shown = self._frozen[0] if self._frozen is not None else self.snapshot
+        return next((status for status in shown.statuses if status.slo.id == slo), None)
+
+    def view(self, now: datetime) -> View:
+        shown, moment = self._frozen if self._frozen is not None else (self.snapshot, now)
+        prometheus = self.source("prometheus", now)
+        alertmanager = self.source("alertmanager", now) if self._alerts_configured else None
+        by_id = {status.slo.id: status for status in shown.statuses}
+        ordered = [by_id.pop(slo) for slo in self._order if slo in by_id]
+        ordered += by_id.values()
+        kept = tuple(status for status in ordered if self.filter.keeps_slo(status))
+        return View(
+            now=now,
+            snapshot=shown,
+            statuses=kept,
+            hidden=len(ordered) - len(kept),
+            alerts=tuple(alert for alert in shown.alerts if self.filter.keeps_alert(alert)),
+            prometheus=prometheus,
+            alertmanager=alertmanager,
+            verdict=verdict.judge(shown, prometheus, alertmanager, moment),
+            filter=self.filter,
+            frozen_at=self._frozen[1] if self._frozen is not None else None,
+            missed=self._missed,
+            origin=self.origin,
+            local_time=self.local_time,
+            glyphs=self.glyphs,
+        )
+
+    def _sources(self) -> Sequence[str]:
+        return ("prometheus", "alertmanager") if self._alerts_configured else ("prometheus",)
+
+    def _reorder(self, now: datetime) -> None:
+        wanted = tuple(status.slo.id for status in self.snapshot.statuses)
+        if wanted == self._order or (self._touched_at and now - self._touched_at < _HANDS_OFF):
+            return
+        levels = {status.slo.id: status.level for status in self.snapshot.statuses}
+        ranks = [list(Level).index(levels[slo]) for slo in self._order if slo in levels]
+        # As long as the rows on screen still go from worst to best, a new order would only be unrest.
+        if set(wanted) != set(self._order) or ranks != sorted(ranks):
+            self._order = wanted
+
+    def _page_notices(self) -> tuple[Notice, ...]:
+        paging = frozenset(status.slo.id for status in self.snapshot.statuses if status.level is Level.PAGE)
+        before, self._paging = self._paging, paging
+        if before is None:
+            return ()
+        started = [Notice(f"{slo} burns at page level", bad=True) for slo in sorted(paging - before)]
+        ended = [Notice(f"{slo} no longer burns at page level", bad=False) for slo in sorted(before - paging)]
+        return (*started, *ended)

@@ -1,0 +1,194 @@
+"""The overview: is it us, what burns, what is open, what changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+
+from sretool.core.slo.model import SloId
+from sretool.tui import detail, overview
+from sretool.tui.screens.base import BoardScreen
+from sretool.tui.widgets.prompt import Prompt
+from sretool.tui.widgets.rows import Rows
+from sretool.tui.widgets.sheet import Sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from sretool.core.observe.model import Alert
+    from sretool.tui.board import View
+    from sretool.tui.line import Line
+    from sretool.tui.overview import Column, SloRow
+
+
+class OverviewScreen(BoardScreen):
+    """The root screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", "filter", id="filter", show=False),
+        Binding("exclamation_mark", "abnormal", "abnormal only", id="abnormal", show=False),
+        Binding("tab", "app.focus_next", "next pane", id="next_pane", show=False),
+    ]
+    KEYS = (
+        ("enter", "detail"),
+        ("/", "filter"),
+        ("!", "abnormal"),
+        ("tab", "alerts"),
+        ("p", "pause"),
+        ("i", "why"),
+        ("R", "refresh"),
+        ("q", "quit"),
+    )
+    OWN_KEYS = (
+        ("j k, arrows", "move"),
+        ("g G", "first, last"),
+        ("ctrl+d ctrl+u", "half a page down, up"),
+        ("enter", "open the SLO or the alert under the cursor"),
+        ("tab", "from the SLOs to the alerts and back"),
+        ("/", "filter: a regex, !x without x, key=value (service, slo, owner, tier, level, ...); esc clears"),
+        ("!", "only what is not ok"),
+        ("q", "quit (esc clears the filter)"),
+    )
+    TITLE_WORDS = "overview"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._columns: tuple[Column, ...] = ()
+        self._full_names = False
+        self._shown_as: Hashable = None
+
+    def compose(self) -> ComposeResult:
+        yield Sheet(id="status")
+        yield Sheet(id="verdict")
+        yield Sheet(id="header")
+        yield Rows(self._draw_slo, id="slos", cursor=self.dash.board.glyphs.cursor)
+        with Horizontal(id="lower"):
+            yield Sheet(id="chart")
+            with Vertical(id="alerts-pane"):
+                yield Sheet(id="alerts-heading")
+                yield Rows(self._draw_alert, id="alerts", cursor=self.dash.board.glyphs.cursor)
+        yield Sheet(id="changes")
+        yield Prompt(id="prompt")
+        yield Sheet(id="keys")
+
+    def on_mount(self) -> None:
+        self.query_one("#slos").focus()
+
+    def show(self, view: View) -> None:
+        width, height = self.size
+        plan = overview.layout(
+            width, height, len(view.statuses), len(view.alerts), len(view.snapshot.changes)
+        )
+        self.show_frame(view)
+        self.query_one("#verdict", Sheet).show([overview.verdict_line(view, width)])
+        afresh = self._choose_columns(view, width)
+        header = overview.table_header(self._columns, width, view)
+        self.query_one("#header", Sheet).show([header])
+        slos = self.query_one("#slos", Rows)
+        slos.styles.height = plan.table
+        nothing = overview.no_slos_line(view, width)
+        slos.show([(row.status.slo.id, row) for row in overview.slo_rows(view)], nothing, afresh=afresh)
+        self._show_lower(view, plan)
+        changes = self.query_one("#changes", Sheet)
+        changes.styles.height = plan.changes
+        changes.display = plan.changes > 0
+        changes.show(overview.changes_lines(view, width, plan.changes))
+
+    def _choose_columns(self, view: View, width: int) -> bool:
+        """Choose the columns; whether rows drawn before look different now."""
+        self._columns = overview.table_columns(width, view.snapshot.statuses)
+        self._full_names = len({status.slo.service for status in view.snapshot.statuses}) > 1
+        shown_as = (self._columns, self._full_names, width)
+        changed, self._shown_as = shown_as != self._shown_as, shown_as
+        return changed
+
+    def _show_lower(self, view: View, plan: overview.Layout) -> None:
+        lower = self.query_one("#lower")
+        lower.display = plan.lower > 0
+        lower.styles.height = plan.lower
+        chart = self.query_one("#chart", Sheet)
+        chart.display = plan.chart
+        width = self.size.width // 2 if plan.chart else 0
+        chart.styles.width = width
+        if plan.chart:
+            self._follow_cursor()
+            chart.show(self._chart_lines(view, width, plan.lower))
+        pane = self.size.width - width
+        self.query_one("#alerts-heading", Sheet).show([overview.alerts_heading(view, pane)])
+        self.query_one("#alerts", Rows).show(
+            [(alert.fingerprint, (alert, view)) for alert in view.alerts],
+            overview.no_alerts_line(view, pane),
+        )
+
+    def _chart_lines(self, view: View, width: int, height: int) -> list[Line]:
+        slo = self._selected()
+        status = self.dash.board.status(slo) if slo is not None else None
+        if status is None:
+            return []
+        past = self.dash.past(status.slo.id)
+        upper = height // 2
+        inner = width - 1
+        return [
+            *detail.error_ratio(view, status.slo, past, inner, height - upper, named=True),
+            *detail.burn_down(view, status.slo, past, inner, upper, named=True),
+        ]
+
+    def _selected(self) -> SloId | None:
+        key = self.query_one("#slos", Rows).cursor
+        return SloId(key) if key is not None else None
+
+    def _follow_cursor(self) -> None:
+        slo = self._selected()
+        status = self.dash.board.status(slo) if slo is not None else None
+        self.dash.follow(status.slo if status is not None else None)
+
+    def _draw_slo(self, value: Hashable, width: int) -> Line:
+        row = cast("SloRow", value)
+        return overview.slo_row(row, self._columns, self.dash.board.glyphs, full_names=self._full_names)
+
+    def _draw_alert(self, value: Hashable, width: int) -> Line:
+        alert, view = cast("tuple[Alert, View]", value)
+        return overview.alert_row(alert, view, width)
+
+    def on_rows_moved(self, event: Rows.Moved) -> None:
+        if event.rows.id == "slos" and self.query_one("#chart").display:
+            self.repaint()
+
+    def on_rows_chosen(self, event: Rows.Chosen) -> None:
+        if event.rows.id == "slos":
+            self.dash.open_slo(SloId(event.key))
+        else:
+            self.dash.open_alert(event.key)
+
+    def on_prompt_changed(self, event: Prompt.Changed) -> None:
+        self.dash.board.search(event.text)
+        self.query_one(Prompt).complain(self.dash.board.filter.problem)
+        self.repaint()
+
+    def on_prompt_closed(self, event: Prompt.Closed) -> None:
+        if not event.kept:
+            self.dash.board.search("")
+        self.remove_class("-searching")
+        self.query_one("#slos").focus()
+        self.repaint()
+
+    def action_search(self) -> None:
+        self.add_class("-searching")
+        self.query_one(Prompt).open(self.dash.board.filter.text)
+
+    def action_abnormal(self) -> None:
+        self.dash.board.toggle_abnormal()
+        self.repaint()
+
+    def action_back(self) -> None:
+        """Escape: drop the filter. The root has nothing to go back to."""
+        if self.dash.board.filter.text or self.dash.board.filter.abnormal_only:
+            self.dash.board.search("")
+            if self.dash.board.filter.abnormal_only:
+                self.dash.board.toggle_abnormal()
+            self.repaint()

@@ -1,0 +1,76 @@
+"""The filter line: a regular expression, `!` in front inverts it, `key=value` compares one property."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sretool.core.slo.model import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sretool.core.observe.model import Alert, SloStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What stays on screen; an empty text keeps everything."""
+
+    text: str = ""
+    abnormal_only: bool = False
+
+    def keeps_slo(self, status: SloStatus) -> bool:
+        if self.abnormal_only and status.level is Level.OK:
+            return False
+        slo = status.slo
+        properties = {
+            **slo.labels,
+            "service": slo.service,
+            "slo": slo.name,
+            "id": slo.id,
+            "owner": slo.owner or "",
+            "tier": "" if slo.tier is None else str(slo.tier),
+            "level": status.level.value,
+        }
+        return all(_matches(term, f"{slo.id} {slo.title}", properties) for term in self.text.split())
+
+    def keeps_alert(self, alert: Alert) -> bool:
+        properties = {
+            **alert.labels,
+            "alert": alert.name,
+            "state": alert.state.value,
+            "slo": alert.slo or "",
+            "severity": alert.severity.value if alert.severity else "",
+        }
+        words = f"{alert.name} {alert.labels.get('service', '')} {alert.slo or ''}"
+        return all(_matches(term, words, properties) for term in self.text.split())
+
+    @property
+    def problem(self) -> str | None:
+        """Why a term is not a regular expression; it is then compared as plain text."""
+        for term in self.text.split():
+            try:
+                re.compile(term.removeprefix("!").partition("=")[2] or term.removeprefix("!"))
+            except re.error as error:
+                return f"{term}: {error}"
+        return None
+
+
+def _matches(term: str, words: str, properties: Mapping[str, str]) -> bool:
+    wanted = not term.startswith("!")
+    term = term.removeprefix("!")
+    key, equals, value = term.partition("=")
+    if equals and key.endswith("!"):
+        key, wanted = key[:-1], not wanted
+    found = _search(value, properties.get(key, ""), whole=True) if equals else _search(term, words)
+    return found is wanted
+
+
+def _search(pattern: str, text: str, *, whole: bool = False) -> bool:
+    try:
+        compiled = re.compile(pattern, re.IGNORECASE)
+    except re.error:
+        return pattern.casefold() in text.casefold()
+    return bool(compiled.fullmatch(text) if whole else compiled.search(text))

@@ -1,0 +1,79 @@
+"""Widgets that show lines: they turn roles into styles and repaint only what differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from sretool.tui.line import crop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sretool.tui.line import Line, Role
+
+_PREFIX = "sre--"
+
+
+class Styled(Widget):
+    """Gives every role the style the theme's CSS has for it."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"{_PREFIX}{role}"
+        for role in (
+            "dim", "bold", "title", "key", "page", "spent", "ticket", "no-data", "stale", "silenced", "tag",
+            "tag-alarm", "lost", "chart", "limit", "cursor",
+        )
+    }  # fmt: skip
+
+    def role_style(self, role: Role) -> Style:
+        if role == "text":
+            return Style.null()
+        return self.get_component_rich_style(_PREFIX + role.replace("_", "-"), partial=True)
+
+    def strip(self, line: Line, width: int, under: Style | None = None) -> Strip:
+        base = self.rich_style if under is None else self.rich_style + under
+        segments = [Segment(span.text, base + self.role_style(span.role)) for span in crop(line, width)]
+        return Strip(segments, width)
+
+
+class Sheet(Styled):
+    """Some lines of text; longer lists scroll elsewhere."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines: Sequence[Line] = ()
+        self._strips: dict[int, Strip] = {}
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Replace the lines; rows that look the same are not painted again."""
+        before, self._lines = self._lines, lines
+        changed = [
+            row
+            for row in range(max(len(before), len(lines)))
+            if row >= len(before) or row >= len(lines) or before[row] != lines[row]
+        ]
+        for row in changed:
+            self._strips.pop(row, None)
+        if changed:
+            self.refresh(*(Region(0, row, self.size.width, 1) for row in changed))
+
+    def notify_style_update(self) -> None:
+        self._strips.clear()
+        super().notify_style_update()
+
+    def on_resize(self) -> None:
+        self._strips.clear()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y >= len(self._lines):
+            return Strip.blank(width, self.rich_style)
+        if y not in self._strips:
+            self._strips[y] = self.strip(self._lines[y], width)
+        return self._strips[y]

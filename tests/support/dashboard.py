@@ -1,0 +1,318 @@
+"""SLOs, snapshots and a watch without servers for tests of what a dashboard shows."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sretool.core.observe.model import (
+    Alert,
+    AlertState,
+    Change,
+    SloHistory,
+    SloStatus,
+    Snapshot,
+    SourceHealth,
+)
+from sretool.core.slo.model import EventRatio, Level, Severity, Slo, SloId
+from sretool.core.slo.windows import STANDARD_WINDOWS, default_alerts
+from sretool.errors import SourceUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NOW = datetime(2026, 11, 20, 3, 12, 41, tzinfo=UTC)
+
+_RANK = list(Level)
+
+
+def slo(
+    id: str = "amas/learning-availability",
+    objective: str = "0.999",
+    window: timedelta = timedelta(days=30),
+    *,
+    owner: str | None = "learning",
+    tier: int | None = 1,
+    title: str = "Learning API availability",
+) -> Slo:
+    return Slo(
+        id=SloId(id),
+        title=title,
+        objective=Decimal(objective),
+        window=window,
+        sli=EventRatio(bad="http_request_5xx_total", total="http_request_total"),
+        alerts=default_alerts(window, 1 - Decimal(objective)),
+        tier=tier,
+        owner=owner,
+        runbook="learning-availability",
+    )
+
+
+def status(
+    of: Slo | None = None,
+    level: Level = Level.OK,
+    *,
+    budget_left: float | None = 0.62,
+    burn: float | None = 0.3,
+    burns: Mapping[timedelta, float | None] | None = None,
+    exhausts_in: timedelta | None = None,
+    recovers_in: timedelta | None = None,
+    at: datetime = NOW,
+) -> SloStatus:
+    of = of or slo()
+    total = 131_000_000.0
+    spent = None if budget_left is None else (1 - budget_left) * float(of.budget)
+    known = level is not Level.NO_DATA
+    pairs = [pair for pair in of.alerts if pair.severity.value == level.value]
+    return SloStatus(
+        slo=of,
+        at=at,
+        sli=1 - spent if spent is not None and known else None,
+        sli_1h=1 - burn * float(of.budget) if burn is not None and known else None,
+        good=total * (1 - spent) if spent is not None and known else None,
+        total=total if known else None,
+        budget_left=budget_left if known else None,
+        burns=burns
+        or {
+            window: burn * (1 + 0.1 * number) if burn is not None and known else None
+            for number, window in enumerate(reversed(STANDARD_WINDOWS))
+        },
+        firing=tuple(pairs[:1]),
+        level=level,
+        coverage=1.0 if known else 0.0,
+        exhausts_in=exhausts_in,
+        recovers_in=recovers_in,
+    )
+
+
+def amas() -> tuple[SloStatus, ...]:
+    """The seven SLOs of the bundled system with one page, one spent, one slow and one without data."""
+    days = timedelta(days=1)
+    return (
+        status(slo(), Level.PAGE, budget_left=0.38, burn=14.8, exhausts_in=timedelta(hours=18, minutes=29)),
+        status(
+            slo("amas/write-durability", "0.99999", title="Durable writes", owner="data"),
+            Level.SPENT,
+            budget_left=-0.12,
+            burn=0.4,
+            recovers_in=3 * days,
+        ),
+        status(
+            slo("amas/learning-latency", "0.95", 7 * days, title="Learning API latency"),
+            Level.TICKET,
+            budget_left=0.61,
+            burn=3.1,
+            exhausts_in=6 * days,
+        ),
+        status(
+            slo("amas/decision-confidence", "0.5", 7 * days, owner="amas-core", title="Confident decisions"),
+            Level.NO_DATA,
+        ),
+        status(
+            slo("amas/forgetting-alert-delivery", "0.9", 1 * days, title="Alerts delivered in time"),
+            budget_left=0.21,
+            burn=0.3,
+        ),
+        status(slo("amas/stats-availability", "0.995", tier=2, title="Statistics"), budget_left=0.84),
+        status(slo("amas/admin-availability", "0.99", tier=3, title="Administration"), budget_left=0.995),
+    )
+
+
+def quiet(count: int = 7) -> tuple[SloStatus, ...]:
+    """SLOs that all hold."""
+    return tuple(
+        status(replace(each.slo), budget_left=0.9 - 0.05 * number, burn=0.2)
+        for number, each in enumerate(amas()[:count])
+    )
+
+
+def alert(
+    name: str = "ServiceDown",
+    severity: Severity | None = Severity.PAGE,
+    state: AlertState = AlertState.FIRING,
+    *,
+    ago: timedelta = timedelta(minutes=3),
+    of: str | None = None,
+    **labels: str,
+) -> Alert:
+    return Alert(
+        fingerprint=f"{name}-{of}-{sorted(labels.items())}",
+        name=name,
+        severity=severity,
+        state=state,
+        since=NOW - ago,
+        labels={"alertname": name, "service": "amas", "owner": "learning"} | labels,
+        annotations={"summary": f"{name} summary", "impact": "users wait", "runbook": name.lower()},
+        slo=SloId(of) if of else None,
+        silenced_by=("s1",) if state is AlertState.SILENCED else (),
+    )
+
+
+def some_alerts() -> tuple[Alert, ...]:
+    return (
+        alert("SLOBudgetBurn", of="amas/learning-availability", long="1h", short="5m"),
+        alert("SLOBudgetBurn", Severity.TICKET, of="amas/learning-latency", ago=timedelta(minutes=134),
+              long="1d", short="2h"),
+        alert("HighMemory", Severity.TICKET, instance="app-2", ago=timedelta(minutes=41)),
+        alert("DeployInProgress", None, AlertState.SILENCED, ago=timedelta(minutes=9)),
+    )  # fmt: skip
+
+
+def some_changes() -> tuple[Change, ...]:
+    return (
+        Change(NOW - timedelta(minutes=4), "alert", "SLOBudgetBurn amas/learning-availability"),
+        Change(NOW - timedelta(minutes=26), "restart", "app-1 restarted"),
+        Change(NOW - timedelta(hours=5), "restart", "worker restarted"),
+    )
+
+
+def health(
+    name: str = "prometheus",
+    *,
+    ok: bool = True,
+    ago: timedelta | None = timedelta(seconds=1),
+    data_ago: timedelta | None = None,
+    error: str | None = None,
+) -> SourceHealth:
+    return SourceHealth(
+        name=name,
+        ok=ok,
+        checked_at=NOW,
+        latency=timedelta(milliseconds=3) if ok else None,
+        error=error if error is not None or ok else "connection refused",
+        good_at=NOW - ago if ago is not None else None,
+        data_at=NOW - data_ago if data_ago is not None else None,
+    )
+
+
+def snapshot(
+    statuses: Sequence[SloStatus] | None = None,
+    *,
+    alerts: Sequence[Alert] = (),
+    sources: Sequence[SourceHealth] | None = None,
+    changes: Sequence[Change] = (),
+    seq: int = 1,
+) -> Snapshot:
+    chosen = amas() if statuses is None else statuses
+    return Snapshot(
+        seq=seq,
+        at=NOW,
+        took=timedelta(milliseconds=12),
+        statuses=tuple(sorted(chosen, key=lambda each: _RANK.index(each.level))),
+        alerts=tuple(alerts),
+        sources=tuple(sources) if sources is not None else (health(), health("alertmanager")),
+        changes=tuple(changes),
+    )
+
+
+def history(of: Slo, now: datetime = NOW, *, gap: bool = True) -> SloHistory:
+    """Six hours of error ratios with a peak and, where wanted, a gap; a budget that falls evenly."""
+    minute = timedelta(minutes=1)
+    budget = float(of.budget)
+    ratios = tuple(
+        (
+            now - (360 - number) * minute,
+            budget * (0.4 + 0.2 * math.sin(number / 20) + (14 if number > 330 else 0) * (number - 330) / 30),
+        )
+        for number in range(361)
+        if not (gap and 120 <= number < 150)
+    )
+    left = tuple(
+        (now - of.window + of.window * number / 240, 1 - 0.62 * (number / 240) ** 1.6)
+        for number in range(241)
+    )
+    used = {timedelta(hours=1): 0.021, timedelta(hours=6): 0.06, timedelta(days=1): None}
+    used |= {timedelta(days=3): 0.09, of.window: 0.62}
+    return SloHistory(of.id, now, ratios, minute, left, of.window / 240, used)
+
+
+class FakeClock:
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.moment = now
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+class FakeWatch:
+    """Serves what it is given, as `services.watch.Watch` would: failures become health, values stay."""
+
+    def __init__(self, clock: FakeClock, statuses: Sequence[SloStatus] | None = None) -> None:
+        self.clock = clock
+        self.statuses = tuple(statuses) if statuses is not None else amas()
+        self.alerts = some_alerts()
+        self.changes = some_changes()
+        self.down: set[str] = set()
+        self.crash: Exception | None = None
+        """Raised by the next poll of Prometheus: a fault of the program itself."""
+        self.asked = {"prometheus": 0, "alertmanager": 0, "history": 0}
+        self._seq = 0
+        self._health = {
+            name: SourceHealth(name, False, clock(), None, None, None, None)
+            for name in ("prometheus", "alertmanager")
+        }
+        waiting = [
+            status(each.slo, Level.NO_DATA, burns={window: None for window in each.burns})
+            for each in sorted(self.statuses, key=lambda each: each.slo.id)
+        ]
+        self.snapshot = Snapshot(0, clock(), timedelta(), tuple(waiting), (), tuple(self._health.values()))
+
+    async def poll_metrics(self) -> Snapshot:
+        await asyncio.sleep(0)
+        if self.crash is not None:
+            crash, self.crash = self.crash, None
+            raise crash
+        kept = self._asked("prometheus")
+        ordered = sorted(self.statuses, key=lambda each: _RANK.index(each.level))
+        return self._publish(statuses=self.snapshot.statuses if kept else tuple(ordered))
+
+    async def poll_alerts(self) -> Snapshot:
+        await asyncio.sleep(0)
+        kept = self._asked("alertmanager")
+        return self._publish(alerts=self.snapshot.alerts if kept else self.alerts)
+
+    async def history(self, slo: Slo) -> SloHistory:
+        await asyncio.sleep(0)
+        self.asked["history"] += 1
+        if "prometheus" in self.down:
+            raise SourceUnreachable("connection refused")
+        return history(slo, self.clock())
+
+    async def aclose(self) -> None:
+        pass
+
+    def _asked(self, name: str) -> bool:
+        """Note the attempt; whether it failed."""
+        self.asked[name] += 1
+        before, now = self._health[name], self.clock()
+        if name in self.down:
+            self._health[name] = replace(
+                before, ok=False, checked_at=now, latency=None, error="connection refused"
+            )
+            return True
+        self._health[name] = SourceHealth(name, True, now, timedelta(milliseconds=3), None, now, None)
+        return False
+
+    def _publish(
+        self, *, statuses: tuple[SloStatus, ...] | None = None, alerts: tuple[Alert, ...] | None = None
+    ) -> Snapshot:
+        self._seq += 1
+        self.snapshot = Snapshot(
+            seq=self._seq,
+            at=self.clock(),
+            took=timedelta(milliseconds=3),
+            statuses=self.snapshot.statuses if statuses is None else statuses,
+            alerts=self.snapshot.alerts if alerts is None else alerts,
+            sources=tuple(self._health.values()),
+            changes=self.changes,
+        )
+        return self.snapshot
