@@ -68,3 +68,6 @@ AMAS_LAB = DayPattern(
     utc_offset=timedelta(hours=8),
 )
 """The reference system's day at the lab's scale: 2 to 10 requests a second, 15 on weekend evenings."""
+
+PATTERNS = {"amas-lab": AMAS_LAB}
+"""By the names that files use."""
