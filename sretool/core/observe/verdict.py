@@ -122,7 +122,7 @@ def _burning_page(snapshot: Snapshot, prometheus: SourceAge) -> Verdict | None:
         worst.slo.id,
         _burn_words(worst),
         _gone_words(worst, prometheus),
-        ", page silenced" if silenced else "",
+        ", silenced" if silenced else "",
         others,
         "  > enter",
         _owner(worst),

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import unicodedata
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sretool.core.observe import freshness, verdict
+from sretool.core.observe.model import AlertState, Change
+from sretool.core.observe.verdict import Tag
+from sretool.core.slo.model import Level, Severity
+from tests.support.dashboard import NOW, alert, amas, health, quiet, slo, snapshot, status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sretool.core.observe.model import Alert, SloStatus, Snapshot, SourceHealth
+    from sretool.core.observe.verdict import Verdict
+
+REFRESH = timedelta(seconds=5)
+LONG_AGO = timedelta(seconds=130)
+WIDTH = 78
+"""Cells of row 2 on the narrowest normal screen."""
+
+
+def _judge(of: Snapshot) -> Verdict:
+    sources = {source.name: freshness.judge(source, NOW, REFRESH) for source in of.sources}
+    return verdict.judge(of, sources["prometheus"], sources.get("alertmanager"), NOW)
+
+
+def _lost(name: str) -> SourceHealth:
+    return health(name, ok=False, ago=LONG_AGO)
+
+
+def _paging() -> tuple[SloStatus, ...]:
+    return (amas()[0], *quiet()[1:])
+
+
+def _text(
+    statuses: Sequence[SloStatus],
+    alerts: Sequence[Alert] = (),
+    sources: Sequence[SourceHealth] | None = None,
+    changes: Sequence[Change] = (),
+) -> str:
+    return _judge(snapshot(statuses, alerts=alerts, sources=sources, changes=changes)).text(WIDTH)
+
+
+def test_a_page_names_the_slo_its_burn_the_time_left_and_the_key() -> None:
+    text = _text(_paging(), [alert("SLOBudgetBurn", of="amas/learning-availability")])
+    assert text == "IT IS US  amas/learning-availability burns 20.7x, gone in 18h29m  > enter"
+
+
+def test_the_worst_of_several_pages_is_named_and_the_others_counted() -> None:
+    second = status(slo("amas/learning-latency", "0.95"), Level.PAGE, burn=8.0)
+    text = _judge(snapshot([*_paging(), second])).text(200)
+    assert "amas/learning-availability" in text
+    assert ", 1 more" in text
+
+
+def test_a_silenced_page_is_still_us_and_says_silenced() -> None:
+    silenced = alert("SLOBudgetBurn", state=AlertState.SILENCED, of="amas/learning-availability")
+    text = _text(_paging(), [silenced])
+    assert text.startswith("IT IS US  amas/learning-availability burns")
+    assert ", silenced" in text
+
+
+def test_a_spent_budget_without_burn_says_since_when_it_is_back() -> None:
+    spent = status(
+        slo("amas/write-durability", "0.99999"),
+        Level.SPENT,
+        budget_left=-0.12,
+        burn=0.4,
+        recovers_in=timedelta(days=3),
+    )
+    assert _text([spent, *quiet()[2:]]) == (
+        "IT IS US  amas/write-durability spent its budget (-12%), burn now 0.6x"
+    )
+    assert "back in 3d" in _judge(snapshot([spent])).text(200)
+
+
+def test_a_slow_burn_is_called_slow() -> None:
+    text = _text([amas()[2], *quiet()[:2]])
+    assert text.startswith("IT IS US  amas/learning-latency burns ")
+    assert " slowly, gone in 6d" in text
+
+
+def test_slos_without_data_make_it_unsure_and_are_named() -> None:
+    blind = status(slo("amas/decision-confidence", "0.5"), Level.NO_DATA)
+    assert _text([*quiet(2), blind]) == "UNSURE  1 of 3 SLOs without data: amas/decision-confidence"
+
+
+def test_all_slos_holding_and_no_page_is_all_clear() -> None:
+    changes = [Change(NOW - timedelta(hours=2), "resolved", "SLOBudgetBurn amas/learning-availability")]
+    assert _text(quiet(), changes=changes) == (
+        "ALL CLEAR  7 of 7 SLOs hold, no page open, last alert ended 2h00m ago"
+    )
+
+
+def test_open_tickets_and_silenced_pages_are_mentioned_when_all_is_clear() -> None:
+    tickets = [alert("HighMemory", Severity.TICKET, instance="app-2")]
+    assert _text(quiet(), tickets) == "ALL CLEAR  7 of 7 SLOs hold, no page open, 1 ticket"
+    silenced = [alert("ServiceDown", state=AlertState.SILENCED, instance="app-1")]
+    assert _text(quiet(), silenced) == "ALL CLEAR  7 of 7 SLOs hold, 1 page silenced: ServiceDown app-1"
+
+
+def test_a_page_of_a_symptom_without_burn_is_named() -> None:
+    text = _text(quiet(), [alert("ServiceDown", instance="app-1")])
+    assert text.startswith("IT IS US  ServiceDown app-1 pages for 3m, no SLO burns at page level")
+
+
+def test_a_page_of_another_service_is_not_us() -> None:
+    text = _text(quiet(), [alert("DiskFull", service="billing", instance="node-3")])
+    assert text.startswith("NOT US  our 7 SLOs hold; DiskFull node-3 of billing pages for 3m")
+
+
+def test_a_burn_below_page_level_with_the_page_still_open_recovers() -> None:
+    minutes, hour = timedelta(minutes=5), timedelta(hours=1)
+    cooling = status(slo(), Level.OK, burns={minutes: 0.2, hour: 9.8})
+    text = _text([cooling, *quiet()[1:]], [alert("SLOBudgetBurn", of="amas/learning-availability")])
+    assert text.startswith("IT IS US  amas/learning-availability recovers: burn now 0.2x, 1h 9.8x")
+
+
+def test_prometheus_lost_freezes_and_leaves_the_word_to_alertmanager() -> None:
+    sources = [_lost("prometheus"), health("alertmanager")]
+    text = _text(_paging(), [alert("SLOBudgetBurn", of="amas/learning-availability")], sources)
+    assert text == "STALE  frozen at 03:10:31Z; Alertmanager is live: 1 page, SLOBudgetBurn 3m"
+
+
+def test_prometheus_lost_while_all_was_well_is_never_all_clear() -> None:
+    judged = _judge(snapshot(quiet(), sources=[_lost("prometheus"), health("alertmanager")]))
+    assert judged.tag is Tag.STALE
+
+
+def test_both_sources_lost_says_both_and_what_was_known_last() -> None:
+    judged = _judge(snapshot(_paging(), sources=[_lost("prometheus"), _lost("alertmanager")]))
+    text = judged.text(200)
+    assert text.startswith("STALE  frozen at 03:10:31Z; Alertmanager is lost as well")
+    assert "last known: amas/learning-availability paged" in text
+
+
+def test_a_prometheus_that_never_answered_says_why() -> None:
+    sources = [health(ok=False, ago=None, error="connection refused"), health("alertmanager")]
+    assert _text(quiet(), sources=sources) == "STALE  Prometheus has never answered: connection refused"
+
+
+def test_alertmanager_lost_keeps_burns_certain_but_all_clear_away() -> None:
+    sources = [health(), _lost("alertmanager")]
+    assert _text(_paging(), sources=sources).startswith("IT IS US  amas/learning-availability")
+    assert _text(quiet(), sources=sources) == ("UNSURE  7 SLOs hold; alerts unknown: Alertmanager lost 2m")
+
+
+def test_without_an_alertmanager_the_missing_half_is_said() -> None:
+    assert _text(quiet(), sources=[health()]) == (
+        "ALL CLEAR  7 of 7 SLOs hold, no Alertmanager configured: pages unknown"
+    )
+
+
+def test_before_the_first_answer_nothing_is_claimed() -> None:
+    sources = [health(ago=None), health("alertmanager", ago=None)]
+    assert _text(quiet(), sources=sources) == "UNSURE  waiting for the first answer of Prometheus"
+
+
+def test_a_countdown_stops_while_prometheus_answers_late() -> None:
+    late = [health(ago=timedelta(seconds=30)), health("alertmanager")]
+    assert "gone in" not in _text(_paging(), sources=late)
+
+
+def test_a_spent_budget_of_a_paging_slo_replaces_the_time_left() -> None:
+    burning = status(slo(), Level.PAGE, budget_left=-0.4, burn=30, exhausts_in=None)
+    assert "budget spent (-40%)" in _text([burning])
+
+
+def _scenarios() -> list[Snapshot]:
+    return [
+        snapshot(amas()),
+        snapshot(_paging(), alerts=[alert("SLOBudgetBurn", of="amas/learning-availability")]),
+        snapshot([amas()[1]]),
+        snapshot([amas()[2]]),
+        snapshot([amas()[3], *quiet(2)]),
+        snapshot(quiet()),
+        snapshot(quiet(), alerts=[alert("ServiceDown", instance="app-1")]),
+        snapshot(quiet(), alerts=[alert("DiskFull", service="billing")]),
+        snapshot(_paging(), sources=[_lost("prometheus"), health("alertmanager")]),
+        snapshot(quiet(), sources=[health(), _lost("alertmanager")]),
+        snapshot(quiet(), sources=[health(ok=False, ago=None), health("alertmanager")]),
+        snapshot([]),
+    ]
+
+
+@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize("width", [10, 40, 78, 120])
+def test_every_verdict_fits_and_keeps_its_tag(number: int, width: int) -> None:
+    judged = _judge(_scenarios()[number])
+    text = judged.text(width)
+    wide = sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+    assert wide <= width
+    assert text.startswith(judged.tag.value[:width])
+    assert judged.reasons
+
+
+def test_wide_characters_count_twice() -> None:
+    japanese = status(slo("結算服務/可用性の目標は九九点九パーセント"), Level.PAGE, burn=15)
+    text = _judge(snapshot([japanese])).text(30)
+    assert sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text) <= 30
