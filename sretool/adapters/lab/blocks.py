@@ -84,7 +84,8 @@ def write_block(
     (building / "tombstones").write_bytes(struct.pack(">IBI", 0x0130BA30, 1, 0))
     earliest = min(int(row.first[0]) for row in rows)
     latest = max(int(row.last[-1]) for row in rows)
-    ulid = _ulid(latest, blake2b(index, digest_size=10).digest())
+    files = extra()
+    ulid = _ulid(latest, blake2b(b"".join((index, *files.values())), digest_size=10).digest())
     meta = {
         "ulid": ulid,
         "minTime": earliest,
@@ -97,7 +98,7 @@ def write_block(
         "compaction": {"level": 1, "sources": [ulid]},
         "version": 1,
     }
-    for name, content in extra().items():
+    for name, content in files.items():
         (building / name).write_bytes(content)
     (building / "meta.json").write_text(json.dumps(meta, indent=1))
     building.rename(directory / ulid)

@@ -232,7 +232,10 @@ def read(text: str, file: str) -> HistoryPlan:
         plan = msgspec.convert(data, HistoryPlan)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `")
-        raise CatalogError((Problem(file, _line(root, where.rstrip("`")), what),)) from None
+        where = where.rstrip("`")
+        if unknown := re.search(r"unknown field `(\w+)`", what):
+            where = f"{where or '$'}.{unknown[1]}"
+        raise CatalogError((Problem(file, _line(root, where), what),)) from None
     problems = tuple(Problem(file, _line(root, where), what) for where, what in _problems(plan))
     if problems:
         raise CatalogError(tuple(sorted(problems, key=lambda problem: problem.line)))
