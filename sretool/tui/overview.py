@@ -134,7 +134,7 @@ _LEAD = 4
 """Cursor, state, mark, space."""
 _DISPLAY_ORDER = (
     "name", "sli", "objective", "window", "bar", "budget", "b5m", "b1h", "b6h", "b3d", "gone", "alerts",
-    "bad", "tier", "owner",
+    "bad", "tier", "owner", "title",
 )  # fmt: skip
 
 
@@ -165,6 +165,7 @@ def table_columns(width: int, statuses: Sequence[SloStatus]) -> tuple[Column, ..
         Column("owner", "OWNER", max(owners, 5), "left"),
         Column("bad", "BAD/ALL EVENTS", 15, "right"),
         Column("tier", "TIER", 4, "right"),
+        Column("title", "WHAT", 24, "left"),
     )
     used = _LEAD + sum(column.width for column in chosen.values()) + len(chosen) - 1
     for column in optional:
@@ -183,7 +184,10 @@ def table_columns(width: int, statuses: Sequence[SloStatus]) -> tuple[Column, ..
         chosen["name"] = name._replace(width=name.width + min(spare - more, 12))
     else:
         chosen["name"] = name._replace(width=name.width + spare)
-    return tuple(chosen[key] for key in _DISPLAY_ORDER if key in chosen)
+    columns = [chosen[key] for key in _DISPLAY_ORDER if key in chosen]
+    rest = width - _LEAD - sum(column.width + 1 for column in columns) + 1
+    columns[-1] = columns[-1]._replace(width=max(columns[-1].width + rest, 1))
+    return tuple(columns)
 
 
 def name_of(status: SloStatus, *, full: bool) -> str:
@@ -283,6 +287,8 @@ def _cell(row: SloRow, column: Column, glyphs: Glyphs, *, full_names: bool) -> t
             return format_duration(slo.window), False
         case "owner":
             return slo.owner or "", False
+        case "title":
+            return slo.title, False
         case "tier":
             return "" if slo.tier is None else str(slo.tier), False
         case "alerts":

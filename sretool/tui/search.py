@@ -34,7 +34,7 @@ class Filter:
             "tier": "" if slo.tier is None else str(slo.tier),
             "level": status.level.value,
         }
-        return all(_matches(term, f"{slo.id} {slo.title}", properties) for term in self.text.split())
+        return all(_matches(term, f"{slo.id}\n{slo.title}", properties) for term in self.text.split())
 
     def keeps_alert(self, alert: Alert) -> bool:
         properties = {
@@ -44,7 +44,7 @@ class Filter:
             "slo": alert.slo or "",
             "severity": alert.severity.value if alert.severity else "",
         }
-        words = f"{alert.name} {alert.labels.get('service', '')} {alert.slo or ''}"
+        words = f"{alert.name}\n{alert.labels.get('service', '')}\n{alert.slo or ''}"
         return all(_matches(term, words, properties) for term in self.text.split())
 
     @property
@@ -70,7 +70,7 @@ def _matches(term: str, words: str, properties: Mapping[str, str]) -> bool:
 
 def _search(pattern: str, text: str, *, whole: bool = False) -> bool:
     try:
-        compiled = re.compile(pattern, re.IGNORECASE)
+        compiled = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     except re.error:
         return pattern.casefold() in text.casefold()
     return bool(compiled.fullmatch(text) if whole else compiled.search(text))

@@ -1,0 +1,242 @@
+"""Every line of every screen has exactly the width it was asked for, at every size and in every state."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sretool.core.observe.model import AlertState
+from sretool.core.slo.model import Level
+from sretool.tui import alert as alert_page
+from sretool.tui import detail, overview
+from sretool.tui import format as fmt
+from sretool.tui.board import Board
+from sretool.tui.line import cells, plain
+from tests.support.dashboard import (
+    NOW,
+    alert,
+    amas,
+    health,
+    history,
+    quiet,
+    slo,
+    snapshot,
+    some_alerts,
+    some_changes,
+    status,
+)
+
+if TYPE_CHECKING:
+    from sretool.core.observe.model import SloStatus, Snapshot
+    from sretool.tui.board import View
+    from sretool.tui.line import Line
+
+SIZES = [
+    (40, 10),
+    (41, 11),
+    (60, 18),
+    (79, 24),
+    (80, 24),
+    (100, 30),
+    (139, 39),
+    (140, 40),
+    (160, 48),
+    (200, 60),
+]
+LOST = [health(ok=False, ago=timedelta(minutes=5)), health("alertmanager", ok=False, ago=None)]
+
+
+def _extreme() -> tuple[SloStatus, ...]:
+    """Names, figures and times at the edge of what their columns can hold."""
+    return (
+        status(slo("結算服務/可用性", owner="決済チーム"), Level.PAGE, budget_left=-123.4, burn=123456.7),
+        status(
+            slo("a-service-with-a-rather-long-name/and-an-slo-with-an-even-longer-name-than-that", "0.99999"),
+            Level.SPENT,
+            budget_left=-0.004,
+            burn=99.99,
+            recovers_in=timedelta(days=4000),
+        ),
+        status(slo("x/y", "0.5"), Level.NO_DATA),
+        *amas(),
+    )
+
+
+def _states() -> dict[str, Snapshot]:
+    many = [alert(f"Alert{number}", instance=f"app-{number}") for number in range(40)]
+    return {
+        "busy": snapshot(alerts=some_alerts(), changes=some_changes()),
+        "quiet": snapshot(quiet()),
+        "lost": snapshot(alerts=some_alerts(), changes=some_changes(), sources=LOST),
+        "extreme": snapshot(_extreme(), alerts=many, changes=some_changes() * 20),
+        "empty": snapshot([], sources=[]),
+        "waiting": snapshot(sources=[health(ago=None), health("alertmanager", ago=None)]),
+        "one source": snapshot(sources=[health()]),
+    }
+
+
+def _view(of: Snapshot, glyphs: fmt.Glyphs = fmt.UNICODE) -> View:
+    board = Board(of, refresh=timedelta(seconds=5), origin="lab amas", glyphs=glyphs)
+    return board.view(NOW)
+
+
+def _overview_lines(view: View, width: int, height: int) -> list[Line]:
+    columns = overview.table_columns(width, view.snapshot.statuses)
+    plan = overview.layout(width, height, len(view.statuses), len(view.alerts), len(view.snapshot.changes))
+    rows = overview.slo_rows(view)
+    return [
+        overview.status_line(view, width),
+        overview.verdict_line(view, width),
+        overview.table_header(columns, width, view),
+        *(
+            overview.slo_row(row, columns, view.glyphs, full_names=full)
+            for row in rows
+            for full in (True, False)
+        ),
+        overview.alerts_heading(view, width),
+        overview.no_alerts_line(view, width),
+        overview.no_slos_line(view, width),
+        *(overview.alert_row(one, view, width) for one in view.alerts),
+        *overview.changes_lines(view, width, plan.changes),
+        overview.changes_line(view, width),
+        overview.key_bar((("enter", "detail"), ("/", "filter"), ("!", "abnormal")), width),
+    ]
+
+
+def _page_lines(view: View, width: int) -> list[Line]:
+    keys = (("j k", "move"), ("/", "a long explanation of what a filter can do, word after word"))
+    return [
+        *alert_page.help_lines(view, "overview", keys, keys, width),
+        *alert_page.explanation(view, [(NOW, "loop prometheus broke")], width),
+        *(line for one in view.alerts for line in alert_page.alert_lines(view, one, width, 30)),
+    ]
+
+
+@pytest.mark.parametrize("glyphs", [fmt.UNICODE, fmt.ASCII], ids=["unicode", "ascii"])
+@pytest.mark.parametrize("state", _states())
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_no_line_is_wider_or_narrower_than_the_screen(
+    width: int, height: int, state: str, glyphs: fmt.Glyphs
+) -> None:
+    view = _view(_states()[state], glyphs)
+    for line in [*_overview_lines(view, width, height), *_page_lines(view, width)]:
+        assert cells(line) == width, plain(line)
+
+
+@pytest.mark.parametrize("state", _states())
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_detail_fills_its_screen_exactly(width: int, height: int, state: str) -> None:
+    view = _view(_states()[state])
+    for shown in view.statuses[:4]:
+        pasts = (detail.Past(), detail.Past(history(shown.slo)), detail.Past(history(shown.slo), "refused"))
+        for past in pasts:
+            lines = detail.detail_lines(view, shown, past, width, height - 2)
+            assert len(lines) == height - 2
+            assert {cells(line) for line in lines} == {width}
+
+
+@pytest.mark.parametrize("width", range(40, 201))
+def test_rows_have_the_width_of_the_screen_at_every_width(width: int) -> None:
+    view = _view(_states()["extreme"])
+    for line in _overview_lines(view, width, 24):
+        assert cells(line) == width, plain(line)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(width, height) for width in (40, 80, 160) for height in range(6, 61)]
+)
+def test_the_parts_of_the_overview_fill_the_screen(width: int, height: int) -> None:
+    for slos, alerts, changes in ((7, 4, 3), (0, 0, 0), (1000, 50, 40), (1, 0, 9)):
+        plan = overview.layout(width, height, slos, alerts, changes)
+        assert 4 + plan.table + plan.lower + plan.changes <= height
+        assert plan.table >= 1
+        if slos >= height:
+            assert 4 + plan.table + plan.lower + plan.changes == height
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_names_of_slos_are_never_cut_on_a_normal_screen(width: int) -> None:
+    view = _view(snapshot())
+    columns = overview.table_columns(width, view.snapshot.statuses)
+    text = "\n".join(
+        plain(overview.slo_row(row, columns, view.glyphs, full_names=False))
+        for row in overview.slo_rows(view)
+    )
+    assert all(each.slo.name in text for each in amas())
+
+
+@pytest.mark.parametrize(
+    ("width", "shown", "missing"),
+    [
+        pytest.param(40, {"name", "b1h", "gone"}, {"sli"}, id="what burns and when it is gone"),
+        pytest.param(
+            80, {"name", "sli", "objective", "bar", "budget", "b1h", "b6h", "gone"}, {"owner"}, id="80"
+        ),
+        pytest.param(100, {"b5m", "b3d", "sli"}, set(), id="100"),
+        pytest.param(160, {"owner", "alerts", "tier", "window", "bad"}, set(), id="160"),
+    ],
+)
+def test_columns_by_width(width: int, shown: set[str], missing: set[str]) -> None:
+    keys = {column.key for column in overview.table_columns(width, amas())}
+    assert shown <= keys
+    assert not missing & keys
+
+
+def test_ascii_screens_are_ascii() -> None:
+    view = _view(snapshot(alerts=some_alerts(), changes=some_changes()), fmt.ASCII)
+    shown = view.statuses[0]
+    lines = [*_overview_lines(view, 80, 24), *_page_lines(view, 80)]
+    lines += detail.detail_lines(view, shown, detail.Past(history(shown.slo)), 160, 46)
+    lines += detail.detail_lines(view, shown, detail.Past(), 80, 22)
+    text = "\n".join(plain(line) for line in lines)
+    assert text.isascii(), {char for char in text if not char.isascii()}
+
+
+def test_states_are_told_apart_without_colour() -> None:
+    view = _view(snapshot())
+    columns = overview.table_columns(80, view.snapshot.statuses)
+    rows = [
+        plain(overview.slo_row(row, columns, fmt.ASCII, full_names=False)) for row in overview.slo_rows(view)
+    ]
+    assert [row[1] for row in rows[:5]] == ["!", "X", "~", "?", "."]
+
+
+def test_an_alert_that_is_silenced_or_acknowledged_marks_its_slo() -> None:
+    silenced = [alert("SLOBudgetBurn", state=AlertState.SILENCED, of="amas/learning-availability")]
+    acked = [alert("SLOBudgetBurn", state=AlertState.ACKNOWLEDGED, of="amas/learning-availability")]
+    assert overview.slo_rows(_view(snapshot(alerts=silenced)))[0].mark == "z"
+    assert overview.slo_rows(_view(snapshot(alerts=acked)))[0].mark == "a"
+
+
+def test_the_plain_table_says_what_the_screen_says() -> None:
+    text = "\n".join(overview.plain_table(_view(snapshot(alerts=some_alerts())), 100))
+    assert "IT IS US  amas/learning-availability burns 20.7x" in text
+    assert "forgetting-alert-delivery" in text
+    assert "HighMemory" in text
+
+
+def test_the_charts_say_when_their_data_is_old() -> None:
+    view = _view(snapshot(sources=LOST))
+    shown = view.statuses[0]
+    old = history(shown.slo, NOW - timedelta(minutes=7))
+    lines = detail.error_ratio(view, shown.slo, detail.Past(old, "connection refused"), 100, 12)
+    assert "as of 03:05:41Z, failed: connection refused" in plain(lines[0])
+
+
+def test_a_window_without_data_is_not_a_window_within_its_limit() -> None:
+    blind = status(slo("amas/decision-confidence"), Level.NO_DATA)
+    view = _view(snapshot([blind]))
+    text = "\n".join(plain(line) for line in detail.detail_lines(view, blind, detail.Past(), 80, 22))
+    assert "? no data" in text
+    assert "· ok" not in text
+
+
+def test_why_figures_are_left_out_is_said() -> None:
+    from dataclasses import replace
+
+    odd = replace(status(), problem="more bad events than events")
+    view = _view(snapshot([odd]))
+    text = "\n".join(plain(line) for line in detail.detail_lines(view, odd, detail.Past(), 80, 24))
+    assert "more bad events than events" in text
