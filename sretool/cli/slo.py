@@ -139,7 +139,7 @@ def _firing_as_json(pair: BurnAlert, slo: Slo) -> dict[str, Any]:
     }
 
 
-_HEADINGS: Final = ("STATE", "OBJECTIVE", "SLI %", "WANTED %", "LEFT", "BURN 1h", "GONE IN")
+_HEADINGS: Final = ("STATE", "OBJECTIVE", "SLI %", "GOAL", "LEFT", "BURN 1h", "GONE IN")
 _NUMERIC_FROM: Final = 2
 
 
@@ -167,7 +167,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
         cell.ljust(width) if number < _NUMERIC_FROM else cell.rjust(width)
         for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
     )
-    return "  ".join(aligned).rstrip()
+    return " ".join(aligned).rstrip()
 
 
 def _cells(status: SloStatus) -> tuple[str, ...]:
@@ -197,8 +197,6 @@ def _reasons(status: SloStatus) -> list[str]:
             f"back in {_span(status.recovers_in)}" if status.recovers_in else "not back at the present burn"
         )
         lines.append(f"{slo.id}: budget spent, {back}")
-    if status.level is Level.NO_DATA:
-        lines.append(f"{slo.id}: no data")
     if status.coverage is not None and status.coverage < 0.99:
         lines.append(f"{slo.id}: only {status.coverage:.1%} of its {format_duration(slo.window)} has data")
     return lines

@@ -124,7 +124,10 @@ def _raw_counts(slo: Slo) -> dict[str, Callable[[timedelta], str]]:
 def _recorded_ratio(slo: Slo) -> str:
     # Two evaluations back at most: Prometheus's own five minutes would paint over short gaps.
     back = format_duration(2 * RULE_INTERVAL)
-    return f"last_over_time({recorded('slo:error_ratio:rate', slo, RATE_WINDOW)}[{back}])"
+    bad, total = (
+        f"last_over_time({recorded(name, slo)}[{back}])" for name in ("slo:bad:rate5m", "slo:total:rate5m")
+    )
+    return f"{bad} / ({total} > 0)"
 
 
 def _raw_ratio(slo: Slo) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
@@ -74,10 +75,10 @@ def time_to_detect(
 
     Rounded up to the evaluation that sees it, `every` apart; None: the pair never fires at that ratio.
     """
-    limit = threshold(pair, window, budget)
-    if error_ratio <= limit:
+    limit, ratio = threshold(pair, window, budget), Fraction(repr(error_ratio))
+    if ratio <= limit:
         return None
-    return math.ceil(float(limit) * (pair.long / every) / error_ratio) * every
+    return math.ceil(limit * Fraction(pair.long / every) / ratio) * every
 
 
 def never_exhausts(left: float, present_burn: float) -> bool:
@@ -96,17 +97,16 @@ def outlook(left: float, total: float, budget: Decimal, present_burn: float, pas
         return NOTHING_AHEAD
     mean = sum(known) / len(known)
     allowed = float(budget)
-    bad = (1 - left) * allowed * total
     overspent = left < 0
+    # Events that may still go bad: linear within a step, so that its crossing of 0 is exact.
+    spare = left * allowed * total
     for number, expiring in enumerate(past.counts):
+        gone = expiring or Count(0, 0)
         arriving = expiring.total if expiring is not None else mean
-        bad += present_burn * allowed * arriving - (expiring.bad if expiring is not None else 0)
-        total += arriving - (expiring.total if expiring is not None else 0)
-        after = 1 - max(bad, 0) / (allowed * total) if total > 0 else left
+        after = spare + allowed * (arriving - gone.total) + gone.bad - present_burn * allowed * arriving
         if (after >= 0) if overspent else (after < 0):
-            passed = number + left / (left - after)
-            return _crossed(passed * past.step, overspent)
-        left = after
+            return _crossed((number + spare / (spare - after)) * past.step, overspent)
+        spare = after
     return NOTHING_AHEAD
 
 

@@ -52,11 +52,12 @@ def render(slos: Sequence[Slo], runbook_base: str | None = None) -> str:
 
 
 def group(slo: Slo, runbook_base: str | None = None) -> RuleGroup:
-    """The rules of one SLO: rates, ratios, sums, coverage, facts, then the alerts that read them."""
+    """The rules of one SLO in order of evaluation: what later ones read comes first."""
     return RuleGroup(
         name=f"slo:{slo.id}",
         interval=RULE_INTERVAL,
         rules=(
+            _info(slo),
             *_rates(slo),
             *(_error_ratio(slo, window) for window in burn_windows(slo)),
             *_over_the_window(slo),
@@ -80,6 +81,12 @@ def recorded(name: str, slo: Slo, window: timedelta | None = None) -> str:
     """Selector of one recorded series of the SLO."""
     by_window = f",window={quote(format_duration(window))}" if window is not None else ""
     return f"{name}{{slo={quote(slo.id)}{by_window}}}"
+
+
+def _info(slo: Slo) -> Rule:
+    """Facts about the SLO; its time is when the group was last evaluated."""
+    facts = {"window": format_duration(slo.window), "objective": format_decimal(slo.objective)}
+    return Rule(record="slo:info", expr="vector(1)", labels={**_identity(slo), **facts, **_ownership(slo)})
 
 
 def _rates(slo: Slo) -> tuple[Rule, ...]:
@@ -106,11 +113,12 @@ def _summed(name: str, slo: Slo, window: timedelta) -> str:
 
     An event counts a fifth in each of the five evaluations after it, so events of the last five minutes are
     not fully in the sum yet: at a steady rate (1 + 2 + 3 + 4) / 5 = 2 evaluations' worth is missing. The
-    present rate, twice, puts that back; a step is then seen as early as in the raw counters.
+    present rate, twice, puts that back; a step is then seen as early as in the raw counters. Where there is
+    no present rate the sum stands alone: `slo:info` is always there.
     """
     series = recorded(name, slo)
-    total = f"sum_over_time({series}[{format_duration(window)}])"
-    return f"({total} + (2 * {series} or 0 * {total}))"
+    none = f"0 * max by (slo, service) ({recorded('slo:info', slo)})"
+    return f"(sum_over_time({series}[{format_duration(window)}]) + (2 * {series} or {none}))"
 
 
 def _over_the_window(slo: Slo) -> tuple[Rule, ...]:
@@ -127,11 +135,6 @@ def _over_the_window(slo: Slo) -> tuple[Rule, ...]:
             # Prometheus 2 counts the samples at both ends of a range, one more than fit between them.
             expr=f"clamp_max(count_over_time({total}[{window}]) / {samples}, 1)",
             labels=labels,
-        ),
-        Rule(
-            record="slo:info",
-            expr="vector(1)",
-            labels={**labels, "objective": format_decimal(slo.objective), **_ownership(slo)},
         ),
     )
 
