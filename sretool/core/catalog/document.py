@@ -59,6 +59,11 @@ class Intake:
         else:
             known[id_] = f"{file}:{line}"
 
+    def refer(self, kind: str, id_: str, file: str, line: int) -> None:
+        """Note what is needed; an address (`https://…`) needs nothing of the catalog."""
+        if "://" not in id_:
+            self.references.append(Reference(kind, id_, file, line))
+
     def check_references(self) -> None:
         """Every reference to a kind of which anything is declared must have its declaration."""
         for reference in self.references:
@@ -193,7 +198,7 @@ def _scalar(node: yaml.ScalarNode, marks: tuple[Any, ...], key: str, file: str, 
             case Declares(kind):
                 intake.declare(kind, str(value), file, line_of(node))
             case Refers(kind):
-                intake.references.append(Reference(kind, str(value), file, line_of(node)))
+                intake.refer(kind, str(value), file, line_of(node))
     return value
 
 

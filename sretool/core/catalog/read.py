@@ -91,9 +91,8 @@ def _check_rules(root: yaml.Node, name: str, intake: document.Intake) -> None:
             else:
                 intake.problem(name, document.line_of(rule), "a rule needs an `expr`")
             runbook = _entry(_entry(rule, "annotations"), "runbook")
-            if isinstance(runbook, yaml.ScalarNode) and "://" not in runbook.value:
-                line = document.line_of(runbook)
-                intake.references.append(document.Reference("runbook", runbook.value, name, line))
+            if isinstance(runbook, yaml.ScalarNode):
+                intake.refer("runbook", runbook.value, name, document.line_of(runbook))
 
 
 def _entry(node: yaml.Node | None, key: str) -> yaml.Node | None:
@@ -110,9 +109,8 @@ def _check_services(files: Iterable[spec.CatalogFile], intake: document.Intake) 
     """The service in an SLO's id is one of the services, where any are declared."""
     for file in files:
         for slo in file.slos:
-            line = slo.place.line_of("id")
             service = slo.id.partition("/")[0]
-            intake.references.append(document.Reference("service", service, slo.place.file, line))
+            intake.refer("service", service, slo.place.file, slo.place.line_of("id"))
 
 
 def _system(found: _Sorted) -> model.System:
