@@ -9,11 +9,10 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
-from redis.exceptions import RedisError
+from sretool.lab_apps.amas.resp import RedisAway
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
+    from sretool.lab_apps.amas.resp import Redis
     from sretool.lab_apps.logs import Sparse
 
 
@@ -52,18 +51,18 @@ class RedisCache:
         if time.monotonic() < self._away_until:
             return None
         try:
-            value = await self._redis.get(f"cache:{key}")
-        except (RedisError, OSError) as error:
+            (value,) = await self._redis.execute(("GET", f"cache:{key}"))
+        except RedisAway as error:
             self._failed(error)
             return None
-        return value.encode() if isinstance(value, str) else value
+        return value if isinstance(value, bytes) else None
 
     async def set(self, key: str, value: bytes, seconds: int) -> None:
         if time.monotonic() < self._away_until:
             return
         try:
-            await self._redis.set(f"cache:{key}", value, ex=seconds)
-        except (RedisError, OSError) as error:
+            await self._redis.execute(("SET", f"cache:{key}", value, "EX", seconds))
+        except RedisAway as error:
             self._failed(error)
 
     def _failed(self, error: Exception) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -40,8 +41,8 @@ class Strategy(StrEnum):
 
 ARMS: tuple[tuple[Difficulty, Hint], ...] = tuple(itertools.product(Difficulty, Hint))
 DIMENSIONS = 5
-COLD_ANSWERS = 20
-"""A user with fewer answers than this is a cold start."""
+COLD = timedelta(days=1)
+"""A user registered for less than this is a cold start."""
 
 _ALPHA = 0.35  # how many standard widths optimism and pessimism reach
 _RIDGE = 1.0
@@ -63,10 +64,11 @@ class Context:
     mean_ms: float | None
     due_words: int
     """At most 50."""
+    registered_for: timedelta
 
     @property
     def cold(self) -> bool:
-        return self.answers < COLD_ANSWERS
+        return self.registered_for < COLD
 
     def features(self) -> tuple[float, ...]:
         """DIMENSIONS numbers, each about between 0 and 1."""
@@ -79,7 +81,7 @@ class Context:
         )
 
 
-UNKNOWN = Context(answers=0, accuracy=None, mean_ms=None, due_words=0)
+UNKNOWN = Context(answers=0, accuracy=None, mean_ms=None, due_words=0, registered_for=timedelta(0))
 """Nobody knows anything: a new user, or no database to ask."""
 
 
@@ -218,7 +220,7 @@ class Model:
 
 
 _PROBES = tuple(
-    Context(40, accuracy, ms, due).features()
+    Context(40, accuracy, ms, due, timedelta(days=9)).features()
     for accuracy in (0.6, 0.75, 0.9)
     for ms in (4000.0, 8000.0)
     for due in (2, 20)

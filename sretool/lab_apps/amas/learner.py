@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 ABANDONS = 0.22
 """Sessions left without saying so."""
-SKIPS = 0.20
+SKIPS = 0.18
 """Words of a list the learner passes over, besides those left unanswered when the session ends."""
-FOCUSED = 0.52
+FOCUSED = 0.44
 """Sessions answered at an even pace."""
-RIGHT_IF_REMEMBERED = 0.77
+RIGHT_IF_REMEMBERED = 0.765
 RIGHT_IF_FORGOTTEN = 0.28
-RIGHT_IF_NEW = 0.6
+RIGHT_IF_NEW = 0.74
 MEAN_REQUESTS = 40.0
 MEAN_THINK = 22.0
 

@@ -11,11 +11,10 @@ from collections import OrderedDict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from redis.exceptions import RedisError
+from sretool.lab_apps.amas.resp import RedisAway
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
+    from sretool.lab_apps.amas.resp import Redis
     from sretool.lab_apps.logs import Sparse
 
 WINDOW = 60
@@ -115,14 +114,16 @@ class RedisWindows:
         minute = int(now // WINDOW)
         name = f"limit:{kind}:{key}:"
         try:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.incrby(f"{name}{minute}", 1)
-                pipe.expire(f"{name}{minute}", 2 * WINDOW)
-                pipe.incrby(f"{name}{minute - 1}", 0)
-                pipe.expire(f"{name}{minute - 1}", WINDOW)
-                current, _, previous, _ = await pipe.execute()
-        except (RedisError, OSError) as error:
+            current, _, previous, _ = await self._redis.execute(
+                ("INCRBY", f"{name}{minute}", 1),
+                ("EXPIRE", f"{name}{minute}", 2 * WINDOW),
+                ("INCRBY", f"{name}{minute - 1}", 0),
+                ("EXPIRE", f"{name}{minute - 1}", WINDOW),
+            )
+        except RedisAway as error:
             self._away_until = time.monotonic() + self.RETRY_AFTER
             self._log.warning("redis", f"rate limits count locally, Redis does not answer: {error}")
             return local
-        return estimate(int(previous), int(current), now)
+        assert isinstance(current, int)  # as INCRBY answers
+        assert isinstance(previous, int)
+        return estimate(previous, current, now)

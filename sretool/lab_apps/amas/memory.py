@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sretool.lab_apps.amas import vocabulary
@@ -41,6 +41,7 @@ class _Session:
 
 @dataclass(slots=True)
 class _User:
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
     states: dict[int, WordState] = field(default_factory=dict)
     recent: deque[tuple[datetime, bool, int]] = field(default_factory=lambda: deque(maxlen=50))
 
@@ -108,6 +109,7 @@ class MemoryStore:
             accuracy=sum(right for _, right, _ in known.recent) / count if count else None,
             mean_ms=sum(ms for _, _, ms in known.recent) / count if count else None,
             due_words=min(_due(known.states.values(), now), 50),
+            registered_for=now - known.since,
         )
 
     async def record_decision(self, user: int, decision: Decision, now: datetime) -> int:

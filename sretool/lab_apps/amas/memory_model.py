@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 DUE_RECALL = 0.7
 FORGOTTEN_RECALL = 0.5
 """Below this the product predicts that the word is forgotten."""
-FIRST_RIGHT = 48.0  # hours
-FIRST_WRONG = 20.0
-STRETCH = 2.2
-SHRINK = 0.5
+FIRST_RIGHT = 200.0  # hours
+FIRST_WRONG = 120.0
+STRETCH = 4.0
+"""A right answer multiplies the half-life by 1 + STRETCH·(1 − recall): reviewing at once teaches little."""
+SHRINK = 0.85
 LONGEST = 60 * 24.0
-SHORTEST = 16.0
+SHORTEST = 100.0
 _HOURS_TO_DUE = -math.log2(DUE_RECALL)
 
 
@@ -51,7 +52,8 @@ def after(state: WordState | None, correct: bool, at: datetime) -> WordState:
     reviews, lapses = state.reviews + 1, state.lapses + (not correct)
     if at < state.answered_at:
         return replace(state, reviews=reviews, lapses=lapses)
-    half_life = state.half_life * (STRETCH if correct else SHRINK)
+    stretch = 1 + STRETCH * (1 - state.recall(at))
+    half_life = state.half_life * (stretch if correct else SHRINK)
     return _scheduled(min(max(half_life, SHORTEST), LONGEST), reviews, lapses, at)
 
 

@@ -106,7 +106,10 @@ RETURNING extract(epoch FROM ended_at - started_at)::double precision, answers, 
 """
 _CONTEXT = """
 SELECT count(*), avg(correct::int)::real, avg(response_ms)::real,
-    (SELECT count(*) FROM (SELECT FROM word_states WHERE user_id = %(user)s AND due_at <= %(now)s LIMIT 50) d)
+    (SELECT count(*) FROM (
+        SELECT FROM word_states WHERE user_id = %(user)s AND due_at <= %(now)s LIMIT 50
+    ) d),
+    (SELECT registered_at FROM users WHERE id = %(user)s)
 FROM (SELECT correct, response_ms FROM answers WHERE user_id = %(user)s ORDER BY answered_at DESC LIMIT 50) a
 """
 _DECISION = """
@@ -207,7 +210,8 @@ class PostgresStore:
         async with self._operation("decision_context") as connection:
             row = await (await connection.execute(_CONTEXT, {"user": user, "now": now})).fetchone()
         assert row is not None  # an aggregate
-        return Context(answers=row[0], accuracy=row[1], mean_ms=row[2], due_words=row[3])
+        answers, accuracy, mean_ms, due_words, registered_at = row
+        return Context(answers, accuracy, mean_ms, due_words, now - (registered_at or now))
 
     async def record_decision(self, user: int, decision: Decision, now: datetime) -> int:
         values = (

@@ -137,6 +137,7 @@ def trained_model(rewards: int = 6000) -> Model:
             accuracy=min(max(random.gauss(0.76, 0.08), 0.0), 1.0),
             mean_ms=random.gauss(6000, 1200),
             due_words=random.randint(0, 20),
+            registered_for=timedelta(days=9),
         )
         # Asking the model means solving it anew after each reward; a few hundred times are enough.
         arm = _chosen(model, context) if number % 20 == 0 else ARMS[number % len(ARMS)]

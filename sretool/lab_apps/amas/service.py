@@ -23,8 +23,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from redis.asyncio import Redis
-
 from sretool.lab_apps import logs, server
 from sretool.lab_apps.amas.api import Api, Health
 from sretool.lab_apps.amas.cache import LocalCache, RedisCache
@@ -35,6 +33,7 @@ from sretool.lab_apps.amas.memory import MemoryStore
 from sretool.lab_apps.amas.metrics import LogCounter, Metrics
 from sretool.lab_apps.amas.pool import Pool
 from sretool.lab_apps.amas.postgres import PostgresStore
+from sretool.lab_apps.amas.resp import Redis
 from sretool.lab_apps.amas.seeding import trained_model
 from sretool.lab_apps.amas.store import StoreError
 
@@ -83,7 +82,7 @@ class Replica:
     def __init__(self, settings: Settings) -> None:
         self.metrics = Metrics(settings.cgroup_cpu, settings.cgroup_memory)
         sparse = logs.Sparse(log)
-        self._redis = _redis(settings.redis_url)
+        self._redis = Redis(settings.redis_url, REDIS_TIMEOUT) if settings.redis_url else None
         windows = RedisWindows(self._redis, sparse) if self._redis else LocalWindows()
         self.guard = Guard(self.metrics, windows, log)
         self._pool: Pool | None = None
@@ -117,7 +116,7 @@ class Replica:
                     task.cancel()
         await self.store.close()
         if self._redis:
-            await self._redis.aclose()
+            self._redis.close()
 
     def _store(self, settings: Settings) -> Store:
         if not settings.database_url:
@@ -162,15 +161,6 @@ class Replica:
             except StoreError as error:
                 log.debug("not refreshed: %s", error)  # the watch of the database says it once
             await asyncio.sleep(REFRESH)
-
-
-def _redis(url: str) -> Redis | None:
-    if not url:
-        return None
-    client: Redis = Redis.from_url(
-        url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT, max_connections=50
-    )
-    return client
 
 
 async def _main(settings: Settings, port: int) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import time
@@ -28,7 +29,7 @@ from starlette.routing import Route
 
 from sretool.core.plans.traffic import AMAS_LAB
 from sretool.lab_apps import logs, server
-from sretool.lab_apps.amas import learner, population
+from sretool.lab_apps.amas import learner, population, vocabulary
 from sretool.lab_apps.amas.client import Client, Reply, RequestFailed, RequestTimeout
 from sretool.lab_apps.amas.decision import Difficulty, Hint
 from sretool.lab_apps.amas.metrics import CONTENT_TYPE, ProcessCollector
@@ -85,10 +86,12 @@ class Learner:
         self._begun = datetime.now(UTC)
 
     def skip_ahead(self) -> None:
-        """Be somewhere in the middle already."""
+        """Be somewhere in the middle already, with a list of words as a device has that was offline."""
         planned = self._habit.leaves_after or self._habit.requests
         self._made = self._random.randint(1, planned - 1)
         self._begun -= timedelta(seconds=self._made * learner.MEAN_THINK)
+        words = itertools.islice(vocabulary.from_users_place(self._user), self._random.randint(1, 6))
+        self._words.extend({"word_id": word, "predicted_recall": None} for word in words)
 
     async def run(self) -> None:
         if self._made:

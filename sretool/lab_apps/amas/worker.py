@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -31,6 +29,7 @@ from sretool.lab_apps.amas import learning
 from sretool.lab_apps.amas.decision import Difficulty, Hint, Model, ModelError, reward
 from sretool.lab_apps.amas.metrics import CONTENT_TYPE, ProcessCollector
 from sretool.lab_apps.amas.pool import AcquireTimeout, LeaseTimeout, Pool
+from sretool.lab_apps.amas.resp import Redis, RedisAway
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -203,11 +202,11 @@ class Worker:
         if self._redis is None:
             return
         try:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.lpush("notifications", f"{user} {text}")
-                pipe.ltrim("notifications", 0, KEPT_NOTIFICATIONS - 1)
-                await pipe.execute()
-        except (RedisError, OSError) as error:
+            await self._redis.execute(
+                ("LPUSH", "notifications", f"{user} {text}"),
+                ("LTRIM", "notifications", 0, KEPT_NOTIFICATIONS - 1),
+            )
+        except RedisAway as error:
             self._sparse.warning("redis", f"notification not announced, Redis does not answer: {error}")
 
     async def _every(self, seconds: float, task: str | None, work: Callable[[], Awaitable[None]]) -> None:
@@ -275,7 +274,7 @@ async def _main(port: int, database_url: str, redis_url: str) -> None:
     metrics = WorkerMetrics()
     worker = pool = redis = None
     if redis_url:
-        redis = Redis.from_url(redis_url, socket_timeout=0.5, socket_connect_timeout=0.5)
+        redis = Redis(redis_url, timeout=0.5)
     if database_url:
         pool = Pool(database_url, 3, "worker")
         worker = Worker(pool, redis, metrics)
@@ -286,7 +285,7 @@ async def _main(port: int, database_url: str, redis_url: str) -> None:
     if pool:
         await pool.close()
     if redis:
-        await redis.aclose()
+        redis.close()
     log.info("worker stopped")
 
 
