@@ -12,6 +12,8 @@
         ├── BinaryMissing        a program is not installed
         ├── PortTaken            somebody else listens there
         ├── LabLocked            another command is changing this lab
+        ├── WrongOwner           its files belong to somebody else
+        ├── DiskFull             no room for its data
         └── ProcessFailed        a process of the lab did not become ready
 
 Every error says what is wrong and where; `remedy`, where there is one, says what to do.
@@ -92,6 +94,14 @@ class PortTaken(LabError):
 
 class LabLocked(LabError):
     """Another sretool command is changing this lab right now."""
+
+
+class WrongOwner(LabError):
+    """Files of the lab belong to another user than the one who runs the command."""
+
+
+class DiskFull(LabError):
+    """There is no room, or not enough, for the lab's data."""
 
 
 class ProcessFailed(LabError):

@@ -10,8 +10,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sretool.core.alerting.scale import scale_rules
+from sretool.core.catalog.model import RECEIVER_URL
+from sretool.core.slo import rules
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from sretool.core.catalog.model import System
 
 LOCALHOST = "127.0.0.1"
 SCRAPE_INTERVAL = "1s"
@@ -22,6 +28,26 @@ DATABASE_OWNER = "amas"
 """Unprivileged role that owns the application's schema."""
 DATABASE_PROBE = "probe"
 """Role of exporters and health checks: may read statistics, owns nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The system's own files that lab programs read."""
+
+    rules: Mapping[str, str]
+    """Prometheus rule files by name."""
+    alertmanager: str
+    """Routing, with the placeholder RECEIVER_URL."""
+
+
+def texts(system: System, scale: int) -> Texts:
+    """What the lab loads of a catalog: symptom rules `scale` times as fast, objectives as they are."""
+    symptoms = {name: scale_rules(text, scale) for name, text in system.rule_files.items()}
+    objectives = {"objectives.yml": rules.render(system.slos)} if system.slos else {}
+    return Texts(rules={**objectives, **symptoms}, alertmanager=system.alertmanager or _NO_ROUTING)
+
+
+_NO_ROUTING = "route: {receiver: none}\nreceivers: [{name: none}]\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +87,7 @@ def prometheus(targets: Sequence[Target], alertmanager_port: int | None, rule_fi
 
 def alertmanager(text: str, receiver_port: int) -> str:
     """The system's routing with the lab's webhook receiver put in."""
-    return text.replace("RECEIVER_URL", f"http://{LOCALHOST}:{receiver_port}")
+    return text.replace(RECEIVER_URL, f"http://{LOCALHOST}:{receiver_port}")
 
 
 def redis(port: int, directory: str) -> str:
@@ -102,12 +128,10 @@ def haproxy(
     lines = [
         "global",
         f"    stats socket {stats_socket} mode 600 level admin",
-        "    log stderr format raw local0 notice",
         "    nbthread 1",
         "    maxconn 2000",
         "",
         "defaults",
-        "    log global",
         "    timeout connect 500ms",
         "    timeout check 800ms",
         "    timeout queue 1s",

@@ -16,6 +16,8 @@ from sretool.core.plans.lab_config import DATABASE, DATABASE_OWNER, DATABASE_PRO
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sretool.core.plans.lab_config import Texts
+
 
 class Account(StrEnum):
     """Whose rights a process has."""
@@ -123,6 +125,8 @@ class Site:
     """A free port for every name in `PORTS`."""
     programs: Mapping[str, str]
     """Where the installed ones of `PROGRAMS` are."""
+    environments: Mapping[str, Mapping[str, str]]
+    """Variables a program needs because of where it is installed; most need none."""
     python: str
     warm: bool
     """Whether the database clusters exist, complete."""
@@ -130,16 +134,6 @@ class Site:
     """Folder for the generated history; None: none is wanted or can be made."""
     cgroups: Mapping[str, CgroupPaths]
     """By process; missing where limits cannot be enforced."""
-
-
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """The system's own files that lab programs read."""
-
-    rules: Mapping[str, str]
-    """Prometheus rule files by name, scaled already."""
-    alertmanager: str
-    """Routing, with the placeholder RECEIVER_URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +171,13 @@ PORTS = (
     "pg-exporter-2",
     "redis-exporter",
 )
-REQUIRED = ("prometheus", "alertmanager")
+REQUIRED = ("prometheus", "prometheus-alertmanager")
 """Without these there is nothing to look at."""
 PROGRAMS = (
     *REQUIRED,
-    "node_exporter",
-    "postgres_exporter",
-    "redis_exporter",
+    "prometheus-node-exporter",
+    "prometheus-postgres-exporter",
+    "prometheus-redis-exporter",
     "haproxy",
     "redis-server",
     "postgres",
@@ -306,9 +300,9 @@ class _Amas:
         if not self._cached:
             gone.append("Redis is not installed: the service runs without its cache")
         wanted = {
-            "node_exporter": ("the node exporter", True),
-            "postgres_exporter": ("the PostgreSQL exporter", self._database),
-            "redis_exporter": ("the Redis exporter", self._cached),
+            "prometheus-node-exporter": ("the node exporter", True),
+            "prometheus-postgres-exporter": ("the PostgreSQL exporter", self._database),
+            "prometheus-redis-exporter": ("the Redis exporter", self._cached),
         }
         gone += [
             f"{title} is not installed: its metrics are absent"
@@ -331,14 +325,16 @@ class _Amas:
         """pg_autoctl keeps its own files by these; every call of it needs the same ones."""
         root = self._site.database_dir
         programs = self._site.programs["postgres"].rpartition("/")[0]
+        installed = self._site.environments.get("postgres", {})
         return {
+            **installed,
             "HOME": root,
             "XDG_CONFIG_HOME": f"{root}/config",
             "XDG_DATA_HOME": f"{root}/share",
             "XDG_RUNTIME_DIR": f"{root}/run",
             "PGHOST": self._site.socket_dir,
             "LC_ALL": "C.UTF-8",
-            "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{programs}:{installed.get('PATH', '/usr/local/bin:/usr/bin:/bin')}",
         }
 
     def _data(self, node: str) -> str:
@@ -506,7 +502,7 @@ class _Amas:
             return
         config = f"{self._site.directory}/config/redis.conf"
         self._files[config] = lab_config.redis(self._ports["redis"], f"{self._site.directory}/data")
-        self._daemon("redis", self._site.programs["redis-server"], config, probe=Probing.TCP)
+        self._daemon("redis", "redis-server", config, probe=Probing.TCP)
 
     def _add_haproxy(self) -> None:
         if not self._balanced:
@@ -524,6 +520,7 @@ class _Amas:
             ProcessSpec(
                 name="haproxy",
                 argv=(self._site.programs["haproxy"], "-db", "-f", config),
+                env=dict(self._site.environments.get("haproxy", {})),
                 ready=Probe(Probing.HTTP, port=self._ports["haproxy-stats"], path="/metrics"),
                 port=self._ports["app"],
                 # SIGUSR1 would wait for every session to end by itself.
@@ -604,16 +601,18 @@ class _Amas:
     def _daemon(
         self,
         name: str,
-        *argv: str,
+        program: str,
+        *arguments: str,
         probe: Probing = Probing.HTTP,
         path: str = "",
         env: dict[str, str] | None = None,
         after: tuple[str, ...] = (),
-        account: Account = Account.INVOKER,
     ) -> None:
         port = self._ports[name]
+        argv = (self._site.programs[program], *arguments)
+        environment = {**self._site.environments.get(program, {}), **(env or {})}
         ready = Probe(probe, port=port, path=path)
-        self._processes.append(ProcessSpec(name, argv, ready, port, env or {}, after, account=account))
+        self._processes.append(ProcessSpec(name, argv, ready, port, environment, after))
 
     # ---- what watches
 
@@ -626,7 +625,7 @@ class _Amas:
         self._files[config] = lab_config.alertmanager(self._texts.alertmanager, port)
         self._daemon(
             "alertmanager",
-            self._site.programs["alertmanager"],
+            "prometheus-alertmanager",
             f"--config.file={config}",
             f"--storage.path={directory}/data/alertmanager",
             f"--web.listen-address={LOCALHOST}:{self._ports['alertmanager']}",
@@ -644,11 +643,11 @@ class _Amas:
         def listen(name: str) -> str:
             return f"--web.listen-address={LOCALHOST}:{self._ports[name]}"
 
-        if "node_exporter" in programs:
+        if "prometheus-node-exporter" in programs:
             name = "node-exporter"
-            self._daemon(name, programs["node_exporter"], listen(name), "--log.level=warn", path="/metrics")
+            self._daemon(name, "prometheus-node-exporter", listen(name), "--log.level=warn", path="/metrics")
             self._targets.append(Target("node", "lab-host", self._ports[name]))
-        if "postgres_exporter" in programs:
+        if "prometheus-postgres-exporter" in programs:
             queries = f"{self._site.directory}/config/pg-queries.yml"
             for node in self._nodes:
                 self._files[queries] = lab_config.exporter_queries()
@@ -656,7 +655,7 @@ class _Amas:
                 url = f"postgresql://{DATABASE_PROBE}@{LOCALHOST}:{self._ports[node]}/{DATABASE}"
                 self._daemon(
                     name,
-                    programs["postgres_exporter"],
+                    "prometheus-postgres-exporter",
                     listen(name),
                     f"--extend.query-path={queries}",
                     # Part of them fails on a standby, and a scrape a second needs fewer.
@@ -668,11 +667,11 @@ class _Amas:
                     after=("pg-roles",),
                 )
                 self._targets.append(Target("postgres", node, self._ports[name]))
-        if "redis_exporter" in programs and self._cached:
+        if "prometheus-redis-exporter" in programs and self._cached:
             name = "redis-exporter"
             self._daemon(
                 name,
-                programs["redis_exporter"],
+                "prometheus-redis-exporter",
                 f"-redis.addr={self._redis_url}",
                 f"-web.listen-address={LOCALHOST}:{self._ports[name]}",
                 path="/health",
@@ -701,7 +700,7 @@ class _Amas:
         )
         self._daemon(
             "prometheus",
-            self._site.programs["prometheus"],
+            "prometheus",
             f"--config.file={config}",
             f"--storage.tsdb.path={data}",
             # Longer than the longest window of an objective.
@@ -730,8 +729,9 @@ class _Amas:
 
 def stop_after(topology: Topology) -> dict[str, frozenset[str]]:
     """For each process those that must be gone before it is stopped: what started after it, in reverse."""
-    direct = {spec.name: spec.after for spec in (*topology.processes, *topology.tasks)}
     processes = {process.name: process for process in topology.processes}
+    direct = {name: process.after for name, process in processes.items()}
+    direct |= {task.name: task.after for task in topology.tasks}
 
     def reached(name: str, seen: set[str]) -> set[str]:
         for other in direct[name]:

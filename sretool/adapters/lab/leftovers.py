@@ -1,0 +1,119 @@
+"""Processes of a lab whose supervisor is gone: found by what cannot be confused, and ended.
+
+The kernel tells a supervisor's children to end when it dies, so there is rarely anything to do. A pid
+alone proves nothing; a process counts as the lab's if it is on record with its start time, carries
+the lab's mark in its environment, sits in one of its control groups, or is a PostgreSQL that works in its
+data directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sretool.adapters.lab import cgroups, record
+
+if TYPE_CHECKING:
+    from sretool.adapters.lab.record import LabRecord
+
+MARK = "SRETOOL_LAB"
+"""Environment variable every process of a lab has; its value is the record's `marker`."""
+_CALM = 2.0
+"""Seconds a process gets after SIGTERM."""
+
+
+def find(lab: LabRecord) -> dict[int, int]:
+    """Pid → start time of every living process of the lab, its supervisor included."""
+    written = [(process.pid, process.start_time) for process in lab.processes]
+    if lab.supervisor is not None:
+        written.append((lab.supervisor.pid, lab.supervisor.start_time))
+    found = {
+        pid: started
+        for pid, started in written
+        if pid is not None and started is not None and record.start_time(pid) == started
+    }
+    inside = cgroups.members(lab.cgroups)
+    for pid in _pids():
+        if pid in inside or _is_marked(pid, lab.marker) or _works_in(pid, lab.database):
+            began = record.start_time(pid)
+            if began is not None:
+                found[pid] = began
+    for ours in _ourselves():
+        found.pop(ours, None)
+    return found
+
+
+def end(lab: LabRecord) -> int:
+    """End every process of the lab and remove its control groups; how many there were."""
+    found = find(lab)
+    count = len(found)
+    # One round may uncover more: a parent that starts a child while it is being ended.
+    for number, patience in ((signal.SIGTERM, _CALM), (signal.SIGKILL, 2.0), (signal.SIGKILL, 2.0)):
+        if not found:
+            break
+        for pid, started in found.items():
+            _signal(pid, started, number)
+        _await_end(found, patience)
+        found = find(lab)
+    cgroups.remove(lab.cgroups)
+    return count
+
+
+def _await_end(processes: dict[int, int], patience: float) -> None:
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        if not any(record.start_time(pid) == started for pid, started in processes.items()):
+            return
+        time.sleep(0.02)
+
+
+def _signal(pid: int, started: int, number: int) -> None:
+    """Through a descriptor of the process: its pid cannot be given to another one in between."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        handle = os.pidfd_open(pid)
+        try:
+            if record.start_time(pid) == started:
+                signal.pidfd_send_signal(handle, number)
+        finally:
+            os.close(handle)
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()]
+
+
+def _ourselves() -> list[int]:
+    """This process and those it came from: a shell inside the lab's environment is not a leftover."""
+    chain = []
+    pid = os.getpid()
+    while pid > 1:
+        chain.append(pid)
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_bytes()
+        except OSError:
+            break
+        pid = int(stat[stat.rindex(b")") + 2 :].split()[1])
+    return chain
+
+
+def _is_marked(pid: int, marker: str) -> bool:
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return f"{MARK}={marker}".encode() in environment.split(b"\0")
+
+
+def _works_in(pid: int, database: str | None) -> bool:
+    if database is None:
+        return False
+    try:
+        if Path(f"/proc/{pid}/comm").read_text().strip() != "postgres":
+            return False
+        return Path(f"/proc/{pid}/cwd").readlink().is_relative_to(database)
+    except OSError:
+        return False
