@@ -26,6 +26,7 @@ from sretool.core.plans.history_file import (
     Meter,
     Mixture,
     Outcome,
+    Started,
     Values,
     Volume,
     cells,
@@ -198,18 +199,25 @@ class History:
         grid = _Grid(segment, self.pattern, self.occurrences)
         empty = np.zeros(len(grid.times))
         recorded = [_Recorded(slo, empty.copy(), empty.copy()) for slo, _ in self._slos]
-        for number, (labels, growth, unit) in enumerate(self._growing(grid)):
+        number = 0
+        for number, (labels, growth, unit) in enumerate(self._growing(grid), start=1):
             self._record(recorded, labels, growth, unit, grid)
             begin = grid.at(growth, np.array([segment.start]), unit)[0]
             value = grid.at(growth, grid.times, unit) - begin
             if segment.carried is not None:
-                value += segment.carried[number]
+                value += segment.carried[number - 1]
             yield Track(_sorted(labels), grid.times, value)
         for family in self.plan.families:
-            if isinstance(family, Gauge):
-                for labels in label_sets(family.labels, family.series):
-                    named = {"__name__": family.name, **labels}
-                    yield Track(_sorted(named), grid.times, self._gauge(family, labels, grid))
+            for labels in label_sets(family):
+                if isinstance(family, Gauge):
+                    value = self._gauge(family, labels, grid)
+                elif isinstance(family, Started):
+                    begin = segment.start if segment.carried is None else segment.carried[number]
+                    value = np.full(len(grid.times), float(begin))
+                else:
+                    continue
+                number += 1
+                yield Track(_sorted({"__name__": family.name, **labels}), grid.times, value)
         for sums in recorded:
             if not sums.seen:
                 raise UsageError(f"the history has no series that {sums.slo.id} counts")
@@ -226,11 +234,11 @@ class History:
     def _growing(self, grid: _Grid) -> Iterator[tuple[dict[str, str], NDArray[np.float64], float]]:
         """Labels, growth in each minute and smallest step of every counter series."""
         for stream in self.plan.streams:
-            for labels, weight in cells(stream):
+            for labels, weight in cells(stream) if self._by_stream[stream.name] else ():
                 yield from self._cell(stream, labels, weight, grid)
         for family in self.plan.families:
             if isinstance(family, Meter):
-                for labels in label_sets(family.labels, family.series):
+                for labels in label_sets(family):
                     growth = self._meter(family, labels, grid)
                     yield {"__name__": family.name, **labels}, growth, family.unit
 
@@ -238,7 +246,7 @@ class History:
         self, stream: Stream, labels: dict[str, str], weight: float, grid: _Grid
     ) -> Iterator[tuple[dict[str, str], NDArray[np.float64], float]]:
         """All series that count one label set of a stream."""
-        families = [family for family in self._by_stream[stream.name] if matches(family.match, labels)]
+        families = self._by_stream[stream.name]
         events = self._events(stream, labels, weight, grid)
         outcomes = {
             split.name: self._outcomes(stream, split, labels, events, grid)
@@ -249,7 +257,8 @@ class History:
             if isinstance(family, Histogram):
                 yield from self._histogram(family, labels, events, grid)
             elif family.split is None:
-                yield {"__name__": family.name, **labels}, events.astype(np.float64), 1.0
+                named = {"__name__": family.name, **labels, **family.labels}
+                yield named, events.astype(np.float64), 1.0
             else:
                 split = next(split for split in stream.splits if split.name == family.split)
                 yield from _counted(family, split, labels, outcomes[family.split])
@@ -303,6 +312,7 @@ class History:
                     [Mixture(median=effect.mix.median, sigma=effect.mix.sigma)], bounds
                 )
         counts = _divided(events, shares, family.name, labels, grid)
+        labels = {**labels, **family.labels}
         upto = np.cumsum(counts, axis=1).astype(np.float64)
         for column, bound in enumerate((*family.le, "+Inf")):
             yield {"__name__": f"{family.name}_bucket", **labels, "le": bound}, upto[:, column], 1.0
@@ -315,7 +325,11 @@ class History:
             if isinstance(effect, Growth) and effect.family == family.name and matches(effect.match, labels):
                 per_second = per_second + inside * effect.per_second
         growth = per_second * STEP * (1 + family.noise * _noise(family.name, labels, grid))
-        return np.asarray(np.round(np.maximum(growth, 0) / family.unit) * family.unit)
+        whole = [
+            np.diff(np.floor(np.cumsum(np.maximum(growth[minutes], 0)) / family.unit), prepend=0)
+            for _, minutes in grid.days()
+        ]
+        return np.concatenate(whole) * family.unit
 
     # --- gauges
 
@@ -372,10 +386,10 @@ def _counted(
     if family.only:
         columns = [split.outcomes.index(outcome) for outcome in family.only]
         together = outcomes[:, columns].sum(axis=1).astype(np.float64)
-        yield {"__name__": family.name, **labels}, together, 1.0
+        yield {"__name__": family.name, **labels, **family.labels}, together, 1.0
         return
     for column, outcome in enumerate(split.outcomes):
-        own = {"__name__": family.name, **labels, **split_labels(split, outcome)}
+        own = {"__name__": family.name, **labels, **family.labels, **split_labels(split, outcome)}
         yield own, outcomes[:, column].astype(np.float64), 1.0
 
 

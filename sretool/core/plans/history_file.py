@@ -19,7 +19,7 @@ from sretool.errors import CatalogError, Problem, UsageError
 from sretool.units import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
 Match = dict[str, str | list[str]]
 """Label → the value, or one of the values, it must have."""
@@ -89,8 +89,8 @@ class Counter(_Spec, tag_field="kind", tag="counter", frozen=True, kw_only=True)
     """Count by this split's outcomes, or only those of `only`."""
     only: list[str] = []
     """Outcomes to count together, without the split's labels; empty: one series for each outcome."""
-    match: Match = {}
-    """Which of the stream's label sets have this family; empty: all."""
+    labels: dict[str, str] = {}
+    """Further labels of every series."""
 
 
 class Histogram(_Spec, tag_field="kind", tag="histogram", frozen=True, kw_only=True):
@@ -105,7 +105,8 @@ class Histogram(_Spec, tag_field="kind", tag="histogram", frozen=True, kw_only=T
     """Instead of `mix`: share of the values in each bucket, +Inf last."""
     by: list[CellMix] = []
     """Other mixtures for some of the label sets; the first that matches holds."""
-    match: Match = {}
+    labels: dict[str, str] = {}
+    """Further labels of every series."""
 
 
 class Meter(_Spec, tag_field="kind", tag="meter", frozen=True, kw_only=True):
@@ -140,7 +141,15 @@ class Gauge(_Spec, tag_field="kind", tag="gauge", frozen=True, kw_only=True):
     """Values are multiples of it."""
 
 
-Family = Counter | Histogram | Meter | Gauge
+class Started(_Spec, tag_field="kind", tag="started", frozen=True, kw_only=True):
+    """A gauge with the time at which the segment's processes started: where it began."""
+
+    name: str
+    labels: dict[str, str]
+    series: tuple[dict[str, str], ...] = ({},)
+
+
+Family = Counter | Histogram | Meter | Gauge | Started
 
 
 class Outcome(_Spec, tag_field="kind", tag="outcome", frozen=True, kw_only=True):
@@ -304,6 +313,8 @@ def _family_problems(where: str, family: Family, streams: Mapping[str, Stream]) 
         if family.unit <= 0:
             yield f"{where}.unit", "the unit is above 0"
         return
+    if isinstance(family, Started):
+        return
     stream = streams.get(family.stream)
     if stream is None:
         yield f"{where}.stream", f"no stream is called {family.stream!r}"
@@ -382,9 +393,11 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def label_sets(base: Mapping[str, str], series: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """The label sets of a gauge or meter."""
-    return [{**base, **own} for own in series]
+def label_sets(family: Family) -> list[dict[str, str]]:
+    """The label sets of a family that counts no stream; those that do have their stream's."""
+    if isinstance(family, Counter | Histogram):
+        return []
+    return [{**family.labels, **own} for own in family.series]
 
 
 def cells(stream: Stream) -> list[tuple[dict[str, str], float]]:
