@@ -64,7 +64,7 @@ def _sort(name: str, text: str, found: _Sorted, intake: document.Intake) -> None
     root = document.compose(name, text, intake)
     if root is None:
         return
-    keys = {key.value for key, _ in root.value} if isinstance(root, yaml.MappingNode) else set()
+    keys = {key.value for key, _ in _pairs(root)}
     if "groups" in keys:
         intake.declare("rule file", base, name, 1)
         _check_rules(root, name, intake)
@@ -96,9 +96,14 @@ def _check_rules(root: yaml.Node, name: str, intake: document.Intake) -> None:
 
 
 def _entry(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    return next((value for name, value in _pairs(node) if name.value == key), None)
+
+
+def _pairs(node: yaml.Node | None) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
+    """Of a mapping, those with a plain key."""
     if not isinstance(node, yaml.MappingNode):
-        return None
-    return next((value for name, value in node.value if name.value == key), None)
+        return []
+    return [(name, value) for name, value in node.value if isinstance(name, yaml.ScalarNode)]
 
 
 def _items(node: yaml.Node | None) -> list[yaml.Node]:

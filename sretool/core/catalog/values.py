@@ -21,6 +21,8 @@ _SELECTOR = re.compile(rf"(?P<name>{_NAME})?\s*(?:\{{(?P<matchers>.*)\}})?", re.
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
+_DIGITS = 30
+"""More places than any quantity of a catalog has, before or behind the point."""
 _WITHOUT_MEANING = re.compile(rf"{_STRING}|#[^\n]*", re.DOTALL)
 
 
@@ -50,33 +52,33 @@ def slo_id(raw: str) -> str:
 
 def objective(raw: str) -> Decimal:
     """`"99.9%"` or `"0.999"`: more than 0, less than 1."""
-    ratio = parse_ratio(raw)
-    if ratio == 1:
+    value = ratio(raw)
+    if value == 1:
         raise UsageError(
             f"{raw!r} leaves no error budget, so the first failure would break it for good",
             remedy="aim below 100%, 99.9% for example",
         )
-    if ratio == 0:
+    if value == 0:
         raise UsageError(f"{raw!r} asks for nothing", remedy="write it like 99.9% or 0.999")
-    return ratio
+    return value
 
 
 def share(raw: str) -> Decimal:
     """A ratio above 0, 1 included."""
-    ratio = parse_ratio(raw)
-    if ratio == 0:
+    value = ratio(raw)
+    if value == 0:
         raise UsageError(f"{raw!r} is nothing", remedy="write it like 2% or 0.02")
-    return ratio
+    return value
 
 
 def ratio(raw: str) -> Decimal:
     """A ratio, 0 and 1 included."""
-    return parse_ratio(raw)
+    return _measurable(raw, parse_ratio(raw))
 
 
 def duration(raw: str) -> timedelta:
     """`"30d"`, `"1h30m"`; longer than nothing."""
-    value = parse_duration(raw)
+    value = _duration(raw)
     if not value:
         raise UsageError(f"{raw!r} is no time at all", remedy="write it like 5m or 30d")
     return value
@@ -84,7 +86,14 @@ def duration(raw: str) -> timedelta:
 
 def duration_or_none(raw: str) -> timedelta:
     """A duration that may be 0: `"0s"`, or just `0`."""
-    return parse_duration("0s" if raw.strip() == "0" else raw)
+    return _duration("0s" if raw.strip() == "0" else raw)
+
+
+def _duration(raw: str) -> timedelta:
+    try:
+        return parse_duration(raw)
+    except OverflowError:
+        raise UsageError(f"{raw!r} is too long") from None
 
 
 def number(raw: str) -> Decimal:
@@ -95,6 +104,13 @@ def number(raw: str) -> Decimal:
         raise UsageError(f"{raw!r} is not a number", remedy="write it without a unit, like 0.2") from None
     if not value.is_finite():
         raise UsageError(f"{raw!r} is not a finite number")
+    return _measurable(raw, value)
+
+
+def _measurable(raw: str, value: Decimal) -> Decimal:
+    exponent = value.as_tuple().exponent
+    if value and not (isinstance(exponent, int) and exponent > -_DIGITS and value.adjusted() < _DIGITS):
+        raise UsageError(f"{raw!r} has more places than can be measured")
     return value
 
 

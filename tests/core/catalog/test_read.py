@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sretool.core.catalog.read import read
 from sretool.core.slo.model import BucketRatio, BurnAlert, EventRatio, Severity
@@ -244,6 +247,7 @@ def test_two_rule_files_of_one_name_are_refused() -> None:
         pytest.param("slos: []\n---\nslos: []\n", 2, "not YAML", id="two documents"),
         pytest.param("- 1\n", 1, "a mapping with", id="list"),
         pytest.param("hello", 1, "a mapping with", id="text"),
+        pytest.param("? [a]\n: b\n", 1, "must be plain text", id="list as key"),
         pytest.param("", 1, "no SLO is declared", id="empty"),
         pytest.param("slos: []\n", 1, "no SLO is declared", id="no objectives"),
         pytest.param("apiVersion: openslo/v1\nkind: SLO\n", 1, "another tool's", id="openslo"),
@@ -254,6 +258,16 @@ def test_a_file_that_is_no_catalog_says_so(text: str, line: int, words: str) -> 
     found = only(text)
     assert found.startswith(f"slos.yaml:{line}: "), found
     assert words in found
+
+
+@given(
+    at=st.integers(0, len(GOOD)),
+    cut=st.integers(0, 12),
+    put=st.text(alphabet=": -[]{}&*!%?|>'\"#\n\ta0", max_size=6),
+)
+def test_whatever_is_mistyped_becomes_problems_and_nothing_else(at: int, cut: int, put: str) -> None:
+    with contextlib.suppress(CatalogError):
+        read({"slos.yaml": GOOD[:at] + put + GOOD[at + cut :]})
 
 
 def test_parts_of_a_hop_add_up() -> None:

@@ -80,7 +80,18 @@ def test_numbers_stay_as_written(raw: str, value: str) -> None:
     assert values.positive_number(raw) == Decimal(value)
 
 
-@pytest.mark.parametrize("raw", ["200ms", "0", "-1", "nan", "inf", ""])
+@pytest.mark.parametrize("raw", ["200ms", "0", "-1", "nan", "inf", "", "1e999999", "1e-999999"])
 def test_what_no_threshold_can_be(raw: str) -> None:
     with pytest.raises(UsageError):
         values.positive_number(raw)
+
+
+@pytest.mark.parametrize("raw", ["99999999999999y", "1e-999999", "0." + "9" * 40])
+def test_quantities_beyond_all_measure_are_refused(raw: str) -> None:
+    with pytest.raises(UsageError):
+        values.duration(raw) if raw.endswith("y") else values.objective(raw)
+
+
+@pytest.mark.parametrize(("raw", "seconds"), [("0", 0), ("0s", 0), ("90s", 90)])
+def test_a_duration_may_be_none_where_that_makes_sense(raw: str, seconds: int) -> None:
+    assert values.duration_or_none(raw).total_seconds() == seconds
