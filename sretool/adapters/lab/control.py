@@ -294,6 +294,7 @@ def _write_plan(directory: Path, wish: Wish, previous: LabRecord | None, began: 
         environments={name: programs.environment_of(Path(path)) for name, path in found.items()},
         python=sys.executable,
         warm=warm,
+        primary=_primary(database),
         history_cache=str(_history_cache()) if wish.history and _can_make_history() else None,
         cgroups=groups,
     )
@@ -327,6 +328,12 @@ def _write_plan(directory: Path, wish: Wish, previous: LabRecord | None, began: 
     )
     record.save(directory, lab)
     return lab
+
+
+def _primary(database: Path) -> str:
+    """The node that isn't marked as a standby."""
+    nodes = [node for node in topology.NODES if not (database / node / "standby.signal").exists()]
+    return nodes[0] if nodes else topology.NODES[0]
 
 
 def _find(name: str) -> Path | None:

@@ -130,6 +130,8 @@ class Site:
     python: str
     warm: bool
     """Whether the database clusters exist, complete."""
+    primary: str
+    """Node that accepted writes last; any where `warm` is false."""
     history_cache: str | None
     """Folder for the generated history; None: none is wanted or can be made."""
     cgroups: Mapping[str, CgroupPaths]
@@ -379,30 +381,33 @@ class _Amas:
                 account=Account.DATABASE,
             )
         )
+        # A monitor that hears of a primary without PostgreSQL promotes a standby that is there: the
+        # primary goes first.
+        first = site.primary if site.warm else NODES[0]
         for node in NODES:
+            start = ("pg-monitor",) if node == first else (first,)
             self._processes.append(
                 ProcessSpec(
                     name=node,
                     argv=(site.programs["pg_autoctl"], "run", "--pgdata", self._data(node)),
                     env=environment,
-                    ready=self._pair_ready() if node == NODES[-1] else self._node_ready(node, monitor_url),
+                    ready=self._placed(node, monitor_url) if node == first else self._pair_ready(),
                     port=self._ports[node],
-                    after=("pg-monitor",) if site.warm else (f"{node}-create",),
+                    after=start if site.warm else (f"{node}-create",),
                     account=Account.DATABASE,
                     grace=8.0,
                 )
             )
         self._add_roles(NODES, create_database=False)
 
-    def _node_ready(self, node: str, monitor_url: str) -> Probe:
-        """It answers, and the monitor has given it a part in which another node can join it."""
-        states = "'single', 'primary', 'wait_primary', 'secondary'"
-        placed = self._sql(
-            monitor_url,
+    def _placed(self, node: str, monitor_url: str) -> Probe:
+        """The monitor has heard from it in this life, and it has a part that another node can join."""
+        sql = (
             f"select 1 / count(*) from pgautofailover.node where nodename = '{node}'"
-            f" and reportedstate in ({states})",
+            " and reportedstate in ('single', 'primary', 'wait_primary')"
+            " and reportedpgisrunning and reporttime > pg_postmaster_start_time()"
         )
-        return Probe(Probing.COMMAND, commands=(*self._answers(node).commands, placed))
+        return Probe(Probing.COMMAND, commands=(self._sql(monitor_url, sql),))
 
     def _pair_ready(self) -> Probe:
         """Some node accepts writes and a standby confirms them."""
