@@ -1,4 +1,4 @@
-"""Servers that are not there: recorded answers behind httpx's mock transport, and a source told what to say."""
+"""Servers that are not there: recorded answers behind a mock transport, and sources told what to say."""
 
 from __future__ import annotations
 

@@ -19,11 +19,12 @@ from sretool.ports import Endpoint
 from tests.support.sources import failing, reply, serving
 
 URL = "http://prom.test:9090"
+ENDPOINT = Endpoint(URL)
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def prometheus(
-    transport: httpx.AsyncBaseTransport, endpoint: Endpoint = Endpoint(URL), seconds: float = 5
+    transport: httpx.AsyncBaseTransport, endpoint: Endpoint = ENDPOINT, seconds: float = 5
 ) -> Prometheus:
     return Prometheus(endpoint, deadline=timedelta(seconds=seconds), transport=transport)
 
@@ -99,7 +100,8 @@ async def test_identification(endpoint: Endpoint, header: str, value: str) -> No
 
 
 async def test_remarks_of_the_server_are_kept() -> None:
-    body = b'{"status":"success","data":{"resultType":"vector","result":[]},"warnings":["partial"],"infos":["x"]}'
+    body = b'{"status":"success","data":{"resultType":"vector","result":[]},'
+    b'"warnings":["partial"],"infos":["x"]}'
     source = answering(body)
     await source.instant("q")
     assert source.warnings == ("partial", "x")
@@ -229,7 +231,7 @@ def test_a_password_in_the_address_is_not_shown() -> None:
 
 async def test_a_missing_ca_file_is_a_usage_error() -> None:
     source = Prometheus(Endpoint("https://prom.test", ca_file="/nowhere/ca.pem"))
-    with pytest.raises(UsageError, match="Prometheus at https://prom.test"):
+    with pytest.raises(UsageError, match=r"Prometheus at https://prom\.test"):
         await source.instant("up")
 
 
