@@ -36,7 +36,7 @@ _PASSING = 0.15
 """Seconds a row must stay under the cursor before its history is asked for."""
 _HISTORY_EVERY = 60.0
 _HISTORY_RETRY = 5.0
-_RESTART_AFTER = 2.0
+_RESTART_AFTER = 1.0
 """Seconds until a loop that broke is started again."""
 
 

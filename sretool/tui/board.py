@@ -106,6 +106,8 @@ class Board:
         """What went wrong inside the program or with a source, newest last."""
         self._alerts_configured = alerts_configured
         self._order: tuple[SloId, ...] = tuple(status.slo.id for status in snapshot.statuses)
+        self._ordered = False
+        """Whether the order comes from figures; before the first ones it is the catalog's."""
         self._touched_at: datetime | None = None
         self._frozen: tuple[Snapshot, datetime] | None = None
         self._missed = 0
@@ -198,13 +200,14 @@ class Board:
 
     def _reorder(self, now: datetime) -> None:
         wanted = tuple(status.slo.id for status in self.snapshot.statuses)
-        if wanted == self._order or (self._touched_at and now - self._touched_at < _HANDS_OFF):
+        if self._touched_at is not None and now - self._touched_at < _HANDS_OFF:
             return
         levels = {status.slo.id: status.level for status in self.snapshot.statuses}
         ranks = [list(Level).index(levels[slo]) for slo in self._order if slo in levels]
         # As long as the rows on screen still go from worst to best, a new order would only be unrest.
-        if set(wanted) != set(self._order) or ranks != sorted(ranks):
+        if not self._ordered or set(wanted) != set(self._order) or ranks != sorted(ranks):
             self._order = wanted
+        self._ordered = True
 
     def _page_notices(self) -> tuple[Notice, ...]:
         paging = frozenset(status.slo.id for status in self.snapshot.statuses if status.level is Level.PAGE)

@@ -262,11 +262,14 @@ def error_ratio(
 
 def _titled(view: View, title: str, chart: Chart, past: Past, width: int, height: int) -> list[Line]:
     right = ""
-    if past.error is not None and past.history is not None:
-        right = f"as of {view.clock(past.history.at)}, failed: {past.error}"
-    elif past.history is not None and view.stale:
+    if past.history is not None and (past.error is not None or view.stale):
         right = f"as of {view.clock(past.history.at)}"
-    right = fmt.fit(right, min(len(right), max(width - len(title) - 10, 0)), ellipsis=view.glyphs.ellipsis)
+        title = title.partition("  ")[0] if len(title) + len(right) + 8 > width else title
+        room = width - len(title) - len(right) - 8
+        if past.error is not None and room > 10:
+            right += fmt.fit(f", failed: {past.error}", min(len(past.error) + 10, room)).rstrip()
+    elif len(title) + 6 > width:
+        title = title.rpartition(", ")[0] or title
     heading = rule(title, width, view.glyphs.rule, right)
     if not chart.points:
         return [heading, *_said(view, "no samples in this span", width, height - 1)]

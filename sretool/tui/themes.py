@@ -6,7 +6,7 @@ without colours lose nothing but speed of eye.
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 _ROLES = (
     "dim", "bold", "title", "key", "page", "spent", "ticket", "no-data", "stale", "silenced", "tag",
@@ -49,6 +49,8 @@ def _theme(
     dark: bool = True,
     ansi: bool = False,
 ) -> Theme:
+    # Textual's own style sheet names variables that only its ansi themes define.
+    base = BUILTIN_THEMES["ansi-dark"].variables if ansi else {}
     return Theme(
         name=name,
         primary=colours.get("key", text),
@@ -60,7 +62,7 @@ def _theme(
         panel=cursor,
         dark=dark,
         ansi=ansi,
-        variables=_variables(colours, styles or {}, text, cursor),
+        variables=base | _variables(colours, styles or {}, text, cursor),
     )
 
 

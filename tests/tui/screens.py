@@ -38,7 +38,6 @@ class Dash:
 
     async def settle(self) -> None:
         await self.pilot.pause()
-        await self.pilot.pause()
 
     async def poll(self) -> None:
         """One refresh of both sources, at the clock's time."""
@@ -65,6 +64,7 @@ async def dashboard(
     glyphs: fmt.Glyphs = fmt.UNICODE,
     theme: str = "sre-dark",
     down: Sequence[str] = (),
+    refresh: timedelta = REFRESH,
 ) -> AsyncIterator[Dash]:
     clock = FakeClock()
     watch = FakeWatch(clock, statuses)
@@ -72,7 +72,7 @@ async def dashboard(
     origin = "lab amas /10" if glyphs is fmt.ASCII else "lab amas ÷10"
     app = DashApp(
         watch,
-        refresh=REFRESH,
+        refresh=refresh,
         clock=clock,
         jitter=lambda: 1.0,
         glyphs=glyphs,
