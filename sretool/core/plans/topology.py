@@ -153,7 +153,20 @@ class Topology:
 REPLICAS = ("app-1", "app-2")
 NODES = ("pg-1", "pg-2")
 REPLICA_LIMITS = Limits(cpu_cores=0.5, memory_bytes=256 * 1024 * 1024)
-MIGRATION_TIME = 60.0
+_HOST_COLLECTORS = (
+    "cpu",
+    "diskstats",
+    "filesystem",
+    "loadavg",
+    "meminfo",
+    "netdev",
+    "pressure",
+    "stat",
+    "time",
+    "uname",
+    "vmstat",
+)
+"""Of the node exporter's forty collectors those that tell something about a machine under load."""
 
 PORTS = (
     "prometheus",
@@ -549,7 +562,6 @@ class _Amas:
                     (Command(self._app("amas.migrate")),),
                     env=self._app_environment(),
                     after=("pg-roles",),
-                    within=MIGRATION_TIME,
                 )
             )
             stores = (*stores, "migrate")
@@ -650,7 +662,16 @@ class _Amas:
 
         if "prometheus-node-exporter" in programs:
             name = "node-exporter"
-            self._daemon(name, "prometheus-node-exporter", listen(name), "--log.level=warn", path="/metrics")
+            collectors = (f"--collector.{collector}" for collector in _HOST_COLLECTORS)
+            self._daemon(
+                name,
+                "prometheus-node-exporter",
+                listen(name),
+                "--log.level=warn",
+                "--collector.disable-defaults",
+                *collectors,
+                path="/metrics",
+            )
             self._targets.append(Target("node", "lab-host", self._ports[name]))
         if "prometheus-postgres-exporter" in programs:
             queries = f"{self._site.directory}/config/pg-queries.yml"
@@ -719,16 +740,16 @@ class _Amas:
         )
 
     def _add_history(self, data: str, others: tuple[str, ...]) -> None:
-        python = (self._site.python, "-m", "sretool.adapters.lab.history")
-        places = ("--tsdb", data, "--cache", self._site.history_cache or "")
-        system = ("--system", self._site.system)
+        def history(step: str) -> tuple[Command, ...]:
+            python = (self._site.python, "-m", "sretool.adapters.lab.history", step)
+            places = ("--tsdb", data, "--cache", self._site.history_cache or "")
+            prometheus = ("--prometheus", self._site.programs["prometheus"])
+            return (Command((*python, "--system", self._site.system, *places, *prometheus)),)
+
+        after = ("history-prepare", *others)
         self._tasks += [
-            TaskSpec("history-prepare", (Command((*python, "prepare", *system, *places)),), within=120.0),
-            TaskSpec(
-                "history-finish",
-                (Command((*python, "finish", *places)),),
-                after=("history-prepare", *others),
-            ),
+            TaskSpec("history-prepare", history("prepare"), within=120.0),
+            TaskSpec("history-finish", history("finish"), after=after),
         ]
 
 
