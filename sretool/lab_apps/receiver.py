@@ -54,6 +54,8 @@ class Journal:
         self._max_bytes = max_bytes
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
+        if self._file.tell() and not path.read_bytes().endswith(b"\n"):
+            self._file.write(b"\n")  # ends the torn line of a receiver that was killed
 
     def append(self, notification: Notification) -> None:
         line = msgspec.json.encode(notification) + b"\n"
@@ -79,7 +81,7 @@ class Journal:
             for line in path.read_bytes().splitlines():
                 try:
                     yield decoder.decode(line)
-                except msgspec.DecodeError:  # the torn last line of a receiver that was killed
+                except msgspec.DecodeError:  # a torn line
                     continue
 
 
