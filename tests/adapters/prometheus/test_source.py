@@ -100,8 +100,8 @@ async def test_identification(endpoint: Endpoint, header: str, value: str) -> No
 
 
 async def test_remarks_of_the_server_are_kept() -> None:
-    body = b'{"status":"success","data":{"resultType":"vector","result":[]},'
-    b'"warnings":["partial"],"infos":["x"]}'
+    body = b"""{"status":"success","data":{"resultType":"vector","result":[]},
+        "warnings":["partial"],"infos":["x"]}"""
     source = answering(body)
     await source.instant("q")
     assert source.warnings == ("partial", "x")

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sretool.adapters.prometheus.source import Prometheus
+from sretool.core.observe.model import AlertState, Sample, Series
+from sretool.core.slo.model import Level
+from sretool.errors import SourceTimeout, SourceUnreachable
+from sretool.ports import Endpoint
+from sretool.services.watch import Watch
+from tests.support.slos import slo
+from tests.support.sources import RECORDED_AT, FakeAlerts, FakeClock, FakeMetrics, alert, reply, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sretool.core.observe.model import Snapshot, SourceHealth
+
+AVAILABILITY = slo(id="amas/learning-availability")
+HOUR = timedelta(hours=1)
+
+
+def recorded(
+    bad: float = 10.0, ratio: float = 0.0001, *, id: str = "shop/checkout", rate: float | None = 5.0
+) -> list[Sample]:
+    def sample(name: str, value: float, **labels: str) -> Sample:
+        return Sample({"__name__": name, "slo": id, **labels}, RECORDED_AT, value)
+
+    ratios = (
+        sample("slo:error_ratio:rate", ratio, window=window) for window in ("5m", "30m", "1h", "2h", "6h")
+    )
+    found = [
+        sample("slo:info", 1, window="30d"),
+        sample("slo:bad:sum", bad, window="30d"),
+        sample("slo:total:sum", 1e6, window="30d"),
+        sample("slo:coverage:ratio", 1, window="30d"),
+        *ratios,
+    ]
+    return found if rate is None else [*found, sample("slo:total:rate5m", rate)]
+
+
+def answers(samples: Iterable[Sample]) -> FakeMetrics:
+    """A Prometheus with these recorded series, evaluated 20 s ago."""
+    held = list(samples)
+    evaluated = RECORDED_AT.timestamp() - 20
+    slos = {sample.labels["slo"] for sample in held}
+
+    def answer(query: str) -> list[Sample]:
+        if query.startswith("{__name__"):
+            return held
+        if "timestamp(slo:info" in query:
+            return [Sample({"slo": slo}, RECORDED_AT, evaluated) for slo in slos]
+        return []
+
+    return FakeMetrics(answer)
+
+
+def health(snapshot: Snapshot, name: str) -> SourceHealth:
+    found = snapshot.source(name)
+    assert found is not None
+    return found
+
+
+def test_before_the_first_poll_everything_is_there_without_data() -> None:
+    watch = Watch([slo(id="shop/a"), slo(id="shop/b")], answers([]), FakeAlerts(), FakeClock())
+    snapshot = watch.snapshot
+    assert [status.level for status in snapshot.statuses] == [Level.NO_DATA] * 2
+    assert [(source.name, source.ok, source.error, source.good_at) for source in snapshot.sources] == [
+        ("prometheus", False, None, None),
+        ("alertmanager", False, None, None),
+    ]
+
+
+async def test_without_an_alertmanager_there_is_one_source() -> None:
+    watch = Watch([slo()], answers([]), None, FakeClock())
+    assert [source.name for source in watch.snapshot.sources] == ["prometheus"]
+    assert await watch.poll_alerts() is watch.snapshot
+
+
+async def test_a_recorded_answer_of_a_real_prometheus_is_judged() -> None:
+    transport = serving(
+        {
+            "{__name__=~": reply("prometheus/recorded.json"),
+            "timestamp(slo:info": reply("prometheus/ages.json"),
+            "/query_range": reply("prometheus/past.json"),
+            "ALERTS": reply("prometheus/not_numbers.json"),
+        }
+    )
+    source = Prometheus(Endpoint("http://prom.test"), transport=transport)
+    watch = Watch([AVAILABILITY], source, None, FakeClock())
+    snapshot = await watch.poll_metrics()
+    await watch.aclose()
+    (status,) = snapshot.statuses
+    assert status.sli == pytest.approx(0.99942448)
+    assert status.budget_left == pytest.approx(0.42448804)
+    assert status.burns[HOUR] == pytest.approx(10.2328137)
+    assert status.coverage == 1
+    assert (RECORDED_AT - status.at).total_seconds() == pytest.approx(39.5, abs=0.1)
+    assert health(snapshot, "prometheus").data_at is not None
+
+
+async def test_a_poll_dates_figures_by_the_rules_last_evaluation() -> None:
+    watch = Watch([slo()], answers(recorded()), None, FakeClock())
+    snapshot = await watch.poll_metrics()
+    assert RECORDED_AT - snapshot.statuses[0].at == timedelta(seconds=20)
+    assert health(snapshot, "prometheus").data_at == snapshot.statuses[0].at
+
+
+async def test_a_lost_prometheus_keeps_its_values_and_comes_back() -> None:
+    source, clock = answers(recorded(ratio=0.5)), FakeClock()
+    watch = Watch([slo()], source, None, clock)
+    good = await watch.poll_metrics()
+    assert good.statuses[0].level is Level.PAGE
+    source.error = SourceTimeout("Prometheus at x gave no answer\nin 5 s")
+    clock.advance(timedelta(minutes=2))
+    lost = await watch.poll_metrics()
+    assert lost.statuses == good.statuses
+    assert lost.seq == good.seq + 1
+    found = health(lost, "prometheus")
+    assert (found.ok, found.error) == (False, "Prometheus at x gave no answer in 5 s")
+    assert found.good_at == health(good, "prometheus").good_at
+    assert [change.kind for change in lost.changes] == ["source"]
+    source.error = None
+    back = await watch.poll_metrics()
+    assert health(back, "prometheus").ok
+    assert [change.text for change in back.changes][-1] == "prometheus answers again"
+
+
+async def test_a_source_that_stays_lost_is_one_change() -> None:
+    source = answers(recorded())
+    watch = Watch([slo()], source, None, FakeClock())
+    await watch.poll_metrics()
+    source.error = SourceUnreachable("gone")
+    for _ in range(5):
+        snapshot = await watch.poll_metrics()
+    assert len(snapshot.changes) == 1
+
+
+async def test_sources_fail_apart() -> None:
+    source, alerts = answers(recorded()), FakeAlerts([alert()])
+    watch = Watch([slo()], source, alerts, FakeClock())
+    await watch.poll_metrics()
+    await watch.poll_alerts()
+    source.error = SourceUnreachable("gone")
+    alerts.held = [alert("Other")]
+    await watch.poll_metrics()
+    snapshot = await watch.poll_alerts()
+    assert [each.name for each in snapshot.alerts] == ["Other"]
+    assert [source.ok for source in snapshot.sources] == [False, True]
+    assert snapshot.statuses[0].level is Level.OK
+
+
+async def test_polls_that_overlap_both_count() -> None:
+    watch = Watch([slo()], answers(recorded()), FakeAlerts([alert()]), FakeClock())
+    await asyncio.gather(watch.poll_metrics(), watch.poll_alerts())
+    assert watch.snapshot.statuses[0].level is Level.OK
+    assert len(watch.snapshot.alerts) == 1
+    assert watch.snapshot.seq == 2
+
+
+async def test_an_alert_that_went_away_is_told_as_resolved() -> None:
+    alerts = FakeAlerts([alert("Down", slo="shop/checkout"), alert("Quiet", state=AlertState.SILENCED)])
+    watch = Watch([slo()], answers([]), alerts, FakeClock())
+    await watch.poll_alerts()
+    alerts.held = []
+    snapshot = await watch.poll_alerts()
+    assert [(change.kind, change.text) for change in snapshot.changes] == [("resolved", "Down shop/checkout")]
+
+
+async def test_a_lost_alertmanager_resolves_nothing() -> None:
+    alerts = FakeAlerts([alert()])
+    watch = Watch([slo()], answers([]), alerts, FakeClock())
+    await watch.poll_alerts()
+    alerts.error = SourceUnreachable("gone")
+    snapshot = await watch.poll_alerts()
+    assert len(snapshot.alerts) == 1
+    assert [change.kind for change in snapshot.changes] == ["source"]
+
+
+@pytest.mark.parametrize("number", [1, 1000])
+async def test_a_refresh_takes_at_most_six_queries(number: int) -> None:
+    ids = [f"shop/{each}" for each in range(number)]
+    source = answers(sample for id in ids for sample in recorded(bad=5000, ratio=0.01, id=id))
+    watch = Watch([slo(id=id) for id in ids], source, None, FakeClock())
+    await watch.poll_metrics()
+    assert len(source.asked) <= 6
+
+
+async def test_a_quiet_system_is_asked_for_no_past_and_changes_now_and_then() -> None:
+    source, clock = answers(recorded()), FakeClock()
+    watch = Watch([slo()], source, None, clock)
+    for _ in range(10):
+        await watch.poll_metrics()
+        clock.advance(timedelta(seconds=1))
+    assert len(source.asked) == 2 * 10 + 1
+
+
+async def test_an_overspent_budget_is_told_when_it_recovers() -> None:
+    source, clock = answers(recorded(bad=1500, ratio=0.0)), FakeClock()
+    watch = Watch([slo()], source, None, clock)
+
+    def past(query: str) -> list[Series]:
+        until = RECORDED_AT.replace(second=30, microsecond=0)
+        until -= timedelta(minutes=1) if until > RECORDED_AT - timedelta(seconds=30) else timedelta()
+        at = [until - back * HOUR for back in range(719, -1, -1)]
+        labels = {"slo": "shop/checkout"}
+        return [
+            Series(
+                {**labels, "figure": "bad"}, tuple((each, 1500.0 if each == at[48] else 0.0) for each in at)
+            ),
+            Series({**labels, "figure": "total"}, tuple((each, 1e6 / 720) for each in at)),
+        ]
+
+    source.ranges = past
+    (status,) = (await watch.poll_metrics()).statuses
+    assert status.level is Level.SPENT
+    assert status.recovers_in is not None
+    assert status.recovers_in / HOUR == pytest.approx(48 + 500 / 1500, abs=0.01)
+
+
+async def test_a_failing_forecast_leaves_the_figures_and_is_said_once() -> None:
+    source = answers(recorded(bad=1500))
+
+    def refuse(query: str) -> list[Series]:
+        raise SourceTimeout("past took too long")
+
+    source.ranges = refuse
+    watch = Watch([slo()], source, None, FakeClock())
+    await watch.poll_metrics()
+    snapshot = await watch.poll_metrics()
+    assert health(snapshot, "prometheus").ok
+    assert snapshot.statuses[0].level is Level.SPENT
+    assert [change.text for change in snapshot.changes] == ["prometheus: past took too long"]
+
+
+def raw(query: str) -> list[Sample]:
+    """A Prometheus that holds counters and no rules."""
+    if query.startswith("{__name__") or "timestamp(slo:info" in query or "ALERTS" in query:
+        return []
+    values = {"0:rate": 5.0, "0:ratio:1h": 0.0001, "0:bad": 10.0, "0:total": 1e6, "0:coverage": 0.9}
+    return [
+        Sample({"figure": figure}, RECORDED_AT, each) for figure, each in values.items() if figure in query
+    ]
+
+
+async def test_without_rules_counters_are_read_but_not_at_every_refresh() -> None:
+    source, clock = FakeMetrics(raw), FakeClock()
+    watch = Watch([slo()], source, None, clock)
+    (status,) = (await watch.poll_metrics()).statuses
+    assert (status.level, status.coverage) == (Level.OK, 0.9)
+    assert status.budget_left == pytest.approx(0.99)
+    assert len(source.asked) <= 6
+    source.asked.clear()
+    clock.advance(timedelta(seconds=1))
+    await watch.poll_metrics()
+    assert len(source.asked) == 2
+    source.asked.clear()
+    clock.advance(timedelta(minutes=1))
+    await watch.poll_metrics()
+    assert len([query for query in source.asked if "0:rate" in query]) == 1
+    assert not [query for query in source.asked if "0:bad" in query]
+
+
+async def test_rules_that_say_nothing_are_no_reason_to_read_counters() -> None:
+    info = [sample for sample in recorded() if sample.labels["__name__"] == "slo:info"]
+    source = answers(info)
+    watch = Watch([slo()], source, None, FakeClock())
+    snapshot = await watch.poll_metrics()
+    assert snapshot.statuses[0].level is Level.NO_DATA
+    assert not [query for query in source.asked if "errors_total" in query]
+
+
+async def test_scrapes_that_stopped_turn_nothing_ok() -> None:
+    watch = Watch([slo()], answers(recorded(rate=None)), None, FakeClock())
+    snapshot = await watch.poll_metrics()
+    assert snapshot.statuses[0].level is Level.NO_DATA
+    assert snapshot.statuses[0].budget_left == pytest.approx(0.99)
+
+
+async def test_the_past_is_asked_about_its_own_time() -> None:
+    source = answers(recorded())
+    watch = Watch([slo()], source, None, FakeClock())
+    snapshot = await watch.poll_metrics(at=RECORDED_AT - timedelta(days=3))
+    assert snapshot.statuses[0].level is Level.OK
+    assert not [query for query in source.asked if "ALERTS" in query]
+
+
+async def test_a_history_that_cannot_be_had_raises() -> None:
+    source = answers(recorded())
+    watch = Watch([slo()], source, None, FakeClock())
+    await watch.poll_metrics()
+    found = await watch.history(slo())
+    assert found.slo == "shop/checkout"
+    source.error = SourceUnreachable("gone")
+    with pytest.raises(SourceUnreachable):
+        await watch.history(slo())
+
+
+async def test_closing_closes_both_sources() -> None:
+    source, alerts = answers([]), FakeAlerts()
+    await Watch([slo()], source, alerts, FakeClock()).aclose()
+    assert (source.closed, alerts.closed) == (True, True)
+
+
+async def test_alerts_keep_their_order_in_every_snapshot() -> None:
+    pages = [alert("B", since=RECORDED_AT), alert("A", since=RECORDED_AT - HOUR)]
+    watch = Watch([slo()], answers([]), FakeAlerts([*pages, replace(alert("T"), severity=None)]), FakeClock())
+    assert [each.name for each in (await watch.poll_alerts()).alerts] == ["A", "B", "T"]
