@@ -1,0 +1,131 @@
+"""`sretool demo`: the lab with its traffic and the dashboard on it, in one command."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from sretool.cli import dash, lab, slo
+from sretool.errors import LabError, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sretool.cli.context import Settings, Sources
+
+_SYSTEM = "amas"
+_LIVE = timedelta(seconds=10)
+"""Traffic of this long ago counts as live."""
+_PATIENCE = 60.0
+"""Seconds from the lab being up to traffic being measured; it takes two scrapes, a second apart."""
+
+
+@click.command()
+@click.option(
+    "--for",
+    "seconds",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    envvar="DEMO_FOR",
+    show_envvar=True,
+    default=30,
+    show_default=True,
+    help="How long the lab stays up where there is no terminal.",
+)
+@click.option("--no-history", is_flag=True, help="Start without the generated thirty days.")
+@click.pass_context
+def command(ctx: click.Context, seconds: float, no_history: bool) -> None:
+    """Bring up the lab with its traffic and open the dashboard on it.
+
+    Where there is no terminal: wait until traffic is measured, print the objectives, stop after a while.
+
+    A lab that was up before stays up; one that the demo started is stopped at the end, also after Ctrl-C.
+    """
+    from sretool.adapters.lab import control, record
+
+    settings: Settings = ctx.obj
+    name = settings.lab or _SYSTEM
+    # The demo shows its own lab, whatever the environment says about other servers.
+    ctx.obj = replace(settings, lab=name, catalog=(), prometheus=None, alertmanager=None)
+    before = record.load(name)
+    was_up = before is not None and before.state is record.LabState.RUNNING and record.supervised(before)
+    with _ended_like_ctrl_c():
+        try:
+            if before is None or not was_up:
+                options = {"system": _SYSTEM, "name": name, "no_history": no_history, "real_time": False}
+                ctx.invoke(lab.up, **options, output_format="text")
+            _show(ctx, seconds)
+        finally:
+            if was_up:
+                click.echo(f"the lab {name!r} was up before and stays up", err=True)
+            else:
+                # A second Ctrl-C must not leave the lab half stopped.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                control.down(name)
+                click.echo(f"the lab {name!r} is stopped", err=True)
+
+
+@contextlib.contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """A closed terminal and a polite kill undo what was done, as Ctrl-C does."""
+    ends = (signal.SIGTERM, signal.SIGHUP)
+    before = {end: signal.signal(end, signal.default_int_handler) for end in (signal.SIGINT, *ends)}
+    try:
+        yield
+    finally:
+        for end, handler in before.items():
+            signal.signal(end, handler)
+
+
+def _show(ctx: click.Context, seconds: float) -> None:
+    if all(stream.isatty() for stream in (sys.stdin, sys.stdout)) and os.environ.get("TERM") != "dumb":
+        ctx.exit(dash.show(ctx.obj.resolve_sources()))
+    began = time.monotonic()
+    _wait_for_traffic(ctx.obj.resolve_sources())
+    with contextlib.suppress(click.exceptions.Exit):
+        # Its exit code is about the objectives; the demo has done its work whatever they are.
+        ctx.invoke(slo.status, ids=(), at_text=None, output_format="text")
+    sys.stdout.flush()
+    left = began + seconds - time.monotonic()
+    click.echo(f"no terminal: the demo ends in {max(left, 0):.0f} s (DEMO_FOR)", err=True)
+    time.sleep(max(left, 0))
+
+
+def _wait_for_traffic(sources: Sources) -> None:
+    """Until Prometheus has counted events of an objective in the last seconds; LabError where none come."""
+    import asyncio
+
+    if not asyncio.run(_traffic_comes(sources)):
+        raise LabError(
+            f"no traffic was measured within {_PATIENCE:.0f} s",
+            remedy="`sretool lab status` and `sretool lab logs traffic` tell why",
+        )
+
+
+async def _traffic_comes(sources: Sources) -> bool:
+    import asyncio
+
+    from sretool.adapters.files import catalog
+    from sretool.adapters.prometheus.source import Prometheus
+
+    slos = catalog.load(sources.catalog).slos
+    rates = " or ".join(f"({slo.sli.total_rate(_LIVE)} > 0)" for slo in slos)
+    until = time.monotonic() + _PATIENCE
+    source = Prometheus(sources.prometheus)
+    try:
+        while time.monotonic() < until:
+            with contextlib.suppress(SourceError):
+                if await source.instant(rates):
+                    return True
+            await asyncio.sleep(0.5)
+    finally:
+        await source.aclose()
+    return False
