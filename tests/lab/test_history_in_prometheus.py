@@ -282,6 +282,19 @@ def test_preparing_again_after_folding_changes_nothing(tmp_path: Path, killed: K
     assert sorted(path.parent.name for path in tsdb.glob("*/meta.json")) == before
 
 
+def test_a_lab_that_ran_without_history_gets_one_before_its_samples(tmp_path: Path, killed: Killed) -> None:
+    tsdb = killed.copy(tmp_path)
+    for block in tsdb.glob("*/meta.json"):
+        shutil.rmtree(block.parent)
+    end = int(killed.live[-1][0])
+    assert prepare(shop(), tsdb, tmp_path / "cache", end).did == "folded, generated"
+    with serving(tmp_path) as prometheus:
+        samples = prometheus.samples(SERIES, end - 40 * HOUR, end + 1)
+        assert len(samples) >= 40 * 60
+        assert set(killed.live) <= set(samples)
+        assert gaps(samples) <= 60
+
+
 KILLED_AFTER = (0.0, 0.01, 0.03, 0.08, 0.15, 0.2, 0.25, 0.3, 0.4, 0.55)
 """Seconds: before it starts Prometheus, while that replays the log, while the block comes, after that."""
 VICTIMS = """

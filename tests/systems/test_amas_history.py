@@ -31,7 +31,7 @@ LEFT = {
     "amas/learning-latency": (0.5, 0.75),
     "amas/write-durability": (0.2, 0.75),
     "amas/forgetting-alert-delivery": (0.45, 0.7),
-    "amas/decision-confidence": (0.5, 0.7),
+    "amas/decision-confidence": (0.8, 0.95),
     "amas/stats-availability": (0.75, 0.95),
     "amas/admin-availability": (0.85, 1.0),
 }

@@ -150,6 +150,8 @@ def prepare(made_of: Source, tsdb: Path, cache: Path, now: int, prometheus: str 
             newest = None
         if newest is None:
             _install(made_of, tsdb, cache, now, outcome)
+        elif not any(block.mark for block in found):
+            _precede(made_of, tsdb, min(block.first for block in found), now, outcome)
         _extend(made_of, tsdb, now // STEP * STEP, outcome)
     return _told(tsdb, outcome, began)
 
@@ -228,6 +230,15 @@ def _extend(made_of: Source, tsdb: Path, until: int, outcome: Outcome) -> None:
     else:
         segment = Segment(min(last // STEP * STEP + STEP, until), until)
     outcome.add("extended", _write(made_of, anchor, segment, tsdb))
+
+
+def _precede(made_of: Source, tsdb: Path, first: int, now: int, outcome: Outcome) -> None:
+    """The past before the first sample (ms) of a lab that ran without history."""
+    anchor = first // 1000 // 3600 * 3600
+    history = made_of.history(anchor)
+    if first // 1000 > now - made_of.plan.days * DAY:
+        segment = Segment(history.begins, first // 1000 - 1)
+        outcome.add("generated", _write(made_of, anchor, segment, tsdb))
 
 
 def _write(made_of: Source, anchor: int, segment: Segment, folder: Path) -> BlockStats:
