@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sretool.cli import dash, lab, slo
+from sretool.core.slo.model import Level
 from sretool.errors import LabError, SourceError
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 _SYSTEM = "amas"
 _LIVE = timedelta(seconds=10)
 """Traffic of this long ago counts as live."""
-_PATIENCE = 60.0
-"""Seconds from the lab being up to traffic being measured; it takes two scrapes, a second apart."""
+_PATIENCE = 75.0
+"""Seconds from the lab being up to data: rules of objectives are evaluated once a minute."""
 
 
 @click.command()
@@ -88,8 +89,9 @@ def _ended_like_ctrl_c() -> Iterator[None]:
 def _show(ctx: click.Context, seconds: float) -> None:
     if all(stream.isatty() for stream in (sys.stdin, sys.stdout)) and os.environ.get("TERM") != "dumb":
         ctx.exit(dash.show(ctx.obj.resolve_sources()))
+    click.echo("waiting for live data", err=True)
+    _wait_for_data(ctx.obj.resolve_sources())
     began = time.monotonic()
-    _wait_for_traffic(ctx.obj.resolve_sources())
     with contextlib.suppress(click.exceptions.Exit):
         # Its exit code is about the objectives; the demo has done its work whatever they are.
         ctx.invoke(slo.status, ids=(), at_text=None, output_format="text")
@@ -99,33 +101,40 @@ def _show(ctx: click.Context, seconds: float) -> None:
     time.sleep(max(left, 0))
 
 
-def _wait_for_traffic(sources: Sources) -> None:
-    """Until Prometheus has counted events of an objective in the last seconds; LabError where none come."""
+def _wait_for_data(sources: Sources) -> None:
+    """Until traffic is measured and, for a while, every objective has data; LabError without traffic."""
     import asyncio
 
-    if not asyncio.run(_traffic_comes(sources)):
+    if not asyncio.run(_data_comes(sources)):
         raise LabError(
             f"no traffic was measured within {_PATIENCE:.0f} s",
             remedy="`sretool lab status` and `sretool lab logs traffic` tell why",
         )
 
 
-async def _traffic_comes(sources: Sources) -> bool:
+async def _data_comes(sources: Sources) -> bool:
+    """Whether Prometheus counted events of any objective in the last seconds."""
     import asyncio
 
+    from sretool import wiring
     from sretool.adapters.files import catalog
     from sretool.adapters.prometheus.source import Prometheus
 
-    slos = catalog.load(sources.catalog).slos
+    slos = tuple(catalog.load(sources.catalog).slos)
     rates = " or ".join(f"({slo.sli.total_rate(_LIVE)} > 0)" for slo in slos)
     until = time.monotonic() + _PATIENCE
     source = Prometheus(sources.prometheus)
+    watch = wiring.watch(wiring.Endpoints(slos, sources.prometheus))
+    traffic = False
     try:
         while time.monotonic() < until:
             with contextlib.suppress(SourceError):
-                if await source.instant(rates):
-                    return True
-            await asyncio.sleep(0.5)
+                traffic = traffic or bool(await source.instant(rates))
+            snapshot = await watch.poll_metrics()
+            if traffic and all(status.level is not Level.NO_DATA for status in snapshot.statuses):
+                break
+            await asyncio.sleep(1)
     finally:
+        await watch.aclose()
         await source.aclose()
-    return False
+    return traffic
