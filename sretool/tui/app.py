@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sretool.tui.format import Glyphs
     from sretool.tui.source import Watched
 
+_TICK = 1.0
+"""Seconds between two looks at the clock."""
 _PASSING = 0.15
 """Seconds a row must stay under the cursor before its history is asked for."""
 _HISTORY_EVERY = 60.0
@@ -87,6 +89,7 @@ class DashApp(App[None]):
         self._wake: dict[str, asyncio.Event] = {}
         self._pasts: dict[SloId, Past] = {}
         self._followed: Slo | None = None
+        self._painted_at = 0.0
 
     # --- data in ------------------------------------------------------------------------------------------
 
@@ -95,7 +98,7 @@ class DashApp(App[None]):
         self._start_loop("prometheus")
         if self._alerts_configured:
             self._start_loop("alertmanager")
-        self.set_interval(1.0, self._tick)
+        self.set_interval(_TICK, self._tick)
 
     def _start_loop(self, source: str) -> None:
         ask = self._watch.poll_metrics if source == "prometheus" else self._watch.poll_alerts
@@ -122,8 +125,10 @@ class DashApp(App[None]):
         self.repaint()
 
     def _tick(self) -> None:
+        """Ages and the clock go on; what an answer has just painted is not painted again."""
         self._announce(self.board.tick(self.clock()))
-        self.repaint()
+        if time.monotonic() - self._painted_at > _TICK / 2:
+            self.repaint()
 
     def _announce(self, notices: Iterable[Notice]) -> None:
         for notice in notices:
@@ -178,6 +183,7 @@ class DashApp(App[None]):
         return self.board.view(self.clock())
 
     def repaint(self) -> None:
+        self._painted_at = time.monotonic()
         if isinstance(self.screen, BoardScreen):
             self.screen.repaint()
 

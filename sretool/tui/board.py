@@ -177,7 +177,7 @@ class Board:
         by_id = {status.slo.id: status for status in shown.statuses}
         ordered = [by_id.pop(slo) for slo in self._order if slo in by_id]
         ordered += by_id.values()
-        kept = tuple(status for status in ordered if self.filter.keeps_slo(status))
+        kept = tuple(filter(self.filter.keeps_slo, ordered) if self.filter else ordered)
         return View(
             now=now,
             snapshot=shown,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sretool.tui.line import Line, Role
 
 _SIX_HOURS = timedelta(hours=6)
+_KEPT_CHARTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Past:
     """None: never fetched yet; otherwise the last that came, however old."""
     error: str | None = None
     """Why the last attempt failed; None where it did not."""
+    drawn: dict[tuple[object, ...], list[Line]] = field(default_factory=dict, compare=False, repr=False)
+    """Charts of this history as they were drawn last: they change once a minute, the screen every second."""
 
 
 def detail_lines(view: View, status: SloStatus, past: Past, width: int, height: int) -> list[Line]:
@@ -207,7 +210,7 @@ def burn_down(
 ) -> list[Line]:
     """What was left of the budget over the SLO's window, against an even spend."""
     title = f"BUDGET LEFT {format_duration(slo.window)}  {view.glyphs.ideal} even spend"
-    title = f"{slo.name}  {title}" if named else title
+    title = f"{slo.name}: {title}" if named else title
     history = past.history
     if history is None:
         return _no_chart(view, title, past, width, height)
@@ -235,7 +238,7 @@ def error_ratio(
     """The share of bad events over six hours, with the line it must stay under."""
     history = past.history
     title = f"ERROR RATIO 6h  {view.glyphs.threshold} {fmt.ratio_percent(float(slo.budget))} budget"
-    title = f"{slo.name}  {title}" if named else title
+    title = f"{slo.name}: {title}" if named else title
     if history is None:
         return _no_chart(view, title, past, width, height)
     budget = float(slo.budget)
@@ -273,7 +276,12 @@ def _titled(view: View, title: str, chart: Chart, past: Past, width: int, height
     heading = rule(title, width, view.glyphs.rule, right)
     if not chart.points:
         return [heading, *_said(view, "no samples in this span", width, height - 1)]
-    return [heading, *draw(chart, width, height - 1, view.glyphs, local_time=view.local_time)]
+    key = (title, chart.end, width, height, view.local_time)
+    if key not in past.drawn:
+        if len(past.drawn) >= _KEPT_CHARTS:
+            past.drawn.clear()
+        past.drawn[key] = draw(chart, width, height - 1, view.glyphs, local_time=view.local_time)
+    return [heading, *past.drawn[key]]
 
 
 def _no_chart(view: View, title: str, past: Past, width: int, height: int) -> list[Line]:

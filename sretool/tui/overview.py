@@ -220,22 +220,23 @@ def _spilled(spans: list[Span]) -> list[Span]:
 
 
 def slo_rows(view: View) -> list[SloRow]:
+    of_slo = alerts_by_slo(view)
+    return [row_of(status, view, of_slo.get(status.slo.id, ())) for status in view.statuses]
+
+
+def alerts_by_slo(view: View) -> dict[str, list[Alert]]:
     of_slo: dict[str, list[Alert]] = {}
     for alert in view.snapshot.alerts:
         if alert.slo is not None:
             of_slo.setdefault(alert.slo, []).append(alert)
-    return [
-        SloRow(
-            status,
-            view.stale,
-            view.waiting,
-            view.glyphs.stale
-            if view.stale and not view.waiting
-            else _decision(of_slo.get(status.slo.id, ()), view.glyphs),
-            _alert_count(of_slo.get(status.slo.id, ())),
-        )
-        for status in view.statuses
-    ]
+    return of_slo
+
+
+def row_of(status: SloStatus, view: View, alerts: Sequence[Alert]) -> SloRow:
+    """One row, with what `alerts`, those of its SLO, say about it."""
+    lost = view.stale and not view.waiting
+    mark = view.glyphs.stale if lost else _decision(alerts, view.glyphs)
+    return SloRow(status, view.stale, view.waiting, mark, _alert_count(alerts))
 
 
 def _decision(alerts: Iterable[Alert], glyphs: Glyphs) -> str:
@@ -248,6 +249,8 @@ def _decision(alerts: Iterable[Alert], glyphs: Glyphs) -> str:
 
 
 def _alert_count(alerts: Iterable[Alert]) -> str:
+    if not alerts:
+        return ""
     severities = [alert.severity for alert in alerts if alert.state is not AlertState.RESOLVED]
     for severity in Severity:
         if severity in severities:

@@ -21,6 +21,10 @@ class Filter:
     text: str = ""
     abnormal_only: bool = False
 
+    def __bool__(self) -> bool:
+        """Whether it may hide anything."""
+        return bool(self.text) or self.abnormal_only
+
     def keeps_slo(self, status: SloStatus) -> bool:
         if self.abnormal_only and status.level is Level.OK:
             return False

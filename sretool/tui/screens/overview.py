@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from sretool.core.observe.model import Alert
+    from sretool.core.observe.model import Alert, SloStatus
     from sretool.tui.board import View
     from sretool.tui.line import Line
-    from sretool.tui.overview import Column, SloRow
+    from sretool.tui.overview import Column
 
 
 class OverviewScreen(BoardScreen):
@@ -61,6 +61,9 @@ class OverviewScreen(BoardScreen):
         self._columns: tuple[Column, ...] = ()
         self._full_names = False
         self._shown_as: Hashable = None
+        self._view: View | None = None
+        self._alerts: dict[str, list[Alert]] = {}
+        """By SLO."""
 
     def compose(self) -> ComposeResult:
         yield Sheet(id="status")
@@ -92,7 +95,8 @@ class OverviewScreen(BoardScreen):
         slos = self.query_one("#slos", Rows)
         slos.styles.height = plan.table
         nothing = overview.no_slos_line(view, width)
-        slos.show([(row.status.slo.id, row) for row in overview.slo_rows(view)], nothing, afresh=afresh)
+        self._view, self._alerts = view, overview.alerts_by_slo(view)
+        slos.show([(status.slo.id, status) for status in view.statuses], nothing, afresh=afresh)
         self._show_lower(view, plan)
         changes = self.query_one("#changes", Sheet)
         changes.styles.height = plan.changes
@@ -148,8 +152,11 @@ class OverviewScreen(BoardScreen):
         self.dash.follow(status.slo if status is not None else None)
 
     def _draw_slo(self, value: Hashable, width: int) -> Line:
-        row = cast("SloRow", value)
-        return overview.slo_row(row, self._columns, self.dash.board.glyphs, full_names=self._full_names)
+        status, view = cast("SloStatus", value), self._view
+        if view is None:
+            return ()
+        row = overview.row_of(status, view, self._alerts.get(status.slo.id, ()))
+        return overview.slo_row(row, self._columns, view.glyphs, full_names=self._full_names)
 
     def _draw_alert(self, value: Hashable, width: int) -> Line:
         alert, view = cast("tuple[Alert, View]", value)

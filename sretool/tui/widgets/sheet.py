@@ -31,15 +31,28 @@ class Styled(Widget):
         )
     }  # fmt: skip
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._role_styles: dict[Role, Style] = {}
+
     def role_style(self, role: Role) -> Style:
-        if role == "text":
-            return Style.null()
-        return self.get_component_rich_style(_PREFIX + role.replace("_", "-"), partial=True)
+        """The role on the widget's own background; looked up once per theme."""
+        if role not in self._role_styles:
+            own = Style.null()
+            if role != "text":
+                own = self.get_component_rich_style(_PREFIX + role.replace("_", "-"), partial=True)
+            self._role_styles[role] = self.rich_style + own
+        return self._role_styles[role]
 
     def strip(self, line: Line, width: int, under: Style | None = None) -> Strip:
-        base = self.rich_style if under is None else self.rich_style + under
-        segments = [Segment(span.text, base + self.role_style(span.role)) for span in crop(line, width)]
-        return Strip(segments, width)
+        styles = ((span.text, self.role_style(span.role)) for span in crop(line, width))
+        return Strip(
+            [Segment(text, style if under is None else style + under) for text, style in styles], width
+        )
+
+    def notify_style_update(self) -> None:
+        self._role_styles.clear()
+        super().notify_style_update()
 
 
 class Sheet(Styled):

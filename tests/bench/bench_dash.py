@@ -1,0 +1,108 @@
+"""How fast and how light the dashboard is: `python -m tests.bench.bench_dash [--slos N] [--lab NAME]`.
+
+Measures in a pseudo-terminal of 160x48: the first frame, the first live figures, processor time and bytes at
+a refresh of one second with the chart open, resident memory. Without `--lab` against a stand-in server on
+loopback that answers after 50 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.support import prometheus_server
+from tests.support.terminal import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COLUMNS, ROWS = 160, 48
+
+
+@contextmanager
+def stand_in(count: int) -> Iterator[list[str]]:
+    """Options that make sretool read from a stand-in with `count` SLOs."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.prometheus_server", "--slos", str(count)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    try:
+        url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "slos.yaml"
+            file.write_text(prometheus_server.catalog(count))
+            yield ["--catalog", folder, "--prometheus", url, "--alertmanager", url]
+    finally:
+        server.terminate()
+        server.wait()
+        server.stdout.close()
+
+
+def start(options: list[str], refresh: str) -> Terminal:
+    program = "import sys; from sretool.cli.main import main; sys.exit(main())"
+    argv = [sys.executable, "-c", program, *options, "dash", "--refresh", refresh]
+    env = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    # Installed programs have their bytecode; the first run of a measurement makes it.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    env["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir()) / "sretool-bench-bytecode")
+    return Terminal(argv, COLUMNS, ROWS, env)
+
+
+def first_frames(options: list[str], times: int) -> tuple[float, float, float]:
+    """Best of `times`: seconds to the first frame and to the first live figures, and processor time."""
+    frames, lives, cpu = [], [], []
+    for _ in range(times + 1):
+        with start(options, "5s") as terminal:
+            frames.append(terminal.wait_for(lambda lines: "BURN" in lines[2], 20, "first frame"))
+            rest = terminal.wait_for(lambda lines: lines[3].count("x") >= 3, 20, "live figures")
+            lives.append(frames[-1] + rest)
+            cpu.append(terminal.cpu_seconds())
+    return min(frames), min(lives), min(cpu)
+
+
+def steady(options: list[str], seconds: float) -> tuple[float, float, float]:
+    """Share of a core, resident MB and bytes a second at a refresh of one second."""
+    with start(options, "1s") as terminal:
+        terminal.wait_for(lambda lines: lines[3].count("x") >= 3, 20, "live figures")
+        terminal.read(3)
+        before, written = terminal.cpu_seconds(), len(terminal.written)
+        terminal.read(seconds)
+        share = (terminal.cpu_seconds() - before) / seconds
+        return share, terminal.resident_mb(), (len(terminal.written) - written) / seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--slos", type=int, default=7)
+    parser.add_argument("--lab")
+    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=20)
+    arguments = parser.parse_args()
+    if arguments.lab:
+        report(["--lab", arguments.lab], arguments)
+        return
+    with stand_in(arguments.slos) as options:
+        report(options, arguments)
+
+
+def report(options: list[str], arguments: argparse.Namespace) -> None:
+    frame, live, cpu = first_frames(options, arguments.times)
+    print(
+        f"first frame {frame * 1000:.0f} ms, first live figures {live * 1000:.0f} ms, {cpu * 1000:.0f} ms CPU"
+    )
+    share, memory, traffic = steady(options, arguments.seconds)
+    print(
+        f"at 1 s refresh: {share:.2%} of a core, {memory:.1f} MB resident, {traffic / 1000:.1f} kB/s written"
+    )
+
+
+if __name__ == "__main__":
+    main()
