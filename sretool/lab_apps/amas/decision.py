@@ -118,7 +118,7 @@ def reward(difficulty: Difficulty, hint: Hint, correct: bool, response_ms: int) 
     quick = 0.1 * (1 - min(response_ms, 20_000) / 20_000)
     if not correct:
         return 0.15 + quick
-    worth = {Difficulty.EASY: 0.66, Difficulty.NORMAL: 0.76, Difficulty.HARD: 0.8}[difficulty]
+    worth = {Difficulty.EASY: 0.68, Difficulty.NORMAL: 0.785, Difficulty.HARD: 0.825}[difficulty]
     aided = {Hint.NONE: 1.0, Hint.LIGHT: 0.96, Hint.FULL: 0.9}[hint]
     return worth * aided + quick
 

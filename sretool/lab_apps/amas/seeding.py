@@ -8,6 +8,7 @@ are lived through in order with the same rules that the service and its users fo
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 import math
 from dataclasses import dataclass, field
@@ -127,8 +128,13 @@ def live_through(session: Session, states: dict[int, WordState]) -> Lived:
     return lived
 
 
-def trained_model(rewards: int = 6000) -> Model:
-    """A model that has seen `rewards` answers of the population: half chosen by itself, half at random."""
+def trained_model(rewards: int = 4000) -> Model:
+    """A model that has seen `rewards` answers of the population: mostly one arm after the other."""
+    return Model.decode(_trained(rewards))
+
+
+@functools.cache
+def _trained(rewards: int) -> str:
     random = Random(20251213)
     model = Model.untrained()
     for number in range(rewards):
@@ -143,7 +149,7 @@ def trained_model(rewards: int = 6000) -> Model:
         arm = _chosen(model, context) if number % 20 == 0 else ARMS[number % len(ARMS)]
         correct = learner.answers_right(0.9, random, *arm)
         model.learn(arm, context.features(), reward(*arm, correct, int(random.gauss(6000, 2000))))
-    return model
+    return model.encode()
 
 
 def _chosen(model: Model, context: Context) -> tuple[Difficulty, Hint]:

@@ -44,7 +44,7 @@ METRICS_EVERY = 15.0
 REWARDS_EVERY = 5.0
 PRUNE_EVERY = 600.0
 
-ROUND = timedelta(hours=12)
+ROUND = timedelta(hours=6)
 """Each user is looked at once per round, at a moment of the user's own: alerts come evenly, not in bursts."""
 CATCH_UP = timedelta(minutes=5)
 """Of the time that the worker was away, this much is made up for."""
