@@ -155,7 +155,7 @@ def budget_percent(left: float | None) -> str:
     if left < 1 and whole == 100:
         whole = 99
     if whole < -999:
-        return f"{left:.0f}x" if left > -9999 else "<-9kx"
+        return f"{left:.0f}x" if left > -999.5 else "<-1kx"
     return f"{whole}%"
 
 

@@ -373,6 +373,7 @@ async def test_history_is_asked_for_the_row_the_cursor_rests_on() -> None:
 async def test_an_age_counts_on_without_answers() -> None:
     async with dashboard() as dash:
         dash.clock.forward(7)
+        dash.app._painted_at = 0.0
         dash.app._tick()
         await dash.settle()
         assert "prom 7s" in dash.lines()[0]

@@ -46,7 +46,7 @@ def test_ratio_beside_its_objective(ratio: float | None, objective: str, expecte
         (-0.12, "-12%"),
         (-0.001, "-0%"),
         (-41.2, "-41x"),
-        (-10_000.0, "<-9kx"),
+        (-10_000.0, "<-1kx"),
     ],
 )
 def test_budget_fits_five_cells(left: float | None, expected: str) -> None:
