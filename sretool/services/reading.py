@@ -44,7 +44,7 @@ class Reading:
 
     numbers: Mapping[SloId, Numbers] = field(default_factory=dict)
     recorded: frozenset[SloId] = frozenset()
-    """SLOs that rules are loaded for; the others are computed from raw counters."""
+    """SLOs whose rates are recorded; the others are computed from raw counters."""
     pasts: Mapping[SloId, Past] = field(default_factory=dict)
     """Of SLOs whose budget may end or recover."""
     changes: tuple[Change, ...] = ()
@@ -92,13 +92,14 @@ class MetricsReader:
             self._source.instant(plan.ages(self._slos), at),
         )
         evaluated_at, scraped_at = assemble.evaluation_times(ages)
-        recorded = assemble.recorded_numbers(self._slos, samples, evaluated_at, when)
-        unrecorded = [slo for slo in self._slos if slo.id not in recorded]
+        recorded, rates = assemble.recorded_numbers(self._slos, samples, evaluated_at, when)
+        rates = {slo: numbers for slo, numbers in rates.items() if numbers.total_rate is not None}
+        unrecorded = [slo for slo in self._slos if slo.id not in recorded and slo.id not in rates]
         raw = await self._read_raw(unrecorded, now, at, scraped_at or when)
         self._last = replace(
             self._last,
-            numbers={**raw, **recorded},
-            recorded=frozenset(recorded),
+            numbers={**raw, **await self._read_rated(rates, at), **recorded},
+            recorded=frozenset(recorded) | frozenset(rates),
             data_at=max(evaluated_at.values(), default=scraped_at),
             shortfall=None,
         )
@@ -116,6 +117,13 @@ class MetricsReader:
         error_ratio, counts = await self._all(self._range(asked.error_ratio), self._range(asked.counts))
         (spent,) = await self._all(self._source.instant(asked.spent))
         return history.assemble(slo, now, error_ratio, counts, spent)
+
+    async def _read_rated(self, rates: Mapping[SloId, Numbers], at: datetime | None) -> dict[SloId, Numbers]:
+        slos = [slo for slo in self._slos if slo.id in rates]
+        if not slos:
+            return {}
+        (samples,) = await self._all(self._source.instant(plan.from_rates(slos), at))
+        return assemble.rated_numbers(slos, samples, rates)
 
     async def _read_raw(
         self, slos: Sequence[Slo], now: datetime, at: datetime | None, data_at: datetime

@@ -57,7 +57,7 @@ def main(number: int) -> None:
     slos = [slo(id=f"shop/slo-{each}") for each in range(number)]
     body = answer(number, now.timestamp())
     vector = read_vector(body, "bench")
-    numbers = assemble.recorded_numbers(slos, vector.samples, {}, now)
+    numbers, _ = assemble.recorded_numbers(slos, vector.samples, {}, now)
     print(f"{number} SLOs, {len(vector.samples)} samples, {len(body) / 2**20:.1f} MiB; CPU ms least/middle")
     for name, work in (
         ("decode", lambda: read_vector(body, "bench")),

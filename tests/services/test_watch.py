@@ -266,6 +266,26 @@ async def test_without_rules_counters_are_read_but_not_at_every_refresh() -> Non
     assert not [query for query in source.asked if "0:bad" in query]
 
 
+async def test_history_of_rates_is_used_until_the_rules_have_spoken() -> None:
+    rate = next(sample for sample in recorded() if sample.labels["__name__"] == "slo:total:rate5m")
+    source = answers([rate])
+    from_history = source.answer
+
+    def answer(query: str) -> Iterable[Sample]:
+        if "sum_over_time" not in query:
+            return from_history(query)
+        values = {"bad:30d": 400.0, "total:30d": 1e6, "coverage:30d": 1.0, "ratio:1h": 0.0002}
+        labels = {"slo": "shop/checkout"}
+        return [Sample({**labels, "figure": name}, RECORDED_AT, value) for name, value in values.items()]
+
+    source.answer = answer
+    watch = Watch([slo()], source, None, FakeClock())
+    (status,) = (await watch.poll_metrics()).statuses
+    assert status.level is Level.OK
+    assert status.budget_left == pytest.approx(0.6)
+    assert not [query for query in source.asked if "errors_total" in query]
+
+
 async def test_rules_that_say_nothing_are_no_reason_to_read_counters() -> None:
     info = [sample for sample in recorded() if sample.labels["__name__"] == "slo:info"]
     source = answers(info)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -30,18 +31,58 @@ _LEVELS: Final = {level: rank for rank, level in enumerate(Level)}
 
 def recorded_numbers(
     slos: Sequence[Slo], samples: Iterable[Sample], evaluated_at: Mapping[SloId, datetime], at: datetime
-) -> dict[SloId, Numbers]:
-    """Numbers of the SLOs that rules are loaded for; the others are missing.
+) -> tuple[dict[SloId, Numbers], dict[SloId, Numbers]]:
+    """Numbers of the SLOs that rules are loaded for, and what is recorded of SLOs without.
 
-    `evaluated_at` dates each SLO's numbers; where it is silent they are of `at`, the time of the query.
+    An SLO in neither has no series at all. History may have been loaded for one whose rules are young, absent
+    or for another window. `evaluated_at` dates each SLO's numbers; where it is silent they are of `at`, the
+    time of the query.
     """
     by_slo: dict[str, list[Sample]] = {}
     for sample in samples:
         by_slo.setdefault(sample.labels.get("slo", ""), []).append(sample)
+    whole: dict[SloId, Numbers] = {}
+    rates: dict[SloId, Numbers] = {}
+    for slo in slos:
+        found = by_slo.get(slo.id, [])
+        kind = whole if _rules_loaded(slo, found) else rates
+        if found:
+            kind[slo.id] = _recorded(slo, found, evaluated_at.get(slo.id, at))
+    return whole, rates
+
+
+def _rules_loaded(slo: Slo, samples: Iterable[Sample]) -> bool:
+    window = format_duration(slo.window)
+    return any(
+        sample.labels.get("__name__") in ("slo:info", "slo:total:sum")
+        and sample.labels.get("window") == window
+        for sample in samples
+    )
+
+
+def rated_numbers(
+    slos: Sequence[Slo], samples: Iterable[Sample], rates: Mapping[SloId, Numbers]
+) -> dict[SloId, Numbers]:
+    """Answer to `plan.from_rates` about the same `slos`, completing what is known of them."""
+    ratios: dict[str, dict[timedelta, float]] = {}
+    figures: dict[tuple[str, str], float] = {}
+    for sample in samples:
+        slo_id, figure = sample.labels.get("slo", ""), sample.labels.get(FIGURE, "")
+        kind, _, length = figure.partition(":")
+        window = _window(length)
+        if kind == "ratio" and window is not None:
+            ratios.setdefault(slo_id, {})[window] = sample.value
+        else:
+            figures[slo_id, figure] = sample.value
     return {
-        slo.id: _recorded(slo, by_slo[slo.id], evaluated_at.get(slo.id, at))
+        slo.id: replace(
+            rates[slo.id],
+            bad=figures.get((slo.id, f"bad:{format_duration(slo.window)}")),
+            total=figures.get((slo.id, f"total:{format_duration(slo.window)}")),
+            coverage=figures.get((slo.id, f"coverage:{format_duration(slo.window)}")),
+            error_ratios=ratios.get(slo.id, {}),
+        )
         for slo in slos
-        if slo.id in by_slo
     }
 
 

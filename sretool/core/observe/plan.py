@@ -66,7 +66,9 @@ def ages(slos: Sequence[Slo]) -> str:
 
     An instant query dates every value with the time of the query; only `timestamp()` tells how old it is.
     """
-    return f"max by (slo) (timestamp(slo:info{{{_by_name(slos)}}})) or max(timestamp(up))"
+    names = _by_name(slos)
+    evaluated = f"timestamp(slo:info{{{names}}}) or timestamp(slo:total:rate5m{{{names}}})"
+    return f"max by (slo) ({evaluated}) or max(timestamp(up))"
 
 
 def changes() -> str:
@@ -110,6 +112,39 @@ def past_step(slo: Slo) -> timedelta:
 def past_until(now: datetime) -> datetime:
     """The last half minute: samples on whole minutes then never fall on both ends of a step."""
     return now.replace(second=0, microsecond=0) - RULE_INTERVAL / 2
+
+
+def from_rates(slos: Sequence[Slo]) -> str:
+    """All figures of SLOs of which only the 5-minute rates are recorded: history was loaded, rules are young.
+
+    Ratios and sums differ from what the rules would record by the last few minutes at most.
+    """
+    names = f"slo=~{quote('|'.join(re.escape(slo.id) for slo in slos))}"
+
+    def summed(what: str, length: str) -> str:
+        return f"sum_over_time(slo:{what}:rate5m{{{names}}}[{length}])"
+
+    windows = sorted({window for slo in slos for window in burn_windows(slo)})
+    wholes = sorted({slo.window for slo in slos})
+    seconds = int(RULE_INTERVAL.total_seconds())
+    ratios = (
+        named(f"ratio:{length}", f"{summed('bad', length)} / ({summed('total', length)} > 0)")
+        for length in map(format_duration, windows)
+    )
+    sums = (
+        named(f"{what}:{length}", f"{summed(what, length)} * {seconds}")
+        for length in map(format_duration, wholes)
+        for what in ("bad", "total")
+    )
+    coverages = (
+        named(
+            f"coverage:{format_duration(whole)}",
+            f"clamp_max(count_over_time(slo:total:rate5m{{{names}}}[{format_duration(whole)}])"
+            f" / {whole // RULE_INTERVAL}, 1)",
+        )
+        for whole in wholes
+    )
+    return any_of((*ratios, *sums, *coverages))
 
 
 def raw_present(slos: Sequence[Slo]) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ RECORDED = (
 
 def test_recorded_series_become_numbers() -> None:
     evaluated = NOON - timedelta(seconds=42)
-    found = assemble.recorded_numbers([slo()], RECORDED, {SloId("shop/checkout"): evaluated}, NOON)
+    found, _ = assemble.recorded_numbers([slo()], RECORDED, {SloId("shop/checkout"): evaluated}, NOON)
     assert found == {
         "shop/checkout": Numbers(
             at=evaluated,
@@ -49,19 +49,38 @@ def test_recorded_series_become_numbers() -> None:
 
 
 def test_sums_over_another_window_are_of_other_rules() -> None:
-    found = assemble.recorded_numbers([slo(days=28)], RECORDED, {}, NOON)
-    assert found[SloId("shop/checkout")].total is None
+    whole, rates = assemble.recorded_numbers([slo(days=28)], RECORDED, {}, NOON)
+    assert whole == {}
+    assert rates[SloId("shop/checkout")].total is None
+    assert rates[SloId("shop/checkout")].total_rate == 2.5
 
 
 def test_an_slo_without_rules_is_missing_and_strangers_are_ignored() -> None:
-    found = assemble.recorded_numbers([slo(id="shop/other")], RECORDED, {}, NOON)
-    assert found == {}
+    assert assemble.recorded_numbers([slo(id="shop/other")], RECORDED, {}, NOON) == ({}, {})
 
 
 def test_a_window_that_is_no_duration_is_ignored() -> None:
     odd = sample("slo:error_ratio:rate", 0.5, window="fortnight")
-    found = assemble.recorded_numbers([slo()], [odd], {}, NOON)
-    assert found[SloId("shop/checkout")].error_ratios == {}
+    whole, _ = assemble.recorded_numbers([slo()], [RECORDED[0], odd], {}, NOON)
+    assert whole[SloId("shop/checkout")].error_ratios == {}
+
+
+def test_history_without_rules_is_completed_from_its_rates() -> None:
+    month, week = slo(id="shop/a"), slo(id="shop/b", days=7)
+    known = {each.id: Numbers(NOON, total_rate=2.5) for each in (month, week)}
+    answers = [
+        Sample({"slo": "shop/a", "figure": figure}, NOON, value)
+        for figure, value in (
+            ("ratio:1h", 0.01),
+            ("bad:30d", 5.0),
+            ("total:30d", 500.0),
+            ("bad:7d", 1.0),
+            ("coverage:30d", 0.5),
+        )
+    ]
+    found = assemble.rated_numbers([month, week], answers, known)
+    assert found[month.id] == Numbers(NOON, 5, 500, {HOUR: 0.01}, 2.5, 0.5)
+    assert found[week.id] == known[week.id]
 
 
 def test_raw_answers_are_told_apart_by_their_figure() -> None:

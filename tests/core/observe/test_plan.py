@@ -65,6 +65,7 @@ def test_every_question_is_promql_and_can_be_told_apart(tmp_path: Path) -> None:
         plan.recorded(slos),
         plan.ages(slos),
         plan.changes(),
+        plan.from_rates(slos),
         *(query.expr for query in ranges),
         *plan.raw_present(slos),
         *plan.raw_window(slos),
@@ -83,5 +84,8 @@ def test_every_question_is_promql_and_can_be_told_apart(tmp_path: Path) -> None:
         'ALERTS{alertname="A",slo="shop/a",alertstate="firing"}': "1x60",
     }
     counts = Rules("groups: []", series).values(tmp_path, [(f"count({query})", 60) for query in queries])
-    assert counts[:5] == [2, 2, 2, 2, 2]
+    assert counts[:3] == [2, 2, 2]
+    # Thirteen windows, and three figures for each of two lengths, of the one SLO with history.
+    assert counts[3] == 19
+    assert counts[4:6] == [2, 2]
     assert all(counts)
