@@ -98,6 +98,21 @@ def test_runbooks_say_what_it_means_what_to_check_and_how_to_undo(amas: System) 
         assert "owner:" in text.splitlines()[2], name
 
 
+def test_queries_in_runbooks_are_promql_over_metrics_that_exist(amas: System, tmp_path: Path) -> None:
+    spans = [
+        " ".join(span.split()) for text in amas.runbooks.values() for span in re.findall(r"`([^`]+)`", text)
+    ]
+    queries = [
+        span for span in spans if any(re.search(rf"(?<![\w:]){name}(?![\w:])", span) for name in METRICS)
+    ]
+    assert len(queries) > 50
+    rules = [{"record": f"check:{number}", "expr": query} for number, query in enumerate(queries)]
+    file = tmp_path / "queries.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
+    run("promtool", "check", "rules", file)
+    assert {query: names for query in queries if (names := metrics(query) - METRICS)} == {}
+
+
 def test_links_between_runbooks_lead_somewhere(amas: System) -> None:
     links = {link for text in amas.runbooks.values() for link in re.findall(r"\]\(([^)]+)\)", text)}
     assert {link.removesuffix(".md") for link in links} <= set(amas.runbooks)
