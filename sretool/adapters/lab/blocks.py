@@ -7,6 +7,7 @@ and the memory of one series. The formats are Prometheus's own (tsdb/docs/format
 
 from __future__ import annotations
 
+import functools
 import json
 import struct
 from dataclasses import dataclass
@@ -141,36 +142,42 @@ def xor_chunks(times: NDArray[np.int64], values: NDArray[np.float64]) -> list[by
     count = len(times)
     place = np.arange(count) % CHUNK_SAMPLES
     starts = np.arange(0, count, CHUNK_SAMPLES)
-    sizes = np.diff(np.append(starts, count))
-    chunk = np.arange(count) // CHUNK_SAMPLES
-
-    items = np.zeros((count, 4), dtype=_U64)  # header or nothing · time · value's control bits · value
-    widths = np.zeros((count, 4), dtype=np.int64)
-    items[starts, 0] = sizes.astype(_U64)
-    widths[starts, 0] = 16
-    _put_times(items, widths, times, place)
-    _put_values(items, widths, values.view(_U64), place, chunk, starts)
-    return _pack(items, widths, starts)
+    sizes = np.diff(np.append(starts, count)).tolist()
+    # Two bit strings for each sample: its time with the value's control bits, and the value.
+    items = np.zeros((count, 2), dtype=_U64)
+    widths = np.zeros((count, 2), dtype=np.int64)
+    items[:, 0], widths[:, 0] = _time_bits(times, place)
+    _put_values(items, widths, values.view(_U64), place, starts)
+    bodies = _pack(items, widths, starts)
+    return [b"\x01" + struct.pack(">H", size) + body for size, body in zip(sizes, bodies, strict=True)]
 
 
-def _put_times(
-    items: NDArray[np.uint64], widths: NDArray[np.int64], times: NDArray[np.int64], place: NDArray[np.int64]
-) -> None:
+def _time_bits(
+    times: NDArray[np.int64], place: NDArray[np.int64]
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Each sample's time: as it is, then the step to the next one, then how the step changes."""
     delta = np.diff(times, prepend=times[:1])
     change = np.diff(delta, prepend=delta[:1])
-    first, second, later = place == 0, place == 1, place > 1
-    for where, plain in ((first, times * 2), (second, delta)):  # zigzag of a positive number: twice it
-        items[where, 1], widths[where, 1] = _uvarint_bits(plain[where].astype(_U64))
-    widths[later, 1] = 1
-    # The narrowest form that holds the change of step, widest first so that narrower ones overwrite it.
-    for prefix, prefix_width, width in ((0b1110, 4, 20), (0b110, 3, 17), (0b10, 2, 14)):
-        limit = 1 << (width - 1)
-        fits = later & (change != 0) & (change > -limit) & (change <= limit)
-        low = change[fits].astype(_U64) & _U64((1 << width) - 1)
-        items[fits, 1] = low | _U64(prefix << width)
-        widths[fits, 1] = prefix_width + width
-    if np.any(later & (np.abs(change) >= 1 << 19)):
-        raise ValueError("samples of one series are more than 524 s apart in an uneven way")
+    later = place > 1
+    bits = np.zeros(len(times), dtype=_U64)
+    widths = np.ones(len(times), dtype=np.int64)
+    for where, plain in (
+        (place == 0, times * 2),
+        (place == 1, delta),
+    ):  # zigzag of a positive number: twice it
+        bits[where], widths[where] = _uvarint_bits(plain[where].astype(_U64))
+    changes = later & (change != 0)
+    if changes.any():
+        if np.abs(change[changes]).max() >= 1 << 19:
+            raise ValueError("samples of one series are more than 524 s apart in an uneven way")
+        # The narrowest form that holds the change, widest first so that narrower ones overwrite it.
+        for prefix, prefix_width, width in ((0b1110, 4, 20), (0b110, 3, 17), (0b10, 2, 14)):
+            limit = 1 << (width - 1)
+            fits = changes & (change > -limit) & (change <= limit)
+            low = change[fits].astype(_U64) & _U64((1 << width) - 1)
+            bits[fits] = low | _U64(prefix << width)
+            widths[fits] = prefix_width + width
+    return bits, widths
 
 
 def _put_values(
@@ -178,9 +185,9 @@ def _put_values(
     widths: NDArray[np.int64],
     bits: NDArray[np.uint64],
     place: NDArray[np.int64],
-    chunk: NDArray[np.int64],
     starts: NDArray[np.int64],
 ) -> None:
+    """Control bits behind the times in column 0, significant bits into column 1."""
     changed = np.zeros_like(bits)
     changed[1:] = bits[1:] ^ bits[:-1]
     changed[starts] = 0
@@ -190,40 +197,37 @@ def _put_values(
     significant = 64 - leading - trailing
 
     differs = changed != 0
-    same = (place > 0) & ~differs
-    widths[same, 2] = 1
-    items[differs, 2] = 0b10
-    widths[differs, 2] = 2
+    control = np.where(differs, _U64(0b10), _U64(0))
+    control_widths = np.where(differs, 2, (place > 0).astype(np.int64))
     where = np.flatnonzero(differs)
-    opening = where[
-        np.unique(chunk[where], return_index=True)[1]
-    ]  # first change of a chunk declares the window
-    of = chunk[opening]
-    items[opening, 2] = (0b11 << 11 | leading[of] << 6 | significant[of] & 63).astype(_U64)
-    widths[opening, 2] = 13
-    items[where, 3] = changed[where] >> trailing[chunk[where]].astype(_U64)
-    widths[where, 3] = significant[chunk[where]]
-    items[starts, 3] = bits[starts]
-    widths[starts, 3] = 64
+    of = where // CHUNK_SAMPLES
+    opening = where[np.flatnonzero(np.diff(of, prepend=-1))]  # a chunk's first change declares its window
+    window = opening // CHUNK_SAMPLES
+    control[opening] = (0b11 << 11 | leading[window] << 6 | significant[window] & 63).astype(_U64)
+    control_widths[opening] = 13
+    items[:, 0] = items[:, 0] << control_widths.astype(_U64) | control
+    widths[:, 0] += control_widths
+    items[where, 1] = changed[where] >> trailing[of].astype(_U64)
+    widths[where, 1] = significant[of]
+    items[starts, 1] = bits[starts]
+    widths[starts, 1] = 64
 
 
 def _pack(items: NDArray[np.uint64], widths: NDArray[np.int64], starts: NDArray[np.int64]) -> list[bytes]:
     """Concatenate the items' bits chunk by chunk, each chunk on its own 64-bit words."""
-    per_chunk = np.add.reduceat(widths.sum(axis=1), starts)
+    per_chunk = np.add.reduceat(widths.ravel(), starts * items.shape[1])
     words_before = np.concatenate(([0], np.cumsum(-(-per_chunk // 64))))
     bits_before = np.concatenate(([0], np.cumsum(per_chunk)))[:-1]
     shift = np.repeat(words_before[:-1] * 64 - bits_before, np.diff(np.append(starts, len(items))))
-    flat_widths = widths.ravel()
-    position = np.cumsum(flat_widths) - flat_widths + np.repeat(shift, items.shape[1])
+    position = (np.cumsum(widths.ravel()).reshape(widths.shape) - widths + shift[:, None]).ravel()
 
-    present = flat_widths > 0
-    value, width, position = items.ravel()[present], flat_widths[present], position[present]
-    word, room = position >> 6, 64 - (position & 63)
-    spill = width - room
-    over = spill > 0
-    high = np.where(
-        over, value >> np.maximum(spill, 0).astype(_U64), value << np.maximum(-spill, 0).astype(_U64)
-    )
+    present = np.flatnonzero(widths.ravel())
+    value, width, position = items.ravel()[present], widths.ravel()[present], position[present]
+    word = position >> 6
+    spill = width - 64 + (position & 63)
+    over = np.flatnonzero(spill > 0)
+    high = value << np.maximum(-spill, 0).astype(_U64)
+    high[over] = value[over] >> spill[over].astype(_U64)
     words = np.zeros(int(words_before[-1]), dtype=_U64)
     heads = np.flatnonzero(np.diff(word, prepend=-1))
     words[word[heads]] = np.bitwise_or.reduceat(high, heads)
@@ -232,7 +236,7 @@ def _pack(items: NDArray[np.uint64], widths: NDArray[np.int64], starts: NDArray[
     stream = words.astype(">u8").tobytes()
     lengths = -(-per_chunk // 8)
     return [
-        b"\x01" + stream[begin * 8 : begin * 8 + length]
+        stream[begin * 8 : begin * 8 + length]
         for begin, length in zip(words_before[:-1].tolist(), lengths.tolist(), strict=True)
     ]
 
@@ -317,6 +321,7 @@ def _text(text: str) -> bytes:
     return _uvarint(len(raw)) + raw
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def _uvarint(number: int) -> bytes:
     out = bytearray()
     while number > 0x7F:

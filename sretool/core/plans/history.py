@@ -338,11 +338,9 @@ class History:
         level = level + family.per_day * (grid.minutes - self.anchor) / DAY
         if family.noise:
             level = level + family.noise * _noise(family.name, labels, grid)
-        level = np.clip(
-            np.round(level / family.unit) * family.unit,
-            -np.inf if family.least is None else family.least,
-            np.inf if family.most is None else family.most,
-        )
+        least = -np.inf if family.least is None else family.least
+        most = np.inf if family.most is None else family.most
+        level = np.clip(np.round(level / family.unit) * family.unit, least, most) + 0.0  # no -0
         for effect, inside in grid.effects():
             if isinstance(effect, Level) and effect.family == family.name and matches(effect.match, labels):
                 level = np.where(inside > 0, effect.value, level)
