@@ -271,12 +271,40 @@ def _replace_prefix(archives: list[Path], log: Log) -> None:
             shutil.copytree(prefix, fresh, symlinks=True, copy_function=os.link)
         for archive in archives:
             log.run(["dpkg-deb", "--extract", str(archive), str(fresh)])
+        _relocate_alertmanager(fresh)
         if prefix.exists():
             prefix.rename(old)
         fresh.rename(prefix)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+_TEMPLATES = b"/usr/share/prometheus/alertmanager"
+"""Where Debian's Alertmanager looks for its templates; it does not start without them."""
+_ALERTMANAGER = """\
+#!/bin/sh
+# Runs in the folder that the program's relative path of templates starts from.
+cd "${0%/usr/bin/*}" && exec ./usr/lib/sretool/prometheus-alertmanager "$@"
+"""
+
+
+def relocated(program: bytes) -> bytes:
+    """Alertmanager with that path made relative; as long as before, because it stands inside the program."""
+    return program.replace(_TEMPLATES, _TEMPLATES.removeprefix(b"/").replace(b"s/a", b"s//a"))
+
+
+def _relocate_alertmanager(prefix: Path) -> None:
+    program = prefix / "usr/bin/prometheus-alertmanager"
+    if not program.exists() or _TEMPLATES not in (text := program.read_bytes()):
+        return
+    inner = prefix / "usr/lib/sretool/prometheus-alertmanager"
+    inner.parent.mkdir(parents=True, exist_ok=True)
+    for file, content in ((inner, relocated(text)), (program, _ALERTMANAGER.encode())):
+        # Not written in place: the file may be a link shared with the prefix in use.
+        file.unlink(missing_ok=True)
+        file.write_bytes(content)
+        file.chmod(0o755)
 
 
 # --- Commands ------------------------------------------------------------------------------------

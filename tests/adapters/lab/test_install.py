@@ -112,6 +112,16 @@ def test_postgres_is_not_fetched_twice_or_in_vain(names: tuple[str, ...], found:
     assert install.whole_postgres(names, found) == ()
 
 
+def test_an_unpacked_alertmanager_finds_its_templates_from_where_it_is_run() -> None:
+    program = b"...bytes/usr/share/prometheus/alertmanager3552.../usr/share/prometheus/alertmanager/ui/..."
+    changed = install.relocated(program)
+    assert len(changed) == len(program)
+    assert (
+        changed
+        == b"...bytesusr/share/prometheus//alertmanager3552...usr/share/prometheus//alertmanager/ui/..."
+    )
+
+
 def test_every_package_has_a_name_for_other_systems() -> None:
     packages = {program.package for program in programs.PROGRAMS} | {programs.FAILOVER_PACKAGE}
     unnamed = [package for package in packages if install.upstream((package,)) == (package,)]
