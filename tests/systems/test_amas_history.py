@@ -38,13 +38,6 @@ LEFT = {
 """What is left of each budget when a lab is made: between which shares, whatever the weekday."""
 NOT_IN_HISTORY = {
     "amas:http_5xx:error_ratio": "recorded every second and read back over minutes only",
-    "node_cpu_seconds_total": "one series per processor of the machine",
-    "node_filesystem_avail_bytes": "its labels are the machine's",
-    "node_filesystem_size_bytes": "its labels are the machine's",
-    "node_memory_MemAvailable_bytes": "its level is the machine's",
-    "node_memory_MemTotal_bytes": "its level is the machine's",
-    "node_network_receive_bytes_total": "its labels are the machine's",
-    "node_network_transmit_bytes_total": "its labels are the machine's",
     "pg_node_is_primary": "the exporter labels its series with the server's port",
     "pg_node_replication_lag_seconds": "the exporter labels its series with the server's port",
     "pg_node_waiting_locks": "the exporter labels its series with the server's port",

@@ -33,6 +33,7 @@ import msgspec
 
 from sretool.adapters.lab.blocks import BlockStats, write_block
 from sretool.adapters.lab.fold import fold_head
+from sretool.adapters.lab.machine import this_machine
 from sretool.core.catalog.read import HISTORY_FILE, read
 from sretool.core.plans import history_file
 from sretool.core.plans.history import DAY, STEP, VERSION, History, Segment
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sretool.adapters.lab.blocks import Labels
+    from sretool.core.plans.history import Machine
     from sretool.core.slo.model import Slo
 
 MARK = "history.json"
@@ -80,15 +82,17 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A system's plan and objectives, and the digest of all that decides the samples."""
+    """Everything that a system's history is made of."""
 
     system: str
     plan: history_file.HistoryPlan
     slos: tuple[Slo, ...]
     key: str
+    """Digest of what decides which series there are and what they count."""
+    machine: Machine
 
     def history(self, anchor: int) -> History:
-        return History(self.plan, PATTERNS[self.plan.pattern], self.slos, anchor)
+        return History(self.plan, PATTERNS[self.plan.pattern], self.slos, anchor, self.machine)
 
 
 @dataclass(slots=True)
@@ -119,18 +123,27 @@ def bundled(system: str) -> Source:
     if not path.is_file():
         raise UsageError(f"system {system!r} has no history", remedy=f"write {path}")
     files = {file.name: file.read_text() for file in sorted(folder.glob("*.yaml")) if file != path}
-    return source(system, path.read_text(), read(files).slos, file=str(path))
+    return source(system, path.read_text(), read(files).slos, file=str(path), machine=this_machine())
 
 
-def source(system: str, text: str, slos: Sequence[Slo], *, file: str = HISTORY_FILE) -> Source:
-    """A history from its file's text and the objectives whose rates are recorded."""
+def source(
+    system: str,
+    text: str,
+    slos: Sequence[Slo],
+    *,
+    file: str = HISTORY_FILE,
+    machine: Machine | None = None,
+) -> Source:
+    """A history from its file's text, the objectives whose rates are recorded and what the machine has."""
+    machine = machine or {}
     plan = history_file.read(text, file)
     pattern = PATTERNS.get(plan.pattern)
     if pattern is None:
         raise UsageError(f"{file}: no traffic pattern is called {plan.pattern!r}: {', '.join(PATTERNS)}")
-    decisive = "\0".join((str(VERSION), system, text, repr(pattern), repr(tuple(slos))))
+    parts = repr([(kind, dict(part.labels)) for kind, found in machine.items() for part in found])
+    decisive = "\0".join((str(VERSION), system, text, repr(pattern), repr(tuple(slos)), parts))
     key = blake2b(decisive.encode(), digest_size=8).hexdigest()
-    return Source(system, plan, tuple(slos), key)
+    return Source(system, plan, tuple(slos), key, machine)
 
 
 def prepare(made_of: Source, tsdb: Path, cache: Path, now: int, prometheus: str | None = None) -> Outcome:

@@ -30,7 +30,6 @@ from sretool.core.plans.history_file import (
     Values,
     Volume,
     cells,
-    label_sets,
     matches,
     split_labels,
 )
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sretool.core.plans.history_file import HistoryPlan, Incident, Split, Stream
+    from sretool.core.plans.history_file import Family, HistoryPlan, Incident, Split, Stream
     from sretool.core.plans.traffic import DayPattern
     from sretool.core.slo.model import Slo
 
@@ -87,6 +86,18 @@ class Segment:
         head = [] if self.carried is not None else [self.start]
         tail = [] if self.until % STEP == 0 or self.until == self.start else [self.until]
         return np.concatenate((np.array(head, dtype=np.int64), whole, np.array(tail, dtype=np.int64)))
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePart:
+    """A processor, a disk, …: something the machine has and the node exporter has series of."""
+
+    labels: Mapping[str, str]
+    numbers: Mapping[str, float]
+
+
+Machine = dict[str, tuple[MachinePart, ...]]
+"""By kind, as in `history_file.FACTS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +184,19 @@ class History:
     """What one system's past was."""
 
     def __init__(
-        self, plan: HistoryPlan, pattern: DayPattern, slos: Sequence[Slo] = (), anchor: int = 0
+        self,
+        plan: HistoryPlan,
+        pattern: DayPattern,
+        slos: Sequence[Slo] = (),
+        anchor: int = 0,
+        machine: Machine | None = None,
     ) -> None:
         self.plan = plan
         self.pattern = pattern
         self.anchor = anchor
         """When the history was made; incidents lie before it."""
         self.occurrences = occurrences(plan, pattern, anchor)
+        self._machine = machine or {}
         self._slos = [(slo, _Counted.of(slo)) for slo in slos]
         self._by_stream: dict[str, list[Counter | Histogram]] = defaultdict(list)
         for family in plan.families:
@@ -208,9 +225,9 @@ class History:
                 value += segment.carried[number - 1]
             yield Track(_sorted(labels), grid.times, value)
         for family in self.plan.families:
-            for labels in label_sets(family):
+            for labels, part in self._label_sets(family):
                 if isinstance(family, Gauge):
-                    value = self._gauge(family, labels, grid)
+                    value = self._gauge(family, labels, part, grid)
                 elif isinstance(family, Started):
                     begin = segment.start if segment.carried is None else segment.carried[number]
                     value = np.full(len(grid.times), float(begin))
@@ -229,6 +246,15 @@ class History:
                 _sorted({"__name__": "slo:total:rate5m", **identity}), grid.times, sums.total / RATE_WINDOW
             )
 
+    def _label_sets(self, family: Family) -> list[tuple[dict[str, str], MachinePart]]:
+        """The label sets of a family that counts no stream, and the part of the machine each is about."""
+        if isinstance(family, Counter | Histogram):
+            return []
+        parts: tuple[MachinePart, ...] = (MachinePart({}, {}),)
+        if not isinstance(family, Started) and family.of is not None:
+            parts = self._machine.get(family.of, ())
+        return [({**family.labels, **own, **part.labels}, part) for own in family.series for part in parts]
+
     # --- counters
 
     def _growing(self, grid: _Grid) -> Iterator[tuple[dict[str, str], NDArray[np.float64], float]]:
@@ -238,7 +264,7 @@ class History:
                 yield from self._cell(stream, labels, weight, grid)
         for family in self.plan.families:
             if isinstance(family, Meter):
-                for labels in label_sets(family):
+                for labels, _ in self._label_sets(family):
                     growth = self._meter(family, labels, grid)
                     yield {"__name__": family.name, **labels}, growth, family.unit
 
@@ -333,13 +359,19 @@ class History:
 
     # --- gauges
 
-    def _gauge(self, family: Gauge, labels: Mapping[str, str], grid: _Grid) -> NDArray[np.float64]:
-        level = family.level + family.per_request * grid.rate
+    def _gauge(
+        self, family: Gauge, labels: Mapping[str, str], part: MachinePart, grid: _Grid
+    ) -> NDArray[np.float64]:
+        def number(written: float | str | None, otherwise: float) -> float:
+            if isinstance(written, str):
+                return part.numbers[written]
+            return otherwise if written is None else written
+
+        level = number(family.level, 0) + family.per_request * grid.rate
         level = level + family.per_day * (grid.minutes - self.anchor) / DAY
         if family.noise:
             level = level + family.noise * _noise(family.name, labels, grid)
-        least = -np.inf if family.least is None else family.least
-        most = np.inf if family.most is None else family.most
+        least, most = number(family.least, -np.inf), number(family.most, np.inf)
         level = np.clip(np.round(level / family.unit) * family.unit, least, most) + 0.0  # no -0
         for effect, inside in grid.effects():
             if isinstance(effect, Level) and effect.family == family.name and matches(effect.match, labels):

@@ -21,6 +21,14 @@ from sretool.units import parse_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+FACTS: Mapping[str, frozenset[str]] = {
+    "processor": frozenset(),
+    "memory": frozenset({"total", "available"}),
+    "disk": frozenset({"size", "available"}),
+    "network": frozenset(),
+}
+"""Kinds of parts a machine has, and the numbers that are known of each."""
+
 Match = dict[str, str | list[str]]
 """Label → the value, or one of the values, it must have."""
 
@@ -115,6 +123,8 @@ class Meter(_Spec, tag_field="kind", tag="meter", frozen=True, kw_only=True):
     name: str
     labels: dict[str, str]
     series: tuple[dict[str, str], ...] = ({},)
+    of: str | None = None
+    """Kind of the machine's parts: one series for each of them, with its labels."""
     per_second: float = 0.0
     per_request: float = 0.0
     noise: float = 0.0
@@ -127,8 +137,10 @@ class Gauge(_Spec, tag_field="kind", tag="gauge", frozen=True, kw_only=True):
     name: str
     labels: dict[str, str]
     series: tuple[dict[str, str], ...] = ({},)
-    level: float
-    """The value without traffic, at the end of the history."""
+    of: str | None = None
+    """Kind of the machine's parts: one series for each of them, with its labels."""
+    level: float | str
+    """The value without traffic, at the end of the history; a name stands for that number of the part."""
     per_request: float = 0.0
     """What each request a second adds."""
     per_day: float = 0.0
@@ -136,7 +148,7 @@ class Gauge(_Spec, tag_field="kind", tag="gauge", frozen=True, kw_only=True):
     noise: float = 0.0
     """Standard deviation from sample to sample."""
     least: float | None = None
-    most: float | None = None
+    most: float | str | None = None
     unit: float = 1.0
     """Values are multiples of it."""
 
@@ -312,6 +324,13 @@ def _family_problems(where: str, family: Family, streams: Mapping[str, Stream]) 
     if isinstance(family, Meter | Gauge):
         if family.unit <= 0:
             yield f"{where}.unit", "the unit is above 0"
+        if family.of is not None and family.of not in FACTS:
+            yield f"{where}.of", f"a machine has {', '.join(FACTS)}, not {family.of!r}"
+        elif isinstance(family, Gauge):
+            known = FACTS[family.of] if family.of else frozenset()
+            for key, number in (("level", family.level), ("most", family.most)):
+                if isinstance(number, str) and number not in known:
+                    yield f"{where}.{key}", f"{number!r} is not known of {family.of or 'this'}"
         return
     if isinstance(family, Started):
         return
@@ -391,13 +410,6 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
-
-
-def label_sets(family: Family) -> list[dict[str, str]]:
-    """The label sets of a family that counts no stream; those that do have their stream's."""
-    if isinstance(family, Counter | Histogram):
-        return []
-    return [{**family.labels, **own} for own in family.series]
 
 
 def cells(stream: Stream) -> list[tuple[dict[str, str], float]]:

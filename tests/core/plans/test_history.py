@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sretool.core.plans.history import RATE_WINDOW, STEP, History, Segment
+from sretool.core.plans.history import RATE_WINDOW, STEP, History, MachinePart, Segment
 from sretool.core.plans.history_file import read
 from sretool.core.plans.traffic import AMAS_LAB
 from sretool.errors import CatalogError, UsageError
@@ -192,6 +192,65 @@ def test_a_gauge_has_the_incidents_level_and_stays_within_its_bounds(whole: list
     assert np.all(queue.values[inside] == 99)
     assert np.all(queue.values[~inside] < 30)
     assert queue.values.min() >= 0
+
+
+ON_A_MACHINE = """\
+title: A host
+pattern: amas-lab
+days: 2
+streams: []
+families:
+  - {kind: meter, name: idle_seconds_total, labels: {job: node}, of: processor, per_second: 0.9, unit: 0.01}
+  - kind: gauge
+    name: free_bytes
+    labels: {job: node}
+    of: disk
+    level: available
+    per_day: -100
+    most: size
+"""
+
+
+def test_series_of_the_host_are_those_of_the_machines_parts() -> None:
+    machine = {
+        "processor": (MachinePart({"cpu": "0"}, {}), MachinePart({"cpu": "1"}, {})),
+        "disk": (MachinePart({"device": "/dev/vda"}, {"size": 5000.0, "available": 4900.0}),),
+    }
+    made = History(plan(ON_A_MACHINE), AMAS_LAB, (), ANCHOR, machine)
+    first, second, disk = made.tracks(Segment(ANCHOR - 2 * 24 * HOUR, ANCHOR))
+    assert [dict(track.labels)["cpu"] for track in (first, second)] == ["0", "1"]
+    assert first.values[-1] == pytest.approx(0.9 * 2 * 24 * HOUR)
+    assert dict(disk.labels)["device"] == "/dev/vda"
+    assert (disk.values[0], disk.values[-1]) == (5000, 4900)
+
+
+def test_a_machine_without_such_parts_has_no_such_series() -> None:
+    made = History(plan(ON_A_MACHINE), AMAS_LAB, (), ANCHOR)
+    assert list(made.tracks(Segment(ANCHOR - 60, ANCHOR))) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        pytest.param("of: processor", "of: cpu", 6, "not 'cpu'", id="kind of part"),
+        pytest.param("level: available", "level: free", 11, "'free' is not known of disk", id="number"),
+        pytest.param("most: size", "most: total", 13, "'total' is not known of disk", id="bound"),
+    ],
+)
+def test_what_a_machine_does_not_have_is_refused(old: str, new: str, line: int, message: str) -> None:
+    with pytest.raises(CatalogError) as caught:
+        plan(ON_A_MACHINE.replace(old, new))
+    (problem,) = caught.value.problems
+    assert message in problem.message
+    assert problem.line == line
+
+
+def test_processes_started_where_their_segment_begins() -> None:
+    text = ON_A_MACHINE + "  - {kind: started, name: start_time_seconds, labels: {job: shop}}\n"
+    made = History(plan(text), AMAS_LAB, (), ANCHOR)
+    (first,) = made.tracks(Segment(ANCHOR, ANCHOR + 60))
+    (second,) = made.tracks(Segment(ANCHOR + 60, ANCHOR + 120, [float(first.values[-1])]))
+    assert set(first.values) | set(second.values) == {ANCHOR}
 
 
 def test_an_slo_that_counts_nothing_of_the_past_is_refused() -> None:
