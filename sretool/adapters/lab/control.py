@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 NEEDED_BYTES = 2 * 1024**3
 """Free space a lab wants before it starts: history, two database clusters, a few days of samples."""
+_STAYS = (LabState.STARTING, LabState.RUNNING)
+"""States of a supervised lab that `up` finds rather than makes."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 _LOCK_PATIENCE = 15.0
 _STOP_PATIENCE = 40.0
@@ -76,10 +78,12 @@ def up(wish: Wish, listen: Callable[[Event], None]) -> tuple[LabRecord, bool]:
     directory = _directory(wish.name)
     with _exclusive(directory):
         lab = record.load_from(directory)
-        if lab is not None and lab.state in record.ALIVE and record.supervised(lab):
+        if lab is not None and lab.state in _STAYS and record.supervised(lab):
             _check_same(lab, wish)
             was_up = lab.state is LabState.RUNNING
         else:
+            if lab is not None and record.supervised(lab):
+                _end_supervisor(lab)
             lab = _prepare(directory, wish, lab, began)
             _start_supervisor(directory, lab)
             was_up = False

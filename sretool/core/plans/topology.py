@@ -45,7 +45,7 @@ class Probe:
     port: int = 0
     path: str = ""
     commands: tuple[tuple[str, ...], ...] = ()
-    within: float = 60.0
+    within: float = 90.0
     """Seconds after its start in which it must become ready."""
 
 
@@ -94,7 +94,7 @@ class TaskSpec:
     env: dict[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     account: Account = Account.INVOKER
-    within: float = 60.0
+    within: float = 90.0
     """Seconds for all commands together."""
     retry: bool = False
     """Whether to run them again after a failure, until the time is up; the commands are repeatable then."""
@@ -414,13 +414,14 @@ class _Amas:
         self._add_roles(NODES, create_database=False)
 
     def _placed(self, node: str, monitor_url: str) -> Probe:
-        """The monitor has heard from it in this life, and it has a part that another node can join."""
+        """It answers, and has told the monitor in this life that it has the part it was given."""
         sql = (
             f"select 1 / count(*) from pgautofailover.node where nodename = '{node}'"
-            " and reportedstate in ('single', 'primary', 'wait_primary')"
+            " and reportedstate = goalstate"
+            " and reportedstate in ('single', 'primary', 'wait_primary', 'secondary')"
             " and reportedpgisrunning and reporttime > pg_postmaster_start_time()"
         )
-        return Probe(Probing.COMMAND, commands=(self._sql(monitor_url, sql),))
+        return Probe(Probing.COMMAND, commands=(*self._answers(node).commands, self._sql(monitor_url, sql)))
 
     def _pair_ready(self) -> Probe:
         """Some node accepts writes and a standby confirms them."""
