@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from sretool.core.observe import freshness, verdict
 from sretool.core.observe.freshness import Freshness, SourceAge
-from sretool.core.slo.model import Level
+from sretool.core.observe.model import AlertState
+from sretool.core.slo.model import Level, Severity
 from sretool.tui import format as fmt
 from sretool.tui.search import Filter
 
@@ -112,7 +113,8 @@ class Board:
         self._frozen: tuple[Snapshot, datetime] | None = None
         self._missed = 0
         self._lost_since: dict[str, datetime] = {}
-        self._paging: frozenset[SloId] | None = None
+        self._paging: frozenset[str] | None = None
+        self._open_pages: frozenset[str] | None = None
 
     def take(self, snapshot: Snapshot, now: datetime) -> tuple[Notice, ...]:
         """A new snapshot; the notices say what it changed for the reader."""
@@ -122,7 +124,9 @@ class Board:
         notices = self.tick(now)
         if self.source("prometheus", now).freshness.usable:
             self._reorder(now)
-            notices += self._page_notices()
+            notices += self._burn_notices()
+        if self._alerts_configured and self.source("alertmanager", now).freshness.usable:
+            notices += self._alert_notices()
         return notices
 
     def tick(self, now: datetime) -> tuple[Notice, ...]:
@@ -135,7 +139,9 @@ class Board:
                 if name not in self._lost_since:
                     self._lost_since[name] = now
                     why = age.error or "its samples are too old"
-                    notices.append(Notice(f"{title} {age.freshness.value}: {why}", bad=True))
+                    lost = f"{age.freshness.value}: {why}"
+                    named = lost if why.startswith(title) else f"{title} {lost}"
+                    notices.append(Notice(named[0].upper() + named[1:], bad=True))
             elif age.freshness.usable and name in self._lost_since:
                 away = now - self._lost_since.pop(name)
                 notices.append(Notice(f"{title} back after {fmt.age(away)}", bad=False))
@@ -209,7 +215,7 @@ class Board:
             self._order = wanted
         self._ordered = True
 
-    def _page_notices(self) -> tuple[Notice, ...]:
+    def _burn_notices(self) -> tuple[Notice, ...]:
         paging = frozenset(status.slo.id for status in self.snapshot.statuses if status.level is Level.PAGE)
         before, self._paging = self._paging, paging
         if before is None:
@@ -217,3 +223,15 @@ class Board:
         started = [Notice(f"{slo} burns at page level", bad=True) for slo in sorted(paging - before)]
         ended = [Notice(f"{slo} no longer burns at page level", bad=False) for slo in sorted(before - paging)]
         return (*started, *ended)
+
+    def _alert_notices(self) -> tuple[Notice, ...]:
+        """Pages of symptoms; those of SLOs are told when the burn starts, which is earlier."""
+        pages = {
+            alert.fingerprint: f"{alert.name} {alert.labels.get('instance', '')}".rstrip()
+            for alert in self.snapshot.alerts
+            if alert.severity is Severity.PAGE and alert.slo is None and alert.state is AlertState.FIRING
+        }
+        before, self._open_pages = self._open_pages, frozenset(pages)
+        if before is None:
+            return ()
+        return tuple(Notice(f"{name} pages", bad=True) for key, name in pages.items() if key not in before)

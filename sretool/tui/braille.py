@@ -56,15 +56,14 @@ class Chart:
 def draw(chart: Chart, width: int, height: int, glyphs: Glyphs, *, local_time: bool = False) -> list[Line]:
     """The chart in exactly `width` x `height` cells: plot, axis, time labels."""
     rows = height - 2
-    labels = [chart.label(chart.high), chart.label(chart.low), *(limit.label for limit in chart.limits)]
-    margin = max(cell_len(label) for label in labels)
+    row_labels = _row_labels(chart, max(rows, 1))
+    margin = max(cell_len(label) for label in row_labels.values())
     columns = width - margin - 1
     if rows < 1 or columns < 4:
         return [crop([], width) for _ in range(max(height, 0))]
     per_column, per_row = (2, 4) if glyphs.braille else (1, 1)
     plot = _Plot(chart, columns * per_column, rows * per_row)
     lines: list[Line] = []
-    row_labels = _row_labels(chart, rows)
     limit_rows = {_cell_row(chart, limit.value, rows) for limit in chart.limits}
     ideal = _ideal_cells(chart, columns, rows)
     for row in range(rows):

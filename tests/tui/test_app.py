@@ -241,6 +241,15 @@ async def test_the_cursor_stays_on_its_slo_when_the_order_changes() -> None:
         assert dash.lines()[3].startswith(" ✖")
 
 
+async def test_an_untouched_cursor_stays_on_the_worst() -> None:
+    async with dashboard(80, 24, quiet()) as dash:
+        assert dash.lines()[3].startswith(">")
+        dash.watch.statuses = (status(slo("amas/learning-latency"), Level.PAGE, burn=20), *quiet()[:2])
+        await dash.poll()
+        assert dash.row(" learning-latency ").startswith(">▲")
+        assert dash.lines()[3].startswith(">▲")
+
+
 async def test_a_filter_narrows_while_typing_and_escape_clears_it() -> None:
     async with dashboard() as dash:
         await dash.press("slash", *"latency")

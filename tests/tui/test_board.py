@@ -8,7 +8,7 @@ from sretool.core.observe.freshness import Freshness
 from sretool.core.observe.verdict import Tag
 from sretool.core.slo.model import Level
 from sretool.tui.board import Board
-from tests.support.dashboard import NOW, amas, health, quiet, slo, snapshot, status
+from tests.support.dashboard import NOW, alert, amas, health, quiet, slo, snapshot, status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,6 +108,13 @@ def test_a_new_page_is_told_but_not_those_found_at_the_start() -> None:
         "amas/admin-availability burns at page level",
         "amas/learning-availability no longer burns at page level",
     ]
+
+
+def test_a_new_page_of_a_symptom_is_told_once() -> None:
+    board = _board()
+    paged = snapshot(alerts=[alert("ServiceDown", instance="app-1")], seq=2)
+    assert [notice.text for notice in board.take(paged, NOW)] == ["ServiceDown app-1 pages"]
+    assert board.take(paged, NOW) == ()
 
 
 def test_a_frozen_screen_keeps_its_figures_and_counts_what_it_missed() -> None:

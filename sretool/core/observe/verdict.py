@@ -290,7 +290,7 @@ def _clear(snapshot: Snapshot, alertmanager: SourceAge | None, now: datetime) ->
     if not snapshot.statuses:
         return Verdict(Tag.UNSURE, ("the catalog has no SLO",), Level.NO_DATA, ("nothing to judge",))
     tickets = sum(
-        1 for alert in snapshot.alerts if alert.severity is not Severity.PAGE and alert.state in _PAGING
+        1 for alert in snapshot.alerts if alert.severity is Severity.TICKET and alert.state in _PAGING
     )
     silenced = [alert for alert in _pages(snapshot.alerts) if alert.state is AlertState.SILENCED]
     if alertmanager is None:

@@ -46,7 +46,7 @@ class OverviewScreen(BoardScreen):
     )
     OWN_KEYS = (
         ("j k, arrows", "move"),
-        ("g G", "first, last"),
+        ("g G", "first (and stay on the worst), last"),
         ("ctrl+d ctrl+u", "half a page down, up"),
         ("enter", "open the SLO or the alert under the cursor"),
         ("tab", "from the SLOs to the alerts and back"),

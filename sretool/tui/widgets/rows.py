@@ -59,6 +59,8 @@ class Rows(Styled, ScrollView, can_focus=True):
         self._values: list[tuple[str, Hashable]] = []
         self._index: dict[str, int] = {}
         self._cursor: str | None = None
+        self._moved = False
+        """Whether somebody put the cursor where it is; until then it is on the first row, the worst."""
         self._drawn: dict[str, tuple[Line, Strip]] = {}
         self._placeholder: Line = ()
 
@@ -75,9 +77,7 @@ class Rows(Styled, ScrollView, can_focus=True):
         self._values = list(values)
         self._index = {key: row for row, (key, _) in enumerate(self._values)}
         moved = before_order != list(self._index)
-        if self._cursor not in self._index:
-            self._cursor = self._values[0][0] if self._values else None
-            self.post_message(self.Moved(self, self._cursor))
+        self._place_cursor()
         if moved or afresh or placeholder != self._placeholder:
             self._placeholder = placeholder
             self._drawn.clear()
@@ -86,6 +86,16 @@ class Rows(Styled, ScrollView, can_focus=True):
             self.refresh()
             return
         self._refresh_changed()
+
+    def _place_cursor(self) -> None:
+        if self._moved and self._cursor in self._index:
+            return
+        before, self._cursor = self._cursor, self._values[0][0] if self._values else None
+        self._moved = False
+        if before != self._cursor:
+            for key in (before, self._cursor):
+                self._drawn.pop(key or "", None)
+            self.post_message(self.Moved(self, self._cursor))
 
     def _refresh_changed(self) -> None:
         width, top = self.size.width, self.scroll_offset.y
@@ -170,15 +180,20 @@ class Rows(Styled, ScrollView, can_focus=True):
         return self._index.get(self._cursor, 0) if self._cursor is not None else 0
 
     def action_move(self, step: int) -> None:
+        self._moved = True
         self._go(self._row() + step)
 
     def action_page(self, pages: int) -> None:
+        self._moved = True
         self._go(self._row() + pages * max(self.size.height // 2, 1))
 
     def action_first(self) -> None:
+        """To the first row, and from now on to whatever row is the first."""
+        self._moved = False
         self._go(0)
 
     def action_last(self) -> None:
+        self._moved = True
         self._go(len(self._values) - 1)
 
     def action_choose(self) -> None:
@@ -192,4 +207,5 @@ class Rows(Styled, ScrollView, can_focus=True):
         if self._values[row][0] == self._cursor:
             self.action_choose()
         else:
+            self._moved = True
             self._go(row)
