@@ -32,6 +32,9 @@ RAW_PRESENT_EVERY: Final = timedelta(seconds=30)
 RAW_WINDOW_EVERY: Final = timedelta(minutes=5)
 """Subqueries only move on with their step."""
 
+RETRY_AFTER: Final = timedelta(seconds=30)
+"""Pause after a forecast or the changes could not be read, so that a slow query is not asked every second."""
+
 _AT_ONCE: Final = 4
 """Queries under way at the same time, so that a server in trouble is not met by a crowd."""
 
@@ -60,13 +63,18 @@ class _Kept:
 
     every: timedelta
     about: frozenset[SloId] = frozenset()
-    read_at: datetime | None = None
+    due_at: datetime | None = None
+    error: str | None = None
+    """Why the last attempt failed; None where it did not."""
 
     def due(self, about: frozenset[SloId], now: datetime) -> bool:
-        return self.read_at is None or now - self.read_at >= self.every or not about <= self.about
+        return self.due_at is None or now >= self.due_at or not about <= self.about
 
     def renewed(self, about: frozenset[SloId], now: datetime) -> None:
-        self.about, self.read_at = about, now
+        self.about, self.due_at, self.error = about, now + self.every, None
+
+    def failed(self, about: frozenset[SloId], now: datetime, error: SourceError) -> None:
+        self.about, self.due_at, self.error = about, now + RETRY_AFTER, error.message
 
 
 class MetricsReader:
@@ -101,14 +109,11 @@ class MetricsReader:
             numbers={**raw, **await self._read_rated(rates, at), **recorded},
             recorded=frozenset(recorded) | frozenset(rates),
             data_at=max(evaluated_at.values(), default=scraped_at),
-            shortfall=None,
         )
-        try:
-            await self._read_pasts(when, now, fresh=at is not None)
-            if at is None:
-                await self._read_changes(now)
-        except SourceError as error:
-            self._last = replace(self._last, shortfall=error.message)
+        await self._read_pasts(when, now, fresh=at is not None)
+        if at is None:
+            await self._read_changes(now)
+        self._last = replace(self._last, shortfall=self._past_kept.error or self._changes_kept.error)
         return self._last
 
     async def history(self, slo: Slo, now: datetime) -> SloHistory:
@@ -167,7 +172,11 @@ class MetricsReader:
         from_rules = [slo for slo in slos if slo.id in reading.recorded]
         queries = [*plan.past(from_rules, when)]
         queries += [plan.raw_past(slo, when) for slo in slos if slo.id not in reading.recorded]
-        answers = await self._all(*(self._range(query) for query in queries))
+        try:
+            answers = await self._all(*(self._range(query) for query in queries))
+        except SourceError as error:
+            self._past_kept.failed(about, now, error)
+            return
         series = [each for answer in answers for each in answer]
         self._last = replace(reading, pasts=assemble.pasts(slos, series, when))
         self._past_kept.renewed(about, now)
@@ -175,7 +184,11 @@ class MetricsReader:
     async def _read_changes(self, now: datetime) -> None:
         if not self._changes_kept.due(frozenset(), now):
             return
-        (samples,) = await self._all(self._source.instant(plan.changes()))
+        try:
+            (samples,) = await self._all(self._source.instant(plan.changes()))
+        except SourceError as error:
+            self._changes_kept.failed(frozenset(), now, error)
+            return
         self._last = replace(self._last, changes=assemble.changes(samples))
         self._changes_kept.renewed(frozenset(), now)
 

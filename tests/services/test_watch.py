@@ -231,11 +231,12 @@ async def test_a_failing_forecast_leaves_the_figures_and_is_said_once() -> None:
 
     source.ranges = refuse
     watch = Watch([slo()], source, None, FakeClock())
-    await watch.poll_metrics()
-    snapshot = await watch.poll_metrics()
+    for _ in range(5):
+        snapshot = await watch.poll_metrics()
     assert health(snapshot, "prometheus").ok
     assert snapshot.statuses[0].level is Level.SPENT
     assert [change.text for change in snapshot.changes] == ["prometheus: past took too long"]
+    assert len([query for query in source.asked if "[1h]" in query]) == 1
 
 
 def raw(query: str) -> list[Sample]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from sretool.core.observe.model import SloHistory
 from sretool.core.observe.plan import FIGURE, RangeQuery, any_of, named, past_until
 from sretool.core.slo.budget import buckets, burn_down
-from sretool.core.slo.rules import recorded
+from sretool.core.slo.promql import recorded
 from sretool.core.slo.windows import RATE_WINDOW, RULE_INTERVAL
 from sretool.units import format_duration
 

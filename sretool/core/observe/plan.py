@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sretool.core.slo.rules import quote
+from sretool.core.slo.promql import quote
 from sretool.core.slo.windows import LONGEST_RAW, RATE_WINDOW, RULE_INTERVAL, burn_windows
 from sretool.units import format_duration
 
@@ -75,9 +75,11 @@ def changes() -> str:
     """What started lately: processes and alerts; the value is when."""
     back = format_duration(CHANGES_BACK)
     lately = f"> time() - {int(CHANGES_BACK.total_seconds())}"
+    # An alert that asks for nobody, such as a dead man's switch, explains nothing.
+    firing = 'alertstate="firing",severity=~"page|ticket"'
     alerts = (
         f"max_over_time(ALERTS_FOR_STATE[{back}]) {lately}"
-        f' and ignoring (alertstate) max_over_time(ALERTS{{alertstate="firing"}}[{back}])'
+        f" and ignoring (alertstate) max_over_time(ALERTS{{{firing}}}[{back}])"
     )
     return any_of((named("restart", f"process_start_time_seconds {lately}"), named("alert", alerts)))
 

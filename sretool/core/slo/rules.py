@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from sretool.core.slo.promql import recorded
 from sretool.core.slo.windows import LONGEST_RAW, RATE_WINDOW, RULE_INTERVAL, burn_windows, threshold
 from sretool.units import format_decimal, format_duration
 
@@ -69,18 +70,6 @@ def group(slo: Slo, runbook_base: str | None = None) -> RuleGroup:
 def decimal_text(value: Fraction) -> str:
     """The shortest decimal that is read as the float nearest to `value`: 0.0144, not 0.014400000000000001."""
     return format_decimal(Decimal(repr(float(value))))
-
-
-def quote(value: str) -> str:
-    """`value` as a PromQL string literal."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-def recorded(name: str, slo: Slo, window: timedelta | None = None) -> str:
-    """Selector of one recorded series of the SLO."""
-    by_window = f",window={quote(format_duration(window))}" if window is not None else ""
-    return f"{name}{{slo={quote(slo.id)}{by_window}}}"
 
 
 def _info(slo: Slo) -> Rule:

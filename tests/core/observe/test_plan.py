@@ -80,8 +80,10 @@ def test_every_question_is_promql_and_can_be_told_apart(tmp_path: Path) -> None:
         "process_start_time_seconds": "3000x60",
         **{f'slo:{what}:rate5m{{slo="shop/a",service="shop"}}': "5x60" for what in ("bad", "total")},
         'slo:info{slo="shop/a",service="shop"}': "1x60",
-        'ALERTS_FOR_STATE{alertname="A",slo="shop/a"}': "60x60",
-        'ALERTS{alertname="A",slo="shop/a",alertstate="firing"}': "1x60",
+        'ALERTS_FOR_STATE{alertname="A",severity="page"}': "60x60",
+        'ALERTS{alertname="A",severity="page",alertstate="firing"}': "1x60",
+        'ALERTS_FOR_STATE{alertname="Watchdog"}': "60x60",
+        'ALERTS{alertname="Watchdog",alertstate="firing"}': "1x60",
     }
     counts = Rules("groups: []", series).values(tmp_path, [(f"count({query})", 60) for query in queries])
     assert counts[:3] == [2, 2, 2]

@@ -1,0 +1,103 @@
+"""What `slo status` says, against the raw counters of a real Prometheus with 30 days in it.
+
+The raw side adds up 5-minute rates at multiples of 5 minutes, the recorded side at every minute. Over the
+window both see the same increments; they differ at its two ends, by at most the events of five minutes there,
+and of the minute since the rules were last evaluated. So the SLI must agree to 0.1 %, and the error ratio to
+0.1 % plus those events' share.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sretool.adapters.files import catalog
+from sretool.core.slo.model import BucketRatio, EventRatio
+from sretool.units import format_decimal, format_duration, parse_time
+from tests.support.lab import eventually, query
+
+if TYPE_CHECKING:
+    from sretool.adapters.lab.record import LabRecord
+    from sretool.core.slo.model import Sli, Slo
+    from tests.support.lab import LabHome
+
+pytestmark = pytest.mark.lab
+
+TOLERANCE = 0.001
+ENOUGH_BAD_EVENTS = 100
+"""Below, single events at the ends of the window weigh too much for a relative comparison."""
+STEP = timedelta(minutes=5)
+EDGE = timedelta(minutes=6)
+
+
+def raw_rates(sli: Sli) -> tuple[str, str]:
+    """Bad and all events per second, written down here again, apart from the code under test."""
+    match sli:
+        case EventRatio(bad, total):
+            return f"sum(rate({bad}[5m]))", f"sum(rate({total}[5m]))"
+        case BucketRatio(histogram, threshold, matchers, good):
+            text = format_decimal(threshold)
+            le = f'le=~"{text}|{text}.0"'
+            below = f"sum(rate({histogram}_bucket{{{matchers},{le}}}[5m]))"
+            total = f'sum(rate({histogram}_bucket{{{matchers},le="+Inf"}}[5m]))'
+            return (below if good == "above" else f"({total} - {below})"), total
+
+
+def added_up(lab: LabRecord, rate: str, length: timedelta, end: float, step: timedelta = STEP) -> float:
+    """Events of the `length` that ended at `end`."""
+    span = f"[{format_duration(length)}:{format_duration(step)}] @ {end:.3f}"
+    found = query(lab.endpoints["prometheus"], f"sum_over_time(({rate}){span})")
+    assert len(found) <= 1, rate
+    return found[0][1] * step.total_seconds() if found else 0.0
+
+
+def status(lab: LabRecord, home: LabHome) -> dict[str, Any]:
+    asked = home.sretool("--lab", lab.name, "slo", "status", "--format", "json")
+    assert asked.returncode in (0, 1), asked.stderr
+    document: dict[str, Any] = json.loads(asked.stdout)
+    return document
+
+
+@pytest.fixture(scope="module")
+def document(lab: LabRecord, lab_home: LabHome) -> dict[str, Any]:
+    """After the rules of every SLO have been evaluated, which takes up to a minute from the lab's start."""
+    slos = len(catalog.load([catalog.bundled("amas")]).slos)
+    prometheus = lab.endpoints["prometheus"]
+    eventually("rules evaluated", lambda: len(query(prometheus, "slo:total:sum")) == slos, within=90)
+    return status(lab, lab_home)
+
+
+@pytest.mark.parametrize("slo", catalog.load([catalog.bundled("amas")]).slos, ids=lambda slo: slo.name)
+def test_status_equals_the_raw_counters(slo: Slo, lab: LabRecord, document: dict[str, Any]) -> None:
+    said = next(each for each in document["slos"] if each["id"] == slo.id)
+    at = parse_time(document["at"]).timestamp()
+    bad_rate, total_rate = raw_rates(slo.sli)
+    bad, total = (added_up(lab, rate, slo.window, at) for rate in (bad_rate, total_rate))
+    assert total > 0
+    assert said["sli"] == pytest.approx(1 - bad / total, rel=TOLERANCE)
+    assert said["total"] == pytest.approx(total, rel=TOLERANCE)
+    assert said["coverage"] > 0.999
+    if bad >= ENOUGH_BAD_EVENTS:
+        start = at - slo.window.total_seconds()
+        at_the_ends = sum(
+            added_up(lab, bad_rate, EDGE, end, timedelta(minutes=1))
+            for end in (at, start + EDGE.total_seconds())
+        )
+        assert 1 - said["sli"] == pytest.approx(bad / total, rel=TOLERANCE + at_the_ends / bad)
+
+
+def test_the_past_is_judged_as_it_was(lab: LabRecord, lab_home: LabHome) -> None:
+    """Ten days ago no rules were loaded: the figures come from the history of rates."""
+    at = parse_time(status(lab, lab_home)["at"]) - timedelta(days=10)
+    asked = lab_home.sretool(
+        "--lab", lab.name, "slo", "status", "amas/forgetting", "--format", "json", "--at", at.isoformat()
+    )
+    (said,) = json.loads(asked.stdout)["slos"]
+    slo = next(each for each in catalog.load([catalog.bundled("amas")]).slos if each.id == said["id"])
+    bad_rate, total_rate = raw_rates(slo.sli)
+    bad, total = (added_up(lab, rate, slo.window, at.timestamp()) for rate in (bad_rate, total_rate))
+    assert said["sli"] == pytest.approx(1 - bad / total, rel=TOLERANCE)
+    assert said["coverage"] > 0.999
