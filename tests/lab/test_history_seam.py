@@ -15,6 +15,7 @@ import pytest
 from sretool.adapters.lab.history import bundled
 from sretool.core.plans.history import STEP, Segment
 from sretool.core.plans.traffic import AMAS_LAB
+from tests.support.lab import eventually
 
 if TYPE_CHECKING:
     from sretool.adapters.lab.record import LabRecord
@@ -43,7 +44,9 @@ def query(lab: LabRecord, expression: str, at: float) -> list[Any]:
 
 def started(lab: LabRecord) -> float:
     """When the lab's Prometheus started: everything before is history, or samples of an earlier start."""
-    (found,) = query(lab, 'process_start_time_seconds{job="prometheus"}', time.time())
+    start_time = 'process_start_time_seconds{job="prometheus"}'
+    eventually("Prometheus scrapes", lambda: query(lab, start_time, time.time()), within=30)
+    (found,) = query(lab, start_time, time.time())
     return float(found["value"][1])
 
 
@@ -98,10 +101,11 @@ def test_rates_over_the_seam_are_those_of_the_traffic(lab: LabRecord) -> None:
 
 
 def test_budgets_have_their_whole_window_from_the_start(lab: LabRecord) -> None:
-    now = time.time()
     slos = {str(slo.id) for slo in bundled(lab.system).slos}
-    covered = {
-        series["metric"]["slo"]: float(series["value"][1]) for series in query(lab, "slo:coverage:ratio", now)
-    }
-    assert covered.keys() == slos
-    assert min(covered.values()) >= 0.99
+
+    def covered() -> dict[str, float]:
+        found = query(lab, "slo:coverage:ratio", time.time())
+        return {series["metric"]["slo"]: float(series["value"][1]) for series in found}
+
+    eventually("every SLO is evaluated", lambda: covered().keys() == slos, within=STEP + 15)
+    assert min(covered().values()) >= 0.99
