@@ -11,7 +11,6 @@ import dataclasses
 import errno
 import fcntl
 import hashlib
-import importlib.util
 import os
 import pwd
 import re
@@ -30,9 +29,9 @@ import msgspec
 from sretool import errors
 from sretool.adapters.lab import cgroups, leftovers, ports, programs, record
 from sretool.adapters.lab.record import LabRecord, LabState
-from sretool.adapters.lab.supervisor import Event, Plan
+from sretool.adapters.lab.supervisor import NEARLY_FULL, Event, Plan
 from sretool.core.plans import topology
-from sretool.core.plans.topology import Account, Site, Topology
+from sretool.core.plans.topology import Account, Site
 from sretool.errors import DiskFull, LabError, LabLocked, ProcessFailed, UsageError, WrongOwner
 from sretool.units import format_time
 
@@ -85,7 +84,11 @@ def up(wish: Wish, listen: Callable[[Event], None]) -> tuple[LabRecord, bool]:
             if lab is not None and record.supervised(lab):
                 _end_supervisor(lab)
             lab = _prepare(directory, wish, lab, began)
-            _start_supervisor(directory, lab)
+            try:
+                _start_supervisor(directory, lab)
+            except BaseException:
+                _stop(directory)
+                raise
             was_up = False
     if was_up:
         return lab, True
@@ -202,32 +205,42 @@ def _disk_full(where: Path, message: str) -> DiskFull:
     )
 
 
+def _exclusive(directory: Path) -> contextlib.AbstractContextManager[None]:
+    """One command at a time changes a lab."""
+    return _locked(directory.with_name(f".{directory.name}.lock"), f"changing the lab {directory.name!r}")
+
+
 @contextlib.contextmanager
-def _exclusive(directory: Path) -> Iterator[None]:
-    """One command at a time changes a lab. The kernel drops the lock with its holder: none goes stale."""
-    path = directory.with_name(f".{directory.name}.lock")
+def _locked(path: Path, doing: str) -> Iterator[None]:
+    """The kernel drops the lock with its holder, however it ends: none goes stale."""
     until = time.monotonic() + _LOCK_PATIENCE
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise _of_the_system(error, path) from error
     try:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise LabLocked(
-                        f"another command{_holder(handle)} is changing the lab {directory.name!r}",
-                        remedy="wait until it is done, or end it; nothing needs to be removed",
-                    ) from None
-                time.sleep(0.1)
-        os.truncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        while not _taken(handle):
+            if time.monotonic() > until:
+                raise LabLocked(
+                    f"another command{_holder(handle)} is {doing}",
+                    remedy="wait until it is done, or end it; nothing needs to be removed",
+                )
+            time.sleep(0.1)
         yield
     finally:
         os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    # For the message to whoever waits in vain; a full disk is no reason to fail.
+    with contextlib.suppress(OSError):
+        os.truncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+    return True
 
 
 def _holder(handle: int) -> str:
@@ -278,60 +291,69 @@ def _existing(path: Path) -> Path:
 
 
 def _write_plan(directory: Path, wish: Wish, previous: LabRecord | None, began: float) -> LabRecord:
-    marker = record.marker(wish.name)
+    """Everything the supervisor will do, in plan.json; and the record, as it starts."""
     found = {name: str(path) for name in topology.PROGRAMS if (path := _find(name))}
+    account = _database_account() if "postgres" in found else pwd.getpwuid(os.geteuid())
     database = _database_dir(directory, wish.name)
-    account = _database_account()
-    warm = (database / topology.COMPLETE).exists()
-    if not warm:
+    if not (database / topology.COMPLETE).exists():
         _remove_tree(database)
-    sockets = _socket_dir(directory, wish.name)
-    groups = cgroups.create(f"sretool-{marker}", dict.fromkeys(topology.REPLICAS, topology.REPLICA_LIMITS))
-    site = Site(
+    _make_folders(directory, database, _socket_dir(directory, wish.name), account)
+    # Two labs that start at once must not choose the same ports.
+    with _locked(record.labs_dir() / ".ports.lock", "choosing ports"):
+        site = _site(directory, wish, previous, found, account)
+        lab_topology = topology.amas(site, wish.texts)
+        lab = LabRecord(
+            name=wish.name,
+            system=wish.system,
+            state=LabState.STARTING,
+            marker=record.marker(wish.name),
+            scale=wish.scale,
+            history=wish.history,
+            started_at=format_time(datetime.fromtimestamp(began, UTC)),
+            catalog=str(wish.catalog),
+            ports=dict(site.ports),
+            endpoints=lab_topology.endpoints,
+            missing=lab_topology.missing,
+            database=str(database) if "postgres" in found else None,
+            cgroups=cgroups.directories(site.cgroups),
+        )
+        # Before anything else: from now on whoever clears up knows of the control groups.
+        record.save(directory, lab)
+    for file, text in lab_topology.files.items():
+        Path(file).write_text(text)
+    accounts = {}
+    if account.pw_uid != os.geteuid():
+        accounts[Account.DATABASE] = (account.pw_name, account.pw_uid, account.pw_gid)
+    plan = Plan(dataclasses.replace(lab_topology, files={}), accounts, dict(site.cgroups), began)
+    (directory / "plan.json").write_bytes(msgspec.json.encode(plan))
+    return lab
+
+
+def _site(
+    directory: Path,
+    wish: Wish,
+    previous: LabRecord | None,
+    found: dict[str, str],
+    account: pwd.struct_passwd,
+) -> Site:
+    marker = record.marker(wish.name)
+    database = _database_dir(directory, wish.name)
+    limits = dict.fromkeys(topology.REPLICAS, topology.REPLICA_LIMITS)
+    return Site(
         system=wish.system,
         directory=str(directory),
         database_dir=str(database),
-        socket_dir=str(sockets),
+        socket_dir=str(_socket_dir(directory, wish.name)),
         database_user=account.pw_name,
         ports=_ports(wish.name, marker, previous),
         programs=found,
         environments={name: programs.environment_of(Path(path)) for name, path in found.items()},
         python=sys.executable,
-        warm=warm,
+        warm=(database / topology.COMPLETE).exists(),
         primary=_primary(database),
-        history_cache=str(_history_cache()) if wish.history and _can_make_history() else None,
-        cgroups=groups,
+        history_cache=str(_history_cache()) if wish.history else None,
+        cgroups=cgroups.create(f"sretool-{marker}", limits),
     )
-    lab_topology = topology.amas(site, wish.texts)
-    _make_folders(directory, database, sockets, account)
-    _write_files(lab_topology)
-    accounts = {}
-    if account.pw_uid != os.geteuid():
-        accounts[Account.DATABASE] = (account.pw_name, account.pw_uid, account.pw_gid)
-    plan = Plan(
-        topology=dataclasses.replace(lab_topology, files={}),
-        accounts=accounts,
-        cgroups=groups,
-        began=began,
-    )
-    (directory / "plan.json").write_bytes(msgspec.json.encode(plan))
-    lab = LabRecord(
-        name=wish.name,
-        system=wish.system,
-        state=LabState.STARTING,
-        marker=marker,
-        scale=wish.scale,
-        history=wish.history,
-        started_at=format_time(datetime.fromtimestamp(began, UTC)),
-        catalog=str(wish.catalog),
-        ports=dict(site.ports),
-        endpoints=lab_topology.endpoints,
-        missing=lab_topology.missing,
-        database=str(database) if "postgres" in found else None,
-        cgroups=cgroups.directories(groups),
-    )
-    record.save(directory, lab)
-    return lab
 
 
 def _primary(database: Path) -> str:
@@ -348,10 +370,6 @@ def _find(name: str) -> Path | None:
         if home is None or not home.failover:
             return None
     return programs.find(name)
-
-
-def _can_make_history() -> bool:
-    return importlib.util.find_spec("sretool.adapters.lab.history") is not None
 
 
 def _history_cache() -> Path:
@@ -406,11 +424,6 @@ def _make_folders(directory: Path, database: Path, sockets: Path, account: pwd.s
             )
         if account.pw_uid != os.geteuid():
             os.chown(folder, account.pw_uid, account.pw_gid)
-
-
-def _write_files(lab_topology: Topology) -> None:
-    for path, text in lab_topology.files.items():
-        Path(path).write_text(text)
 
 
 def _start_supervisor(directory: Path, lab: LabRecord) -> None:
@@ -481,6 +494,8 @@ def _check_alive(lab: LabRecord, directory: Path) -> None:
     if lab.state is LabState.STOPPED:
         raise LabError(f"the lab {lab.name!r} was stopped while it was coming up")
     if not record.supervised(lab):
+        if shutil.disk_usage(directory).free < NEARLY_FULL:
+            raise _disk_full(directory, f"no space is left on the disk of {directory}")
         raise ProcessFailed(
             f"the supervisor of lab {lab.name!r} is gone: {_tail(directory / 'supervisor.log')}",
             remedy="`sretool lab up` again; what it left is cleared up first",

@@ -55,7 +55,7 @@ _STABLE = 60.0
 _LOG_LIMIT = 8 * 1024 * 1024
 _LOG_KEPT = 1024 * 1024
 _LOG_CHECK = 30.0
-_ALMOST_NOTHING = 32 * 1024 * 1024
+NEARLY_FULL = 32 * 1024 * 1024
 """Free bytes below which a failure is put down to the full disk."""
 
 
@@ -210,7 +210,10 @@ class LabSupervisor:
         groups: tuple[str, ...] = (),
     ) -> Child:
         given = self._plan.accounts.get(account)
-        log = os.open(self._log_path(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            log = os.open(self._log_path(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise self._failed(name, f"the log of {name} cannot be written: {error.strerror}") from error
         try:
             return self._children.spawn(
                 argv,
@@ -366,7 +369,7 @@ class LabSupervisor:
 
     def _failed(self, name: str, what: str) -> LabError:
         stats = os.statvfs(self._directory)
-        if stats.f_bavail * stats.f_frsize < _ALMOST_NOTHING:
+        if stats.f_bavail * stats.f_frsize < NEARLY_FULL:
             return DiskFull(
                 f"{what}: no space is left on the disk of {self._directory}",
                 remedy="free some space, then `sretool lab up` again",
