@@ -18,7 +18,7 @@ from sretool.tui.screens.base import BoardScreen
 from sretool.tui.screens.detail import AlertScreen, DetailScreen
 from sretool.tui.screens.overview import OverviewScreen
 from sretool.tui.screens.pages import ExplainScreen, HelpScreen
-from sretool.tui.themes import THEMES
+from sretool.tui.themes import ANSI_THEMES, THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -70,7 +70,8 @@ class DashApp(App[None]):
         theme: str = "sre-dark",
         alerts_configured: bool = True,
     ) -> None:
-        super().__init__()
+        # Known before the theme is set: Textual chooses what NO_COLOR strips when the app is made.
+        super().__init__(ansi_color=True if theme in ANSI_THEMES else None)
         self.animation_level = "none"
         for own in THEMES:
             self.register_theme(own)

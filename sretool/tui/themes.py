@@ -167,3 +167,5 @@ THEMES = (
 )
 
 THEME_NAMES = tuple(theme.name for theme in THEMES)
+ANSI_THEMES = tuple(theme.name for theme in THEMES if theme.ansi)
+"""Themes in the terminal's own colours."""

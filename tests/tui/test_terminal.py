@@ -1,0 +1,125 @@
+"""The command in a real pseudo-terminal, against a stand-in server on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.bench.bench_dash import stand_in
+from tests.support.terminal import COLOUR_CODE, Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROGRAM = [sys.executable, "-c", "import sys; from sretool.cli.main import main; sys.exit(main())"]
+_PATIENCE = 20
+"""Seconds; only a broken program needs them."""
+
+
+@pytest.fixture(scope="module")
+def options() -> Iterator[list[str]]:
+    with stand_in(7) as found:
+        yield found
+
+
+def _environment(**more: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SRETOOL_", "NO_COLOR"))}
+    return kept | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | more
+
+
+def _dash(options: list[str], *arguments: str, **more: str) -> Terminal:
+    return Terminal([*PROGRAM, *options, "dash", *arguments], 80, 24, _environment(**more))
+
+
+def _live(lines: list[str]) -> bool:
+    return "svc-0000/availability" in lines[3] and "x" in lines[3]
+
+
+def test_it_draws_survives_signals_of_the_keyboard_and_ends_on_q(options: list[str]) -> None:
+    with _dash(options, "--refresh", "1s") as terminal:
+        terminal.wait_for(_live, _PATIENCE, "live figures")
+        assert COLOUR_CODE.search(terminal.written)
+        terminal.send("\x03")
+        terminal.read(0.3)
+        terminal.resize(100, 30)
+        os.kill(terminal.pid, signal.SIGWINCH)
+        terminal.wait_for(lambda lines: "3d" in lines[2], _PATIENCE, "more columns at 100 cells")
+        terminal.send("q")
+        assert terminal.wait_for_end(_PATIENCE) == 0
+
+
+def test_no_color_leaves_no_colour_code(options: list[str]) -> None:
+    with _dash(options, NO_COLOR="1") as terminal:
+        terminal.wait_for(_live, _PATIENCE, "live figures")
+        terminal.send("?")
+        terminal.wait_for(lambda lines: "KEYS" in lines[1], _PATIENCE, "help")
+        assert COLOUR_CODE.findall(terminal.written) == []
+        assert "▲" in terminal.text()
+
+
+def test_with_everything_down_it_opens_says_so_and_stays() -> None:
+    folder = os.path.join(os.path.dirname(__file__), "..", "..", "sretool", "systems", "amas")
+    nowhere = [
+        "--catalog",
+        folder,
+        "--prometheus",
+        "http://127.0.0.1:9",
+        "--alertmanager",
+        "http://127.0.0.1:9",
+    ]
+    with _dash(nowhere, "--refresh", "1s") as terminal:
+        terminal.wait_for(lambda lines: "PROM LOST" in lines[0], _PATIENCE, "the loss")
+        assert "never answered" in terminal.lines()[1]
+        assert "forgetting-alert-delivery" in terminal.text()
+        terminal.read(1.5)
+        assert os.waitpid(terminal.pid, os.WNOHANG) == (0, 0)
+
+
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_without_a_terminal_to_draw_on_the_table_is_printed_once(options: list[str], term: str) -> None:
+    done = subprocess.run(
+        [*PROGRAM, *options, "dash"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE,
+        env=_environment(TERM=term),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "IT IS US  svc-0000/availability burns" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "live screen" in done.stderr
+
+
+def test_without_prometheus_nothing_is_printed_but_the_error() -> None:
+    folder = os.path.join(os.path.dirname(__file__), "..", "..", "sretool", "systems", "amas")
+    done = subprocess.run(
+        [*PROGRAM, "--catalog", folder, "--prometheus", "http://127.0.0.1:9", "dash"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE,
+        env=_environment(),
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stdout == ""
+
+
+def test_help_needs_no_textual() -> None:
+    code = "import sys; from sretool.cli import dash; print(sorted(m for m in sys.modules if m == 'textual'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_offered_themes_are_those_there_are() -> None:
+    from sretool.cli.dash import THEMES
+    from sretool.tui.themes import THEME_NAMES
+
+    assert THEMES == THEME_NAMES
