@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _PATIENCE: Final = timedelta(seconds=30)
 """For one query: nobody waits for a refresh here, and without rules it may read weeks of raw counters."""
 
+_OLD: Final = timedelta(minutes=3)
+"""Rules are evaluated every minute; older than this, some evaluations are missing."""
+
 _STYLES: Final[dict[Level, dict[str, Any]]] = {
     Level.PAGE: {"fg": "red", "bold": True},
     Level.SPENT: {"fg": "red", "bold": True},
@@ -63,9 +66,7 @@ def status(ctx: click.Context, ids: tuple[str, ...], at_text: str | None, output
         write_json({"at": at or snapshot.at, "slos": [_as_json(status) for status in snapshot.statuses]})
     else:
         click.echo(_table(snapshot, at or snapshot.at))
-    for each in snapshot.statuses:
-        if each.problem is not None:
-            diagnostics.tell(f"{each.slo.id}: {each.problem}", "check the selectors of its SLI")
+    _tell_doubts(snapshot.statuses, at or snapshot.at)
     ctx.exit(_exit_code(snapshot.statuses))
 
 
@@ -100,6 +101,19 @@ def _read(prometheus: Endpoint, slos: Sequence[Slo], at: datetime | None) -> Sna
     if failed is not None:
         raise SourceUnreachable(failed.error or f"{failed.name} gave no answer", remedy=failed.remedy)
     return snapshot
+
+
+def _tell_doubts(statuses: Sequence[SloStatus], at: datetime) -> None:
+    """Say on stderr which figures are old or cannot be right."""
+    for status in statuses:
+        if status.problem is not None:
+            diagnostics.tell(f"{status.slo.id}: {status.problem}", "check the selectors of its SLI")
+    oldest = min((status.at for status in statuses), default=at)
+    if at - oldest > _OLD:
+        diagnostics.tell(
+            f"some figures are {_span(at - oldest)} old",
+            "check that Prometheus still scrapes and evaluates the rules of the objectives",
+        )
 
 
 def _exit_code(statuses: Sequence[SloStatus]) -> int:

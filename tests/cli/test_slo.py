@@ -205,6 +205,16 @@ def test_figures_that_cannot_be_right_are_told_on_stderr(
     assert "the bad ones are not a part of the total" in said.err
 
 
+def test_figures_of_rules_that_stopped_are_told_to_be_old(
+    catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with prometheus(RECORDED) as (url, _):
+        assert run(url, catalog, "--at", "2026-11-21T07:36:54Z") == 0
+        assert "sretool: some figures are 4m old" in capsys.readouterr().err
+        run(url, catalog, "--at", "2026-11-21T07:33:30Z")
+    assert capsys.readouterr().err == ""
+
+
 def test_the_table_fits_80_columns(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
     catalog.write_text((CATALOG + SECOND).replace("write-durability", "forgetting-alert-delivery"))
     with prometheus(with_value("slo:bad:sum", "9000000")) as (url, _):
