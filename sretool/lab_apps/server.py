@@ -27,7 +27,7 @@ class _Server(uvicorn.Server):
 
 
 async def serve(app: Any, port: int) -> None:
-    """Listen on 127.0.0.1:`port` until the program is told to stop; SystemExit(1) where the port is taken."""
+    """Listen on 127.0.0.1:`port` until the program is told to stop; SystemExit where the port is taken."""
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -52,8 +52,6 @@ async def serve(app: Any, port: int) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop)
     await server.serve()
-    if not server.started:
-        raise SystemExit(1)
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

@@ -66,6 +66,15 @@ class Signs:
     cpu_share: float
     """Of the process's own limit."""
 
+    def __str__(self) -> str:
+        return (
+            f"{self.error_ratio:.1%} of {self.requests} requests failed, p95 {self.p95 * 1000:.0f} ms; "
+            f"database p95 {self.database_p95 * 1000:.0f} ms, "
+            f"breaker {'open' if self.database_open else 'closed'}; "
+            f"native model {'failing' if self.native_failing else 'well'}; "
+            f"{self.request_rate:.0f} requests/s, CPU {self.cpu_share:.0%} of its limit"
+        )
+
 
 def demanded(signs: Signs) -> int:
     """The level that the signs call for, 0 to 4."""

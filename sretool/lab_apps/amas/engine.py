@@ -47,13 +47,14 @@ class Engine:
     async def decide(self, user: int, now: datetime, level: int) -> tuple[Decision, int | None]:
         """The decision and its id; no id where it could not be recorded.
 
-        `level` is the degradation level: from 1 on nothing is looked up, at 2 the model is not asked, at 3
-        nothing is written.
+        `level` is the degradation level: at 1 and 4 everybody gets the same, at 2 the breaker sees to the
+        rules of thumb, at 3 the database is left alone.
         """
         begun = self._clock()
-        decision = await self._choose(user, now, level)
+        context = await self._context(user, now, level)
+        decision = FIXED if context is None else self._native(context)
         number = None
-        if level < 3:
+        if level < 3 and context is not UNKNOWN:
             try:
                 number = await self._store.record_decision(user, decision, now)
             except StoreError as error:
@@ -83,16 +84,19 @@ class Engine:
             log.warning("model version %d drifted by %.3f", version, shift)
         self._model, self._version = model, version
 
-    async def _choose(self, user: int, now: datetime, level: int) -> Decision:
+    async def _context(self, user: int, now: datetime, level: int) -> Context | None:
+        """What there is to decide from; None where everybody gets the same, UNKNOWN without the database."""
         if level in (1, 4):
-            return FIXED
+            return None
+        if level == 3:
+            return UNKNOWN
         try:
-            context = await self._store.context(user, now) if level < 3 else UNKNOWN
+            context = await self._store.context(user, now)
         except Unavailable:
-            context = UNKNOWN
+            return UNKNOWN
         self._cold.append(context.cold)
         self._metrics.cold_ratio.set(sum(self._cold) / len(self._cold))
-        return self._native(context)
+        return context
 
     def _native(self, context: Context) -> Decision:
         begun = self._clock()
