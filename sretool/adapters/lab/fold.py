@@ -8,6 +8,7 @@ itself: it is started on the folder with nothing to scrape and asked for a snaps
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import http.client
 import json
 import shutil
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAD = ("wal", "wbl", "chunks_head")
+_FREE_WITHIN = 5
+"""Seconds."""
 _READY_WITHIN = 60.0
 """Seconds; replaying a day of a lab's log takes a few."""
 
@@ -40,6 +43,7 @@ def fold_head(tsdb: Path, prometheus: str | None = None) -> bool:
     program = prometheus or shutil.which("prometheus")
     if program is None:
         raise BinaryMissing("prometheus is not installed", remedy="`sretool doctor` says how to install it")
+    _wait_until_free(tsdb)
     known = {path.name for path in tsdb.iterdir()}
     with _serving(tsdb, program) as port:
         name = _ask(port, "POST", "/api/v1/admin/tsdb/snapshot")["data"]["name"]
@@ -53,6 +57,19 @@ def fold_head(tsdb: Path, prometheus: str | None = None) -> bool:
             shutil.rmtree(aside)
     shutil.rmtree(tsdb / "snapshots", ignore_errors=True)
     return True
+
+
+def _wait_until_free(tsdb: Path) -> None:
+    """A Prometheus that is ending holds its lock for a moment longer; LabError where one goes on."""
+    with (tsdb / "lock").open("a") as lock:
+        for _ in range(_FREE_WITHIN * 20):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.05)
+            else:
+                return
+    raise LabError(f"a Prometheus is running on {tsdb}", remedy="stop it: `sretool lab down`")
 
 
 @contextmanager
@@ -100,7 +117,10 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
     while time.monotonic() < deadline:
         if process.poll() is not None:
             last = log.read_text(errors="replace").strip().splitlines()[-1:]
-            raise ProcessFailed(f"Prometheus cannot open {log.parent.parent}: {' '.join(last)}")
+            raise ProcessFailed(
+                f"Prometheus cannot open {log.parent.parent}: {' '.join(last)}",
+                remedy="`sretool lab reset` starts from scratch",
+            )
         try:
             _ask(port, "GET", "/-/ready")
         except (OSError, LabError):

@@ -16,6 +16,7 @@ the next `prepare` can use.
 from __future__ import annotations
 
 import argparse
+import errno
 import fcntl
 import json
 import os
@@ -38,7 +39,7 @@ from sretool.core.catalog.read import HISTORY_FILE, read
 from sretool.core.plans import history_file
 from sretool.core.plans.history import DAY, STEP, VERSION, History, Segment
 from sretool.core.plans.traffic import PATTERNS
-from sretool.errors import LabError, SretoolError, UsageError
+from sretool.errors import DiskFull, LabError, SretoolError, UsageError, WrongOwner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -322,10 +323,17 @@ def _disk(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         where = error.filename or folder
-        raise LabError(
-            f"the lab's history cannot be written: {where}: {error.strerror}",
-            remedy="it takes about 200 MB; free some space or take another folder with XDG_CACHE_HOME",
-        ) from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"no space is left for the lab's history on the disk of {where}",
+                remedy="it takes 200 MB: free some, or set XDG_CACHE_HOME and XDG_STATE_HOME to another disk",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise WrongOwner(
+                f"the lab's history cannot be written: {where}: {error.strerror}",
+                remedy="give it to your user, or set XDG_CACHE_HOME and XDG_STATE_HOME to folders of yours",
+            ) from error
+        raise LabError(f"the lab's history cannot be written: {where}: {error.strerror}") from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import fields
@@ -7,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sretool.adapters.lab import history
+from sretool.adapters.lab import fold, history
 from sretool.adapters.lab.history import FRESH, Outcome, Source, finish, prepare, source
-from sretool.errors import LabError, UsageError
+from sretool.errors import BinaryMissing, DiskFull, LabError, ProcessFailed, UsageError, WrongOwner
 from tests.support.history import ANCHOR, SLOS, SMALL
 
 if TYPE_CHECKING:
@@ -130,11 +131,49 @@ def test_finish_before_prepare_is_a_clear_error(tsdb: Path) -> None:
         finish(tsdb, ANCHOR)
 
 
-def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path, cache: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(LabError, match="cannot be written") as caught:
-        prepare(shop(), tmp_path / "file" / "tsdb", cache, ANCHOR)
-    assert caught.value.remedy
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        pytest.param(errno.ENOSPC, DiskFull, id="disk full"),
+        pytest.param(errno.EACCES, WrongOwner, id="somebody else's"),
+        pytest.param(errno.EIO, LabError, id="anything else"),
+    ],
+)
+def test_trouble_with_files_is_a_clear_error(
+    tsdb: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[LabError]
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number), str(cache))
+
+    monkeypatch.setattr(history, "write_block", fail)
+    with pytest.raises(LabError, match=str(cache)) as caught:
+        prepare(shop(), tsdb, cache, ANCHOR)
+    assert type(caught.value) is kind
+    assert caught.value.remedy or kind is LabError
+
+
+def test_a_folder_in_use_is_a_clear_error(tsdb: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tsdb / "wal").mkdir(parents=True)
+    monkeypatch.setattr(fold, "_FREE_WITHIN", 0)
+    with pytest.raises(LabError, match="a Prometheus is running"):
+        prepare(shop(), tsdb, cache, ANCHOR, prometheus="/bin/false")
+
+
+def test_without_prometheus_live_samples_cannot_be_taken_up(
+    tsdb: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tsdb / "wal").mkdir(parents=True)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(BinaryMissing, match="prometheus is not installed"):
+        prepare(shop(), tsdb, cache, ANCHOR)
+
+
+def test_a_prometheus_that_ends_is_a_clear_error(tsdb: Path, cache: Path) -> None:
+    (tsdb / "wal").mkdir(parents=True)
+    with pytest.raises(ProcessFailed, match="cannot open") as caught:
+        prepare(shop(), tsdb, cache, ANCHOR, prometheus="/bin/false")
+    assert "lab reset" in (caught.value.remedy or "")
+    assert (tsdb / "wal").is_dir()
 
 
 def test_an_unknown_traffic_pattern_is_refused() -> None:
