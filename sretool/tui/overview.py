@@ -484,6 +484,9 @@ class Layout:
     """Alerts, and the chart beside them where there is one, with their heading."""
     changes: int
     chart: bool
+    """Charts to the left of the alerts; the changes then stand under the alerts, not below everything."""
+    side: int = 0
+    """Rows of the changes under the alerts."""
 
 
 def layout(width: int, height: int, slos: int, alerts: int, changes: int) -> Layout:
@@ -496,7 +499,9 @@ def layout(width: int, height: int, slos: int, alerts: int, changes: int) -> Lay
     want_alerts = 1 + min(max(alerts, 1), max(room // 3, 1))
     if chart:
         table = max(min(slos, room // 2), 3)
-        return Layout(table, room - table - _changes_rows(changes, 6), _changes_rows(changes, 6), chart=True)
+        lower = room - table
+        side = min(_changes_rows(changes, lower), max(lower - 1 - max(alerts, 1), lower // 3))
+        return Layout(table, lower, 0, chart=True, side=side)
     table = min(slos, room - since - want_alerts)
     table = max(table, min(3, room))
     rest = room - table

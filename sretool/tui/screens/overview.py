@@ -75,6 +75,7 @@ class OverviewScreen(BoardScreen):
             with Vertical(id="alerts-pane"):
                 yield Sheet(id="alerts-heading")
                 yield Rows(self._draw_alert, id="alerts", cursor=self.dash.board.glyphs.cursor)
+                yield Sheet(id="side-changes")
         yield Sheet(id="changes")
         yield Prompt(id="prompt")
         yield Sheet(id="keys")
@@ -98,10 +99,13 @@ class OverviewScreen(BoardScreen):
         self._view, self._alerts = view, overview.alerts_by_slo(view)
         slos.show([(status.slo.id, status) for status in view.statuses], nothing, afresh=afresh)
         self._show_lower(view, plan)
-        changes = self.query_one("#changes", Sheet)
-        changes.styles.height = plan.changes
-        changes.display = plan.changes > 0
-        changes.show(overview.changes_lines(view, width, plan.changes))
+        self._show_changes("#changes", view, width, plan.changes)
+
+    def _show_changes(self, place: str, view: View, width: int, rows: int) -> None:
+        changes = self.query_one(place, Sheet)
+        changes.styles.height = rows
+        changes.display = rows > 0
+        changes.show(overview.changes_lines(view, width, rows))
 
     def _choose_columns(self, view: View, width: int) -> bool:
         """Choose the columns; whether rows drawn before look different now."""
@@ -128,6 +132,7 @@ class OverviewScreen(BoardScreen):
             [(alert.fingerprint, (alert, view)) for alert in view.alerts],
             overview.no_alerts_line(view, pane),
         )
+        self._show_changes("#side-changes", view, pane, plan.side)
 
     def _chart_lines(self, view: View, width: int, height: int) -> list[Line]:
         slo = self._selected()
