@@ -13,7 +13,7 @@ from sretool.errors import SourceError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sretool.adapters.lab.machine import Finding
+    from sretool.adapters.lab.inspection import Finding
     from sretool.cli.context import Settings
     from sretool.ports import Endpoint
 
@@ -28,7 +28,7 @@ def command(ctx: click.Context, output_format: str) -> None:
 
     Ends with 1 where something the lab needs is missing or an endpoint does not answer.
     """
-    from sretool.adapters.lab.machine import State, inspect
+    from sretool.adapters.lab.inspection import State, inspect
 
     findings = []
     for finding in (*inspect(), *_endpoints(ctx.obj)):
@@ -45,7 +45,7 @@ def command(ctx: click.Context, output_format: str) -> None:
 
 def _endpoints(settings: Settings) -> Iterator[Finding]:
     """The servers given, otherwise those of the lab that would be used."""
-    from sretool.adapters.lab.machine import Finding, State
+    from sretool.adapters.lab.inspection import Finding, State
 
     try:
         prometheus, alertmanager = settings.endpoints(settings.chosen_lab())
@@ -62,7 +62,7 @@ def _reach(name: str, endpoint: Endpoint) -> Finding:
     import asyncio
     import time
 
-    from sretool.adapters.lab.machine import Finding, State
+    from sretool.adapters.lab.inspection import Finding, State
 
     ask = _ask_prometheus if name == "Prometheus" else _ask_alertmanager
     began = time.monotonic()
