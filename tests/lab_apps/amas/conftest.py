@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from sretool.lab_apps.amas import schema
+from sretool.lab_apps.amas import schema, seeding
 from sretool.lab_apps.amas.migrate import migrate
 
 if TYPE_CHECKING:
@@ -123,6 +123,13 @@ class PostgresServer:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
 
+    @contextlib.contextmanager
+    def copy(self, template: str) -> Iterator[str]:
+        name = f"test_{time.monotonic_ns()}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        yield self.url(name)
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
     def execute(self, statement: str, database: str = "postgres") -> None:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             connection.execute(statement.encode())
@@ -156,13 +163,29 @@ def tables(postgres: PostgresServer) -> str:
     return postgres.url("tables")
 
 
+@pytest.fixture(scope="session")
+def small(postgres: PostgresServer) -> str:
+    """Name of a database with the rows of one day, to be copied."""
+    postgres.execute("CREATE DATABASE small")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seeding, "SESSION_DAYS", 1)
+        with psycopg.connect(postgres.url("small"), autocommit=True) as connection:
+            migrate(connection, SEEDED_AT)
+    return "small"
+
+
 @pytest.fixture
-def database(postgres: PostgresServer, seeded: str) -> Iterator[str]:
-    """URL of a database of the test's own, seeded at SEEDED_AT."""
-    name = f"test_{time.monotonic_ns()}"
-    postgres.execute(f"CREATE DATABASE {name} TEMPLATE {seeded}")
-    yield postgres.url(name)
-    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def database(postgres: PostgresServer, small: str) -> Iterator[str]:
+    """URL of a database of the test's own with the day before SEEDED_AT."""
+    with postgres.copy(small) as url:
+        yield url
+
+
+@pytest.fixture
+def whole_database(postgres: PostgresServer, seeded: str) -> Iterator[str]:
+    """URL of a database of the test's own with all rows that a lab has at SEEDED_AT."""
+    with postgres.copy(seeded) as url:
+        yield url
 
 
 @pytest.fixture
