@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+import yaml
 
 from sretool.adapters.files.catalog import bundled as folder_of
 from sretool.adapters.files.catalog import load
@@ -143,10 +144,17 @@ def test_everything_that_is_read_has_a_past() -> None:
 
 
 def metrics_read() -> Iterator[str]:
-    """Names of all raw metrics in the catalog's indicators and panels."""
+    """Names of all raw metrics in the catalog's indicators, panels and symptom rules."""
     system = load([folder_of("amas")])
     panels = (panel for dashboard in system.dashboards for panel in dashboard.panels)
     queries = [sli.query for sli in system.slis] + [query.expr for panel in panels for query in panel.queries]
+    rules = [
+        rule
+        for text in system.rule_files.values()
+        for group_ in yaml.safe_load(text)["groups"]
+        for rule in group_["rules"]
+    ]
+    queries += [rule["expr"] for rule in rules]
     for query in queries:
         plain = re.sub(r'"[^"]*"', '""', query)
         plain = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", "", plain)

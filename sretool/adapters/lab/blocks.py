@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 import struct
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -39,7 +40,7 @@ class BlockStats:
     series: int
     samples: int
     size: int
-    """Bytes of chunks and index."""
+    """Bytes of all its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,24 @@ def write_block(
     further small files for the folder, which Prometheus ignores.
     """
     building = directory / ".building"
-    chunk_dir = building / "chunks"
-    chunk_dir.mkdir(parents=True, exist_ok=False)
+    (building / "chunks").mkdir(parents=True, exist_ok=False)
+    try:
+        rows, samples = _write_chunks(building / "chunks" / "000001", series)
+        stats = _write_rest(building, rows, samples, extra())
+        building.rename(directory / stats.ulid)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    return stats
+
+
+def _write_chunks(
+    path: Path, series: Iterable[tuple[Labels, NDArray[np.int64], NDArray[np.float64]]]
+) -> tuple[list[_SeriesChunks], int]:
+    """Where each series' chunks are in the file, and how many samples there are in all."""
     rows: list[_SeriesChunks] = []
     samples = 0
-    with (chunk_dir / "000001").open("wb") as file:
+    with path.open("wb") as file:
         file.write(struct.pack(">IB3x", 0x85BD40DD, 1))
         for labels, times, values in series:
             if len(times) == 0:
@@ -76,20 +90,22 @@ def write_block(
             file.write(data)
             rows.append(row)
             samples += len(times)
-        chunk_bytes = file.tell()
     if not rows:
         raise ValueError("a block needs at least one sample")
+    return rows, samples
+
+
+def _write_rest(
+    building: Path, rows: list[_SeriesChunks], samples: int, files: dict[str, bytes]
+) -> BlockStats:
+    """Index, meta.json and the other files of a block whose chunks are written."""
     rows.sort(key=lambda row: row.labels)
     index = _index(rows)
-    (building / "index").write_bytes(index)
-    (building / "tombstones").write_bytes(struct.pack(">IBI", 0x0130BA30, 1, 0))
-    earliest = min(int(row.first[0]) for row in rows)
     latest = max(int(row.last[-1]) for row in rows)
-    files = extra()
     ulid = _ulid(latest, blake2b(b"".join((index, *files.values())), digest_size=10).digest())
     meta = {
         "ulid": ulid,
-        "minTime": earliest,
+        "minTime": min(int(row.first[0]) for row in rows),
         "maxTime": latest + 1,
         "stats": {
             "numSamples": samples,
@@ -99,11 +115,13 @@ def write_block(
         "compaction": {"level": 1, "sources": [ulid]},
         "version": 1,
     }
+    (building / "index").write_bytes(index)
+    (building / "tombstones").write_bytes(struct.pack(">IBI", 0x0130BA30, 1, 0))
     for name, content in files.items():
         (building / name).write_bytes(content)
     (building / "meta.json").write_text(json.dumps(meta, indent=1))
-    building.rename(directory / ulid)
-    return BlockStats(ulid, len(rows), samples, chunk_bytes + len(index))
+    size = sum(file.stat().st_size for file in building.rglob("*") if file.is_file())
+    return BlockStats(ulid, len(rows), samples, size)
 
 
 def _ulid(millis: int, entropy: bytes) -> str:

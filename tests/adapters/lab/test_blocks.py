@@ -146,3 +146,4 @@ def test_a_block_says_what_it_holds(tmp_path: Path) -> None:
 def test_a_block_without_samples_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one sample"):
         write_block(tmp_path, [])
+    assert list(tmp_path.iterdir()) == []
