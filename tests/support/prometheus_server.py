@@ -79,8 +79,12 @@ def _sample(labels: dict[str, str], at: float, value: float) -> dict[str, Any]:
 
 def _handler(figures: _Figures, delay: float) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        def handle(self) -> None:
+            # A client that is closed while it waits is what these measurements do.
+            with suppress(ConnectionError):
+                super().handle()
+
         protocol_version = "HTTP/1.1"
-        requests = 0
 
         def do_GET(self) -> None:
             self._answer(urlsplit(self.path).query)
