@@ -64,6 +64,8 @@ class Rates:
     def __init__(self, anchor: datetime) -> None:
         at = int(anchor.timestamp())
         made = History(only_what_slos_count().plan, AMAS_LAB, SOURCE.slos, at // 3600 * 3600)
+        self._begins = made.begins
+        self.occurrences = {happened.incident.id: happened for happened in made.occurrences}
         self._by_series: dict[tuple[str, str], NDArray[np.float64]] = {}
         for track in made.tracks(Segment(made.begins, at // STEP * STEP)):
             labels = dict(track.labels)
@@ -77,6 +79,12 @@ class Rates:
         window = slice(end - int(seconds // STEP), end)
         events = float(total[window].sum())
         return float(bad[window].sum()) / events if events else 0.0
+
+    def events(self, slo_id: str, what: str, begin: int, end: int) -> float:
+        """Events of an SLO in a stretch; the recorded rate spreads each over the five minutes after it."""
+        first, last = ((moment - self._begins) // STEP + 1 for moment in (begin, end + 300))
+        rates = self._by_series[slo_id, f"slo:{what}:rate5m"][first:last]
+        return float(rates.sum()) * STEP
 
 
 @pytest.fixture(
@@ -100,6 +108,27 @@ def test_budgets_are_used_but_not_spent(rates: Rates) -> None:
         left = 1 - rates.ratio(slo, slo.window.total_seconds()) / float(slo.budget)
         low, high = LEFT[slo.id]
         assert low <= left <= high, f"{slo.id}: {left:.0%} left"
+
+
+@pytest.mark.parametrize(
+    ("incident", "slo", "share"),
+    [
+        ("database-failover", "amas/learning-availability", 0.35),
+        ("database-failover", "amas/write-durability", 0.022),
+        ("slow-queries", "amas/learning-latency", 0.3),
+        ("bad-release", "amas/learning-availability", 0.07),
+        ("bad-release", "amas/stats-availability", 0.07),
+        ("bad-release", "amas/learning-latency", 0.4),
+        ("worker-stall", "amas/forgetting-alert-delivery", 0.9),
+    ],
+)
+def test_an_incident_costs_what_the_file_says(rates: Rates, incident: str, slo: str, share: float) -> None:
+    happened = rates.occurrences[incident]
+    bad = rates.events(slo, "bad", happened.start, happened.end)
+    # A sum of five-minute rates over the stretch and the five minutes after it has those minutes' events too.
+    lasted = happened.end - happened.start
+    events = rates.events(slo, "total", happened.start, happened.end) * lasted / (lasted + 300)
+    assert bad == pytest.approx(share * events, abs=0.12 * share * events + 5 * (share * events) ** 0.5)
 
 
 def test_no_burn_alert_fires_in_the_last_hours(rates: Rates) -> None:
