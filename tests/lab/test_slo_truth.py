@@ -2,8 +2,8 @@
 
 The raw side adds up 5-minute rates at multiples of 5 minutes, the recorded side at every minute. Over the
 window both see the same increments; they differ at its two ends, by at most the events of five minutes there,
-and of the minute since the rules were last evaluated. So the SLI must agree to 0.1 %, and the error ratio to
-0.1 % plus those events' share.
+and of the minute since the rules were last evaluated. So the SLI and the error ratio must agree to 0.1 % plus
+those events' share, which is nothing for the SLI unless something breaks in these very minutes.
 """
 
 from __future__ import annotations
@@ -77,15 +77,14 @@ def test_status_equals_the_raw_counters(slo: Slo, lab: LabRecord, document: dict
     bad_rate, total_rate = raw_rates(slo.sli)
     bad, total = (added_up(lab, rate, slo.window, at) for rate in (bad_rate, total_rate))
     assert total > 0
-    assert said["sli"] == pytest.approx(1 - bad / total, rel=TOLERANCE)
-    assert said["total"] == pytest.approx(total, rel=TOLERANCE)
-    assert said["coverage"] > 0.999
+    start = at - slo.window.total_seconds()
+    at_the_ends = sum(
+        added_up(lab, bad_rate, EDGE, end, timedelta(minutes=1)) for end in (at, start + EDGE.total_seconds())
+    )
+    assert said["sli"] == pytest.approx(1 - bad / total, rel=TOLERANCE + at_the_ends / total)
+    assert said["total"] == pytest.approx(total, rel=TOLERANCE + EDGE / slo.window)
+    assert said["coverage"] > 0.99
     if bad >= ENOUGH_BAD_EVENTS:
-        start = at - slo.window.total_seconds()
-        at_the_ends = sum(
-            added_up(lab, bad_rate, EDGE, end, timedelta(minutes=1))
-            for end in (at, start + EDGE.total_seconds())
-        )
         assert 1 - said["sli"] == pytest.approx(bad / total, rel=TOLERANCE + at_the_ends / bad)
 
 
