@@ -22,7 +22,7 @@ SKIPS = 0.18
 """Words of a list the learner passes over, besides those left unanswered when the session ends."""
 FOCUSED = 0.44
 """Sessions answered at an even pace."""
-RIGHT_IF_REMEMBERED = 0.765
+RIGHT_IF_REMEMBERED = 0.76
 RIGHT_IF_FORGOTTEN = 0.28
 RIGHT_IF_NEW = 0.74
 MEAN_REQUESTS = 40.0

@@ -85,7 +85,11 @@ WITH state AS (
     WHERE id = %(session)s
 ), prediction AS (
     UPDATE review_predictions SET answered_at = %(at)s, correct = %(correct)s
-    WHERE user_id = %(user)s AND word_id = %(word)s AND answered_at IS NULL
+    WHERE id = (
+        SELECT id FROM review_predictions
+        WHERE user_id = %(user)s AND word_id = %(word)s AND answered_at IS NULL
+        ORDER BY predicted_at DESC LIMIT 1
+    )
 )
 INSERT INTO reward_queue (decision_id, correct, response_ms, queued_at)
 VALUES (%(decision)s, %(correct)s, %(response_ms)s, %(at)s)

@@ -261,6 +261,7 @@ class TestStore:
         session = await store.start_session(5, SEEDED_AT)
         await store.answer(answer(session))
         later = SEEDED_AT + timedelta(days=30)
+        await store.words(5, 30, later - timedelta(hours=1), record=True)
         words = await store.words(5, 30, later, record=True)
         (seven,) = (word for word in words if word.id == 7)
         assert seven.predicted_recall is not None
@@ -268,7 +269,7 @@ class TestStore:
         query = (
             "SELECT correct FROM review_predictions WHERE user_id = 5 AND word_id = 7 AND correct IS NOT NULL"
         )
-        assert (False,) in rows(database, query)
+        assert rows(database, f"{query} ORDER BY predicted_at") == [(None,), (False,)]
 
     async def test_an_unknown_user_is_registered_and_cold(self, store: PostgresStore, database: str) -> None:
         await store.start_session(777_777, SEEDED_AT)

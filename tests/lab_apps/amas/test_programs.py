@@ -19,7 +19,7 @@ from sretool.lab_apps.amas.limits import Kind, RedisWindows
 from sretool.lab_apps.amas.resp import Redis, RedisAway
 from sretool.lab_apps.logs import Sparse
 from tests.lab_apps.amas.conftest import free_port
-from tests.lab_apps.amas.exposition import samples, value
+from tests.lab_apps.amas.exposition import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,10 +129,10 @@ def test_service_and_worker_with_database_and_limits(
     assert value(text, "process_limits_enforced") == 1
     assert value(text, "db_max_connections") > 0
     deadline = time.monotonic() + 10
-    while ("learning_flow_session_ratio", frozenset()) not in samples(metrics(work)):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
     for task in ("forgetting_alerts", "learning_metrics", "rewards"):
+        while value(metrics(work), "worker_task_total", task=task) == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         assert value(metrics(work), "worker_task_failed_total", task=task) == 0
     assert [ended(process)[0] for process in (service, worker)] == [0, 0]
 
