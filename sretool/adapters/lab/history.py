@@ -199,22 +199,21 @@ def _told(tsdb: Path, outcome: Outcome, began: float) -> Outcome:
 
 
 def _blocks(folder: Path) -> list[_Block]:
-    """The complete blocks of a folder."""
+    """The complete blocks of a folder; a dot in its name marks one that is being made or removed."""
     found = []
     for meta in folder.glob("*/meta.json"):
-        if meta.parent.name.startswith("."):
-            continue
-        times = json.loads(meta.read_text())
-        mark = meta.parent / MARK
-        found.append(
-            _Block(
-                meta.parent,
-                times["minTime"],
-                times["maxTime"] - 1,
-                msgspec.json.decode(mark.read_bytes(), type=Mark) if mark.exists() else None,
-            )
-        )
+        if "." not in meta.parent.name:
+            times = json.loads(meta.read_text())
+            found.append(_Block(meta.parent, times["minTime"], times["maxTime"] - 1, _mark(meta.parent)))
     return found
+
+
+def _mark(block: Path) -> Mark | None:
+    """None where the block wasn't generated, or by a version that wrote other marks."""
+    try:
+        return msgspec.json.decode((block / MARK).read_bytes(), type=Mark)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
 
 
 def _clear_leftovers(folder: Path) -> None:
@@ -228,21 +227,22 @@ def _extend(made_of: Source, tsdb: Path, until: int, outcome: Outcome) -> None:
     """Samples from after the folder's newest until `until`."""
     found = _blocks(tsdb)
     newest = max(found, key=lambda block: block.last)
-    last = -(-newest.last // 1000)
-    if last > until + STEP:
+    ahead = newest.last // 1000 - until
+    if ahead > STEP:
         raise LabError(
-            f"{tsdb} has samples {last - until} s in the future; Prometheus would refuse new ones until then",
+            f"{tsdb} has samples {ahead} s in the future; Prometheus would refuse new ones until then",
             remedy="set the clock, or start the lab from scratch with `sretool lab reset`",
         )
-    if last >= until:
+    if newest.last >= until * 1000:
         return
     marks = [block.mark for block in found if block.mark]
-    anchor = max((mark.anchor for mark in marks), default=last)
+    anchor = max((mark.anchor for mark in marks), default=until)
     mark = newest.mark
-    if mark and mark.key == made_of.key and mark.until == last:
-        segment = Segment(last, until, mark.carried)
+    if mark and mark.key == made_of.key and mark.until * 1000 == newest.last:
+        segment = Segment(mark.until, until, mark.carried)
     else:
-        segment = Segment(min(last // STEP * STEP + STEP, until), until)
+        next_minute = newest.last // (STEP * 1000) * STEP + STEP
+        segment = Segment(min(next_minute, until), until)
     outcome.add("extended", _write(made_of, anchor, segment, tsdb))
 
 

@@ -6,9 +6,11 @@ import os
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from sretool.adapters.lab import fold, history
+from sretool.adapters.lab.blocks import write_block
 from sretool.adapters.lab.history import FRESH, Outcome, Source, finish, prepare, source
 from sretool.errors import BinaryMissing, DiskFull, LabError, ProcessFailed, UsageError, WrongOwner
 from tests.support.history import ANCHOR, SLOS, SMALL
@@ -104,6 +106,24 @@ def test_a_lab_that_was_down_for_hours_gets_them(tsdb: Path, cache: Path) -> Non
     assert spans(tsdb)[-1] == (ANCHOR + 60, ANCHOR + 9 * HOUR)
 
 
+@pytest.mark.parametrize(
+    ("last", "first"),
+    [
+        pytest.param(59.3, 60, id="just before a minute"),
+        pytest.param(60.0, 120, id="on a minute"),
+        pytest.param(60.4, 120, id="just after a minute"),
+    ],
+)
+def test_the_next_minute_after_live_samples_is_filled(
+    tsdb: Path, cache: Path, last: float, first: int
+) -> None:
+    prepare(shop(), tsdb, cache, ANCHOR)
+    live = np.array([ANCHOR * 1000 + 1000, ANCHOR * 1000 + round(last * 1000)], dtype=np.int64)
+    write_block(tsdb, [((("__name__", "up"),), live, np.ones(2))])
+    prepare(shop(), tsdb, cache, ANCHOR + 300)
+    assert spans(tsdb)[-1] == (ANCHOR + first, ANCHOR + 300)
+
+
 def test_a_past_that_is_all_too_old_is_replaced(tsdb: Path, cache: Path) -> None:
     prepare(shop(), tsdb, cache, ANCHOR)
     later = ANCHOR + 3 * 24 * HOUR
@@ -116,6 +136,21 @@ def test_what_a_killed_run_was_building_is_cleared_away(tsdb: Path, cache: Path)
         (folder / ".building" / "chunks").mkdir(parents=True)
     prepare(shop(), tsdb, cache, ANCHOR)
     assert [path.name for path in (*tsdb.iterdir(), *cache.iterdir()) if path.name.startswith(".")] == []
+
+
+def test_a_block_that_prometheus_was_killed_over_does_not_count(tsdb: Path, cache: Path) -> None:
+    prepare(shop(), tsdb, cache, ANCHOR)
+    (tsdb / "01HHQRJ85RPY93GZ77EWNZF9DC.tmp-for-creation").mkdir()
+    (tsdb / "01HHQRJ85RPY93GZ77EWNZF9DC.tmp-for-creation" / "meta.json").write_text("{")
+    assert prepare(shop(), tsdb, cache, ANCHOR + 60).did == "extended"
+
+
+def test_a_cache_of_another_version_is_made_anew(tmp_path: Path, cache: Path) -> None:
+    prepare(shop(), tmp_path / "one", cache, ANCHOR)
+    (mark,) = cache.glob("*/history.json")
+    mark.unlink()
+    mark.write_text('{"schema": 7}')
+    assert prepare(shop(), tmp_path / "two", cache, ANCHOR).did == "generated"
 
 
 def test_samples_from_the_future_are_a_clear_error(tsdb: Path, cache: Path) -> None:
