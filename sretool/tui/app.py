@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding
+from textual.events import Event, Key, Paste
 from textual.worker import Worker, WorkerState
 
 from sretool.errors import SourceError
@@ -193,6 +194,13 @@ class DashApp(App[None]):
 
     def open_alert(self, fingerprint: str) -> None:
         self.push_screen(AlertScreen(fingerprint))
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, Key | Paste) and not event.is_forwarded and isinstance(self.screen, BoardScreen):
+            self.board.touched(self.clock())
+            if self.screen.take_input(event):
+                return
+        await super().on_event(event)
 
     # --- keys ---------------------------------------------------------------------------------------------
 

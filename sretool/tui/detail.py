@@ -10,7 +10,7 @@ from sretool.core.slo.model import Level
 from sretool.tui import format as fmt
 from sretool.tui import overview
 from sretool.tui.braille import Chart, Limit, draw
-from sretool.tui.line import LEVEL_ROLES, Span, cells, crop, rule
+from sretool.tui.line import LEVEL_ROLES, Span, cells, crop, rule, spread
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def _state_line(view: View, status: SloStatus, width: int) -> list[Span]:
         if cells(spans) + len(part) <= width:
             spans.append(Span(part, "stale" if view.stale else "text"))
     if view.stale and view.prometheus.as_of is not None:
-        return crop([*spans, Span(f"   as of {view.clock(view.prometheus.as_of)}", "lost")], width)
+        as_of = f" as of {view.clock(view.prometheus.as_of)} "
+        return spread(spans, [Span(as_of, "lost")], width)
     return crop(spans, width)
 
 
@@ -175,7 +176,7 @@ def _burn_row(view: View, window: timedelta, value: float | None, limit: float, 
     text += f"{fmt.fit(fmt.burn(limit), 9, 'right')}  "
     return [
         Span(text, role if over else "stale" if view.stale else "text"),
-        Span(f"{view.glyphs.levels[level]} {word}", role),
+        Span(f"{view.glyphs.levels[level]}{view.glyphs.stale if view.stale else ''} {word}", role),
     ]
 
 

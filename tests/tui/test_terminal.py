@@ -44,6 +44,14 @@ def test_it_draws_survives_signals_of_the_keyboard_and_ends_on_q(options: list[s
     with _dash(options, "--refresh", "1s") as terminal:
         terminal.wait_for(_live, _PATIENCE, "live figures")
         assert COLOUR_CODE.search(terminal.written)
+        # In one burst, as over a slow line.
+        terminal.send("/0003\rp")
+        terminal.wait_for(lambda lines: "PAUSED" in lines[0], _PATIENCE, "pause after the filter")
+        assert "svc-0003" in terminal.lines()[3]
+        assert "svc-0000" not in terminal.text().split("ALERTS")[0].partition("SERVICE")[2]
+        terminal.send("p")
+        terminal.send("\x1b")
+        terminal.wait_for(_live, _PATIENCE, "everything again")
         terminal.send("\x03")
         terminal.read(0.3)
         terminal.resize(100, 30)
@@ -73,7 +81,9 @@ def test_with_everything_down_it_opens_says_so_and_stays() -> None:
         "http://127.0.0.1:9",
     ]
     with _dash(nowhere, "--refresh", "1s") as terminal:
-        terminal.wait_for(lambda lines: "PROM LOST" in lines[0], _PATIENCE, "the loss")
+        terminal.wait_for(
+            lambda lines: "PROM LOST" in lines[0] and "help" in lines[-1], _PATIENCE, "the loss"
+        )
         assert "never answered" in terminal.lines()[1]
         assert "forgetting-alert-delivery" in terminal.text()
         terminal.read(1.5)

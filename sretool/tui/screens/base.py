@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.binding import BindingType
-    from textual.events import Key, Resize
+    from textual.events import Key, Paste, Resize
 
     from sretool.tui.app import DashApp
     from sretool.tui.board import View
@@ -56,8 +56,9 @@ class BoardScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self.repaint)
 
-    def on_key(self, event: Key) -> None:
-        self.dash.board.touched(self.dash.clock())
+    def take_input(self, event: Key | Paste) -> bool:
+        """See a key or a paste before anything else does; True keeps it from everything else."""
+        return False
 
     def action_back(self) -> None:
         self.app.pop_screen()

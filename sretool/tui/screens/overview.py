@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
+from textual.events import Paste
 
 from sretool.core.slo.model import SloId
 from sretool.tui import detail, overview
@@ -19,18 +20,23 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.events import Key
 
     from sretool.core.observe.model import Alert, SloStatus
     from sretool.tui.board import View
     from sretool.tui.line import Line
     from sretool.tui.overview import Column
+    from sretool.tui.widgets.prompt import Outcome
+
+_SEARCHING = "-searching"
 
 
 class OverviewScreen(BoardScreen):
     """The root screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "filter", id="filter", show=False),
+        # With priority: run before the next key of the same burst is looked at.
+        Binding("slash", "search", "filter", id="filter", show=False, priority=True),
         Binding("exclamation_mark", "abnormal", "abnormal only", id="abnormal", show=False),
         Binding("tab", "app.focus_next", "next pane", id="next_pane", show=False),
     ]
@@ -177,20 +183,24 @@ class OverviewScreen(BoardScreen):
         else:
             self.dash.open_alert(event.key)
 
-    def on_prompt_changed(self, event: Prompt.Changed) -> None:
-        self.dash.board.search(event.text)
-        self.query_one(Prompt).complain(self.dash.board.filter.problem)
+    def take_input(self, event: Key | Paste) -> bool:
+        if not self.has_class(_SEARCHING):
+            return False
+        prompt = self.query_one(Prompt)
+        if isinstance(event, Paste):
+            prompt.paste(event.text)
+            outcome: Outcome = "open"
+        else:
+            outcome = prompt.take(event)
+        self.dash.board.search(prompt.text if outcome != "dropped" else "")
+        prompt.complain(self.dash.board.filter.problem)
+        if outcome != "open":
+            self.remove_class(_SEARCHING)
         self.repaint()
-
-    def on_prompt_closed(self, event: Prompt.Closed) -> None:
-        if not event.kept:
-            self.dash.board.search("")
-        self.remove_class("-searching")
-        self.query_one("#slos").focus()
-        self.repaint()
+        return True
 
     def action_search(self) -> None:
-        self.add_class("-searching")
+        self.add_class(_SEARCHING)
         self.query_one(Prompt).open(self.dash.board.filter.text)
 
     def action_abnormal(self) -> None:
