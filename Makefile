@@ -48,7 +48,7 @@ imports: env
 	@$(BIN)/lint-imports --no-logo
 
 unit: env
-	@$(BIN)/pytest -q -m "not lab"
+	@$(BIN)/pytest -q -n auto -m "not lab"
 
 lab-tests: env
 	@$(BIN)/pytest -q -m lab
