@@ -187,7 +187,7 @@ def _write_status(lab: LabRecord) -> None:
     if lab.failure is not None:
         click.echo(f"  {lab.failure.message}")
     click.echo()
-    width = max((len(process.name) for process in lab.processes), default=4)
+    width = max(len("PROCESS"), *(len(process.name) for process in lab.processes))
     click.echo(f"{'PROCESS':<{width}}  {'STATE':<10}  {'READY':<5}  {'PID':>7}  {'PORT':>5}  RESTARTS")
     for process in lab.processes:
         ready = "yes" if process.ready else "no"

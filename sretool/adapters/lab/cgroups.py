@@ -65,7 +65,7 @@ def create(prefix: str, limits: Mapping[str, Limits]) -> dict[str, CgroupPaths]:
         membership = Path("/proc/self/cgroup").read_text()
     except OSError:
         return {}
-    for make in (_create_v1, _create_v2):
+    for make in (create_v1, create_v2):
         made = make(prefix, limits, mounts, membership)
         if made:
             return made
@@ -98,7 +98,7 @@ def directories(groups: Mapping[str, CgroupPaths]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for group in groups.values() for path in (group.cpu, group.memory)))
 
 
-def _create_v1(
+def create_v1(
     prefix: str, limits: Mapping[str, Limits], mounts: list[Mount], membership: str
 ) -> dict[str, CgroupPaths]:
     parents = {}
@@ -125,7 +125,7 @@ def _create_v1(
     return made
 
 
-def _create_v2(
+def create_v2(
     prefix: str, limits: Mapping[str, Limits], mounts: list[Mount], membership: str
 ) -> dict[str, CgroupPaths]:
     """Below the nearest ancestor that hands on both controllers, or can be made to.
@@ -138,13 +138,13 @@ def _create_v2(
     if mount is None or own is None:
         return {}
     for parent in (own, *own.parents):
-        made = _create_v2_below(parent, prefix, limits)
+        made = _create_below(parent, prefix, limits)
         if made or parent == Path(mount.point):
             return made
     return {}
 
 
-def _create_v2_below(parent: Path, prefix: str, limits: Mapping[str, Limits]) -> dict[str, CgroupPaths]:
+def _create_below(parent: Path, prefix: str, limits: Mapping[str, Limits]) -> dict[str, CgroupPaths]:
     wanted = {"cpu", "memory"}
     made: dict[str, CgroupPaths] = {}
     try:

@@ -483,11 +483,11 @@ def _follow(directory: Path, listen: Callable[[Event], None]) -> LabRecord:
         if lab is not None and not chunk:
             if lab.state is LabState.RUNNING:
                 return lab
-            _check_alive(lab, directory)
+            check_alive(lab, directory)
         time.sleep(0.05)
 
 
-def _check_alive(lab: LabRecord, directory: Path) -> None:
+def check_alive(lab: LabRecord, directory: Path) -> None:
     if lab.state is LabState.FAILED and lab.failure is not None:
         kind = getattr(errors, lab.failure.kind, LabError)
         raise kind(lab.failure.message, remedy=lab.failure.remedy)
