@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -249,6 +249,9 @@ class Api:
                 deliberate = refusal.deliberate
                 headers = RETRY_AFTER if refusal.status in (429, 503) else None
                 response = JSONResponse({"error": refusal.message}, refusal.status, headers)
+            except Exception:  # a defect: it has to be counted like any other failed request
+                log.exception("%s %s", request.method, request.url.path)
+                response = JSONResponse({"error": "internal error"}, 500)
             seconds = time.monotonic() - begun
             metrics.observe(response.status_code, seconds)
             if not deliberate:
@@ -263,6 +266,8 @@ class Api:
             raise Refusal(429, "Rate limit exceeded", deliberate=True)
         try:
             return await handler(request)
+        except ClientDisconnect as error:
+            raise Refusal(400, "the client went away before the body was complete") from error
         except UnknownSession as error:
             raise Refusal(404, str(error)) from error
         except Unavailable as error:

@@ -9,6 +9,7 @@ LOYAL_SHARE)·p·e^(−k/STAY).
 
 from __future__ import annotations
 
+import functools
 import math
 from datetime import date, datetime, timedelta
 
@@ -63,12 +64,13 @@ def active(user: int, day: date) -> bool:
     return fraction(user, number) < PASSING_ACTIVE
 
 
-def active_users(day: date) -> list[int]:
+@functools.lru_cache(maxsize=64)
+def active_users(day: date) -> tuple[int, ...]:
     """Everybody who is active on `day`, in order of id."""
     number = (day - _EPOCH).days
     oldest = _FIRST_PASSING + max(number - _LONGEST_STAY, 0) * COHORT
     newest = _FIRST_PASSING + (number + 1) * COHORT
-    return [user for user in (*range(1, LOYAL + 1), *range(oldest, newest)) if active(user, day)]
+    return tuple(user for user in (*range(1, LOYAL + 1), *range(oldest, newest)) if active(user, day))
 
 
 def ability(user: int) -> float:

@@ -157,6 +157,7 @@ def _chosen(model: Model, context: Context) -> tuple[Difficulty, Hint]:
     return decision.difficulty, decision.hint
 
 
+@functools.lru_cache(maxsize=32_768)
 def _session(user: int, day: date) -> Session:
     random = Random(f"{user} {day.isoformat()}")
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC) - AMAS_LAB.utc_offset

@@ -195,7 +195,7 @@ class Crowd:
         self._metrics = metrics
         self._random = random
         self._sessions: set[asyncio.Task[None]] = set()
-        self._users: list[int] = []
+        self._users: tuple[int, ...] = ()
         self._day = population.day_of(datetime.now(UTC))
 
     async def run(self) -> None:

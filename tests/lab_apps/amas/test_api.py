@@ -274,5 +274,36 @@ async def test_a_broken_model_falls_back_to_rules_and_opens_the_breaker(
     assert value(text, "amas_native_duration_seconds_count", method="select_action") == 10
 
 
+async def test_a_defect_is_a_counted_500(
+    client: httpx.AsyncClient, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(replica.store, "context", broken)
+    reply = await client.post("/api/amas/decide")
+    assert (reply.status_code, reply.json()) == (500, {"error": "internal error"})
+    text = await metrics(client)
+    labels = {"route": "/api/amas/decide", "method": "POST", "tier": "1"}
+    assert value(text, "http_request_total", status="500", **labels) == 1
+    assert value(text, "http_request_5xx_total", **labels) == 1
+
+
+async def test_a_client_that_goes_away_is_its_own_doing(replica: Replica) -> None:
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(_: object) -> None:
+        return None
+
+    headers = [(b"x-user-id", b"5"), (b"content-length", b"10")]
+    path = "/api/learning/answers"
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b""}
+    app = replica.api.application(replica.lifespan)
+    await app(scope, receive, send)
+    labels = {"route": path, "method": "POST", "tier": "1"}
+    assert value(replica.metrics.render().decode(), "http_request_total", status="400", **labels) == 1
+
+
 def degraded(replica: Replica, level: int) -> None:
     replica.guard._ladder.tick(1e12, level)
