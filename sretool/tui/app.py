@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sretool.tui.format import Glyphs
     from sretool.tui.source import Watched
 
+NOT_DRAWN = "the screen could not be drawn"
 _TICK = 1.0
 """Seconds between two looks at the clock."""
 _PASSING = 0.15
@@ -185,9 +186,17 @@ class DashApp(App[None]):
         return self.board.view(self.clock())
 
     def repaint(self) -> None:
+        """Draw the screen on top; data that cannot be drawn is told, and never ends the program."""
         self._painted_at = time.monotonic()
-        if isinstance(self.screen, BoardScreen):
+        if not isinstance(self.screen, BoardScreen):
+            return
+        try:
             self.screen.repaint()
+        except Exception as error:
+            told = f"{NOT_DRAWN}: {error!r}"
+            if all(text != told for _, text in self.board.log):
+                self.board.log.append((self.clock(), told))
+                self.notify(told, severity="error", markup=False)
 
     def open_slo(self, slo: SloId) -> None:
         self.push_screen(DetailScreen(slo))

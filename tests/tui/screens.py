@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -9,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sretool.tui import format as fmt
-from sretool.tui.app import DashApp
+from sretool.tui.app import NOT_DRAWN, DashApp
 from tests.support.dashboard import FakeClock, FakeWatch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from textual.pilot import Pilot
 
@@ -38,6 +39,21 @@ class Dash:
 
     async def settle(self) -> None:
         await self.pilot.pause()
+
+    async def until(self, seen: Callable[[], object]) -> None:
+        """Wait for something that takes a moment of real time."""
+        for _ in range(100):
+            if seen():
+                break
+            await asyncio.sleep(0.05)
+        assert seen(), self.text()
+        await self.settle()
+
+    async def charts(self) -> None:
+        """Wait for the history of the SLO on screen."""
+        followed = self.app._followed
+        assert followed is not None
+        await self.until(lambda: self.app.past(followed.id).history)
 
     async def poll(self) -> None:
         """One refresh of both sources, at the clock's time."""
@@ -83,6 +99,7 @@ async def dashboard(
         dash = Dash(app, watch, clock, pilot)
         await dash.settle()
         yield dash
+        assert not [text for _, text in app.board.log if text.startswith(NOT_DRAWN)]
 
 
 def check_golden(name: str, text: str) -> None:

@@ -11,21 +11,24 @@ from rich.cells import cell_len
 
 from sretool.core.slo.model import Level
 from sretool.tui import format as fmt
+from sretool.tui.app import NOT_DRAWN
 from sretool.tui.screens.detail import AlertScreen, DetailScreen
 from sretool.tui.screens.overview import OverviewScreen
 from sretool.tui.screens.pages import ExplainScreen, HelpScreen
 from sretool.tui.themes import THEMES
-from tests.support.dashboard import quiet, slo, status
+from tests.support.dashboard import amas, quiet, slo, status
 from tests.tui.screens import check_golden, dashboard
 
 SIZES = [(80, 24), (160, 48), (40, 10)]
+CHARTS_FROM = 140
+"""Columns from which the overview shows charts."""
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_the_overview(width: int, height: int) -> None:
     async with dashboard(width, height) as dash:
-        await asyncio.sleep(0.25)  # the chart's history is asked for once the cursor has rested
-        await dash.settle()
+        if width >= CHARTS_FROM:
+            await dash.charts()
         check_golden(f"overview-{width}x{height}", dash.text())
 
 
@@ -34,8 +37,8 @@ async def test_the_overview_when_all_is_well(width: int, height: int) -> None:
     async with dashboard(width, height, quiet()) as dash:
         dash.watch.alerts = ()
         await dash.poll()
-        await asyncio.sleep(0.25)
-        await dash.settle()
+        if width >= CHARTS_FROM:
+            await dash.charts()
         check_golden(f"quiet-{width}x{height}", dash.text())
 
 
@@ -43,18 +46,20 @@ async def test_the_overview_when_all_is_well(width: int, height: int) -> None:
 async def test_the_detail_of_an_slo(width: int, height: int) -> None:
     async with dashboard(width, height) as dash:
         await dash.press("enter")
-        await asyncio.sleep(0.25)
-        await dash.settle()
+        await dash.charts()
         check_golden(f"detail-{width}x{height}", dash.text())
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_the_overview_with_prometheus_lost(width: int, height: int) -> None:
     async with dashboard(width, height) as dash:
-        await asyncio.sleep(0.25)
+        if width >= CHARTS_FROM:
+            await dash.charts()
         dash.watch.down.add("prometheus")
         dash.clock.forward(130)
         await dash.poll()
+        if width >= CHARTS_FROM:
+            await dash.until(lambda: dash.app.past(amas()[0].slo.id).error)
         dash.app.clear_notifications()
         await dash.settle()
         check_golden(f"lost-{width}x{height}", dash.text())
@@ -70,7 +75,7 @@ async def test_the_overview_in_ascii() -> None:
 async def test_no_screen_overflows_at_any_size(keys: list[str]) -> None:
     async with dashboard(200, 60) as dash:
         await dash.press(*keys)
-        for width, height in ((200, 60), (140, 40), (139, 39), (100, 30), (80, 24), (57, 17), (40, 10)):
+        for width, height in ((200, 60), (140, 40), (99, 30), (57, 17), (40, 10)):
             await dash.pilot.resize_terminal(width, height)
             await dash.settle()
             lines = dash.lines()
@@ -125,10 +130,7 @@ async def test_it_recovers_without_a_key() -> None:
         dash.watch.down.clear()
         dash.watch.statuses = quiet()
         dash.watch.alerts = ()
-        for _ in range(30):
-            await asyncio.sleep(0.1)
-            if "STALE" not in dash.lines()[1]:
-                break
+        await dash.until(lambda: "STALE" not in dash.lines()[1])
         assert "▲" not in dash.row(" learning-availability ")
         assert "PROM LOST" not in dash.text()
 
@@ -162,18 +164,27 @@ async def test_a_fault_in_a_loop_is_logged_and_the_loop_starts_again() -> None:
         await dash.press("i")
         assert "a fault of ours" in dash.text()
         asked = dash.watch.asked["prometheus"]
-        await asyncio.sleep(1.1)
-        assert dash.watch.asked["prometheus"] > asked
+        await dash.until(lambda: dash.watch.asked["prometheus"] > asked)
+
+
+async def test_data_that_cannot_be_drawn_is_told_and_ends_nothing() -> None:
+    async with dashboard() as dash:
+        dash.watch.statuses = (replace(amas()[0], burns=None),)  # type: ignore[arg-type]
+        await dash.poll()
+        assert dash.app.is_running
+        assert NOT_DRAWN in dash.app.board.log[-1][1]
+        dash.app.board.log.clear()
+        dash.watch.statuses = amas()
+        await dash.poll()
 
 
 async def test_a_failed_history_keeps_the_last_and_says_so() -> None:
     async with dashboard() as dash:
         await dash.press("enter")
-        await asyncio.sleep(0.25)
+        await dash.charts()
         dash.watch.down.add("prometheus")
         await dash.press("R")
-        await asyncio.sleep(0.25)
-        await dash.settle()
+        await dash.until(lambda: dash.app.past(amas()[0].slo.id).error)
         assert "last 6h" in dash.text()
         assert "as of 03:12:41Z" in dash.row("ERROR RATIO")
         await dash.pilot.resize_terminal(160, 48)

@@ -32,6 +32,10 @@ class BoardScreen(Screen[None]):
     """Keys of this screen with a sentence each."""
     TITLE_WORDS: ClassVar[str] = ""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._composed = False
+
     @property
     def dash(self) -> DashApp:
         return cast("DashApp", self.app)
@@ -40,8 +44,11 @@ class BoardScreen(Screen[None]):
         """Draw `view`; called after each refresh, each second and each key that changes what is shown."""
         raise NotImplementedError
 
+    def on_mount(self) -> None:
+        self._composed = True
+
     def repaint(self) -> None:
-        if self.is_mounted and self.size.width:
+        if self._composed and self.size.width:
             self.show(self.dash.view())
 
     def show_frame(self, view: View, crumbs: str = "") -> None:
@@ -51,10 +58,10 @@ class BoardScreen(Screen[None]):
         self.query_one("#keys", Sheet).show([overview.key_bar(keys, width)])
 
     def on_resize(self, event: Resize) -> None:
-        self.call_after_refresh(self.repaint)
+        self.call_after_refresh(self.dash.repaint)
 
     def on_screen_resume(self) -> None:
-        self.call_after_refresh(self.repaint)
+        self.call_after_refresh(self.dash.repaint)
 
     def take_input(self, event: Key | Paste) -> bool:
         """See a key or a paste before anything else does; True keeps it from everything else."""

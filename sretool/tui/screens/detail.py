@@ -55,7 +55,7 @@ class DetailScreen(BoardScreen):
         order = [status.slo.id for status in self.dash.view().statuses]
         if self.slo in order:
             self.slo = order[(order.index(self.slo) + step) % len(order)]
-            self.repaint()
+            self.dash.repaint()
 
 
 class AlertScreen(BoardScreen):

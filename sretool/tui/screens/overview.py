@@ -175,7 +175,7 @@ class OverviewScreen(BoardScreen):
 
     def on_rows_moved(self, event: Rows.Moved) -> None:
         if event.rows.id == "slos" and self.query_one("#chart").display:
-            self.repaint()
+            self.dash.repaint()
 
     def on_rows_chosen(self, event: Rows.Chosen) -> None:
         if event.rows.id == "slos":
@@ -196,7 +196,7 @@ class OverviewScreen(BoardScreen):
         prompt.complain(self.dash.board.filter.problem)
         if outcome != "open":
             self.remove_class(_SEARCHING)
-        self.repaint()
+        self.dash.repaint()
         return True
 
     def action_search(self) -> None:
@@ -205,7 +205,7 @@ class OverviewScreen(BoardScreen):
 
     def action_abnormal(self) -> None:
         self.dash.board.toggle_abnormal()
-        self.repaint()
+        self.dash.repaint()
 
     def action_back(self) -> None:
         """Escape: drop the filter. The root has nothing to go back to."""
@@ -213,4 +213,4 @@ class OverviewScreen(BoardScreen):
             self.dash.board.search("")
             if self.dash.board.filter.abnormal_only:
                 self.dash.board.toggle_abnormal()
-            self.repaint()
+            self.dash.repaint()

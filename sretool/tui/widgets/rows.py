@@ -15,7 +15,7 @@ from sretool.tui.line import Span, plain
 from sretool.tui.widgets.sheet import Styled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from textual.binding import BindingType
     from textual.events import Click
@@ -73,6 +73,10 @@ class Rows(Styled, ScrollView, can_focus=True):
         self, values: Sequence[tuple[str, Hashable]], placeholder: Line = (), *, afresh: bool = False
     ) -> None:
         """Replace the rows; `afresh` where every row may look different (another width, another filter)."""
+        # Drawn first: where a value cannot be drawn, the rows stay as they are.
+        top = self.scroll_offset.y
+        visible = values[top : top + self.size.height]
+        lines = {key: self._draw(value, self.size.width) for key, value in visible}
         before_order = [key for key, _ in self._values]
         self._values = list(values)
         self._index = {key: row for row, (key, _) in enumerate(self._values)}
@@ -85,7 +89,7 @@ class Rows(Styled, ScrollView, can_focus=True):
             self._keep_cursor_visible()
             self.refresh()
             return
-        self._refresh_changed()
+        self._refresh_changed(lines)
 
     def _place_cursor(self) -> None:
         if self._moved and self._cursor in self._index:
@@ -97,15 +101,13 @@ class Rows(Styled, ScrollView, can_focus=True):
                 self._drawn.pop(key or "", None)
             self.post_message(self.Moved(self, self._cursor))
 
-    def _refresh_changed(self) -> None:
-        width, top = self.size.width, self.scroll_offset.y
+    def _refresh_changed(self, lines: Mapping[str, Line]) -> None:
         regions = []
-        for offset in range(min(self.size.height, len(self._values) - top)):
-            key, value = self._values[top + offset]
+        for offset, (key, line) in enumerate(lines.items()):
             known = self._drawn.get(key)
-            if known is None or known[0] != self._draw(value, width):
+            if known is None or known[0] != line:
                 self._drawn.pop(key, None)
-                regions.append(Region(0, offset, width, 1))
+                regions.append(Region(0, offset, self.size.width, 1))
         if regions:
             self.refresh(*regions)
 
