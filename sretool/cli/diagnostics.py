@@ -52,11 +52,20 @@ def tell(message: str, remedy: str | None = None) -> None:
 
 def run(command: click.Command, argv: Sequence[str] | None) -> int:
     """Run `command` and return the exit code; every way a command can fail ends here."""
+    code = _run(command, argv)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What is still in the buffer goes nowhere; Python must not complain about it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _run(command: click.Command, argv: Sequence[str] | None) -> int:
     try:
         return _invoke(command, argv)
     except BrokenPipeError:
-        # The reader of the pipe has seen enough; Python must not complain while it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of the pipe has seen enough.
         return OK
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
