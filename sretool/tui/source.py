@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class BackgroundWatch:
         """Close the watch and end the thread; what is still being asked is given up."""
         if self._loop.is_closed():
             return
-        self._submit(self._end()).result(timeout=5)
+        with suppress(TimeoutError):
+            self._submit(self._end()).result(timeout=5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
         self._loop.close()

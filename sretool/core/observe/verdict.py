@@ -245,6 +245,7 @@ def _unknown(snapshot: Snapshot) -> Verdict | None:
     reasons = (
         "An SLO without data is never counted as ok.",
         f"{rest} with data hold; without: {', '.join(names)}",
+        *(f"{status.slo.id}: {status.problem}" for status in blind if status.problem),
     )
     return Verdict(Tag.UNSURE, parts, Level.NO_DATA, reasons)
 

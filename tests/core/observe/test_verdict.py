@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,11 @@ def test_a_slow_burn_is_called_slow() -> None:
 def test_slos_without_data_make_it_unsure_and_are_named() -> None:
     blind = status(slo("amas/decision-confidence", "0.5"), Level.NO_DATA)
     assert _text([*quiet(2), blind]) == "UNSURE  1 of 3 SLOs without data: amas/decision-confidence"
+
+
+def test_why_an_slo_has_no_data_is_among_the_reasons() -> None:
+    blind = replace(status(slo("amas/decision-confidence"), Level.NO_DATA), problem="more bad than all")
+    assert "amas/decision-confidence: more bad than all" in _judge(snapshot([blind])).reasons
 
 
 def test_all_slos_holding_and_no_page_is_all_clear() -> None:
