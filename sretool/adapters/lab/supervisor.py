@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 _PROBE_PAUSE = 0.05
 _COMMAND_PROBE_PAUSE = 0.2
 """Between probes that start a program."""
+_LONGEST_PROBE_PAUSE = 1.0
+"""Reached after some twenty seconds: what is not ready by then needs another thing to come back first."""
 _RESTART_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _STABLE = 60.0
@@ -140,8 +142,8 @@ class LabSupervisor:
             await passed.wait()
         took = time.time() - self._plan.began
         self._lab = msgspec.structs.replace(self._lab, state=LabState.RUNNING, ready_after=round(took, 2))
-        self._save()
         self._tell("up")
+        self._save()
 
     async def _await(self, names: Iterable[str]) -> None:
         for name in names:
@@ -233,11 +235,12 @@ class LabSupervisor:
         await child.wait()
 
     async def _until_ready(self, spec: ProcessSpec, child: Child) -> None:
-        """ProcessFailed where the process ends or takes too long."""
+        """ProcessFailed where the process ends or, at its first start, takes too long."""
         probing = asyncio.ensure_future(self._probe_until_ready(spec))
         try:
+            patience = None if self._passed[spec.name].is_set() else spec.ready.within
             done, _ = await asyncio.wait(
-                (probing, child.ended), timeout=spec.ready.within, return_when=asyncio.FIRST_COMPLETED
+                (probing, child.ended), timeout=patience, return_when=asyncio.FIRST_COMPLETED
             )
         finally:
             probing.cancel()
@@ -249,9 +252,10 @@ class LabSupervisor:
             raise self._failed(spec.name, f"{spec.name} was not ready after {spec.ready.within:.0f} s")
 
     async def _probe_until_ready(self, spec: ProcessSpec) -> None:
+        pause = _COMMAND_PROBE_PAUSE if spec.ready.how is Probing.COMMAND else _PROBE_PAUSE
         while not await self._is_ready(spec):
-            pause = _COMMAND_PROBE_PAUSE if spec.ready.how is Probing.COMMAND else _PROBE_PAUSE
             await asyncio.sleep(pause)
+            pause = min(pause * 1.05, _LONGEST_PROBE_PAUSE)
 
     async def _is_ready(self, spec: ProcessSpec) -> bool:
         probe = spec.ready
@@ -377,7 +381,8 @@ class LabSupervisor:
         last = _last_line(self._log_path(name))
         return ProcessFailed(
             f"{what}: {last}" if last else what,
-            remedy=f"`sretool lab logs {name} --name {self._lab.name}` shows more",
+            remedy=f"`sretool lab logs {name} --name {self._lab.name}` shows more,"
+            " `sretool lab reset` starts over from nothing",
         )
 
     async def _bound_logs(self) -> None:

@@ -46,7 +46,8 @@ class Probe:
     path: str = ""
     commands: tuple[tuple[str, ...], ...] = ()
     within: float = 90.0
-    """Seconds after its start in which it must become ready."""
+    """Seconds in which it must become ready while the lab comes up. Later it has all the time it needs:
+    what it depends on may be the one that is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -587,7 +588,7 @@ class _Amas:
                 name=name,
                 argv=self._app("amas.service", "--name", name, "--port", str(self._ports[name])),
                 env=self._app_environment() | groups,
-                ready=Probe(Probing.HTTP, port=self._ports[name], path="/health"),
+                ready=Probe(Probing.HTTP, port=self._ports[name], path="/ready"),
                 port=self._ports[name],
                 after=after,
                 grace=3.0,
@@ -625,12 +626,13 @@ class _Amas:
         path: str = "",
         env: dict[str, str] | None = None,
         after: tuple[str, ...] = (),
+        grace: float = 5.0,
     ) -> None:
         port = self._ports[name]
         argv = (self._site.programs[program], *arguments)
         environment = {**self._site.environments.get(program, {}), **(env or {})}
         ready = Probe(probe, port=port, path=path)
-        self._processes.append(ProcessSpec(name, argv, ready, port, environment, after))
+        self._processes.append(ProcessSpec(name, argv, ready, port, environment, after, grace=grace))
 
     # ---- what watches
 
@@ -738,6 +740,7 @@ class _Amas:
             "--log.level=warn",
             path="/-/ready",
             after=after,
+            grace=15.0,
         )
 
     def _add_history(self, data: str, others: tuple[str, ...]) -> None:
