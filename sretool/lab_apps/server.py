@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 GRACE = 1
 """Seconds that requests in flight get after SIGTERM; the programs promise to be gone after two."""
+
+log = logging.getLogger("server")
 
 
 class _Server(uvicorn.Server):
@@ -52,6 +56,31 @@ async def serve(app: Any, port: int) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop)
     await server.serve()
+
+
+def vital(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """Run `work` in the background and end the whole program should it fail.
+
+    A supervisor starts a program that has ended again; nobody notices one that has stopped doing half its
+    work.
+    """
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_end_if_failed)
+    return task
+
+
+def _end_if_failed(task: asyncio.Task[None]) -> None:
+    if task.cancelled() or (error := task.exception()) is None:
+        return
+    log.critical("%s failed, the program ends", task.get_name(), exc_info=error)
+    os._exit(1)
+
+
+async def cancelled(*tasks: asyncio.Task[None]) -> None:
+    """Cancel `tasks` and wait for their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

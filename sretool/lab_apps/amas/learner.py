@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ABANDONS = 0.22
 """Sessions left without saying so."""
-SKIPS = 0.18
+SKIPS = 0.20
 """Words of a list the learner passes over, besides those left unanswered when the session ends."""
 FOCUSED = 0.44
 """Sessions answered at an even pace."""

@@ -103,17 +103,13 @@ class Replica:
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         await self._ping()
-        async with asyncio.TaskGroup() as background:
-            tasks = [
-                background.create_task(self._protect()),
-                background.create_task(self._watch_database()),
-                background.create_task(self._refresh()),
-            ]
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
+        tasks = [
+            server.vital(self._protect(), "protection"),
+            server.vital(self._watch_database(), "watch of the database"),
+            server.vital(self._refresh(), "refresh"),
+        ]
+        yield
+        await server.cancelled(*tasks)
         await self.store.close()
         if self._redis:
             self._redis.close()

@@ -211,9 +211,7 @@ class Crowd:
             self._begin()
 
     async def stop(self) -> None:
-        for task in self._sessions:
-            task.cancel()
-        await asyncio.gather(*self._sessions, return_exceptions=True)
+        await server.cancelled(*self._sessions)
         for client in self._clients:
             client.close()
 
@@ -250,11 +248,9 @@ def arrival_rate(now: datetime) -> float:
 def application(metrics: TrafficMetrics, crowd: Crowd) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(crowd.run())
+        task = server.vital(crowd.run(), "crowd")
         yield
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await server.cancelled(task)
         await crowd.stop()
 
     async def health(_: Request) -> Response:

@@ -254,12 +254,9 @@ async def _detect(connection: Connection, now: datetime) -> int:
 def application(metrics: WorkerMetrics, worker: Worker | None) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(worker.run()) if worker else None
+        tasks = [server.vital(worker.run(), "worker")] if worker else []
         yield
-        if task:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await server.cancelled(*tasks)
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
