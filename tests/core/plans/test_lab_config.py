@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,7 @@ def test_objectives_keep_their_pace_whatever_the_labs_scale() -> None:
 
 @pytest.mark.parametrize("database_port", [None, 5000])
 def test_haproxy_accepts_its_configuration(tmp_path: Path, database_port: int | None) -> None:
-    program = shutil.which("haproxy", path="/usr/sbin:/usr/bin:/sbin:/bin")
+    program = shutil.which("haproxy", path=f"/usr/sbin:{os.environ['PATH']}")
     assert program is not None, "haproxy is missing: apt-get install haproxy"
     config = tmp_path / "haproxy.cfg"
     config.write_text(haproxy(database_port=database_port))
