@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from sretool.adapters.lab import programs
 from sretool.lab_apps.amas import schema, seeding
 from sretool.lab_apps.amas.migrate import migrate
 
@@ -37,10 +38,9 @@ def free_port() -> int:
 
 def server_binary(name: str) -> str:
     """PostgreSQL's own programs are not on PATH on Debian."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    path = str(found[-1]) if found else shutil.which(name)
-    assert path, f"{name} is needed: install postgresql"
-    return path
+    path = programs.find(name)
+    assert path is not None, f"{name} is needed: install postgresql"
+    return str(path)
 
 
 @dataclass
