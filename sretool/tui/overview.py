@@ -202,7 +202,7 @@ def table_header(columns: Sequence[Column], width: int, view: View) -> list[Span
             spans.append(Span(" "))
         header = column.header
         if column.key in _BURN_WINDOWS and not burn_named:
-            header, burn_named = f"BURN{header}" if column.width > 5 else header, True
+            header, burn_named = f"BURN{header}" if column.width > 5 else "BURN", True
         if column.key == "name" and view.hidden:
             header = f"{header}, {view.hidden} hidden"
         spans.append(Span(fmt.fit(header, column.width, column.align, view.glyphs.ellipsis), "title"))
