@@ -150,8 +150,31 @@ def test_a_process_that_keeps_ending_is_restarted_ever_more_slowly(supervise: St
         return [event.text for event in boss.events() if event.what == "ended"]
 
     eventually("it ended twice", lambda: len(pauses()) == 2, within=5)
-    assert pauses() == ["SIGKILL; restarts in 1 s", "exit code 3; restarts in 2 s"]
+    assert pauses() == ["SIGKILL; restarts in 1 s", "a ended with exit code 3; restarts in 2 s"]
     assert boss.process.poll() is None
+
+
+def test_a_frozen_process_is_stopped_without_waiting_for_its_grace(supervise: Start) -> None:
+    boss = supervise([sleeper("a")])
+    boss.wait_until_up()
+    os.kill(boss.pid("a"), signal.SIGSTOP)
+    boss.process.send_signal(signal.SIGTERM)
+    assert boss.process.wait(3) == 0
+
+
+def test_a_program_that_vanishes_while_the_lab_runs_does_not_end_the_lab(
+    supervise: Start, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    boss = supervise([ProcessSpec(name="a", argv=(str(program),), ready=ALIVE), sleeper("b")])
+    boss.wait_until_up()
+    program.rename(tmp_path / "moved")
+    os.kill(boss.pid("a"), signal.SIGKILL)
+    eventually("it was tried", lambda: "cannot be started" in boss.events()[-1].text, within=5)
+    (tmp_path / "moved").rename(program)
+    eventually("it is back", lambda: boss.lab.process_by_name["a"].ready, within=5)
 
 
 def test_nothing_survives_the_supervisor(supervise: Start) -> None:

@@ -104,7 +104,7 @@ class LabRecord(msgspec.Struct, frozen=True, kw_only=True):
 def labs_dir() -> Path:
     """Where labs live; one folder each."""
     state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local/state") / "sretool" / "labs"
+    return (Path(state).absolute() if state else Path.home() / ".local/state") / "sretool" / "labs"
 
 
 def marker(name: str) -> str:

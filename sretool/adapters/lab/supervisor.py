@@ -96,7 +96,7 @@ class LabSupervisor:
             spec.name: Process(name=spec.name, port=spec.port, log=str(self._log_path(spec.name)))
             for spec in plan.topology.processes
         }
-        self._live: dict[str, Child] = {}
+        self._live_children: dict[str, Child] = {}
         names = [*self._states, *(task.name for task in plan.topology.tasks)]
         self._passed = {name: asyncio.Event() for name in names}
         """Set once a process was ready for the first time, or a task is done."""
@@ -156,26 +156,34 @@ class LabSupervisor:
         restarts = 0
         while True:
             began = time.monotonic()
-            child = self._start(spec, restarts)
             try:
-                await self._until_ready(spec, child)
-            except ProcessFailed:
+                ending = await self._live(spec, restarts)
+            except LabError as error:
                 if not self._passed[spec.name].is_set():
                     raise
-            else:
-                self._set(spec.name, state=ProcessState.RUNNING, ready=True)
-                self._tell("restarted" if restarts else "ready", spec.name)
-                self._passed[spec.name].set()
-                await child.wait()
-            await self._clear(child)
-            self._live.pop(spec.name, None)
-            code = child.ended.result()
+                ending = error.message
+            self._live_children.pop(spec.name, None)
             pause = _RESTART_PAUSE if time.monotonic() - began > _STABLE else pause
             self._set(spec.name, state=ProcessState.RESTARTING, ready=False, pid=None, start_time=None)
-            self._tell("ended", spec.name, f"{_ending(code)}; restarts in {pause:.0f} s")
+            self._tell("ended", spec.name, f"{ending}; restarts in {pause:.0f} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
             restarts += 1
+
+    async def _live(self, spec: ProcessSpec, restarts: int) -> str:
+        """One life of a process; how it ended. LabError where it never became ready."""
+        child = self._start(spec, restarts)
+        try:
+            await self._until_ready(spec, child)
+            self._set(spec.name, state=ProcessState.RUNNING, ready=True)
+            self._tell("restarted" if restarts else "ready", spec.name)
+            self._passed[spec.name].set()
+            ending = _ending(await child.wait())
+        except LabError:
+            await self._clear(child)
+            raise
+        await self._clear(child)
+        return ending
 
     def _start(self, spec: ProcessSpec, restarts: int) -> Child:
         if spec.port is not None and not self._passed[spec.name].is_set() and not ports.is_free(spec.port):
@@ -191,7 +199,7 @@ class LabSupervisor:
             account=spec.account,
             groups=(group.cpu, group.memory) if group else (),
         )
-        self._live[spec.name] = child
+        self._live_children[spec.name] = child
         self._set(
             spec.name,
             state=ProcessState.STARTING,
@@ -324,12 +332,13 @@ class LabSupervisor:
     ) -> None:
         for name in after:
             await gone[name].wait()
-        child = self._live.pop(spec.name, None)
-        if child is not None:
-            if not child.ended.done():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(child.pid, getattr(signal, f"SIG{spec.stop_signal}"))
-                await asyncio.wait((child.ended,), timeout=spec.grace)
+        child = self._live_children.pop(spec.name, None)
+        if child is not None and not child.ended.done():
+            # One that a drill has frozen could not even end itself.
+            children.signal_group(child, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child.pid, getattr(signal, f"SIG{spec.stop_signal}"))
+            await asyncio.wait((child.ended,), timeout=spec.grace)
             await self._clear(child)
         self._set(spec.name, state=ProcessState.STOPPED, ready=False, pid=None, start_time=None)
         gone[spec.name].set()

@@ -127,7 +127,7 @@ def haproxy(
     """
     lines = [
         "global",
-        f"    stats socket {stats_socket} mode 600 level admin",
+        f'    stats socket "{stats_socket}" mode 600 level admin',
         "    nbthread 1",
         "    maxconn 2000",
         "",
