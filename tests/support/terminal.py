@@ -33,7 +33,9 @@ class Terminal:
         self.started = time.monotonic()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            os.execvpe(argv[0], list(argv), dict(env))
+            # Sizes in the environment would count for more than the terminal's own.
+            own = {name: value for name, value in env.items() if name not in ("COLUMNS", "LINES")}
+            os.execvpe(argv[0], list(argv), own)
         self.resize(columns, rows)
 
     def resize(self, columns: int, rows: int) -> None:
