@@ -49,7 +49,8 @@ def test_every_process_is_up_and_ready_when_the_command_returns(lab: LabRecord, 
     reported = lab_home.sretool("lab", "status", "--name", lab.name, "--format", "json")
     assert reported.returncode == 0, reported.stderr
     state = json.loads(reported.stdout)
-    assert (state["system"], state["state"], state["scale"], state["missing"]) == ("amas", "running", 10, [])
+    assert (state["system"], state["state"], state["scale"]) == ("amas", "running", 10)
+    assert all("limits are not enforced" in sentence for sentence in state["missing"])
     assert {process["name"] for process in state["processes"]} == PROCESSES
     assert all(process["ready"] and process["state"] == "running" for process in state["processes"])
     assert {"prometheus", "alertmanager", "app", "postgres", "redis", "receiver", "haproxy_stats"} <= set(
@@ -101,17 +102,21 @@ def test_prometheus_reads_every_target_and_every_rule(lab: LabRecord) -> None:
     assert broken == []
 
 
-def test_each_replica_has_its_limits_and_says_so(lab: LabRecord) -> None:
-    assert lab.cgroups, lab.missing
+def test_each_replica_has_its_limits_and_says_so_or_says_that_it_has_none(lab: LabRecord) -> None:
+    """Where control groups can be made here, root or not, the limits must be there."""
     for replica in ("app_1", "app_2"):
         metrics = dict(
             line.rsplit(" ", 1)
             for line in get(f"{lab.endpoints[replica]}/metrics").splitlines()
             if line.startswith("process_")
         )
-        assert float(metrics["process_limits_enforced"]) == 1
-        assert float(metrics["process_cpu_limit_cores"]) == 0.5
-        assert float(metrics["process_memory_limit_bytes"]) == 256 * 1024**2
+        if lab.cgroups:
+            assert float(metrics["process_limits_enforced"]) == 1
+            assert float(metrics["process_cpu_limit_cores"]) == 0.5
+            assert float(metrics["process_memory_limit_bytes"]) == 256 * 1024**2
+        else:
+            assert float(metrics["process_limits_enforced"]) == 0
+            assert any("limits are not enforced" in sentence for sentence in lab.missing)
 
 
 def test_the_database_is_replicated_synchronously_and_not_run_by_root(lab: LabRecord) -> None:
@@ -150,7 +155,10 @@ def test_a_replica_that_takes_too_much_memory_is_killed_and_comes_back(
     lab: LabRecord, lab_home: LabHome
 ) -> None:
     """The kernel ends the biggest process of the group: here one that joins it and grows."""
-    group = next(path for path in lab.cgroups if path.endswith("app-2") and "memory" in path)
+    if not lab.cgroups:
+        pytest.skip("this machine lets us make no control groups")
+    # In version 1 the memory controller's folder comes after the processor's; in version 2 there is one.
+    group = [path for path in lab.cgroups if path.endswith("app-2")][-1]
     script = f"echo 0 > {group}/cgroup.procs && exec tail /dev/zero"
     greedy = subprocess.run(["sh", "-c", script], capture_output=True, check=False, timeout=30)
     assert greedy.returncode == -signal.SIGKILL
