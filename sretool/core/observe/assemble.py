@@ -198,11 +198,15 @@ def _worst_first(status: SloStatus) -> tuple[int, float, str]:
     return _LEVELS[status.level], left if left is not None else float("inf"), status.slo.id
 
 
-def order_alerts(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
-    """Firing ones first, pages before tickets, oldest first."""
+NO_SEVERITY = "none"
+"""`severity` of an alert that fires all the time, so that its absence shows that alerting is dead."""
+
+
+def open_alerts(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+    """Those somebody may have to act on: firing ones first, pages before tickets, oldest first."""
     return tuple(
         sorted(
-            alerts,
+            (alert for alert in alerts if alert.labels.get("severity") != NO_SEVERITY),
             key=lambda alert: (
                 alert.state is not AlertState.FIRING,
                 alert.severity is not Severity.PAGE,

@@ -152,7 +152,7 @@ def test_worst_first() -> None:
 
 def test_alerts_are_ordered_by_what_needs_somebody_first() -> None:
     later = NOON + HOUR
-    ordered = assemble.order_alerts(
+    ordered = assemble.open_alerts(
         [
             alert("silenced", state=AlertState.SILENCED, since=NOON),
             alert("none", severity=None, since=NOON),
@@ -162,6 +162,11 @@ def test_alerts_are_ordered_by_what_needs_somebody_first() -> None:
         ]
     )
     assert [each.name for each in ordered] == ["page", "late page", "ticket", "none", "silenced"]
+
+
+def test_an_alert_that_always_fires_is_nothing_to_act_on() -> None:
+    heartbeat = replace(alert("Watchdog", severity=None), labels={"severity": "none"})
+    assert assemble.open_alerts([heartbeat, alert("page")]) == (alert("page"),)
 
 
 def start(instance: str, at: datetime) -> Sample:
