@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
@@ -36,9 +37,26 @@ _STYLES: Final[dict[Level, dict[str, Any]]] = {
 }
 
 
-@click.group(name="slo")
+_LAZY: Final[dict[str, str]] = {}
+"""Subcommand → module and name of its click command, imported when it is called or listed with its help."""
+
+
+class _Group(click.Group):
+    """A group whose commands, `status` apart, are modules of their own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *_LAZY]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _LAZY:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = _LAZY[cmd_name].partition(":")
+        return cast("click.Command", getattr(import_module(module), name))
+
+
+@click.group(name="slo", cls=_Group)
 def command() -> None:
-    """Objectives: how they stand, now or at a past moment."""
+    """Objectives: how they stand, now or at a past moment; their rules."""
 
 
 @command.command()

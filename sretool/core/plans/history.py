@@ -33,7 +33,7 @@ from sretool.core.plans.history_file import (
     matches,
     split_labels,
 )
-from sretool.core.slo.model import EventRatio
+from sretool.core.slo.model import BucketRatio, EventRatio
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -515,12 +515,18 @@ class _Counted:
     @classmethod
     def of(cls, slo: Slo) -> _Counted:
         sli = slo.sli
-        if isinstance(sli, EventRatio):
-            return cls(((_Selector.parse(sli.bad), None, 1, 0), (_Selector.parse(sli.total), None, 0, 1)))
-        bucket = _Selector.parse(f"{sli.histogram}_bucket{{{sli.matchers}}}")
-        count = _Selector.parse(f"{sli.histogram}_count{{{sli.matchers}}}")
-        within, all_bad = (1, 0) if sli.good == "above" else (-1, 1)
-        return cls(((bucket, float(sli.threshold), within, 0), (count, None, all_bad, 1)))
+        match sli:
+            case EventRatio(bad=str(bad)):
+                return cls(((_Selector.parse(bad), None, 1, 0), (_Selector.parse(sli.total), None, 0, 1)))
+            case EventRatio(good=str(good)):
+                return cls(((_Selector.parse(good), None, -1, 0), (_Selector.parse(sli.total), None, 1, 1)))
+            case BucketRatio():
+                bucket = _Selector.parse(f"{sli.histogram}_bucket{{{sli.matchers}}}")
+                count = _Selector.parse(f"{sli.histogram}_count{{{sli.matchers}}}")
+                within, all_bad = (1, 0) if sli.good == "above" else (-1, 1)
+                return cls(((bucket, float(sli.threshold), within, 0), (count, None, all_bad, 1)))
+            case _:
+                raise UsageError(f"{slo.id}: history can be made of counters and classic histograms only")
 
     def signs(self, labels: Mapping[str, str]) -> tuple[int, int]:
         bad = total = 0

@@ -21,4 +21,5 @@ def quote(value: str) -> str:
 def recorded(name: str, slo: Slo, window: timedelta | None = None) -> str:
     """Selector of one recorded series of the SLO."""
     by_window = f",window={quote(format_duration(window))}" if window is not None else ""
-    return f"{name}{{slo={quote(slo.id)}{by_window}}}"
+    group = "".join(f",{label}={quote(value)}" for label, value in slo.group)
+    return f"{name}{{slo={quote(slo.base_id)}{group}{by_window}}}"
