@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sretool.core.slo import policy
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
@@ -228,6 +230,8 @@ class System:
     impacts: tuple[Impact, ...] = ()
     degradation: tuple[DegradationLevel, ...] = ()
     recovery: tuple[RecoveryObjective, ...] = ()
+    policy: policy.Policy = policy.DEFAULT
+    """The standard one where the catalog has none."""
 
     def slo(self, slo_id: SloId) -> Slo | None:
         return next((slo for slo in self.slos if slo.id == slo_id), None)

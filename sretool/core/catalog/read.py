@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from sretool.core.catalog import document, model, spec, values
+from sretool.core.slo import policy
 from sretool.core.slo.model import BucketRatio, BurnAlert, EventRatio, Severity, Slo, SloId
 from sretool.core.slo.windows import default_alerts
 from sretool.errors import CatalogError, UsageError
@@ -42,6 +43,7 @@ def read(files: Mapping[str, str]) -> model.System:
     for name, text in files.items():
         _sort(name, text, found, intake)
     _check_services(found.native, intake)
+    _check_policy(found.native, intake)
     intake.check_references()
     if not any(file.slos for file in found.native) and not intake.problems:
         first = next(iter(files), "catalog")
@@ -118,11 +120,18 @@ def _check_services(files: Iterable[spec.CatalogFile], intake: document.Intake) 
             intake.refer("service", service, slo.place.file, slo.place.line_of("id"))
 
 
+def _check_policy(files: Iterable[spec.CatalogFile], intake: document.Intake) -> None:
+    """A catalog has one policy at most."""
+    for written in (file.policy for file in files if file.policy is not None):
+        intake.declare("policy", "of the catalog", written.place.file, written.place.line)
+
+
 def _system(found: _Sorted) -> model.System:
     native = found.native
     slos = tuple(_slo(slo) for file in native for slo in file.slos)
     named = next((file.system for file in native if file.system), None)
     name = named.name if named else slos[0].service
+    ruled = next((file.policy for file in native if file.policy), None)
     return model.System(
         name=name,
         title=named.title if named else name,
@@ -142,6 +151,7 @@ def _system(found: _Sorted) -> model.System:
         ),
         slis=tuple(_sli(sli) for file in native for sli in file.slis),
         slos=slos,
+        policy=_policy(ruled) if ruled else policy.DEFAULT,
         dashboards=tuple(_dashboard(board) for file in native for board in file.dashboards),
         rule_files=found.rule_files,
         alertmanager=found.alertmanager,
@@ -241,3 +251,31 @@ def _critical_path(written: spec.CriticalPathSpec) -> model.CriticalPath:
         for hop in written.hops
     )
     return model.CriticalPath(written.id, written.title, hops, written.guarantees)
+
+
+def _policy(written: spec.PolicySpec) -> policy.Policy:
+    standard = policy.DEFAULT
+    levels, gate, exceptions = written.levels, written.gate, written.exceptions
+    return policy.Policy(
+        levels=standard.levels
+        if levels is None
+        else tuple(policy.ResponseLevel(_mark(each), each.title, each.actions) for each in levels),
+        gate=standard.gate
+        if gate is None
+        else tuple(
+            policy.GateStep(each.name, each.allow, _mark(each) if number else None, each.asks)
+            for number, each in enumerate(gate)
+        ),
+        exceptions=standard.exceptions
+        if exceptions is None
+        else tuple(policy.ExceptionKind(each.id, each.title) for each in exceptions),
+    )
+
+
+def _mark(written: spec.ResponseLevelSpec | spec.GateStepSpec) -> policy.Mark:
+    match written.below, written.upto:
+        case (value, None) if value is not None:
+            return policy.Mark(value, inclusive=False)
+        case (None, value) if value is not None:
+            return policy.Mark(value, inclusive=True)
+    raise AssertionError("problems() lets only one mark pass")

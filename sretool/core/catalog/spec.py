@@ -290,6 +290,73 @@ class DashboardSpec(Written):
     panels: tuple[PanelSpec, ...]
 
 
+class ResponseLevelSpec(Written, kw_only=True):
+    """What is done from a height of the budget downwards."""
+
+    below: Ratio | None = None
+    upto: Ratio | None = None
+    title: Text
+    actions: tuple[Text, ...] = ()
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if (self.below is None) == (self.upto is None):
+            yield None, "a mark is either `below` a share of the budget or `upto` one (that share included)"
+
+
+class GateStepSpec(Written, kw_only=True):
+    below: Ratio | None = None
+    upto: Ratio | None = None
+    """Neither of the two: the step of a full budget, which comes first."""
+    name: Text
+    allow: tuple[Annotated[str, Parsed(values.identifier)], ...]
+    """Kinds of changes; the first step lists all there are."""
+    asks: Text | None = None
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if self.below is not None and self.upto is not None:
+            yield "upto", "a mark is either `below` a share of the budget or `upto` one (that share included)"
+
+
+class ExceptionKindSpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("exception")]
+    title: Text
+
+
+class PolicySpec(Written):
+    """The error budget policy; a part that is left out is the standard one."""
+
+    levels: tuple[ResponseLevelSpec, ...] | None = None
+    gate: tuple[GateStepSpec, ...] | None = None
+    exceptions: tuple[ExceptionKindSpec, ...] | None = None
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        steps = self.gate
+        if steps is not None:
+            yield from _gate_problems(steps)
+        for what, marked in (("levels", self.levels or ()), ("gate", (steps or ())[1:])):
+            heights = [_height(each) for each in marked]
+            if heights != sorted(set(heights), reverse=True):
+                yield what, f"the marks of `{what}` go from a high share of the budget down to a low one"
+
+
+def _height(marked: ResponseLevelSpec | GateStepSpec) -> tuple[Decimal, bool]:
+    """Of two marks at the same share the one that includes it is higher."""
+    if marked.upto is not None:
+        return marked.upto, True
+    return marked.below or Decimal(0), False
+
+
+def _gate_problems(steps: tuple[GateStepSpec, ...]) -> Iterator[tuple[str | None, str]]:
+    if not steps or any(mark is not None for mark in (steps[0].below, steps[0].upto)):
+        yield "gate", "the first step of a gate is that of a full budget: it has neither `below` nor `upto`"
+    known = set(steps[0].allow) if steps else set()
+    for step in steps[1:]:
+        if step.below is None and step.upto is None:
+            yield "gate", f"step {step.name!r} of the gate has neither `below` nor `upto`"
+        if strangers := [change for change in step.allow if change not in known]:
+            yield "gate", f"step {step.name!r} allows {strangers[0]!r}, which the first step does not know"
+
+
 class CatalogFile(Written):
     """The keys a catalog file may have, each at most once in a file."""
 
@@ -304,4 +371,5 @@ class CatalogFile(Written):
     recovery: tuple[RecoverySpec, ...] = ()
     slis: tuple[SliSpec, ...] = ()
     slos: tuple[SloSpec, ...] = ()
+    policy: PolicySpec | None = None
     dashboards: tuple[DashboardSpec, ...] = ()
