@@ -37,7 +37,9 @@ _STYLES: Final[dict[Level, dict[str, Any]]] = {
 }
 
 
-_LAZY: Final[dict[str, str]] = {}
+_LAZY: Final[dict[str, str]] = {
+    "gate": "sretool.cli.slo_gate:command",
+}
 """Subcommand → module and name of its click command, imported when it is called or listed with its help."""
 
 
@@ -79,7 +81,7 @@ def status(ctx: click.Context, ids: tuple[str, ...], at_text: str | None, output
     at = _past_moment(at_text) if at_text is not None else None
     sources = settings.resolve_sources()
     slos = select(catalog.load(sources.catalog).slos, ids)
-    snapshot = _read(sources.prometheus, slos, at)
+    snapshot = read_snapshot(sources.prometheus, slos, at)
     if output_format == "json":
         write_json({"at": at or snapshot.at, "slos": [_as_json(status) for status in snapshot.statuses]})
     else:
@@ -100,7 +102,7 @@ def _past_moment(text: str) -> datetime:
     return at
 
 
-def _read(prometheus: Endpoint, slos: Sequence[Slo], at: datetime | None) -> Snapshot:
+def read_snapshot(prometheus: Endpoint, slos: Sequence[Slo], at: datetime | None) -> Snapshot:
     """One snapshot; raises SourceError where Prometheus could not be asked."""
     import asyncio
 
