@@ -135,7 +135,9 @@ def _fires(
 ) -> list[bool]:
     limit = float(threshold(pair, slo.window, slo.budget))
     long, short = (_above(bad, total, window, step, limit) for window in (pair.long, pair.short))
-    return [both and also for both, also in zip(long, short, strict=True)]
+    least = (slo.min_events or 0) / RATE_WINDOW.total_seconds()
+    enough = (tiles >= least for tiles in _sums(total, pair.long, step))
+    return [all(each) for each in zip(long, short, enough, strict=True)]
 
 
 def _above(
@@ -156,7 +158,8 @@ def _sums(values: Sequence[float], window: timedelta, step: timedelta) -> list[f
     for number, value in enumerate(values):
         tiled.append(value + (tiled[number - stride] if number >= stride else 0.0))
     return [
-        of_all - (tiled[number - back] if number >= back else 0.0)
+        of_all
+        - (tiled[number - back] if number >= back else 0.0)
         # What the tiles do not reach: a part of the next one.
         + (part * values[number - back] if part and number >= back else 0.0)
         for number, of_all in enumerate(tiled)

@@ -107,7 +107,7 @@ def ledger(
     firings: Sequence[Firing] = (),
     counted: Count | None = None,
 ) -> Ledger | None:
-    """The ledger of the window that `past` covers; None where nothing happened in it, so that no budget exists.
+    """The ledger of the window that `past` covers; None where it has no events, so that no budget exists.
 
     `counted` are the window's events as a status has them; without it the steps' own sum counts.
     """

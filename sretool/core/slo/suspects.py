@@ -1,4 +1,4 @@
-"""Which label values carry the bad events: those with more of them than their share of the traffic explains."""
+"""Which label values carry the bad events: those with more than their share of the traffic explains."""
 
 from __future__ import annotations
 

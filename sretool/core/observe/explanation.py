@@ -1,0 +1,382 @@
+"""What explaining one SLO needs to ask, and the explanation out of the answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from sretool.core.observe.plan import FIGURE, RangeQuery, any_of, named
+from sretool.core.slo.budget import Count, buckets, events_left
+from sretool.core.slo.firing import Firing, Rates, clears_in, firing_since, firings, rates
+from sretool.core.slo.ledger import Kind, Span, ledger
+from sretool.core.slo.model import BucketRatio, EventRatio, NativeBucketRatio, Severity
+from sretool.core.slo.promql import quote, recorded
+from sretool.core.slo.rules import ALERT_NAME
+from sretool.core.slo.suspects import bad_from_good, breakdowns
+from sretool.core.slo.windows import RATE_WINDOW, RULE_INTERVAL
+from sretool.errors import UsageError
+from sretool.units import format_decimal, format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from sretool.core.observe.model import Sample, Series, SloStatus
+    from sretool.core.slo.budget import Past
+    from sretool.core.slo.firing import Since
+    from sretool.core.slo.ledger import Ledger
+    from sretool.core.slo.model import BurnAlert, Sli, Slo
+    from sretool.core.slo.suspects import Breakdown
+
+POINTS: Final = 10_000
+"""Of one series in one answer; servers stop at 11,000."""
+
+REPLAYED: Final = timedelta(days=6)
+"""How far back it is looked for the beginning of an alert: twice the longest window of any standard pair."""
+
+LONGEST_BREAKDOWN: Final = timedelta(days=3)
+"""Counters are read sample by sample over it."""
+
+_LATE: Final = timedelta(minutes=10)
+"""Rules that were first evaluated that long after the window's start have seen all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairState:
+    """One pair of windows at the moment of an explanation."""
+
+    pair: BurnAlert
+    burn_long: float | None
+    burn_short: float | None
+    fires: bool
+    since: Since | None
+    """None where it does not fire, or where the recorded rates cannot tell."""
+    clears_in: timedelta | None
+    """If nothing goes bad from now on; None likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burning:
+    """The stretch of burning that the firing pairs are about."""
+
+    start: datetime
+    bad: float
+    total: float
+    eaten: float
+    """Share of the budget it has taken since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """Where the bad events of a span came from."""
+
+    start: datetime
+    end: datetime
+    of: str
+    """What the span is: `"the burning of now"`, the name of an incident."""
+    breakdowns: tuple[Breakdown, ...]
+    unknown: str | None = None
+    """Why nothing is known; None where something is, or nothing went bad."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an SLO stands as it does."""
+
+    status: SloStatus
+    at: datetime
+    pairs: tuple[PairState, ...]
+    burning: Burning | None
+    """None where no pair fires."""
+    events_left: float | None
+    clears_in: timedelta | None
+    """When the last firing pair clears if nothing goes bad from now on; None where none fires."""
+    ledger: Ledger | None
+    """None where the window has no events."""
+    suspicion: Suspicion | None
+    alerts: tuple[Firing, ...]
+    """Of this SLO in its window, oldest first."""
+    alerts_replayed: bool
+    """The rules are young: earlier alerts are what they would have said, to five minutes."""
+
+
+def count_step(length: timedelta) -> timedelta:
+    """The finest step that one answer can have over `length`: five minutes up to a month."""
+    return max(-(-length // (POINTS * RATE_WINDOW)), 1) * RATE_WINDOW
+
+
+def counts(slo: Slo, start: datetime, until: datetime, *, from_rules: bool) -> RangeQuery:
+    """Bad and all events per step from `start` to `until`; the last step ends there."""
+    step = count_step(until - start)
+    steps = max((until - start) // step, 1)
+    if from_rules:
+        seconds, length = int(RULE_INTERVAL.total_seconds()), format_duration(step)
+        exprs = (
+            (what, f"sum_over_time({recorded(f'slo:{what}:rate5m', slo)}[{length}]) * {seconds}")
+            for what in ("bad", "total")
+        )
+    else:
+        span, seconds = f"[{format_duration(step)}:5m]", int(RATE_WINDOW.total_seconds())
+        exprs = (
+            (what, f"sum_over_time(({rate}){span}) * {seconds}")
+            for what, rate in (("bad", slo.bad_rate(RATE_WINDOW)), ("total", slo.total_rate(RATE_WINDOW)))
+        )
+    joined = any_of(named(what, expr) for what, expr in exprs)
+    return RangeQuery(joined, until - (steps - 1) * step, until, step)
+
+
+def past(asked: RangeQuery, answer: Iterable[Series]) -> Past:
+    """Answer to `counts`."""
+    of = {series.labels.get(FIGURE, ""): series.points for series in answer}
+    window = asked.end - asked.start + asked.step
+    return buckets(of.get("bad", ()), of.get("total", ()), asked.end, asked.step, window)
+
+
+def recent_rates(slo: Slo, at: datetime, *, from_rules: bool) -> RangeQuery:
+    """Five-minute rates: every minute where they are recorded, every five minutes out of raw counters."""
+    if from_rules:
+        # Two evaluations back at most: Prometheus's own five minutes would paint over short gaps.
+        back = format_duration(2 * RULE_INTERVAL)
+        exprs = (
+            named(what, f"last_over_time({recorded(f'slo:{what}:rate5m', slo)}[{back}])")
+            for what in ("bad", "total")
+        )
+        return RangeQuery(any_of(exprs), at - REPLAYED, at, RULE_INTERVAL)
+    raw = (("bad", slo.bad_rate(RATE_WINDOW)), ("total", slo.total_rate(RATE_WINDOW)))
+    return RangeQuery(any_of(named(what, rate) for what, rate in raw), at - REPLAYED, at, RATE_WINDOW)
+
+
+def seen_rates(asked: RangeQuery, answer: Iterable[Series]) -> Rates:
+    """Answer to `recent_rates`."""
+    of = {series.labels.get(FIGURE, ""): series.points for series in answer}
+    return rates(of.get("bad", ()), of.get("total", ()), asked.start, asked.end, asked.step)
+
+
+def alert_samples(matchers: str, start: datetime, end: datetime) -> tuple[RangeQuery, ...]:
+    """Firing alerts minute by minute, in as many answers as it takes."""
+    expr = f'ALERTS{{alertstate="firing",{matchers}}}'
+    length = POINTS * RULE_INTERVAL
+    queries = []
+    while start < end:
+        until = min(start + length, end)
+        queries.append(RangeQuery(expr, start, until, RULE_INTERVAL))
+        start = until + RULE_INTERVAL
+    return tuple(queries)
+
+
+def of_slo(slo: Slo) -> str:
+    """Matchers of the SLO's alerts."""
+    group = "".join(f",{label}={quote(value)}" for label, value in slo.group)
+    return f"slo={quote(slo.base_id)}{group}"
+
+
+def alert_firings(answers: Iterable[Series], end: datetime) -> list[tuple[Mapping[str, str], Firing]]:
+    """Transitions out of the samples of `alert_samples`, oldest first; those at `end` still fire."""
+    points: dict[tuple[tuple[str, str], ...], list[datetime]] = {}
+    for series in answers:
+        key = tuple(sorted(series.labels.items()))
+        points.setdefault(key, []).extend(at for at, _ in series.points)
+    found = [
+        (dict(labels), each) for labels, times in points.items() for each in _runs(dict(labels), times, end)
+    ]
+    return sorted(found, key=lambda item: (item[1].start, item[1].alert))
+
+
+def _runs(labels: Mapping[str, str], times: Sequence[datetime], end: datetime) -> Iterator[Firing]:
+    ordered = sorted(times)
+    first = 0
+    for number, at in enumerate(ordered):
+        following = ordered[number + 1] if number + 1 < len(ordered) else None
+        # One evaluation may be missed or late; two in a row are a transition.
+        if following is not None and following - at <= 2 * RULE_INTERVAL:
+            continue
+        over = at + RULE_INTERVAL
+        yield Firing(
+            labels.get("alertname", "alert"),
+            _severity(labels.get("severity", "")),
+            ordered[first],
+            over if over < end else None,
+            _length(labels.get("long")),
+            _length(labels.get("short")),
+        )
+        first = number + 1
+
+
+def _severity(text: str) -> Severity | None:
+    return Severity(text) if text in tuple(Severity) else None
+
+
+def _length(text: str | None) -> timedelta | None:
+    try:
+        return parse_duration(text) if text is not None else None
+    except UsageError:
+        return None
+
+
+def replayed_firings(slo: Slo, seen: Rates) -> tuple[Firing, ...]:
+    """What the rules would have said to these rates, oldest first."""
+    found = (each for pair in slo.alerts for each in firings(slo, pair, seen, ALERT_NAME))
+    return tuple(sorted(found, key=lambda each: each.start))
+
+
+def rules_since(slo: Slo, length: timedelta) -> str:
+    """PromQL of how many evaluations of the SLO's rules there are in the last `length`."""
+    return f"max(count_over_time(slo:info{{{of_slo(replace(slo, group=()))}}}[{format_duration(length)}]))"
+
+
+def completed_alerts(
+    slo: Slo, recorded_ones: Sequence[Firing], past_counts: Past, since: datetime
+) -> tuple[tuple[Firing, ...], bool]:
+    """The recorded alerts, before `since` (when the rules were loaded) those the rules would have raised.
+
+    The second value says whether any time had to be replayed.
+    """
+    started = past_counts.until - len(past_counts.counts) * past_counts.step
+    if past_counts.step != RATE_WINDOW or since - started <= _LATE:
+        return tuple(recorded_ones), False
+    seconds = RATE_WINDOW.total_seconds()
+    seen = Rates(
+        past_counts.until,
+        past_counts.step,
+        tuple(count.bad / seconds if count is not None else 0.0 for count in past_counts.counts),
+        tuple(count.total / seconds if count is not None else 0.0 for count in past_counts.counts),
+    )
+    replayed = (each for pair in slo.alerts for each in firings(slo, pair, seen, ALERT_NAME))
+    before = (each for each in replayed if each.start < since)
+    return tuple(sorted((*before, *recorded_ones), key=lambda each: each.start)), True
+
+
+def explain(
+    status: SloStatus,
+    at: datetime,
+    past_counts: Past,
+    seen: Rates,
+    alerts: tuple[tuple[Firing, ...], bool],
+    known: Iterable[Span],
+) -> Explanation:
+    """Everything but the suspects, who are asked for when it is known which span to look at."""
+    slo = status.slo
+    states = tuple(_state(status, pair, seen) for pair in slo.alerts)
+    counted = None
+    if status.good is not None and status.total:
+        counted = Count(status.total - status.good, status.total)
+    clearing = [state.clears_in for state in states if state.clears_in is not None]
+    return Explanation(
+        status=status,
+        at=at,
+        pairs=states,
+        burning=_burning(slo, states, past_counts, counted),
+        events_left=events_left(counted.bad, counted.total, slo.budget) if counted is not None else None,
+        clears_in=max(clearing, default=None),
+        ledger=ledger(past_counts, slo.budget, with_exclusions(slo, known), alerts[0], counted),
+        suspicion=None,
+        alerts=alerts[0],
+        alerts_replayed=alerts[1],
+    )
+
+
+def with_exclusions(slo: Slo, known: Iterable[Span]) -> tuple[Span, ...]:
+    """What is known of the past, the SLO's own maintenance windows among it."""
+    own = (Span(each.reason, each.start, each.end, Kind.MAINTENANCE) for each in slo.exclusions)
+    return (*known, *own)
+
+
+def _state(status: SloStatus, pair: BurnAlert, seen: Rates) -> PairState:
+    fires = pair in status.firing
+    return PairState(
+        pair,
+        status.burns.get(pair.long),
+        status.burns.get(pair.short),
+        fires,
+        firing_since(status.slo, pair, seen) if fires else None,
+        clears_in(status.slo, pair, seen) if fires else None,
+    )
+
+
+def _burning(
+    slo: Slo, states: Iterable[PairState], past_counts: Past, counted: Count | None
+) -> Burning | None:
+    """From the first step of fast burning that the firing pairs' long windows see."""
+    firing = [state for state in states if state.fires]
+    if not firing or counted is None:
+        return None
+    allowed = float(slo.budget)
+    began = min(state.since.at if state.since else past_counts.until for state in firing)
+    look_from = min(began, past_counts.until) - max(state.pair.long for state in firing)
+    first_step = past_counts.until - len(past_counts.counts) * past_counts.step
+    number = max((look_from - first_step) // past_counts.step, 0)
+    following = past_counts.counts[number:]
+    fast = (
+        place
+        for place, count in enumerate(following)
+        if count is not None and count.bad > allowed * count.total
+    )
+    start = number + next(fast, 0)
+    inside = [count for count in past_counts.counts[start:] if count is not None]
+    bad, total = sum(count.bad for count in inside), sum(count.total for count in inside)
+    return Burning(first_step + start * past_counts.step, bad, total, bad / (allowed * counted.total))
+
+
+# --- suspects
+
+
+def suspect_span(explanation: Explanation) -> tuple[datetime, datetime, str] | None:
+    """What to look for suspects in: the burning of now, otherwise the costliest incident of the window."""
+    if explanation.burning is not None:
+        start = max(explanation.burning.start, explanation.at - LONGEST_BREAKDOWN)
+        return start, explanation.at, "the burning of now"
+    if explanation.ledger is None:
+        return None
+    for entry in explanation.ledger.biggest:
+        if entry.start is not None and entry.end is not None and entry.share > 0:
+            end = min(entry.end, entry.start + LONGEST_BREAKDOWN)
+            return entry.start, end, entry.name or "the costliest incident"
+    return None
+
+
+def increments(sli: Sli, length: timedelta) -> str | None:
+    """PromQL of what every single counter behind the SLI counted over `length`; None where it has none."""
+    span = f"[{format_duration(length)}]"
+    exprs: dict[str, str]
+    match sli:
+        case EventRatio(bad, total, good):
+            kind, counted = ("bad", bad) if bad is not None else ("good", good)
+            exprs = {kind: f"increase({counted}{span})", "total": f"increase({total}{span})"}
+        case BucketRatio(histogram, limit, matchers, side):
+            text = format_decimal(limit)
+            le = f'le=~"{text}(\\\\.0)?"' if "." not in text else f'le="{text}"'
+            within = f"{histogram}_bucket{{{matchers + ',' if matchers else ''}{le}}}"
+            exprs = {
+                "good" if side == "below" else "bad": f"increase({within}{span})",
+                "total": f"increase({histogram}_count{{{matchers}}}{span})",
+            }
+        case NativeBucketRatio(histogram, limit, matchers, side):
+            grown = f"increase({histogram}{{{matchers}}}{span})"
+            below = f"histogram_fraction(-Inf, {format_decimal(limit)}, {grown})"
+            exprs = {
+                "good" if side == "below" else "bad": f"{below} * histogram_count({grown}) >= 0",
+                "total": f"histogram_count({grown})",
+            }
+        case _:
+            return None
+    return any_of(named(what, expr) for what, expr in exprs.items())
+
+
+def suspicion(slo: Slo, span: tuple[datetime, datetime, str], answer: Iterable[Sample]) -> Suspicion:
+    """Answer to `increments`."""
+    of: dict[str, list[tuple[Mapping[str, str], float]]] = {"bad": [], "good": [], "total": []}
+    group = dict(slo.group)
+    for sample in answer:
+        figure = sample.labels.get(FIGURE, "")
+        if figure in of and all(sample.labels.get(name, "") == value for name, value in group.items()):
+            labels = {
+                name: value for name, value in sample.labels.items() if name not in (FIGURE, "le", "__name__")
+            }
+            of[figure].append((labels, sample.value))
+    bad = bad_from_good(of["good"], of["total"]) if of["good"] else of["bad"]
+    return Suspicion(*span, breakdowns(bad, of["total"]))
+
+
+def no_suspicion(span: tuple[datetime, datetime, str], why: str) -> Suspicion:
+    return Suspicion(*span, (), why)
