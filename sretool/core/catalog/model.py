@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from decimal import Decimal
 
-    from sretool.core.slo.model import Slo, SloId
+    from sretool.core.slo.model import Severity, Slo, SloId
 
 RECEIVER_URL = "RECEIVER_URL"
 """Stands in an Alertmanager configuration where the base address of the webhook receiver belongs."""
@@ -219,6 +219,8 @@ class System:
     dependencies: tuple[Dependency, ...] = ()
     slis: tuple[Sli, ...] = ()
     slos: tuple[Slo, ...] = ()
+    severities: Mapping[Severity, str] = field(default_factory=dict)
+    """What the `severity` labels of alerts are called where not page and ticket."""
     dashboards: tuple[Dashboard, ...] = ()
     rule_files: Mapping[str, str] = field(default_factory=dict)
     """Prometheus rule files by file name, as written (never scaled)."""

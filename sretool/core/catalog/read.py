@@ -7,23 +7,44 @@ configuration, `.md` a runbook, anything else the native format of `spec`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Literal
 
 import yaml
 
 from sretool.core.catalog import document, model, spec, values
 from sretool.core.slo import policy
-from sretool.core.slo.model import BucketRatio, BurnAlert, EventRatio, Severity, Slo, SloId
+from sretool.core.slo.model import (
+    BooleanGauge,
+    BucketRatio,
+    BurnAlert,
+    Composite,
+    ErrorRatioQuery,
+    EventRatio,
+    Exclusion,
+    Freshness,
+    NativeBucketRatio,
+    Part,
+    Severity,
+    Slo,
+    SloId,
+)
 from sretool.core.slo.windows import default_alerts
 from sretool.errors import CatalogError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from sretool.core.slo.model import SimpleSli
     from sretool.core.slo.model import Sli as SloSli
 
 HISTORY_FILE = "history.yaml"
 """Lies beside a bundled system's catalog: what its lab's past looks like. Not part of the catalog."""
+
+INCIDENTS_FILE = "incidents.yaml"
+"""Lies beside a catalog: what is known of the past, for ledgers. Not part of the catalog."""
 
 
 @dataclass(slots=True)
@@ -61,7 +82,7 @@ def _sort(name: str, text: str, found: _Sorted, intake: document.Intake) -> None
         intake.declare("runbook", runbook, name, 1)
         found.runbooks[runbook] = text
         return
-    if base == HISTORY_FILE:
+    if base in (HISTORY_FILE, INCIDENTS_FILE):
         return
     root = document.compose(name, text, intake)
     if root is None:
@@ -128,7 +149,8 @@ def _check_policy(files: Iterable[spec.CatalogFile], intake: document.Intake) ->
 
 def _system(found: _Sorted) -> model.System:
     native = found.native
-    slos = tuple(_slo(slo) for file in native for slo in file.slos)
+    excluded = [exclusion for file in native for exclusion in file.exclusions]
+    slos = tuple(_slo(slo, excluded) for file in native for slo in file.slos)
     named = next((file.system for file in native if file.system), None)
     name = named.name if named else slos[0].service
     ruled = next((file.policy for file in native if file.policy), None)
@@ -151,6 +173,7 @@ def _system(found: _Sorted) -> model.System:
         ),
         slis=tuple(_sli(sli) for file in native for sli in file.slis),
         slos=slos,
+        severities=_severities(native),
         policy=_policy(ruled) if ruled else policy.DEFAULT,
         dashboards=tuple(_dashboard(board) for file in native for board in file.dashboards),
         rule_files=found.rule_files,
@@ -173,31 +196,69 @@ def _system(found: _Sorted) -> model.System:
     )
 
 
-def _slo(written: spec.SloSpec) -> Slo:
+def _slo(written: spec.SloSpec, of_catalog: Iterable[spec.ExclusionSpec]) -> Slo:
     if written.alerts is None:
-        alerts = default_alerts(written.window, 1 - written.objective)
+        alerts = default_alerts(written.length, 1 - written.objective)
     else:
         alerts = tuple(BurnAlert(Severity(a.severity), a.spends, a.long, a.short) for a in written.alerts)
     return Slo(
         id=SloId(written.id),
         title=written.title or written.id.partition("/")[2].replace("-", " "),
         objective=written.objective,
-        window=written.window,
-        sli=_ratio(written.sli),
+        window=written.length,
+        sli=_measure(written.sli),
         alerts=alerts,
         tier=written.tier,
         owner=written.owner,
         runbook=written.runbook,
         labels=dict(written.labels),
+        calendar=written.calendar,
+        group_by=written.group_by,
+        exclusions=tuple(sorted(_exclusions(written, of_catalog), key=lambda each: each.start)),
+        min_events=written.min_events,
+        annotations=dict(written.annotations),
+        dashboard=written.dashboard,
     )
 
 
-def _ratio(written: spec.RatioSpec) -> SloSli:
-    if written.bad is not None and written.total is not None:
-        return EventRatio(written.bad, written.total)
-    if written.histogram is None or written.threshold is None:
-        raise AssertionError("RatioSpec.problems() lets only whole ratios pass")
-    return BucketRatio(written.histogram, written.threshold, written.matchers, written.good or "below")
+def _exclusions(slo: spec.SloSpec, of_catalog: Iterable[spec.ExclusionSpec]) -> Iterator[Exclusion]:
+    meant = (e for e in of_catalog if not e.slos or any(fnmatchcase(slo.id, pattern) for pattern in e.slos))
+    for written in (*slo.exclusions, *meant):
+        yield Exclusion(written.start, written.end, written.reason)
+
+
+def _severities(files: Iterable[spec.CatalogFile]) -> dict[Severity, str]:
+    written = [file.severities for file in files if file.severities is not None]
+    named = [pair for each in written for pair in ((Severity.PAGE, each.page), (Severity.TICKET, each.ticket))]
+    return {severity: name for severity, name in named if name is not None}
+
+
+def _measure(written: spec.RatioSpec) -> SloSli:
+    how: Literal["weighted", "worst"]
+    for how, parts in (("weighted", written.weighted), ("worst", written.worst)):
+        if parts is not None:
+            return Composite(tuple(Part(_ratio(part), part.weight or Decimal(1)) for part in parts), how)
+    return _ratio(written)
+
+
+def _ratio(written: spec.RatioSpec) -> SimpleSli:
+    """`RatioSpec.problems()` lets only whole ones pass."""
+    every = written.slice or timedelta(minutes=1)
+    match written:
+        case spec.RatioSpec(histogram=str(histogram), threshold=Decimal() as threshold):
+            kind = NativeBucketRatio if written.native == "true" else BucketRatio
+            return kind(
+                histogram, threshold, written.matchers, "above" if written.good == "above" else "below"
+            )
+        case spec.RatioSpec(error_ratio=str(query)):
+            return ErrorRatioQuery(query, written.traffic)
+        case spec.RatioSpec(up=str(query)):
+            return BooleanGauge(query, every)
+        case spec.RatioSpec(age=str(query), max_age=timedelta() as oldest):
+            return Freshness(query, oldest, every)
+        case spec.RatioSpec(total=str(total)):
+            return EventRatio(written.bad, total, written.good)
+    raise AssertionError("an sli without a kind")
 
 
 def _sli(written: spec.SliSpec) -> model.Sli:

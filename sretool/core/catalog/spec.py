@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator  # noqa: TC003 - resolved at run time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
 from sretool.core.catalog import values
+from sretool.core.slo.model import CalendarUnit, CalendarWindow
+from sretool.core.slo.rules import RESERVED_LABELS
+from sretool.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,12 @@ Ratio = Annotated[Decimal, Parsed(values.ratio)]
 Number = Annotated[Decimal, Parsed(values.number)]
 PositiveNumber = Annotated[Decimal, Parsed(values.positive_number)]
 Whole = Annotated[int, Parsed(values.whole)]
+Window = Annotated[timedelta | CalendarUnit, Parsed(values.window)]
+Zone = Annotated[str, Parsed(values.zone)]
+Moment = Annotated[datetime, Parsed(values.moment)]
+Address = Annotated[str, Parsed(values.address)]
+LabelName = Annotated[str, Parsed(values.label_name)]
+RangedPromql = Annotated[str, Parsed(values.ranged_promql)]
 Duration = Annotated[timedelta, Parsed(values.duration)]
 DurationOrNone = Annotated[timedelta, Parsed(values.duration_or_none)]
 
@@ -197,27 +206,106 @@ class SliSpec(Written):
     meaning: Text | None = None
 
 
+SLICES: Final = tuple(timedelta(seconds=seconds) for seconds in (10, 15, 20, 30, 60, 300))
+"""Possible lengths of a slice: whole numbers of them make the five minutes of a recorded rate."""
+
+
 class RatioSpec(Written):
-    """Either `bad` and `total`, or `histogram` and `threshold`."""
+    """What is measured; the first key of a kind in `KINDS` decides which one it is."""
+
+    KINDS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "histogram": ("threshold", "matchers", "good", "native"),
+        "error_ratio": ("traffic",),
+        "up": ("slice",),
+        "age": ("max_age", "slice"),
+        "weighted": (),
+        "worst": (),
+        "bad": ("total",),
+        "good": ("total",),
+        "total": (),
+    }
+    """Kind by the key that stands for it → the keys that go with that."""
 
     bad: Selector | None = None
+    good: Annotated[str, Parsed(values.good)] | None = None
+    """Good events' counters; of a histogram the side of the threshold that is good."""
     total: Selector | None = None
     histogram: MetricName | None = None
     threshold: PositiveNumber | None = None
-    """In the histogram's own unit; must be one of its bucket boundaries."""
+    """In the histogram's own unit; must be one of its bucket boundaries unless it is native."""
     matchers: Matchers = ""
-    good: Literal["below", "above"] | None = None
+    native: Literal["true", "false"] = "false"
+    error_ratio: RangedPromql | None = None
+    traffic: RangedPromql | None = None
+    up: Promql | None = None
+    age: Promql | None = None
+    max_age: Duration | None = None
+    slice: Duration | None = None
+    """1m where it is not given."""
+    weighted: tuple[PartOfSliSpec, ...] | None = None
+    worst: tuple[PartOfSliSpec, ...] | None = None
+
+    @property
+    def kind(self) -> str | None:
+        """The key that stands for it; None where there is none."""
+        return next((key for key in self.KINDS if key in self.place.keys), None)
 
     def problems(self) -> Iterator[tuple[str | None, str]]:
-        counters = [key for key in ("bad", "total") if key in self.place.keys]
-        buckets = [key for key in ("histogram", "threshold", "matchers", "good") if key in self.place.keys]
-        if counters and buckets:
-            yield buckets[0], f"`{buckets[0]}` does not go with `{counters[0]}`: an sli is one or the other"
-        elif counters and len(counters) < 2:
-            missing = "total" if counters == ["bad"] else "bad"
-            yield None, f"`{missing}` is missing: an sli of counters has `bad` and `total`"
-        elif not counters and not {"histogram", "threshold"} <= set(buckets):
-            yield None, "an sli has `bad` and `total` counters, or a `histogram` and a `threshold`"
+        kind = self.kind
+        if kind is None:
+            yield (
+                None,
+                "an sli has `bad` (or `good`) and `total` counters, a `histogram` and a `threshold`,"
+                " an `error_ratio` query, an `up` or `age` query, or `weighted` or `worst` parts",
+            )
+            return
+        written = [key for key in self.place.keys if key in _ALL_KEYS]
+        first = written[0] if written[0] in self.KINDS else kind
+        for key in written:
+            if key != kind and key not in self.KINDS[kind]:
+                stranger, own = (kind, key) if first == key or kind == "histogram" else (key, kind)
+                yield stranger, f"`{stranger}` does not go with `{own}`: an sli is one or the other"
+                return
+        yield from self._incomplete(kind)
+
+    def _incomplete(self, kind: str) -> Iterator[tuple[str | None, str]]:
+        given = self.place.keys
+        match kind:
+            case "bad" | "good" if "total" not in given:
+                yield None, f"`total` is missing: an sli of counters has `{kind}` and `total`"
+            case "total":
+                yield None, "`bad` is missing: an sli of counters has `bad` (or `good`) and `total`"
+            case "histogram" if "threshold" not in given:
+                yield None, "`threshold` is missing: an sli of a histogram has `histogram` and `threshold`"
+            case "age" if "max_age" not in given:
+                yield None, "`max_age` is missing: an sli of an age has `age` and `max_age`"
+            case "weighted" | "worst":
+                parts = self.weighted if kind == "weighted" else self.worst
+                if parts is not None and len(parts) < 2:
+                    yield kind, "a composite has at least two parts"
+        if kind == "good" and self.good in ("below", "above"):
+            yield "good", f"good: {self.good!r} is a side of a threshold; a series selector is wanted"
+        if kind == "histogram" and self.good is not None and self.good not in ("below", "above"):
+            yield "good", f"good: {self.good!r} is not possible; known: above, below"
+        if self.slice is not None and self.slice not in SLICES:
+            known = ", ".join(map(format_duration, SLICES))
+            yield "slice", f"slice: {format_duration(self.slice)} is not possible; known: {known}"
+
+
+class PartOfSliSpec(RatioSpec):
+    """One of the parts of a composite."""
+
+    weight: PositiveNumber | None = None
+    """How many events each event counts for; 1 where it is not given."""
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        yield from super().problems()
+        for how in ("weighted", "worst"):
+            if how in self.place.keys:
+                yield how, "a part of a composite is no composite itself"
+
+
+_ALL_KEYS: Final = frozenset(RatioSpec.KINDS) | {key for keys in RatioSpec.KINDS.values() for key in keys}
 
 
 class BurnAlertSpec(Written):
@@ -231,23 +319,73 @@ class BurnAlertSpec(Written):
             yield "short", "the short window must be shorter than the long one"
 
 
+class ExclusionSpec(Written, kw_only=True):
+    """A span that does not count; in the catalog itself for all its SLOs, or for those that `slos` names."""
+
+    start: Moment
+    end: Moment
+    reason: Text
+    slos: tuple[Text, ...] = ()
+    """Ids, with `*` and `?` for several; only where it stands in the catalog itself."""
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if self.end <= self.start:
+            yield "end", "an exclusion ends after its start"
+
+
 class SloSpec(Written, kw_only=True):
     id: Annotated[str, Parsed(values.slo_id), Declares("SLO")]
     title: Text | None = None
     objective: Objective
-    window: Duration
+    window: Window
+    timezone: Zone | None = None
+    """Of a calendar window; UTC where it is not given."""
     sli: RatioSpec
+    group_by: tuple[LabelName, ...] = ()
     alerts: tuple[BurnAlertSpec, ...] | None = None
     """None: the standard pairs for the window; an empty list: no alerts."""
+    min_events: Annotated[int, Parsed(values.positive_whole)] | None = None
+    exclusions: tuple[ExclusionSpec, ...] = ()
     tier: TierRef | None = None
     owner: OwnerRef | None = None
     runbook: RunbookRef | None = None
+    dashboard: Address | None = None
     labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+    @property
+    def calendar(self) -> CalendarWindow | None:
+        unit = self.window
+        return CalendarWindow(unit, self.timezone or "UTC") if isinstance(unit, CalendarUnit) else None
+
+    @property
+    def length(self) -> timedelta:
+        """Of a calendar window the nominal one."""
+        if isinstance(self.window, timedelta):
+            return self.window
+        return CalendarWindow(self.window).nominal
 
     def problems(self) -> Iterator[tuple[str | None, str]]:
         for alert in self.alerts or ():
-            if alert.long > self.window:
+            if alert.long > self.length:
                 yield "alerts", "an alert's long window is longer than the SLO's own window"
+        if self.timezone is not None and self.calendar is None:
+            yield "timezone", "a time zone goes with a calendar window only: week, month or quarter"
+        for label in self.group_by:
+            if label in RESERVED_LABELS:
+                yield "group_by", f"label {label!r} is one the rules need themselves; group by another"
+        if len(set(self.group_by)) < len(self.group_by):
+            yield "group_by", "a label is given twice"
+        for exclusion in self.exclusions:
+            if exclusion.slos:
+                yield "exclusions", "`slos` belongs to exclusions of the whole catalog only"
+
+
+class SeveritiesSpec(Written):
+    """What the `severity` labels of alerts are called."""
+
+    page: Text | None = None
+    ticket: Text | None = None
 
 
 class QuerySpec(Written):
@@ -371,5 +509,7 @@ class CatalogFile(Written):
     recovery: tuple[RecoverySpec, ...] = ()
     slis: tuple[SliSpec, ...] = ()
     slos: tuple[SloSpec, ...] = ()
+    exclusions: tuple[ExclusionSpec, ...] = ()
+    severities: SeveritiesSpec | None = None
     policy: PolicySpec | None = None
     dashboards: tuple[DashboardSpec, ...] = ()

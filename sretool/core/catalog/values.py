@@ -6,12 +6,14 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from sretool.core.slo.model import WINDOW, CalendarUnit
 from sretool.errors import UsageError
-from sretool.units import parse_duration, parse_ratio
+from sretool.units import parse_duration, parse_ratio, parse_time
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _STRING = r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`'
@@ -84,6 +86,31 @@ def duration(raw: str) -> timedelta:
     return value
 
 
+def window(raw: str) -> timedelta | CalendarUnit:
+    """A rolling window, `"30d"`, or a calendar one, `"month"`."""
+    if raw.strip() in set(CalendarUnit):
+        return CalendarUnit(raw.strip())
+    try:
+        return duration(raw)
+    except UsageError as error:
+        units = ", ".join(CalendarUnit)
+        raise UsageError(error.message, remedy=f"write it like 30d, or one of {units}") from None
+
+
+def zone(raw: str) -> str:
+    """A name of the time zone database: `"Europe/Berlin"`."""
+    try:
+        ZoneInfo(raw.strip())
+    except (ValueError, OSError, LookupError):
+        raise UsageError(f"{raw!r} is no time zone", remedy="write it like Europe/Berlin or UTC") from None
+    return raw.strip()
+
+
+def moment(raw: str) -> datetime:
+    """`"2026-01-31T14:00:00Z"`; UTC where it names no offset."""
+    return parse_time(raw.strip())
+
+
 def duration_or_none(raw: str) -> timedelta:
     """A duration that may be 0: `"0s"`, or just `0`."""
     return _duration("0s" if raw.strip() == "0" else raw)
@@ -126,6 +153,13 @@ def whole(raw: str) -> int:
         return int(raw)
     except ValueError:
         raise UsageError(f"{raw!r} is not a whole number") from None
+
+
+def positive_whole(raw: str) -> int:
+    value = whole(raw)
+    if value <= 0:
+        raise UsageError(f"{raw!r} is not above 0")
+    return value
 
 
 def metric_name(raw: str) -> str:
@@ -175,6 +209,26 @@ def selector(raw: str) -> str:
             f"{raw!r} is not a series selector", remedy='write it like http_requests_total{status=~"5.."}'
         )
     return stripped
+
+
+def ranged_promql(raw: str) -> str:
+    """An expression with `{window}` where the length of its range belongs."""
+    expression = promql(raw)
+    if WINDOW not in expression:
+        raise UsageError(f"has no {WINDOW}", remedy=f"put it where the range belongs: rate(x[{WINDOW}])")
+    return expression
+
+
+def good(raw: str) -> str:
+    """A side of a threshold (`below`, `above`), or a series selector."""
+    return raw.strip() if raw.strip() in ("below", "above") else selector(raw)
+
+
+def address(raw: str) -> str:
+    """`"https://…"`."""
+    if not re.match(r"https?://\S+$", raw.strip()):
+        raise UsageError(f"{raw!r} is not an address", remedy="write it like https://grafana.example/d/1")
+    return raw.strip()
 
 
 def promql(raw: str) -> str:

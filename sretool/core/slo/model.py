@@ -312,7 +312,7 @@ class CalendarWindow:
         """When the next period begins; UTC."""
         first = self.start(at).astimezone(ZoneInfo(self.zone))
         days = {CalendarUnit.WEEK: 7, CalendarUnit.MONTH: 31, CalendarUnit.QUARTER: 93}[self.unit]
-        # Into the next period's first days and back to its start, whatever months and clock changes lie between.
+        # Into the next period's first days and back to its start, however long months and days are.
         return self.start((first + timedelta(days=days)).astimezone(UTC) + timedelta(hours=3))
 
     @property
