@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from sretool.core.slo.model import BurnAlert, Slo
     from sretool.ports import Endpoint
 
-_PATIENCE: Final = timedelta(seconds=30)
+PATIENCE: Final = timedelta(seconds=30)
 """For one query: nobody waits for a refresh here, and without rules it may read weeks of raw counters."""
 
 _OLD: Final = timedelta(minutes=3)
 """Rules are evaluated every minute; older than this, some evaluations are missing."""
 
-_STYLES: Final[dict[Level, dict[str, Any]]] = {
+STYLES: Final[dict[Level, dict[str, Any]]] = {
     Level.PAGE: {"fg": "red", "bold": True},
     Level.SPENT: {"fg": "red", "bold": True},
     Level.TICKET: {"fg": "yellow"},
@@ -78,7 +78,7 @@ def status(ctx: click.Context, ids: tuple[str, ...], at_text: str | None, output
     from sretool.core.slo.select import select
 
     settings: Settings = ctx.obj
-    at = _past_moment(at_text) if at_text is not None else None
+    at = past_moment(at_text) if at_text is not None else None
     sources = settings.resolve_sources()
     slos = select(catalog.load(sources.catalog).slos, ids)
     snapshot = read_snapshot(sources.prometheus, slos, at)
@@ -87,10 +87,10 @@ def status(ctx: click.Context, ids: tuple[str, ...], at_text: str | None, output
     else:
         click.echo(_table(snapshot, at or snapshot.at))
     _tell_doubts(snapshot.statuses, at or snapshot.at)
-    ctx.exit(_exit_code(snapshot.statuses))
+    ctx.exit(exit_code(snapshot.statuses))
 
 
-def _past_moment(text: str) -> datetime:
+def past_moment(text: str) -> datetime:
     from datetime import UTC, datetime
 
     from sretool.errors import UsageError
@@ -110,7 +110,7 @@ def read_snapshot(prometheus: Endpoint, slos: Sequence[Slo], at: datetime | None
     from sretool.errors import SourceUnreachable
 
     async def once() -> Snapshot:
-        watch = wiring.watch(wiring.Endpoints(tuple(slos), prometheus, deadline=_PATIENCE))
+        watch = wiring.watch(wiring.Endpoints(tuple(slos), prometheus, deadline=PATIENCE))
         try:
             return await watch.poll_metrics(at)
         finally:
@@ -131,12 +131,12 @@ def _tell_doubts(statuses: Sequence[SloStatus], at: datetime) -> None:
     oldest = min((status.at for status in statuses), default=at)
     if at - oldest > _OLD:
         diagnostics.tell(
-            f"some figures are {_span(at - oldest)} old",
+            f"some figures are {span_text(at - oldest)} old",
             "check that Prometheus still scrapes and evaluates the rules of the objectives",
         )
 
 
-def _exit_code(statuses: Sequence[SloStatus]) -> int:
+def exit_code(statuses: Sequence[SloStatus]) -> int:
     levels = {status.level for status in statuses}
     if levels & {Level.PAGE, Level.SPENT}:
         return diagnostics.FAILED
@@ -183,7 +183,7 @@ def _table(snapshot: Snapshot, at: datetime) -> str:
     widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
     lines = [_line(_HEADINGS, widths)]
     lines += [
-        click.style(_line(row, widths), **_STYLES[status.level])
+        click.style(_line(row, widths), **STYLES[status.level])
         for row, status in zip(rows, snapshot.statuses, strict=True)
     ]
     reasons = [reason for status in snapshot.statuses for reason in _reasons(status)]
@@ -192,7 +192,7 @@ def _table(snapshot: Snapshot, at: datetime) -> str:
 
 def _summary(statuses: Sequence[SloStatus], at: datetime) -> str:
     levels = [status.level for status in statuses]
-    counts = (f"{levels.count(level)} {_word(level)}" for level in Level if level in levels)
+    counts = (f"{levels.count(level)} {level_word(level)}" for level in Level if level in levels)
     return f"{', '.join(counts)}  at {format_time(at)}"
 
 
@@ -208,27 +208,29 @@ def _cells(status: SloStatus) -> tuple[str, ...]:
     wanted = format_decimal(status.slo.objective * 100)
     decimals = len(wanted.partition(".")[2]) + 2
     return (
-        _word(status.level),
+        level_word(status.level),
         status.slo.id,
         f"{status.sli * 100:.{decimals}f}" if status.sli is not None else "-",
         wanted,
         f"{status.budget_left * 100:.1f}%" if status.budget_left is not None else "-",
-        _burn(status.burns.get(timedelta(hours=1))),
-        _span(status.exhausts_in),
+        burn_text(status.burns.get(timedelta(hours=1))),
+        span_text(status.exhausts_in),
     )
 
 
 def _reasons(status: SloStatus) -> list[str]:
     slo = status.slo
     lines = [
-        f"{slo.id}: {pair.severity}, burns {_burn(status.burns.get(pair.long))} over"
-        f" {format_duration(pair.long)} and {_burn(status.burns.get(pair.short))} over"
+        f"{slo.id}: {pair.severity}, burns {burn_text(status.burns.get(pair.long))} over"
+        f" {format_duration(pair.long)} and {burn_text(status.burns.get(pair.short))} over"
         f" {format_duration(pair.short)}, limit {float(pair.factor(slo.window)):.4g}x"
         for pair in status.firing
     ]
     if status.budget_left is not None and status.budget_left < 0:
         back = (
-            f"back in {_span(status.recovers_in)}" if status.recovers_in else "not back at the present burn"
+            f"back in {span_text(status.recovers_in)}"
+            if status.recovers_in
+            else "not back at the present burn"
         )
         lines.append(f"{slo.id}: budget spent, {back}")
     if status.coverage is not None and status.coverage < 0.99:
@@ -236,17 +238,17 @@ def _reasons(status: SloStatus) -> list[str]:
     return lines
 
 
-def _word(level: Level) -> str:
+def level_word(level: Level) -> str:
     return level.value.replace("_", " ")
 
 
-def _burn(value: float | None) -> str:
+def burn_text(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.2f}x" if value < 10 else f"{value:.1f}x" if value < 100 else f"{value:.0f}x"
 
 
-def _span(duration: timedelta | None) -> str:
+def span_text(duration: timedelta | None) -> str:
     """At most two units: 18h29m, 6d4h, 12m."""
     if duration is None:
         return "-"
