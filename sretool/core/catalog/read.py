@@ -229,7 +229,9 @@ def _exclusions(slo: spec.SloSpec, of_catalog: Iterable[spec.ExclusionSpec]) -> 
 
 def _severities(files: Iterable[spec.CatalogFile]) -> dict[Severity, str]:
     written = [file.severities for file in files if file.severities is not None]
-    named = [pair for each in written for pair in ((Severity.PAGE, each.page), (Severity.TICKET, each.ticket))]
+    named = [
+        pair for each in written for pair in ((Severity.PAGE, each.page), (Severity.TICKET, each.ticket))
+    ]
     return {severity: name for severity, name in named if name is not None}
 
 

@@ -1,0 +1,119 @@
+"""`sretool slo rules`: the Prometheus rules of a catalog, as a rule file or as Kubernetes resources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sretool.core.slo.model import Severity
+from sretool.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sretool.cli.context import Settings
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """`NAME=VALUE` options as a mapping."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not (sign and name and value):
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE")
+        found[name] = value
+    return found
+
+
+@click.command(name="rules")
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Write here instead of stdout.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["prometheus", "kubernetes"]),
+    default="prometheus",
+    show_default=True,
+    help="A rule file, or PrometheusRule resources, one for each service.",
+)
+@click.option(
+    "--severity",
+    "renamed",
+    metavar="page=NAME",
+    multiple=True,
+    callback=_pairs,
+    help="What the label `severity` says instead of page or ticket; goes before the catalog's own names.",
+)
+@click.option("--runbook-base", metavar="URL", help="Where runbooks that are no address lie.")
+@click.option("--namespace", metavar="NAME", help="Of the Kubernetes resources.")
+@click.option(
+    "--label",
+    "labels",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_pairs,
+    help="Of the Kubernetes resources; may be repeated.",
+)
+@click.pass_obj
+def command(
+    settings: Settings,
+    paths: tuple[Path, ...],
+    out: Path | None,
+    output_format: str,
+    renamed: Mapping[str, str],
+    runbook_base: str | None,
+    namespace: str | None,
+    labels: Mapping[str, str],
+) -> None:
+    """Recording and alerting rules of the objectives in PATH, or in the catalog in use.
+
+    One group for each objective. Load the file in Prometheus (or vmalert, Thanos Ruler, Mimir), and
+    `sretool slo status` reads what it records.
+    """
+    from sretool.adapters.files import catalog
+    from sretool.core.slo import rules
+
+    system = catalog.load(catalog_paths(settings, paths))
+    severities = {**system.severities, **_severities(renamed)}
+    if output_format == "kubernetes":
+        text = rules.render_kubernetes(
+            system.slos, runbook_base, severities, namespace=namespace, labels=labels
+        )
+    else:
+        if namespace or labels:
+            raise UsageError("--namespace and --label go with --format kubernetes only")
+        text = rules.render(system.slos, runbook_base, severities)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write(out, text)
+
+
+def catalog_paths(settings: Settings, paths: Sequence[Path]) -> Sequence[Path]:
+    """The paths given, else the catalog in use; no server has to be known."""
+    if paths or settings.catalog:
+        return paths or settings.catalog
+    lab = settings.chosen_lab()
+    if lab is None:
+        raise UsageError("no catalog of objectives is known", remedy="give PATH, or --catalog PATH")
+    return (Path(lab.catalog),)
+
+
+def write(file: Path, text: str) -> None:
+    """`text` as the whole new content of `file`; a reader never sees half of it."""
+    beside = file.with_name(f".{file.name}.new")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(file)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error
+
+
+def _severities(renamed: Mapping[str, str]) -> dict[Severity, str]:
+    for name in renamed:
+        if name not in set(Severity):
+            raise UsageError(f"there is no severity {name!r}", remedy="write page=NAME or ticket=NAME")
+    return {Severity(name): value for name, value in renamed.items()}
