@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sretool.core.slo.model import Slo
-    from sretool.ports import Endpoint
+    from sretool.core.slo.policy import Policy
+    from sretool.ports import Endpoint, MetricsSource
     from sretool.services.watch import Watch
 
 
@@ -25,6 +26,8 @@ class Endpoints:
     """None: alerts are not known."""
     deadline: timedelta = timedelta(seconds=5)
     """For one question, answer included."""
+    policy: Policy | None = None
+    """What a low budget means; None: the standard policy."""
 
 
 class SystemClock:
@@ -35,6 +38,7 @@ class SystemClock:
 def watch(sources: Endpoints) -> Watch:
     """A Watch over real servers; nothing is asked before its first poll."""
     from sretool.adapters.prometheus.source import Prometheus
+    from sretool.core.slo.policy import DEFAULT
     from sretool.services.watch import Watch
 
     alerts = None
@@ -43,4 +47,11 @@ def watch(sources: Endpoints) -> Watch:
 
         alerts = Alertmanager(sources.alertmanager, deadline=sources.deadline)
     prometheus = Prometheus(sources.prometheus, deadline=sources.deadline)
-    return Watch(sources.slos, prometheus, alerts, SystemClock())
+    return Watch(sources.slos, prometheus, alerts, SystemClock(), sources.policy or DEFAULT)
+
+
+def metrics(endpoint: Endpoint, deadline: timedelta) -> MetricsSource:
+    """A Prometheus-compatible server; nothing is asked before its first query."""
+    from sretool.adapters.prometheus.source import Prometheus
+
+    return Prometheus(endpoint, deadline=deadline)

@@ -73,8 +73,10 @@ def show(
     from sretool import wiring
     from sretool.adapters.files import catalog
 
-    slos = catalog.load(sources.catalog).slos
-    endpoints = wiring.Endpoints(tuple(slos), sources.prometheus, sources.alertmanager)
+    system = catalog.load(sources.catalog)
+    endpoints = wiring.Endpoints(
+        tuple(system.slos), sources.prometheus, sources.alertmanager, policy=system.policy
+    )
     hint = _why_no_screen()
     only_ascii = only_ascii or not (sys.stdout.encoding or "").lower().startswith("utf")
     if hint is not None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sretool.cli.context import Settings
     from sretool.core.observe.model import SloStatus, Snapshot
     from sretool.core.slo.model import BurnAlert, Slo
+    from sretool.core.slo.policy import GateState, Policy
     from sretool.ports import Endpoint
 
 PATIENCE: Final = timedelta(seconds=30)
@@ -82,8 +83,8 @@ def status(ctx: click.Context, ids: tuple[str, ...], at_text: str | None, output
     settings: Settings = ctx.obj
     at = past_moment(at_text) if at_text is not None else None
     sources = settings.resolve_sources()
-    slos = select(catalog.load(sources.catalog).slos, ids)
-    snapshot = read_snapshot(sources.prometheus, slos, at)
+    system = catalog.load(sources.catalog)
+    snapshot = read_snapshot(sources.prometheus, select(system.slos, ids), at, system.policy)
     if output_format == "json":
         write_json({"at": at or snapshot.at, "slos": [_as_json(status) for status in snapshot.statuses]})
     else:
@@ -104,7 +105,9 @@ def past_moment(text: str) -> datetime:
     return at
 
 
-def read_snapshot(prometheus: Endpoint, slos: Sequence[Slo], at: datetime | None) -> Snapshot:
+def read_snapshot(
+    prometheus: Endpoint, slos: Sequence[Slo], at: datetime | None, policy: Policy | None = None
+) -> Snapshot:
     """One snapshot; raises SourceError where Prometheus could not be asked."""
     import asyncio
 
@@ -112,7 +115,7 @@ def read_snapshot(prometheus: Endpoint, slos: Sequence[Slo], at: datetime | None
     from sretool.errors import SourceUnreachable
 
     async def once() -> Snapshot:
-        watch = wiring.watch(wiring.Endpoints(tuple(slos), prometheus, deadline=PATIENCE))
+        watch = wiring.watch(wiring.Endpoints(tuple(slos), prometheus, deadline=PATIENCE, policy=policy))
         try:
             return await watch.poll_metrics(at)
         finally:
@@ -189,6 +192,8 @@ def _table(snapshot: Snapshot, at: datetime) -> str:
         for row, status in zip(rows, snapshot.statuses, strict=True)
     ]
     reasons = [reason for status in snapshot.statuses for reason in _reasons(status)]
+    if snapshot.gate is not None and snapshot.gate.frozen:
+        reasons.append(_freeze(snapshot.gate))
     return "\n".join([_summary(snapshot.statuses, at), "", *lines, *([""] if reasons else []), *reasons])
 
 
@@ -217,6 +222,13 @@ def _cells(status: SloStatus) -> tuple[str, ...]:
         f"{status.budget_left * 100:.1f}%" if status.budget_left is not None else "-",
         burn_text(status.burns.get(timedelta(hours=1))),
         span_text(status.exhausts_in),
+    )
+
+
+def _freeze(gate: GateState) -> str:
+    return (
+        f"{gate.step.name}: {', '.join(gate.frozen)} changes wait,"
+        f" {gate.slo} has {gate.left * 100:.1f}% of its budget left"
     )
 
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sretool.core.observe import assemble
+from sretool.core.observe import assemble, release
 from sretool.core.observe.model import AlertState, Change, Snapshot, SourceHealth
+from sretool.core.slo import policy as policies
 from sretool.errors import SourceError
 from sretool.services.reading import MetricsReader, Reading
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from sretool.core.observe.model import Alert, SloHistory
     from sretool.core.slo.model import Slo
+    from sretool.core.slo.policy import Policy
     from sretool.ports import AlertSource, Clock, MetricsSource
 
 PROMETHEUS: Final = "prometheus"
@@ -35,12 +37,18 @@ class Watch:
     """The SLOs of a catalog as seen by one Prometheus and, where there is one, one Alertmanager."""
 
     def __init__(
-        self, slos: Sequence[Slo], metrics: MetricsSource, alerts: AlertSource | None, clock: Clock
+        self,
+        slos: Sequence[Slo],
+        metrics: MetricsSource,
+        alerts: AlertSource | None,
+        clock: Clock,
+        policy: Policy = policies.DEFAULT,
     ) -> None:
         self._slos = tuple(slos)
         self._metrics = metrics
         self._alerts = alerts
         self._clock = clock
+        self._policy = policy
         self._reader = MetricsReader(self._slos, metrics)
         self._reading = Reading()
         self._seen: deque[Change] = deque(maxlen=_REMEMBERED)
@@ -79,7 +87,9 @@ class Watch:
             self._seen.append(Change(began, "source", f"{PROMETHEUS}: {reading.shortfall}"))
         self._reading = reading
         statuses = assemble.statuses(self._slos, reading.numbers, reading.pasts, at or began)
-        return self._answered(PROMETHEUS, began, replace(self._snapshot, statuses=statuses), reading.data_at)
+        gate = policies.state(self._policy, release.standings(statuses, at or began))
+        snapshot = replace(self._snapshot, statuses=statuses, gate=gate)
+        return self._answered(PROMETHEUS, began, snapshot, reading.data_at)
 
     async def poll_alerts(self) -> Snapshot:
         """Ask Alertmanager once; a failure becomes the source's health. Without one nothing changes."""

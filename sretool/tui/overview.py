@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 def status_line(view: View, width: int, crumbs: str = "") -> list[Span]:
     """Row 1: where from, how many in which state, how fresh, what time."""
-    for short in (0, 1, 2, 3):
+    for short in (0, 1, 2, 3, 4):
         left = _counts(view, crumbs, short)
         right = _sources(view, short)
         if cells(left) + cells(right) + 1 <= width:
             return spread(left, right, width)
-    return spread(_counts(view, "", 3), _sources(view, 3), width)
+    return spread(_counts(view, "", 4), _sources(view, 4), width)
 
 
 def _counts(view: View, crumbs: str, short: int) -> list[Span]:
@@ -62,7 +62,16 @@ def _counts(view: View, crumbs: str, short: int) -> list[Span]:
         glyph = "" if level is Level.OK else view.glyphs.levels[level]
         role = "stale" if view.stale else LEVEL_ROLES[level]
         spans += [Span(f"{glyph}{count}{word}", role), Span("  " if short < 2 else " ")]
-    return spans
+    return [*spans, *_freeze(view, short)]
+
+
+def _freeze(view: View, short: int) -> list[Span]:
+    """What the release gate holds back; nothing while every change may go."""
+    gate = view.snapshot.gate
+    if gate is None or not gate.frozen or short > 3:
+        return []
+    name = gate.step.name if short < 2 else gate.step.name.partition(" ")[0]
+    return [Span(f" {name} ", "stale" if view.stale else "tag"), Span("  " if short < 2 else " ")]
 
 
 def _sources(view: View, short: int) -> list[Span]:

@@ -196,3 +196,16 @@ def test_the_catalogs_own_policy_holds(catalog: Path, capsys: pytest.CaptureFixt
         assert gate(url, catalog) == 1
         assert "STOP  SHUT" in capsys.readouterr().out
         assert gate(url, catalog, "--change", "fix") == 0
+
+
+def test_status_says_what_waits(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--catalog", str(catalog), "slo", "status"]
+    with prometheus(left(0.3)) as (url, _):
+        assert diagnostics.run(group, ["--prometheus", url, *options]) == 0
+    said = (
+        "FREEZE FEATURES: non-critical changes wait, amas/learning-availability has 30.0% of its budget left"
+    )
+    assert said in capsys.readouterr().out
+    with prometheus(left(0.6)) as (url, _):
+        assert diagnostics.run(group, ["--prometheus", url, *options]) == 0
+    assert "changes wait" not in capsys.readouterr().out

@@ -332,3 +332,11 @@ async def test_alerts_keep_their_order_in_every_snapshot() -> None:
     pages = [alert("B", since=RECORDED_AT), alert("A", since=RECORDED_AT - HOUR)]
     watch = Watch([slo()], answers([]), FakeAlerts([*pages, replace(alert("T"), severity=None)]), FakeClock())
     assert [each.name for each in (await watch.poll_alerts()).alerts] == ["A", "B", "T"]
+
+
+async def test_the_snapshot_says_what_the_policy_lets_pass() -> None:
+    watch = Watch([slo(id="shop/checkout")], answers(recorded(bad=900)), None, FakeClock())
+    assert watch.snapshot.gate is None
+    gate = (await watch.poll_metrics()).gate
+    assert gate is not None
+    assert (gate.step.name, gate.slo, gate.frozen) == ("FREEZE", "shop/checkout", ("normal", "non-critical"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sretool.core.observe.model import AlertState
+from sretool.core.slo import policy
 from sretool.core.slo.model import Level
 from sretool.tui import alert as alert_page
 from sretool.tui import detail, overview
@@ -240,3 +242,24 @@ def test_why_figures_are_left_out_is_said() -> None:
     view = _view(snapshot([odd]))
     text = "\n".join(plain(line) for line in detail.detail_lines(view, odd, detail.Past(), 80, 24))
     assert "more bad events than events" in text
+
+
+@pytest.mark.parametrize(
+    ("left", "width", "shown"),
+    [
+        pytest.param(0.9, 160, "", id="open"),
+        pytest.param(0.6, 160, "", id="only a review"),
+        pytest.param(0.3, 160, " FREEZE FEATURES ", id="features wait"),
+        pytest.param(0.1, 160, " FREEZE ", id="nearly spent"),
+        pytest.param(-0.1, 160, " EMERGENCY ONLY ", id="spent"),
+        pytest.param(0.3, 44, " FREEZE ", id="narrow"),
+        pytest.param(-0.1, 20, "", id="no room"),
+    ],
+)
+def test_a_freeze_stands_in_the_status_line(left: float, width: int, shown: str) -> None:
+    gate = policy.state(policy.DEFAULT, [policy.Standing(slo().id, left)])
+    line = overview.status_line(_view(replace(snapshot(quiet()), gate=gate)), width)
+    assert cells(line) == width
+    assert shown in plain(line)
+    if not shown:
+        assert not any(step.name.split()[0] in plain(line) for step in policy.DEFAULT.gate)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from sretool.core.slo.model import BurnAlert, Level, Severity, Slo, SloId
+    from sretool.core.slo.policy import GateState
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ class Snapshot:
     """Firing ones first, pages before tickets, oldest first; of the last time Alertmanager answered."""
     sources: tuple[SourceHealth, ...]
     changes: tuple[Change, ...] = ()
+    gate: GateState | None = None
+    """What the error budget policy lets pass now; None: no budget is known, or nobody asked."""
 
     def source(self, name: str) -> SourceHealth | None:
         return next((source for source in self.sources if source.name == name), None)

@@ -80,7 +80,7 @@ def judge(
         or _foreign_page(snapshot, now)
         or _clear(snapshot, alertmanager, now)
     )
-    inputs = (_counts(snapshot.statuses), *_source_facts(prometheus, alertmanager))
+    inputs = (_counts(snapshot.statuses), *_gate_fact(snapshot), *_source_facts(prometheus, alertmanager))
     return Verdict(finding.tag, finding.parts, finding.level, (*finding.reasons, *inputs))
 
 
@@ -381,6 +381,14 @@ def _counts(statuses: Iterable[SloStatus]) -> str:
     return "SLOs: " + ", ".join(
         f"{levels.count(level)} {level.value.replace('_', ' ')}" for level in Level if level in levels
     )
+
+
+def _gate_fact(snapshot: Snapshot) -> tuple[str, ...]:
+    gate = snapshot.gate
+    if gate is None:
+        return ()
+    waiting = f"; wait: {', '.join(gate.frozen)}" if gate.frozen else ""
+    return (f"Release gate: {gate.step.name} by {gate.slo}, {gate.left * 100:.1f}% left{waiting}",)
 
 
 def _source_facts(prometheus: SourceAge, alertmanager: SourceAge | None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import pytest
 from sretool.core.observe import freshness, verdict
 from sretool.core.observe.model import AlertState, Change
 from sretool.core.observe.verdict import Tag
+from sretool.core.slo import policy
 from sretool.core.slo.model import Level, Severity
 from tests.support.dashboard import NOW, alert, amas, health, quiet, slo, snapshot, status
 
@@ -209,3 +210,12 @@ def test_wide_characters_count_twice() -> None:
     japanese = status(slo("結算服務/可用性の目標は九九点九パーセント"), Level.PAGE, burn=15)
     text = _judge(snapshot([japanese])).text(30)
     assert sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text) <= 30
+
+
+def test_the_release_gate_is_among_the_reasons() -> None:
+    gate = policy.state(policy.DEFAULT, [policy.Standing(slo().id, 0.123)])
+    reasons = _judge(replace(snapshot(quiet()), gate=gate)).reasons
+    assert (
+        "Release gate: FREEZE by amas/learning-availability, 12.3% left; wait: normal, non-critical"
+        in reasons
+    )
