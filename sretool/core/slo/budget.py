@@ -81,6 +81,20 @@ def time_to_detect(
     return math.ceil(limit * Fraction(pair.long / every) / ratio) * every
 
 
+def time_to_clear(
+    pair: BurnAlert, window: timedelta, budget: Decimal, error_ratio: float, every: timedelta = RULE_INTERVAL
+) -> timedelta | None:
+    """How long the pair goes on firing once a sudden `error_ratio` that it fires at has ended.
+
+    Its windows are no longer above the limit when all but limit / ratio of their length is clean again, the
+    short one first. None: the pair never fires at that ratio.
+    """
+    limit, ratio = threshold(pair, window, budget), Fraction(repr(error_ratio))
+    if ratio <= limit:
+        return None
+    return math.ceil(Fraction(pair.short / every) * (1 - limit / ratio)) * every
+
+
 def never_exhausts(left: float, present_burn: float) -> bool:
     """Whether a budget outlasts the present burn whatever its past was: even if no old error expired."""
     return left >= 0 and present_burn <= left

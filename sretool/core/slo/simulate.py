@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Labels = frozenset[tuple[str, str]]
 """Names and values, `__name__` among them."""
 
+_NO_LABELS: Final[Labels] = frozenset()
+
 MINUTE: Final = timedelta(minutes=1)
 
 _LOOKBACK: Final = 5
@@ -108,20 +110,23 @@ class Timeline:
 
     def play_one(self, rule: Rule) -> None:
         """Evaluate one rule in every minute and keep what it records, or its ALERTS."""
-        value = self.evaluate(rule.expr)
-        elements = (
-            {frozenset[tuple[str, str]](): _everywhere(value)} if isinstance(value, np.ndarray) else value
-        )
-        for labels, trace in elements.items():
-            own = {name: text for name, text in labels if name != "__name__"} | dict(rule.labels)
-            if rule.record is not None:
-                self.add(_labels(own, rule.record), replace(trace, ends=True))
-            else:
-                self._raise(own | {"alertname": str(rule.alert)}, trace.present)
+        for labels, trace in self.outcome(rule).items():
+            self.add(labels, trace)
 
-    def _raise(self, labels: Mapping[str, str], active: NDArray[np.bool_]) -> None:
-        one = np.ones(self.minutes)
-        self.add(_labels(dict(labels) | {"alertstate": "firing"}, "ALERTS"), Trace(one, active, ends=True))
+    def outcome(self, rule: Rule) -> Vector:
+        """The series one rule would write: what it records, or its ALERTS."""
+        value = self.evaluate(rule.expr)
+        elements = {_NO_LABELS: _everywhere(value)} if isinstance(value, np.ndarray) else value
+        if rule.record is not None:
+            name, more = rule.record, {}
+        else:
+            name, more = "ALERTS", {"alertname": str(rule.alert), "alertstate": "firing"}
+        out: Vector = {}
+        for labels, trace in elements.items():
+            own = dict(labels) | dict(rule.labels) | more | {"__name__": name}
+            shown = trace if rule.record is not None else replace(trace, values=np.ones(self.minutes))
+            put(out, frozenset(own.items()), replace(shown, ends=True))
+        return out
 
     def selected(self, selector: promql.VectorSelector) -> Vector:
         """Samples of the series a selector names, as they were written."""
@@ -174,10 +179,6 @@ def _matchers(selector: promql.VectorSelector) -> list[tuple[str, Callable[[str]
 
 def _name(labels: Labels) -> str:
     return dict(labels).get("__name__", "")
-
-
-def _labels(own: Mapping[str, str], name: str) -> Labels:
-    return frozenset({**own, "__name__": name}.items())
 
 
 def _nameless(labels: Labels) -> Labels:
@@ -284,9 +285,7 @@ class _Evaluation:
             raise CannotSimulate(f"{expr}: steps are whole minutes, offsets and @ are not covered")
         looked_at = np.arange(self._timeline.minutes) % (step // MINUTE) == 0
         value = self.value(expr.expr)
-        vector = (
-            {frozenset[tuple[str, str]](): _everywhere(value)} if isinstance(value, np.ndarray) else value
-        )
+        vector = {_NO_LABELS: _everywhere(value)} if isinstance(value, np.ndarray) else value
         return {labels: replace(t, present=t.present & looked_at) for labels, t in vector.items()}, expr.range
 
     # --- functions
@@ -330,14 +329,14 @@ class _Evaluation:
             if found is not None:
                 named[target] = found.expand(re.sub(r"\$\{?(\w+)\}?", r"\\g<\1>", replacement))
             key = frozenset(pair for pair in named.items() if pair[1])
-            self._put(out, key, trace)
+            put(out, key, trace)
         return out
 
     def _over(self, arg: Any, fold: Callable[[Trace, timedelta], Trace]) -> Vector:
         vector, span = self._range(arg)
         out: Vector = {}
         for labels, trace in vector.items():
-            self._put(out, _nameless(labels), fold(trace, span))
+            put(out, _nameless(labels), fold(trace, span))
         return out
 
     def _increase(self, trace: Trace, span: timedelta, name: str) -> Trace:
@@ -429,7 +428,7 @@ class _Evaluation:
                 kept = self._kept(labels, name, as_number)
                 if card == one.OneToOne and modifier is not None and modifier.matching is not None:
                     kept = _key(kept, modifier, keep_name=True)
-                self._put(out, kept, made)
+                put(out, kept, made)
         return out
 
     @staticmethod
@@ -459,12 +458,13 @@ class _Evaluation:
             out[labels] = replace(trace, present=trace.present & (other if name == "and" else ~other))
         return out
 
-    @staticmethod
-    def _put(out: Vector, labels: Labels, trace: Trace) -> None:
-        known = out.get(labels)
-        if known is not None and (known.present & trace.present).any():
-            raise CannotSimulate("two elements with the same labels")
-        out[labels] = trace if known is None else _merged(trace, known)
+
+def put(out: Vector, labels: Labels, trace: Trace) -> None:
+    """Add one element; CannotSimulate where another with the same labels is there at the same time."""
+    known = out.get(labels)
+    if known is not None and (known.present & trace.present).any():
+        raise CannotSimulate("two elements with the same labels")
+    out[labels] = trace if known is None else _merged(trace, known)
 
 
 def _everywhere(number: Number) -> Trace:
