@@ -26,9 +26,7 @@ _AT_ONCE = 4
 """Queries under way at the same time."""
 
 
-async def all_ranges(
-    source: MetricsSource, queries: Sequence[plan.RangeQuery]
-) -> list[Sequence[Series]]:
+async def all_ranges(source: MetricsSource, queries: Sequence[plan.RangeQuery]) -> list[Sequence[Series]]:
     """The answers in order; the first SourceError ends the rest."""
     gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -54,7 +52,7 @@ async def explain(
     status: SloStatus, source: MetricsSource, at: datetime, known: Iterable[Span], *, from_rules: bool
 ) -> Explanation:
     """Why the SLO of `status`, which is of `at`, stands as it does; raises SourceError."""
-    slo, until = status.slo, plan.past_until(at)
+    slo, until = status.slo, at.replace(microsecond=0)
     counts = explanation.counts(slo, slo.window_start(at), until, from_rules=from_rules)
     recent = explanation.recent_rates(slo, at, from_rules=from_rules)
     counted, rated = await all_ranges(source, [counts, recent])
@@ -68,9 +66,7 @@ async def explain(
     return replace(found, suspicion=await _suspects(slo, source, found))
 
 
-async def read_alerts(
-    slo: Slo, source: MetricsSource, start: datetime, end: datetime
-) -> tuple[Firing, ...]:
+async def read_alerts(slo: Slo, source: MetricsSource, start: datetime, end: datetime) -> tuple[Firing, ...]:
     """The SLO's alerts as its rules recorded them; raises SourceError."""
     queries = explanation.alert_samples(explanation.of_slo(slo), start, end)
     answers = await all_ranges(source, queries)

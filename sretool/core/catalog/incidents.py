@@ -1,10 +1,10 @@
 """`incidents.yaml`: what people know of the past, so that a ledger can call it by its name.
 
-    incidents:
-      - name: Bad release 2026.11.3
-        start: 2026-11-16T20:15:00Z
-        end: 2026-11-16T21:45:00Z
-        kind: incident        # or chaos, maintenance
+incidents:
+  - name: Bad release 2026.11.3
+    start: 2026-11-16T20:15:00Z
+    end: 2026-11-16T21:45:00Z
+    kind: incident        # or chaos, maintenance
 """
 
 from __future__ import annotations

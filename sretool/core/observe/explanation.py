@@ -110,14 +110,16 @@ def counts(slo: Slo, start: datetime, until: datetime, *, from_rules: bool) -> R
     """Bad and all events per step from `start` to `until`; the last step ends there."""
     step = count_step(until - start)
     steps = max((until - start) // step, 1)
+    # A millisecond less, because Prometheus 2 counts both ends of a range and Prometheus 3 only one.
+    length = format_duration(step - timedelta(milliseconds=1))
     if from_rules:
-        seconds, length = int(RULE_INTERVAL.total_seconds()), format_duration(step)
+        seconds = int(RULE_INTERVAL.total_seconds())
         exprs = (
             (what, f"sum_over_time({recorded(f'slo:{what}:rate5m', slo)}[{length}]) * {seconds}")
             for what in ("bad", "total")
         )
     else:
-        span, seconds = f"[{format_duration(step)}:5m]", int(RATE_WINDOW.total_seconds())
+        span, seconds = f"[{length}:{format_duration(RATE_WINDOW)}]", int(RATE_WINDOW.total_seconds())
         exprs = (
             (what, f"sum_over_time(({rate}){span}) * {seconds}")
             for what, rate in (("bad", slo.bad_rate(RATE_WINDOW)), ("total", slo.total_rate(RATE_WINDOW)))
@@ -301,19 +303,19 @@ def _burning(
     firing = [state for state in states if state.fires]
     if not firing or counted is None:
         return None
-    allowed = float(slo.budget)
+    allowed, steps = float(slo.budget), past_counts.counts
+    first_step = past_counts.until - len(steps) * past_counts.step
     began = min(state.since.at if state.since else past_counts.until for state in firing)
-    look_from = min(began, past_counts.until) - max(state.pair.long for state in firing)
-    first_step = past_counts.until - len(past_counts.counts) * past_counts.step
-    number = max((look_from - first_step) // past_counts.step, 0)
-    following = past_counts.counts[number:]
-    fast = (
-        place
-        for place, count in enumerate(following)
-        if count is not None and count.bad > allowed * count.total
-    )
-    start = number + next(fast, 0)
-    inside = [count for count in past_counts.counts[start:] if count is not None]
+    look_from = began - max(state.pair.long for state in firing)
+    # Where what went bad beyond the allowed was least: from there on it only grew.
+    start = max((look_from - first_step) // past_counts.step, 0)
+    beyond = least = 0.0
+    for number in range(start, len(steps)):
+        count = steps[number]
+        beyond += count.bad - allowed * count.total if count is not None else 0.0
+        if beyond <= least:
+            start, least = number + 1, beyond
+    inside = [count for count in steps[start:] if count is not None]
     bad, total = sum(count.bad for count in inside), sum(count.total for count in inside)
     return Burning(first_step + start * past_counts.step, bad, total, bad / (allowed * counted.total))
 

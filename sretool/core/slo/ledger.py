@@ -113,8 +113,9 @@ def ledger(
     """
     steps = _Steps(past, Fraction(budget))
     whole_bad, whole_total = steps.bad(range(len(steps))), steps.total(range(len(steps)))
-    bad = Fraction(counted.bad) if counted is not None else whole_bad
-    total = Fraction(counted.total) if counted is not None else whole_total
+    bad, total = whole_bad, whole_total
+    if counted is not None and not _same(counted, whole_bad, whole_total):
+        bad, total = Fraction(counted.bad), Fraction(counted.total)
     allowed = Fraction(budget) * total
     if allowed <= 0:
         return None
@@ -270,6 +271,12 @@ class _Owners:
 
     def _in(self, run: range) -> Iterator[Span | Entry | None]:
         return (self._owner[step] for step in run)
+
+
+def _same(counted: Count, bad: Fraction, total: Fraction) -> bool:
+    """Whether floats and exact sums differ by the floats' rounding only."""
+    near = Fraction(1, 10**9) * Fraction(counted.total)
+    return abs(Fraction(counted.bad) - bad) <= near and abs(Fraction(counted.total) - total) <= near
 
 
 def _claims(steps: _Steps, spans: Iterable[Span]) -> _Owners:

@@ -1,0 +1,188 @@
+"""A calendar month of every SLO: attainment, ledger, alerts and weeks, whatever the SLO's own window is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from sretool.core.observe.explanation import with_exclusions
+from sretool.core.slo.budget import burn_down
+from sretool.core.slo.ledger import ledger
+from sretool.core.slo.windows import RATE_WINDOW
+from sretool.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sretool.core.observe.model import SloStatus
+    from sretool.core.slo.budget import Count, Past
+    from sretool.core.slo.firing import Firing
+    from sretool.core.slo.ledger import Ledger, Span
+    from sretool.core.slo.model import Slo
+
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_DAY: Final = timedelta(days=1)
+_WEEK: Final = timedelta(days=7)
+_BURN_DOWN_POINTS: Final = 360
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A calendar month in UTC."""
+
+    name: str
+    """`"2026-11"`."""
+    start: datetime
+    end: datetime
+    until: datetime
+    """What is reported on ends here: the end, or now where the month is not over."""
+
+    @property
+    def complete(self) -> bool:
+        return self.until >= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A day or a week of the month, or the part of it that lies in it."""
+
+    start: datetime
+    end: datetime
+    bad: float
+    total: float
+
+    @property
+    def sli(self) -> float | None:
+        """None where there were no events."""
+        return 1 - self.bad / self.total if self.total > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class MonthOfSlo:
+    """One SLO's month."""
+
+    status: SloStatus
+    """At the end of what is reported on, over the SLO's own window."""
+    ledger: Ledger | None
+    """None where the month has no events."""
+    coverage: float
+    """Share of the time reported on that has data, 0..1."""
+    days: tuple[Stretch, ...]
+    weeks: tuple[Stretch, ...]
+    """From Monday to Monday."""
+    burn_down: tuple[tuple[datetime, float], ...]
+    """Share of the month's budget that was left at that time."""
+    alerts: tuple[Firing, ...]
+    """Transitions, oldest first."""
+    alerts_replayed: bool
+    """The rules are young: earlier alerts are what they would have said, to five minutes."""
+
+    @property
+    def slo(self) -> Slo:
+        return self.status.slo
+
+    @property
+    def sli(self) -> float | None:
+        if self.ledger is None:
+            return None
+        return float(1 - self.ledger.bad / self.ledger.total)
+
+    @property
+    def budget_left(self) -> float | None:
+        """Of the budget that the events reported on allow."""
+        return float(1 - self.ledger.spent) if self.ledger is not None else None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the objective was kept; None where nothing is known."""
+        return self.ledger.spent <= 1 if self.ledger is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """The report's content."""
+
+    period: Period
+    slos: tuple[MonthOfSlo, ...]
+    """In catalog order."""
+    other_alerts: tuple[tuple[Mapping[str, str], Firing], ...]
+    """Pages and tickets that belong to none of these SLOs, with their labels; oldest first."""
+
+    @property
+    def name(self) -> str:
+        return self.period.name
+
+    @property
+    def start(self) -> datetime:
+        return self.period.start
+
+    @property
+    def end(self) -> datetime:
+        return self.period.end
+
+    @property
+    def until(self) -> datetime:
+        return self.period.until
+
+    @property
+    def complete(self) -> bool:
+        return self.period.complete
+
+
+def period(text: str, now: datetime) -> Period:
+    """`"2026-11"` → that month up to `now`; UsageError where it is none or has not begun."""
+    found = _MONTH.fullmatch(text.strip())
+    try:
+        start = datetime(int(found[1]), int(found[2]), 1, tzinfo=UTC) if found else None
+    except ValueError:
+        start = None
+    if start is None:
+        raise UsageError(f"{text!r} is not a month", remedy=f"write it like {now:%Y-%m}")
+    if start >= now:
+        raise UsageError(f"{text} has not begun yet")
+    end = (start + 32 * _DAY).replace(day=1)
+    # In whole steps of what is counted, so that days and weeks are cut at midnight.
+    so_far = (now - start) // RATE_WINDOW * RATE_WINDOW
+    if not so_far:
+        raise UsageError(f"{text} has only just begun")
+    return Period(f"{start:%Y-%m}", start, end, min(end, start + so_far))
+
+
+def of_slo(
+    status: SloStatus, past: Past, alerts: tuple[tuple[Firing, ...], bool], known: Iterable[Span]
+) -> MonthOfSlo:
+    """One SLO's month out of what happened in it."""
+    slo = status.slo
+    with_data = sum(count is not None for count in past.counts)
+    return MonthOfSlo(
+        status=status,
+        ledger=ledger(past, slo.budget, with_exclusions(slo, known), alerts[0]),
+        coverage=with_data / max(len(past.counts), 1),
+        days=tuple(_stretches(past, _DAY)),
+        weeks=tuple(_stretches(past, _WEEK)),
+        burn_down=_thinned(burn_down(past, slo.budget)),
+        alerts=alerts[0],
+        alerts_replayed=alerts[1],
+    )
+
+
+def _stretches(past: Past, length: timedelta) -> Iterator[Stretch]:
+    """The past cut at midnights, or at those before Mondays."""
+    start = past.until - len(past.counts) * past.step
+    inside: list[Count | None] = []
+    for number, count in enumerate(past.counts):
+        end = past.until - (len(past.counts) - 1 - number) * past.step
+        inside.append(count)
+        begins = end.replace(hour=0, minute=0, second=0, microsecond=0)
+        whole = end - begins < past.step and (length == _DAY or begins.weekday() == 0)
+        if whole or number == len(past.counts) - 1:
+            known = [each for each in inside if each is not None]
+            yield Stretch(start, end, sum(each.bad for each in known), sum(each.total for each in known))
+            start, inside = end, []
+
+
+def _thinned(points: tuple[tuple[datetime, float], ...]) -> tuple[tuple[datetime, float], ...]:
+    every = max(len(points) // _BURN_DOWN_POINTS, 1)
+    return tuple(points[len(points) % every :: every][:-1]) + points[-1:]

@@ -1,0 +1,71 @@
+"""A month's report out of one Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sretool.core.observe import explanation, month
+from sretool.services.explaining import all_ranges, read_status, rules_since
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sretool.core.observe.model import SloStatus
+    from sretool.core.observe.month import Month, MonthOfSlo, Period
+    from sretool.core.slo.firing import Firing
+    from sretool.core.slo.ledger import Span
+    from sretool.core.slo.model import Slo
+    from sretool.ports import MetricsSource
+
+_WANTED = 'severity=~"page|ticket"'
+"""Alerts that ask for nobody, such as a dead man's switch, are no part of a report."""
+
+_AT_ONCE = 4
+"""SLOs that are asked about at the same time."""
+
+
+async def report(
+    slos: Sequence[Slo], source: MetricsSource, period: Period, now: datetime, known: Sequence[Span]
+) -> Month:
+    """The month of these SLOs; raises SourceError."""
+    statuses, recorded = await read_status(slos, source, now, period.until)
+    answers = await all_ranges(source, explanation.alert_samples(_WANTED, period.start, period.until))
+    fired = explanation.alert_firings([series for answer in answers for series in answer], period.until)
+    by_id = {status.slo.id: status for status in statuses}
+    order = [status for slo in slos for status in by_id.values() if status.slo.base_id == slo.base_id]
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(status: SloStatus) -> MonthOfSlo:
+        from_rules = bool(recorded & {status.slo.id, status.slo.base_id})
+        async with gate:
+            return await _of_slo(status, source, period, _of(status.slo, fired), known, from_rules=from_rules)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(status)) for status in order]
+    bases = {str(slo.base_id) for slo in slos}
+    others = tuple(each for each in fired if each[0].get("slo") not in bases)
+    return month.Month(period, tuple(task.result() for task in tasks), others)
+
+
+async def _of_slo(
+    status: SloStatus,
+    source: MetricsSource,
+    period: Period,
+    fired: Sequence[Firing],
+    known: Sequence[Span],
+    *,
+    from_rules: bool,
+) -> MonthOfSlo:
+    slo = status.slo
+    asked = explanation.counts(slo, period.start, period.until, from_rules=from_rules)
+    (answer,) = await all_ranges(source, [asked])
+    past = explanation.past(asked, answer)
+    since = await rules_since(slo, source, period.until, period.until - period.start)
+    return month.of_slo(status, past, explanation.completed_alerts(slo, fired, past, since), known)
+
+
+def _of(slo: Slo, fired: Sequence[tuple[Mapping[str, str], Firing]]) -> list[Firing]:
+    wanted = {"slo": str(slo.base_id), **dict(slo.group)}
+    return [firing for labels, firing in fired if wanted.items() <= labels.items()]
