@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sretool.core.observe import assemble, history, plan
-from sretool.core.slo.evaluate import needs_past
+from sretool.core.slo.evaluate import Numbers, needs_past
 from sretool.errors import SourceError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from sretool.core.observe.model import Change, Series, SloHistory
     from sretool.core.slo.budget import Past
-    from sretool.core.slo.evaluate import Numbers
     from sretool.core.slo.model import Slo, SloId
     from sretool.ports import MetricsSource
 
@@ -46,6 +45,8 @@ class Reading:
     """What one Prometheus says about the SLOs of a catalog."""
 
     numbers: Mapping[SloId, Numbers] = field(default_factory=dict)
+    slos: tuple[Slo, ...] = ()
+    """The SLOs of the catalog, those with groups replaced by one for each group found."""
     recorded: frozenset[SloId] = frozenset()
     """SLOs whose rates are recorded; the others are computed from raw counters."""
     pasts: Mapping[SloId, Past] = field(default_factory=dict)
@@ -77,6 +78,22 @@ class _Kept:
         self.about, self.due_at, self.error = about, now + RETRY_AFTER, error.message
 
 
+@dataclass(frozen=True, slots=True)
+class _RawAnswer:
+    numbers: Mapping[SloId, Numbers] = field(default_factory=dict)
+    slos: tuple[Slo, ...] = ()
+    """Those asked for, with their groups in place of those with groups."""
+
+
+def _in_place(slos: Sequence[Slo], found: Sequence[Slo]) -> tuple[Slo, ...]:
+    """`slos` with the groups `found` in place of those they are groups of."""
+    groups: dict[SloId, list[Slo]] = {}
+    for slo in found:
+        if slo.group:
+            groups.setdefault(slo.base_id, []).append(slo)
+    return tuple(each for slo in slos for each in (groups.get(slo.id) if slo.is_template else None) or (slo,))
+
+
 class MetricsReader:
     """Asks one Prometheus about a fixed set of SLOs, again and again."""
 
@@ -85,8 +102,8 @@ class MetricsReader:
         self._source = source
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._last = Reading()
-        self._raw_present: Mapping[SloId, Numbers] = {}
-        self._raw_window: Mapping[SloId, Numbers] = {}
+        self._raw_present = _RawAnswer()
+        self._raw_window = _RawAnswer()
         self._raw_present_kept = _Kept(RAW_PRESENT_EVERY)
         self._raw_window_kept = _Kept(RAW_WINDOW_EVERY)
         self._past_kept = _Kept(PAST_EVERY)
@@ -100,13 +117,23 @@ class MetricsReader:
             self._source.instant(plan.ages(self._slos), at),
         )
         evaluated_at, scraped_at = assemble.evaluation_times(ages)
-        recorded, rates = assemble.recorded_numbers(self._slos, samples, evaluated_at, when)
+        slos = assemble.members(self._slos, samples)
+        recorded, rates = assemble.recorded_numbers(slos, samples, evaluated_at, when)
         rates = {slo: numbers for slo, numbers in rates.items() if numbers.total_rate is not None}
-        unrecorded = [slo for slo in self._slos if slo.id not in recorded and slo.id not in rates]
-        raw = await self._read_raw(unrecorded, now, at, scraped_at or when)
+        groupless = {slo.id for slo in slos if slo.is_template}
+        recorded = {slo: numbers for slo, numbers in recorded.items() if slo not in groupless}
+        from_rules = [slo for slo in slos if slo.id in recorded or slo.id in rates]
+        unrecorded = [slo for slo in slos if slo.id not in recorded and slo.id not in rates]
+        known = {
+            **await self._read_rated([slo for slo in from_rules if slo.id in rates], rates, at),
+            **recorded,
+        }
+        known = await self._read_sums(from_rules, known, at, when)
+        raw, raw_slos = await self._read_raw(unrecorded, now, at, scraped_at or when)
         self._last = replace(
             self._last,
-            numbers={**raw, **await self._read_rated(rates, at), **recorded},
+            numbers={**raw, **known},
+            slos=_in_place(slos, raw_slos),
             recorded=frozenset(recorded) | frozenset(rates),
             data_at=max(evaluated_at.values(), default=scraped_at),
         )
@@ -123,8 +150,18 @@ class MetricsReader:
         (spent,) = await self._all(self._source.instant(asked.spent))
         return history.assemble(slo, now, error_ratio, counts, spent)
 
-    async def _read_rated(self, rates: Mapping[SloId, Numbers], at: datetime | None) -> dict[SloId, Numbers]:
-        slos = [slo for slo in self._slos if slo.id in rates]
+    async def _read_sums(
+        self, slos: Sequence[Slo], known: dict[SloId, Numbers], at: datetime | None, when: datetime
+    ) -> dict[SloId, Numbers]:
+        query = plan.sums(slos, when)
+        if query is None:
+            return known
+        (samples,) = await self._all(self._source.instant(query, at))
+        return assemble.with_sums(slos, samples, known, when)
+
+    async def _read_rated(
+        self, slos: Sequence[Slo], rates: Mapping[SloId, Numbers], at: datetime | None
+    ) -> dict[SloId, Numbers]:
         if not slos:
             return {}
         (samples,) = await self._all(self._source.instant(plan.from_rates(slos), at))
@@ -132,40 +169,47 @@ class MetricsReader:
 
     async def _read_raw(
         self, slos: Sequence[Slo], now: datetime, at: datetime | None, data_at: datetime
-    ) -> dict[SloId, Numbers]:
+    ) -> tuple[dict[SloId, Numbers], tuple[Slo, ...]]:
+        """Numbers from raw counters, and the SLOs they are about: groups in place of those with groups."""
         about = frozenset(slo.id for slo in slos)
         if not about:
-            return {}
+            return {}, ()
         if at is not None or self._raw_present_kept.due(about, now):
-            self._raw_present = await self._raw_numbers(slos, plan.raw_present(slos), at, data_at)
+            self._raw_present = await self._raw_answer(slos, plan.raw_present(slos), at, data_at)
             self._raw_present_kept.renewed(about, now)
         if at is not None or self._raw_window_kept.due(about, now):
-            self._raw_window = await self._raw_numbers(slos, plan.raw_window(slos), at, data_at)
+            queries = plan.raw_window(slos, at or now)
+            self._raw_window = await self._raw_answer(slos, queries, at, data_at)
             self._raw_window_kept.renewed(about, now)
-        return {
-            slo.id: replace(
-                self._raw_window[slo.id],
-                at=self._raw_present[slo.id].at,
-                total_rate=self._raw_present[slo.id].total_rate,
-                error_ratios={
-                    **self._raw_window[slo.id].error_ratios,
-                    **self._raw_present[slo.id].error_ratios,
-                },
+        present, window = self._raw_present, self._raw_window
+        found = {slo.id: slo for answer in (present, window) for slo in answer.slos}
+        nothing = Numbers(at=data_at)
+        numbers = {}
+        for slo_id in found:
+            lately, whole = present.numbers.get(slo_id, nothing), window.numbers.get(slo_id, nothing)
+            numbers[slo_id] = replace(
+                whole,
+                at=lately.at,
+                total_rate=lately.total_rate,
+                error_ratios={**whole.error_ratios, **lately.error_ratios},
             )
-            for slo in slos
-        }
+        # A template is only there while none of its groups is known.
+        grouped = {slo.base_id for slo in found.values() if slo.group}
+        kept = tuple(slo for slo in found.values() if not (slo.is_template and slo.id in grouped))
+        return {slo.id: numbers[slo.id] for slo in kept if slo.id in numbers}, kept
 
-    async def _raw_numbers(
+    async def _raw_answer(
         self, slos: Sequence[Slo], queries: Sequence[str], at: datetime | None, data_at: datetime
-    ) -> dict[SloId, Numbers]:
+    ) -> _RawAnswer:
         answers = await self._all(*(self._source.instant(query, at) for query in queries))
-        return assemble.raw_numbers(slos, [sample for answer in answers for sample in answer], data_at)
+        samples = [sample for answer in answers for sample in answer]
+        return _RawAnswer(assemble.raw_numbers(slos, samples, data_at), assemble.raw_members(slos, samples))
 
     async def _read_pasts(self, when: datetime, now: datetime, *, fresh: bool) -> None:
         """Read the past of the SLOs whose future depends on it; a quiet system needs none."""
         reading = self._last
         numbers = reading.numbers
-        slos = [slo for slo in self._slos if slo.id in numbers and needs_past(slo, numbers[slo.id])]
+        slos = [slo for slo in reading.slos if slo.id in numbers and needs_past(slo, numbers[slo.id])]
         about = frozenset(slo.id for slo in slos)
         if not about or not (fresh or self._past_kept.due(about, now)):
             return

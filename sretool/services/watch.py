@@ -86,7 +86,7 @@ class Watch:
         if reading.shortfall is not None and reading.shortfall != self._reading.shortfall:
             self._seen.append(Change(began, "source", f"{PROMETHEUS}: {reading.shortfall}"))
         self._reading = reading
-        statuses = assemble.statuses(self._slos, reading.numbers, reading.pasts, at or began)
+        statuses = assemble.statuses(reading.slos, reading.numbers, reading.pasts, at or began)
         gate = policies.state(self._policy, release.standings(statuses, at or began))
         snapshot = replace(self._snapshot, statuses=statuses, gate=gate)
         return self._answered(PROMETHEUS, began, snapshot, reading.data_at)

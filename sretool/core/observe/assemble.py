@@ -8,10 +8,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.observe.model import AlertState, Change, SloStatus
-from sretool.core.observe.plan import FIGURE, past_step, past_until
+from sretool.core.observe.plan import FIGURE, excluded_spans, past_step, past_until
 from sretool.core.slo.budget import Past, buckets
 from sretool.core.slo.evaluate import Numbers, evaluate
 from sretool.core.slo.model import Level, Severity, SloId
+from sretool.core.slo.windows import RULE_INTERVAL
 from sretool.errors import UsageError
 from sretool.units import format_duration, parse_duration
 
@@ -38,17 +39,124 @@ def recorded_numbers(
     or for another window. `evaluated_at` dates each SLO's numbers; where it is silent they are of `at`, the
     time of the query.
     """
+    of = _Index(slos)
     by_slo: dict[str, list[Sample]] = {}
     for sample in samples:
-        by_slo.setdefault(sample.labels.get("slo", ""), []).append(sample)
+        by_slo.setdefault(of.id(sample.labels), []).append(sample)
     whole: dict[SloId, Numbers] = {}
     rates: dict[SloId, Numbers] = {}
     for slo in slos:
         found = by_slo.get(slo.id, [])
         kind = whole if _rules_loaded(slo, found) else rates
         if found:
-            kind[slo.id] = _recorded(slo, found, evaluated_at.get(slo.id, at))
+            kind[slo.id] = _recorded(slo, found, evaluated_at.get(slo.base_id, at))
     return whole, rates
+
+
+class _Index:
+    """Which SLO a recorded series belongs to: its `slo` label, and the labels an SLO is grouped by."""
+
+    def __init__(self, slos: Iterable[Slo]) -> None:
+        self._grouped = {str(slo.base_id): slo for slo in slos if slo.group_by}
+
+    def id(self, labels: Mapping[str, str]) -> str:
+        name = labels.get("slo", "")
+        grouped = self._grouped.get(name)
+        return name if grouped is None else grouped.member_id(labels)
+
+
+_GROUPED: Final = frozenset({"slo:total:sum", "slo:total:rate5m"})
+"""Recorded series that carry the labels of groups and live as long as their group has events."""
+
+
+def members(slos: Sequence[Slo], samples: Iterable[Sample]) -> tuple[Slo, ...]:
+    """The SLOs, those with groups replaced by one for each group that the recorded `samples` know.
+
+    One of which no group is known stays what it is.
+    """
+    templates = {str(slo.id): slo for slo in slos if slo.is_template}
+    if not templates:
+        return tuple(slos)
+    found: dict[str, dict[SloId, Slo]] = {}
+    for sample in samples:
+        labels = sample.labels
+        template = templates.get(labels.get("slo", ""))
+        if template is not None and (labels.get("__name__") in _GROUPED or FIGURE in labels):
+            member = template.member(labels)
+            found.setdefault(template.id, {})[member.id] = member
+    return tuple(each for slo in slos for each in _in_order(found.get(slo.id)) or (slo,))
+
+
+def raw_members(slos: Sequence[Slo], samples: Iterable[Sample]) -> tuple[Slo, ...]:
+    """As `members`, out of the answers to `plan.raw_present` and `plan.raw_window` for the same `slos`."""
+    found: list[dict[SloId, Slo]] = [{} for _ in slos]
+    for sample in samples:
+        number = sample.labels.get(FIGURE, "").partition(":")[0]
+        if number.isdecimal() and int(number) < len(slos) and slos[int(number)].is_template:
+            member = slos[int(number)].member(sample.labels)
+            found[int(number)][member.id] = member
+    return tuple(each for number, slo in enumerate(slos) for each in _in_order(found[number]) or (slo,))
+
+
+def _in_order(members: Mapping[SloId, Slo] | None) -> list[Slo]:
+    return [slo for _, slo in sorted((members or {}).items())]
+
+
+def with_sums(
+    slos: Sequence[Slo], samples: Iterable[Sample], known: Mapping[SloId, Numbers], at: datetime
+) -> dict[SloId, Numbers]:
+    """`known` with what the answer to `plan.sums`, about the same `slos` and time, adds and takes away."""
+    of = _Index(slos)
+    elapsed: dict[str, dict[str, float]] = {}
+    excluded: dict[str, dict[str, float]] = {}
+    for sample in samples:
+        kind, what, span = (*sample.labels.get(FIGURE, "").split(":", 2), "", "")[:3]
+        slo_id = of.id(sample.labels)
+        if kind == "elapsed":
+            elapsed.setdefault(slo_id, {})[f"{what}:{span}"] = sample.value
+        elif kind == "excluded":
+            excluded.setdefault(slo_id, {})[f"{what}:{span}"] = sample.value
+    found = dict(known)
+    for slo in slos:
+        if slo.id not in known or (slo.calendar is None and not slo.exclusions):
+            continue
+        numbers, length = known[slo.id], slo.length(at)
+        if slo.calendar is not None:
+            begin = int((at - length).timestamp())
+            sums = elapsed.get(slo.id, {})
+            count = sums.get(f"count:{begin}")
+            numbers = replace(
+                numbers,
+                bad=sums.get(f"bad:{begin}"),
+                total=sums.get(f"total:{begin}"),
+                coverage=min(count / (length // RULE_INTERVAL), 1) if count is not None else None,
+            )
+        found[slo.id] = _without(slo, numbers, excluded.get(slo.id, {}), at)
+    return found
+
+
+def _without(slo: Slo, numbers: Numbers, excluded: Mapping[str, float], at: datetime) -> Numbers:
+    """The numbers less what was recorded during exclusions; their time is not missing from the coverage."""
+    spans = excluded_spans(slo, at)
+    keys = [f"{int(start.timestamp())}:{int(end.timestamp())}" for start, end in spans]
+
+    def taken(what: str) -> float:
+        return sum(excluded.get(f"{what}:{key}", 0.0) for key in keys)
+
+    samples = slo.length(at) / RULE_INTERVAL
+    left_out = sum((end - start) / RULE_INTERVAL for start, end in spans)
+    coverage = numbers.coverage
+    if coverage is not None and spans:
+        covered = coverage * samples - taken("count")
+        coverage = min(max(covered / (samples - left_out), 0), 1) if samples > left_out else None
+    return replace(
+        numbers,
+        bad=max(numbers.bad - taken("bad"), 0) if numbers.bad is not None and spans else numbers.bad,
+        total=max(numbers.total - taken("total"), 0)
+        if numbers.total is not None and spans
+        else numbers.total,
+        coverage=coverage,
+    )
 
 
 def _rules_loaded(slo: Slo, samples: Iterable[Sample]) -> bool:
@@ -64,14 +172,16 @@ def rated_numbers(
     slos: Sequence[Slo], samples: Iterable[Sample], rates: Mapping[SloId, Numbers]
 ) -> dict[SloId, Numbers]:
     """Answer to `plan.from_rates` about the same `slos`, completing what is known of them."""
+    of = _Index(slos)
     ratios: dict[str, dict[timedelta, float]] = {}
+    events: dict[str, dict[timedelta, float]] = {}
     figures: dict[tuple[str, str], float] = {}
     for sample in samples:
-        slo_id, figure = sample.labels.get("slo", ""), sample.labels.get(FIGURE, "")
+        slo_id, figure = of.id(sample.labels), sample.labels.get(FIGURE, "")
         kind, _, length = figure.partition(":")
         window = _window(length)
-        if kind == "ratio" and window is not None:
-            ratios.setdefault(slo_id, {})[window] = sample.value
+        if kind in ("ratio", "events") and window is not None:
+            (ratios if kind == "ratio" else events).setdefault(slo_id, {})[window] = sample.value
         else:
             figures[slo_id, figure] = sample.value
     return {
@@ -81,6 +191,7 @@ def rated_numbers(
             total=figures.get((slo.id, f"total:{format_duration(slo.window)}")),
             coverage=figures.get((slo.id, f"coverage:{format_duration(slo.window)}")),
             error_ratios=ratios.get(slo.id, {}),
+            events=events.get(slo.id, {}),
         )
         for slo in slos
     }
@@ -88,14 +199,15 @@ def rated_numbers(
 
 def _recorded(slo: Slo, samples: Iterable[Sample], at: datetime) -> Numbers:
     ratios: dict[timedelta, float] = {}
+    events: dict[timedelta, float] = {}
     figures: dict[str, float] = {}
     whole = format_duration(slo.window)
     for sample in samples:
         name, window = sample.labels.get("__name__", ""), sample.labels.get("window", "")
-        if name == "slo:error_ratio:rate":
+        if name in ("slo:error_ratio:rate", "slo:events:sum"):
             length = _window(window)
             if length is not None:
-                ratios[length] = sample.value
+                (ratios if name == "slo:error_ratio:rate" else events)[length] = sample.value
         elif not window or window == whole:
             # A sum over another window is of other rules than this SLO's.
             figures[name] = sample.value
@@ -104,6 +216,7 @@ def _recorded(slo: Slo, samples: Iterable[Sample], at: datetime) -> Numbers:
         bad=figures.get("slo:bad:sum"),
         total=figures.get("slo:total:sum"),
         error_ratios=ratios,
+        events=events,
         total_rate=figures.get("slo:total:rate5m"),
         coverage=figures.get("slo:coverage:ratio"),
     )
@@ -119,27 +232,35 @@ def _window(text: str) -> timedelta | None:
 
 def raw_numbers(slos: Sequence[Slo], samples: Iterable[Sample], at: datetime) -> dict[SloId, Numbers]:
     """Numbers out of the answers to `plan.raw_present` and `plan.raw_window` for the same `slos`."""
-    ratios: list[dict[timedelta, float]] = [{} for _ in slos]
-    figures: list[dict[str, float]] = [{} for _ in slos]
+    ids = [None if slo.is_template else slo.id for slo in slos]
+    ratios: dict[SloId, dict[timedelta, float]] = {slo_id: {} for slo_id in ids if slo_id is not None}
+    events: dict[SloId, dict[timedelta, float]] = {}
+    figures: dict[SloId, dict[str, float]] = {}
     for sample in samples:
         number, kind, window = (*sample.labels.get(FIGURE, "").split(":", 2), "", "")[:3]
         if not number.isdecimal() or int(number) >= len(slos):
             continue
-        length = _window(window) if kind == "ratio" else None
-        if length is not None:
-            ratios[int(number)][length] = sample.value
+        slo_id = ids[int(number)] or slos[int(number)].member_id(sample.labels)
+        of_windows = ratios.setdefault(slo_id, {})
+        length = _window(window) if kind in ("ratio", "events") else None
+        if length is None:
+            figures.setdefault(slo_id, {})[kind] = sample.value
+        elif kind == "ratio":
+            of_windows[length] = sample.value
         else:
-            figures[int(number)][kind] = sample.value
+            events.setdefault(slo_id, {})[length] = sample.value
     return {
-        slo.id: Numbers(
+        slo_id: Numbers(
             at=at,
             bad=known.get("bad"),
             total=known.get("total"),
             error_ratios=of_windows,
+            events=events.get(slo_id, {}),
             total_rate=known.get("rate"),
             coverage=known.get("coverage"),
         )
-        for slo, of_windows, known in zip(slos, ratios, figures, strict=True)
+        for slo_id, of_windows in ratios.items()
+        for known in (figures.get(slo_id, {}),)
     }
 
 
@@ -152,8 +273,9 @@ def evaluation_times(samples: Iterable[Sample]) -> tuple[dict[SloId, datetime], 
 
 def pasts(slos: Sequence[Slo], series: Iterable[Series], now: datetime) -> dict[SloId, Past]:
     """Answers to `plan.past` or `plan.raw_past` at the same `now`."""
+    of = _Index(slos)
     points: dict[tuple[str, str], tuple[tuple[datetime, float], ...]] = {
-        (each.labels.get("slo", ""), each.labels.get(FIGURE, "")): each.points for each in series
+        (of.id(each.labels), each.labels.get(FIGURE, "")): each.points for each in series
     }
     until = past_until(now)
     return {

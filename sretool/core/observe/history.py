@@ -57,7 +57,7 @@ def queries(slo: Slo, now: datetime, *, from_rules: bool) -> HistoryQueries:
         ),
         counts=RangeQuery(
             any_of(named(what, events(step)) for what, events in counts.items()),
-            until - slo.window + step,
+            until - slo.length(now) + step,
             until,
             step,
         ),
@@ -79,7 +79,7 @@ def assemble(
     """The history out of the answers to `queries` for the same SLO and time."""
     of = {series.labels.get(FIGURE, ""): series.points for series in counts}
     step = budget_step(slo)
-    past = buckets(of.get("bad", ()), of.get("total", ()), past_until(now), step, slo.window)
+    past = buckets(of.get("bad", ()), of.get("total", ()), past_until(now), step, slo.length(now))
     known = [count for count in past.counts if count is not None]
     whole = float(slo.budget) * sum(count.total for count in known)
     spent_over = {sample.labels.get(FIGURE, ""): sample.value for sample in spent}
@@ -118,7 +118,7 @@ def _raw_counts(slo: Slo) -> dict[str, Callable[[timedelta], str]]:
     def events(rate: str) -> Callable[[timedelta], str]:
         return lambda length: f"sum_over_time(({rate})[{format_duration(length)}:{every}]) * {seconds}"
 
-    return {"bad": events(slo.sli.bad_rate(RATE_WINDOW)), "total": events(slo.sli.total_rate(RATE_WINDOW))}
+    return {"bad": events(slo.bad_rate(RATE_WINDOW)), "total": events(slo.total_rate(RATE_WINDOW))}
 
 
 def _recorded_ratio(slo: Slo) -> str:
@@ -131,4 +131,4 @@ def _recorded_ratio(slo: Slo) -> str:
 
 
 def _raw_ratio(slo: Slo) -> str:
-    return f"{slo.sli.bad_rate(RATE_WINDOW)} / ({slo.sli.total_rate(RATE_WINDOW)} > 0)"
+    return f"{slo.bad_rate(RATE_WINDOW)} / ({slo.total_rate(RATE_WINDOW)} > 0)"

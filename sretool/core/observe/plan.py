@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.slo.promql import quote
-from sretool.core.slo.windows import LONGEST_RAW, RATE_WINDOW, RULE_INTERVAL, burn_windows
+from sretool.core.slo.windows import RATE_WINDOW, RULE_INTERVAL, burn_windows, reads_counters
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def any_of(exprs: Iterable[str]) -> str:
 def recorded(slos: Sequence[Slo]) -> str:
     """Everything the rules recorded about these SLOs at one instant."""
     names = (
-        '__name__=~"slo:total:rate5m|slo:(bad|total):sum|slo:error_ratio:rate|slo:coverage:ratio|slo:info"'
+        '__name__=~"slo:total:rate5m|slo:(bad|total|events):sum|slo:error_ratio:rate'
+        '|slo:coverage:ratio|slo:info"'
     )
     return f"{{{names}{_by_name(slos, ',')}}}"
 
@@ -100,7 +101,7 @@ def raw_past(slo: Slo, now: datetime) -> RangeQuery:
     events = int(RATE_WINDOW.total_seconds())
     exprs = (
         named(name, _labelled(slo, f"sum_over_time(({rate})[{every}]) * {events}"))
-        for name, rate in (("bad", slo.sli.bad_rate(RATE_WINDOW)), ("total", slo.sli.total_rate(RATE_WINDOW)))
+        for name, rate in (("bad", slo.bad_rate(RATE_WINDOW)), ("total", slo.total_rate(RATE_WINDOW)))
     )
     return RangeQuery(any_of(exprs), until - slo.window + step, until, step)
 
@@ -121,13 +122,13 @@ def from_rates(slos: Sequence[Slo]) -> str:
 
     Ratios and sums differ from what the rules would record by the last few minutes at most.
     """
-    names = f"slo=~{quote('|'.join(re.escape(slo.id) for slo in slos))}"
+    names = _names(slos)
 
     def summed(what: str, length: str) -> str:
         return f"sum_over_time(slo:{what}:rate5m{{{names}}}[{length}])"
 
     windows = sorted({window for slo in slos for window in burn_windows(slo)})
-    wholes = sorted({slo.window for slo in slos})
+    wholes = sorted({slo.window for slo in slos if slo.calendar is None})
     seconds = int(RULE_INTERVAL.total_seconds())
     ratios = (
         named(f"ratio:{length}", f"{summed('bad', length)} / ({summed('total', length)} > 0)")
@@ -146,7 +147,65 @@ def from_rates(slos: Sequence[Slo]) -> str:
         )
         for whole in wholes
     )
-    return any_of((*ratios, *sums, *coverages))
+    guarded = sorted({pair.long for slo in slos if slo.min_events is not None for pair in slo.alerts})
+    events = (
+        named(f"events:{length}", f"{summed('total', length)} * {seconds}")
+        for length in map(format_duration, guarded)
+    )
+    return any_of((*ratios, *sums, *coverages, *events))
+
+
+def sums(slos: Sequence[Slo], at: datetime) -> str | None:
+    """What no rule can record of the windows that end at `at`, from recorded rates; None: nothing is missing.
+
+    Events of calendar windows so far, and events that exclusions take away: rules loaded before an exclusion
+    was written have counted them.
+    """
+    starts: dict[datetime, list[Slo]] = {}
+    spans: dict[tuple[datetime, datetime], list[Slo]] = {}
+    for slo in slos:
+        if slo.calendar is not None:
+            starts.setdefault(at - slo.length(at), []).append(slo)
+        for span in excluded_spans(slo, at):
+            spans.setdefault(span, []).append(slo)
+    elapsed = (
+        named(f"elapsed:{what}:{int(start.timestamp())}", expr)
+        for start, of_start in starts.items()
+        for what, expr in _events_in(of_start, at - start)
+    )
+    excluded = (
+        named(f"excluded:{what}:{int(start.timestamp())}:{int(end.timestamp())}", expr)
+        for (start, end), of_span in spans.items()
+        for what, expr in _events_in(of_span, end - start, end)
+    )
+    return any_of((*elapsed, *excluded)) or None
+
+
+def excluded_spans(slo: Slo, at: datetime) -> list[tuple[datetime, datetime]]:
+    """Spans apart from each other in the window up to `at` whose recorded rates hold something excluded.
+
+    A rate of five minutes counts an event until five minutes later.
+    """
+    begin = at - slo.length(at)
+    found: list[tuple[datetime, datetime]] = []
+    for each in slo.exclusions:
+        start, end = max(each.start, begin), min(each.end + RATE_WINDOW, at)
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        elif start < end:
+            found.append((start, end))
+    return found
+
+
+def _events_in(
+    slos: Sequence[Slo], length: timedelta, end: datetime | None = None
+) -> Iterator[tuple[str, str]]:
+    """Name and PromQL of bad events, all events and the number of samples over `length` up to `end`."""
+    span = f"[{format_duration(length)}]" + (f" @ {int(end.timestamp())}" if end is not None else "")
+    seconds = int(RULE_INTERVAL.total_seconds())
+    for what in ("bad", "total"):
+        yield what, f"sum_over_time(slo:{what}:rate5m{{{_names(slos)}}}{span}) * {seconds}"
+    yield "count", f"count_over_time(slo:total:rate5m{{{_names(slos)}}}{span})"
 
 
 def raw_present(slos: Sequence[Slo]) -> tuple[str, ...]:
@@ -155,49 +214,53 @@ def raw_present(slos: Sequence[Slo]) -> tuple[str, ...]:
         expr
         for number, slo in enumerate(slos)
         for expr in (
-            named(f"{number}:rate", slo.sli.total_rate(RATE_WINDOW)),
+            named(f"{number}:rate", slo.total_rate(RATE_WINDOW)),
             *(
                 named(
                     f"{number}:ratio:{format_duration(window)}",
-                    f"{slo.sli.bad_rate(window)} / ({slo.sli.total_rate(window)} > 0)",
+                    f"{slo.bad_rate(window)} / ({slo.total_rate(window)} > 0)",
                 )
                 for window in burn_windows(slo)
-                if window <= LONGEST_RAW
+                if reads_counters(slo, window)
             ),
         )
     )
 
 
-def raw_window(slos: Sequence[Slo]) -> tuple[str, ...]:
-    """Ratios over the longer windows, the window's sums and its coverage, from counters by subqueries.
+def raw_window(slos: Sequence[Slo], at: datetime) -> tuple[str, ...]:
+    """Ratios over the longer windows, sums and coverage of the window that ends at `at`, by subqueries.
 
     These read days of raw samples, and change only every five minutes.
     """
-    return _batches(expr for number, slo in enumerate(slos) for expr in _raw_window(number, slo))
+    return _batches(expr for number, slo in enumerate(slos) for expr in _raw_window(number, slo, at))
 
 
-def _raw_window(number: int, slo: Slo) -> Iterator[str]:
+def _raw_window(number: int, slo: Slo, at: datetime) -> Iterator[str]:
     seconds = int(RATE_WINDOW.total_seconds())
 
     def over(function: str, rate: str, window: timedelta) -> str:
         return f"{function}(({rate})[{format_duration(window)}:{format_duration(RATE_WINDOW)}])"
 
-    bad, total = slo.sli.bad_rate(RATE_WINDOW), slo.sli.total_rate(RATE_WINDOW)
+    bad, total = slo.bad_rate(RATE_WINDOW), slo.total_rate(RATE_WINDOW)
+    length = slo.length(at)
     for window in burn_windows(slo):
-        if window > LONGEST_RAW:
+        if not reads_counters(slo, window):
             ratio = f"{over('sum_over_time', bad, window)} / ({over('sum_over_time', total, window)} > 0)"
             yield named(f"{number}:ratio:{format_duration(window)}", ratio)
-    yield named(f"{number}:bad", f"{over('sum_over_time', bad, slo.window)} * {seconds}")
-    yield named(f"{number}:total", f"{over('sum_over_time', total, slo.window)} * {seconds}")
-    steps = max(slo.window // RATE_WINDOW, 1)
-    yield named(f"{number}:coverage", f"clamp_max({over('count_over_time', total, slo.window)} / {steps}, 1)")
+    if slo.min_events is not None:
+        for window in sorted({pair.long for pair in slo.alerts}):
+            events = f"{over('sum_over_time', total, window)} * {seconds}"
+            yield named(f"{number}:events:{format_duration(window)}", events)
+    yield named(f"{number}:bad", f"{over('sum_over_time', bad, length)} * {seconds}")
+    yield named(f"{number}:total", f"{over('sum_over_time', total, length)} * {seconds}")
+    steps = max(length // RATE_WINDOW, 1)
+    yield named(f"{number}:coverage", f"clamp_max({over('count_over_time', total, length)} / {steps}, 1)")
 
 
 def _recorded_counts(slos: Sequence[Slo], step: timedelta) -> Iterator[str]:
     seconds = int(RULE_INTERVAL.total_seconds())
-    names = "|".join(re.escape(slo.id) for slo in slos)
     for what in ("bad", "total"):
-        series = f"slo:{what}:rate5m{{slo=~{quote(names)}}}"
+        series = f"slo:{what}:rate5m{{{_names(slos)}}}"
         yield named(what, f"sum_over_time({series}[{format_duration(step)}]) * {seconds}")
 
 
@@ -211,11 +274,17 @@ def _by_step(slos: Iterable[Slo]) -> list[tuple[timedelta, list[Slo]]]:
 def _by_name(slos: Sequence[Slo], before: str = "") -> str:
     if len(slos) > SLOS_BY_NAME:
         return ""
-    return f"{before}slo=~{quote('|'.join(re.escape(slo.id) for slo in slos))}"
+    return f"{before}{_names(slos)}"
+
+
+def _names(slos: Sequence[Slo]) -> str:
+    """Matcher of what is recorded about these SLOs; of one group all groups."""
+    return f"slo=~{quote('|'.join(dict.fromkeys(re.escape(slo.base_id) for slo in slos)))}"
 
 
 def _labelled(slo: Slo, expr: str) -> str:
-    return f'label_replace({expr}, "slo", {quote(slo.id)}, "", "")'
+    # A dollar sign would be taken for a part of the (empty) match.
+    return f'label_replace({expr}, "slo", {quote(slo.id.replace("$", "$$"))}, "", "")'
 
 
 def _batches(exprs: Iterable[str]) -> tuple[str, ...]:

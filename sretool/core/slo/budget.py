@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from fractions import Fraction
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,7 @@ from sretool.core.slo.windows import RULE_INTERVAL, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from decimal import Decimal
 
     from sretool.core.slo.model import BurnAlert
@@ -122,6 +123,23 @@ def outlook(left: float, total: float, budget: Decimal, present_burn: float, pas
             return _crossed((number + spare / (spare - after)) * past.step, overspent)
         spare = after
     return NOTHING_AHEAD
+
+
+def period_outlook(
+    left: float, total: float, budget: Decimal, present_burn: float, rate: float, over_in: timedelta
+) -> Outlook:
+    """What becomes of a calendar window's budget, that of its events so far, until it is over in `over_in`.
+
+    Nothing expires; at `rate` events per second every one adds 1 - `present_burn` of what it is allowed. With
+    the period an overspent budget begins anew.
+    """
+    # Events of allowed badness: left · budget · total now, and so many more (or fewer) every second.
+    spare, per_second = left * float(budget) * total, (1 - present_burn) * float(budget) * rate
+    seconds = -spare / per_second if per_second else math.inf
+    crosses = timedelta(seconds=seconds) if 0 <= seconds < over_in.total_seconds() else None
+    if left < 0:
+        return Outlook(recovers_in=over_in if crosses is None else crosses)
+    return Outlook(exhausts_in=crosses) if per_second < 0 else NOTHING_AHEAD
 
 
 def _crossed(when: timedelta, overspent: bool) -> Outlook:

@@ -7,7 +7,15 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sretool.core.slo.budget import NOTHING_AHEAD, Past, budget_left, burn, never_exhausts, outlook
+from sretool.core.slo.budget import (
+    NOTHING_AHEAD,
+    Past,
+    budget_left,
+    burn,
+    never_exhausts,
+    outlook,
+    period_outlook,
+)
 from sretool.core.slo.model import Level, Severity
 from sretool.core.slo.windows import burn_windows, threshold
 
@@ -38,6 +46,8 @@ class Numbers:
     total_rate: float | None = None
     """Events per second now; 0: nobody comes; None: nothing measures it, so that the present is unknown."""
     coverage: float | None = None
+    events: Mapping[timedelta, float] = field(default_factory=dict)
+    """All events by window, known where alerts need a number of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,9 @@ def evaluate(slo: Slo, numbers: Numbers, past: Past | None = None) -> Evaluation
     present_burn = burns.get(_HOUR)
     if past is not None and left is not None and total is not None and present_burn is not None:
         ahead = outlook(left, total, slo.budget, present_burn, past)
+    elif slo.calendar is not None and left is not None and total is not None and present_burn is not None:
+        over_in = slo.calendar.end(numbers.at) - numbers.at
+        ahead = period_outlook(left, total, slo.budget, present_burn, numbers.total_rate or 0, over_in)
     return Evaluation(
         sli=good / total if good is not None and total else None,
         sli_1h=1 - hour if hour is not None else None,
@@ -92,7 +105,7 @@ def evaluate(slo: Slo, numbers: Numbers, past: Past | None = None) -> Evaluation
 def needs_past(slo: Slo, numbers: Numbers) -> bool:
     """Whether only the window's past tells when the budget ends or recovers; a quiet SLO can do without."""
     hour = numbers.error_ratios.get(_HOUR)
-    if hour is None or numbers.bad is None or not numbers.total:
+    if slo.calendar is not None or hour is None or numbers.bad is None or not numbers.total:
         return False
     left = budget_left(numbers.bad, numbers.total, slo.budget)
     return left is not None and not never_exhausts(left, burn(hour, slo.budget))
@@ -116,6 +129,8 @@ def _burns(slo: Slo, numbers: Numbers) -> dict[timedelta, float | None]:
 def _fires(slo: Slo, pair: BurnAlert, numbers: Numbers) -> bool:
     long, short = numbers.error_ratios.get(pair.long), numbers.error_ratios.get(pair.short)
     if long is None or short is None:
+        return False
+    if slo.min_events is not None and numbers.events.get(pair.long, 0) < slo.min_events:
         return False
     limit = _limit(pair, slo.window, slo.budget)
     return long > limit and short > limit

@@ -132,6 +132,8 @@ class NativeBucketRatio:
         return f"histogram_count({self._histogram(window, by)})"
 
 
+_MINUTE: Final = timedelta(minutes=1)
+
 WINDOW: Final = "{window}"
 """Stands in a query where the length of its range belongs."""
 
@@ -411,12 +413,24 @@ class Slo:
         if not self.group_by:
             return self
         group = tuple((name, labels.get(name, "")) for name in self.group_by)
-        inside = ",".join(f"{name}={quote(value)}" for name, value in group)
-        return replace(self, id=SloId(f"{self.base_id}{{{inside}}}"), group=group)
+        return replace(self, id=self.member_id(labels), group=group)
+
+    def member_id(self, labels: Mapping[str, str]) -> SloId:
+        """The id of `member(labels)`."""
+        if not self.group_by:
+            return self.id
+        inside = ",".join(f"{name}={quote(labels.get(name, ''))}" for name in self.group_by)
+        return SloId(f"{self.base_id}{{{inside}}}")
 
     def window_start(self, at: datetime) -> datetime:
         """Where the window that ends at `at` begins."""
         return self.calendar.start(at) if self.calendar is not None else at - self.window
+
+    def length(self, at: datetime) -> timedelta:
+        """Of the window that ends at `at`; a calendar window grows by whole minutes."""
+        if self.calendar is None:
+            return self.window
+        return max((at - self.calendar.start(at)) // _MINUTE, 1) * _MINUTE
 
     def bad_rate(self, window: timedelta) -> str:
         """PromQL of bad events per second, per group, absent while an exclusion lasts."""
@@ -428,7 +442,8 @@ class Slo:
 
     def _counted(self, rate: str, window: timedelta) -> str:
         for name, value in self.group:
-            wanted = f'label_replace(vector(1), "{name}", {quote(value)}, "", "")'
+            # A dollar sign would be taken for a part of the (empty) match.
+            wanted = f'label_replace(vector(1), "{name}", {quote(value.replace("$", "$$"))}, "", "")'
             rate = f"({rate} and on ({name}) {wanted})"
         if not self.exclusions:
             return rate

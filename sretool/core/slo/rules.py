@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from sretool.core.slo.promql import recorded
-from sretool.core.slo.windows import LONGEST_RAW, RATE_WINDOW, RULE_INTERVAL, burn_windows, threshold
+from sretool.core.slo.windows import RATE_WINDOW, RULE_INTERVAL, burn_windows, reads_counters, threshold
 from sretool.units import format_decimal, format_duration
 
 if TYPE_CHECKING:
@@ -166,25 +166,18 @@ def _error_ratio(slo: Slo, window: timedelta) -> Rule:
     return Rule(record="slo:error_ratio:rate", expr=f"{bad} / ({total} > 0)", labels=labels)
 
 
-def reads_counters(slo: Slo, window: timedelta) -> bool:
-    """Whether the ratio over `window` is read from the SLI itself and not from recorded rates.
-
-    Of an SLO with exclusions only that over the shortest is: recorded rates lack what is excluded, while a
-    longer range of counters would contain it long after.
-    """
-    return window <= (RATE_WINDOW if slo.exclusions else LONGEST_RAW)
-
-
 def _summed(name: str, slo: Slo, window: timedelta) -> str:
     """PromQL of the recorded rates added up over `window`.
 
     An event counts a fifth in each of the five evaluations after it, so events of the last five minutes are
     not fully in the sum yet: at a steady rate (1 + 2 + 3 + 4) / 5 = 2 evaluations' worth is missing. The
     present rate, twice, puts that back; a step is then seen as early as in the raw counters. Where there is
-    no present rate the sum stands alone: `slo:info` is always there.
+    no present rate the sum stands alone: `slo:info` is always there. At the far end the oldest rate looks back
+    beyond the window, so the range is shorter: it holds three samples fewer than minutes, whether its ends
+    belong to it (Prometheus 2) or not (3), and with the two of the present that makes the window's length.
     """
     series = recorded(name, slo)
-    summed = f"sum_over_time({series}[{format_duration(window)}])"
+    summed = f"sum_over_time({series}[{format_duration(window - 2.5 * RULE_INTERVAL)}])"
     # The information of an SLO with groups knows nothing of them.
     none = f"0 * {summed}" if slo.group_by else f"0 * max by (slo, service) ({recorded('slo:info', slo)})"
     return f"({summed} + (2 * {series} or {none}))"

@@ -84,3 +84,12 @@ def burn_windows(slo: Slo) -> tuple[timedelta, ...]:
     """Every window whose burn is known for this SLO, short to long: the standard ones and its pairs' own."""
     own = {window for pair in slo.alerts for window in (pair.long, pair.short)}
     return tuple(sorted(own.union(STANDARD_WINDOWS)))
+
+
+def reads_counters(slo: Slo, window: timedelta) -> bool:
+    """Whether the ratio over `window` is read from the SLI itself and not from recorded rates.
+
+    Of an SLO with exclusions only that over the shortest is: recorded rates lack what is excluded, while a
+    longer range of counters would contain it long after.
+    """
+    return window <= (RATE_WINDOW if slo.exclusions else LONGEST_RAW)

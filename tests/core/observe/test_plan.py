@@ -51,7 +51,7 @@ def test_a_window_has_some_24_steps_or_hours(days: float, step: timedelta) -> No
 @given(st.integers(min_value=1, max_value=60))
 def test_raw_queries_are_few_and_none_is_too_long(number: int) -> None:
     slos = [slo(id=f"shop/{each}") for each in range(number)]
-    queries = [*plan.raw_present(slos), *plan.raw_window(slos)]
+    queries = [*plan.raw_present(slos), *plan.raw_window(slos, NOW)]
     assert all(len(query) <= plan.QUERY_LENGTH for query in queries)
     characters = sum(map(len, queries))
     assert len(queries) <= 2 + 2 * characters / plan.QUERY_LENGTH
@@ -68,7 +68,7 @@ def test_every_question_is_promql_and_can_be_told_apart(tmp_path: Path) -> None:
         plan.from_rates(slos),
         *(query.expr for query in ranges),
         *plan.raw_present(slos),
-        *plan.raw_window(slos),
+        *plan.raw_window(slos, NOW),
     ]
     for from_rules in (True, False):
         asked = history.queries(slos[0], NOW, from_rules=from_rules)
