@@ -31,7 +31,12 @@ def format_option(function: F) -> F:
 
 def write_json(value: Any) -> None:
     """One JSON document: times as RFC 3339 UTC, decimals as numbers, None as null; NaN is refused."""
-    click.echo(json.dumps(value, indent=2, default=_plain, allow_nan=False, ensure_ascii=False))
+    click.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """What `write_json` writes, without a line end."""
+    return json.dumps(value, indent=2, default=_plain, allow_nan=False, ensure_ascii=False)
 
 
 def _plain(value: object) -> object:

@@ -41,6 +41,7 @@ STYLES: Final[dict[Level, dict[str, Any]]] = {
 _LAZY: Final[dict[str, str]] = {
     "rules": "sretool.cli.slo_rules:command",
     "explain": "sretool.cli.slo_explain:command",
+    "report": "sretool.cli.slo_report:command",
     "gate": "sretool.cli.slo_gate:command",
 }
 """Subcommand → module and name of its click command, imported when it is called or listed with its help."""

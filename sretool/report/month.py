@@ -1,0 +1,251 @@
+"""A month's report for people who don't open a terminal: Markdown, or one HTML page by itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from sretool.core.slo.ledger import Kind
+from sretool.core.slo.model import Severity
+from sretool.report import svg
+from sretool.units import format_decimal, format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sretool.core.observe.month import Month, MonthOfSlo
+    from sretool.core.slo.firing import Firing
+    from sretool.core.slo.ledger import Entry
+    from sretool.core.slo.model import Slo
+
+_MINUTE: Final = timedelta(minutes=1)
+
+
+def html(month: Month, made_at: datetime) -> str:
+    """One page with its styles and pictures inside, without scripts; prints well."""
+    return _render("month.html.j2", month, made_at, escape=True)
+
+
+def markdown(month: Month, made_at: datetime) -> str:
+    """GitHub's Markdown."""
+    return _render("month.md.j2", month, made_at, escape=False)
+
+
+def _render(template: str, month: Month, made_at: datetime, *, escape: bool) -> str:
+    environment = Environment(
+        loader=PackageLoader("sretool.report"),
+        autoescape=escape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        percent=_percent,
+        reached=reached,
+        number=_number,
+        day=_day,
+        moment=_moment,
+        span=span,
+        cell=_cell,
+    )
+    environment.globals.update(
+        verdict=verdict,
+        sentence=sentence,
+        goal=goal,
+        own_window=own_window,
+        entry_name=entry_name,
+        entry_time=entry_time,
+        numbered=numbered,
+        background=background,
+        alert_counts=alert_counts,
+        burn_down=svg.burn_down,
+        gauge=svg.gauge,
+        pair=pair,
+        one_minute=_MINUTE,
+    )
+    return environment.get_template(template).render(
+        month=month, made_at=made_at, headline=headline(month), state=state(month)
+    )
+
+
+# --- words
+
+
+def headline(month: Month) -> str:
+    """The month in one sentence."""
+    judged = [each for each in month.slos if each.met is not None]
+    kept = sum(1 for each in judged if each.met)
+    so_far = "" if month.complete else " so far"
+    if not judged:
+        return f"Nothing is known of {month.start:%B %Y}."
+    if kept == len(judged):
+        many = "The one objective" if kept == 1 else f"All {kept} objectives"
+        text = f"{many} {'was' if kept == 1 else 'were'} kept in {month.start:%B %Y}{so_far}."
+    else:
+        text = f"{kept} of {len(judged)} objectives were kept in {month.start:%B %Y}{so_far}."
+    unknown = len(month.slos) - len(judged)
+    return text + (f" Of {unknown} there is no data." if unknown else "")
+
+
+def state(month: Month) -> str:
+    """What the figures cover."""
+    whole = f"{_moment(month.start)} to {_moment(month.end)} UTC"
+    if month.complete:
+        return f"Calendar month, {whole}."
+    return (
+        f"Calendar month, {whole}. It is not over: figures are up to {_moment(month.until)} UTC, and budgets"
+        " are those of the events until then."
+    )
+
+
+def verdict(found: MonthOfSlo) -> str:
+    return {True: "kept", False: "missed", None: "no data"}[found.met]
+
+
+def sentence(found: MonthOfSlo) -> str:
+    """The SLO's month in plain words."""
+    slo, ledger = found.slo, found.ledger
+    if ledger is None or found.sli is None:
+        return "There is no data of this month."
+    bad, allowed = float(ledger.bad), float(ledger.allowed)
+    text = (
+        f"{reached(found)} of {_number(float(ledger.total))} events were good; {goal(slo)} was promised."
+        f" {_number(bad)} went wrong, of {_number(allowed)} that may."
+    )
+    biggest = next((entry for entry in ledger.biggest if entry.start is not None and entry.bad > 0), None)
+    if biggest is None:
+        return text + " No single event stands out."
+    part = float(biggest.bad / ledger.bad)
+    return text + f" {_share_word(part)} of it happened on {entry_time(biggest)}{_called(biggest)}."
+
+
+def _share_word(part: float) -> str:
+    if part > 0.995:
+        return "All"
+    return f"{part:.0%}"
+
+
+def _called(entry: Entry) -> str:
+    return f" ({entry.name})" if entry.name else ""
+
+
+def goal(slo: Slo) -> str:
+    """`"99.9%"`."""
+    return f"{format_decimal(slo.objective * 100)}%"
+
+
+def reached(found: MonthOfSlo) -> str:
+    """The good share with two more places than the promise has."""
+    if found.sli is None:
+        return "–"
+    places = len(format_decimal(found.slo.objective * 100).partition(".")[2]) + 2
+    text = f"{found.sli * 100:.{places}f}%"
+    # Rounding must not turn a miss into the whole.
+    return text if found.sli == 1 or not text.startswith("100") else f"{99 + (1 - 10**-places):.{places}f}%"
+
+
+def own_window(found: MonthOfSlo) -> str:
+    """How the SLO stands over the window it is really measured by."""
+    slo, status = found.slo, found.status
+    window = (
+        f"the running {slo.calendar.unit.value} ({slo.calendar.zone})"
+        if slo.calendar is not None
+        else f"rolling {format_duration(slo.window)}"
+    )
+    if status.sli is None or status.budget_left is None:
+        return f"Its own window is {window}, of which there is no data at the end of this period."
+    return (
+        f"Its own window is {window}: at the end of this period"
+        f" {_percent(status.budget_left)} of that budget was left."
+    )
+
+
+def numbered(found: MonthOfSlo) -> list[tuple[int, Entry]]:
+    """The entries that have a time, numbered as in the picture."""
+    if found.ledger is None:
+        return []
+    return list(enumerate((entry for entry in found.ledger.entries if entry.start is not None), 1))
+
+
+def background(found: MonthOfSlo) -> list[Entry]:
+    """The entries without a time."""
+    if found.ledger is None:
+        return []
+    return [entry for entry in found.ledger.entries if entry.start is None]
+
+
+def entry_name(entry: Entry) -> str:
+    if entry.name is not None:
+        return entry.name
+    match entry.kind:
+        case Kind.BACKGROUND:
+            return "Single failures throughout"
+        case Kind.EDGES:
+            return "Last moments"
+        case _:
+            return "Unnamed incident"
+
+
+def entry_time(entry: Entry) -> str:
+    """`"Sun 15 Nov, 12:15–13:50"`."""
+    if entry.start is None or entry.end is None:
+        return "throughout"
+    if entry.start.date() == entry.end.date():
+        return f"{_day(entry.start)}, {entry.start:%H:%M}–{entry.end:%H:%M}"
+    return f"{_day(entry.start)}, {entry.start:%H:%M} – {_day(entry.end)}, {entry.end:%H:%M}"
+
+
+def alert_counts(alerts: Sequence[Firing]) -> str:
+    """`"2 pages, 1 ticket"`."""
+    found = []
+    for severity in Severity:
+        number = sum(1 for each in alerts if each.severity is severity)
+        if number:
+            found.append(f"{number} {severity}{'s' if number > 1 else ''}")
+    return ", ".join(found) or "none"
+
+
+def pair(firing: Firing) -> str:
+    """The windows that fired."""
+    if firing.long is None or firing.short is None:
+        return ""
+    return f"{format_duration(firing.long)} / {format_duration(firing.short)}"
+
+
+# --- figures
+
+
+def _percent(ratio: float) -> str:
+    return f"{ratio * 100:.1f}%"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
+
+
+def _day(at: datetime) -> str:
+    return f"{at:%a} {at.day} {at:%b}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.day} {at:%b %Y %H:%M}"
+
+
+def span(length: timedelta | None) -> str:
+    """`"1 h 35 min"`; None is what has not ended."""
+    if length is None:
+        return "still firing"
+    minutes = round(length / _MINUTE)
+    days, minutes = divmod(minutes, 24 * 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "under a minute"
+
+
+def _cell(text: object) -> str:
+    """Text that stays in one cell of a Markdown table."""
+    return " ".join(str(text).split()).replace("|", "\\|")
