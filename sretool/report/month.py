@@ -142,10 +142,12 @@ def reached(found: MonthOfSlo) -> str:
     """The good share with two more places than the promise has."""
     if found.sli is None:
         return "–"
+    if found.sli == 1:
+        return "100%"
     places = len(format_decimal(found.slo.objective * 100).partition(".")[2]) + 2
     text = f"{found.sli * 100:.{places}f}%"
-    # Rounding must not turn a miss into the whole.
-    return text if found.sli == 1 or not text.startswith("100") else f"{99 + (1 - 10**-places):.{places}f}%"
+    # Rounding must not turn a single failure into none.
+    return text if not text.startswith("100") else f"{100 - 10**-places:.{places}f}%"
 
 
 def own_window(found: MonthOfSlo) -> str:

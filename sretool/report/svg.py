@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _WIDTH: Final = 720
 _LEFT: Final = 44
 """Room for the axis labels."""
-_TOP: Final = 8
+_TOP: Final = 18
+"""Room for the numbers of incidents."""
 _HEIGHT: Final = 120
 """Of the burn-down itself."""
 _BARS: Final = 34
@@ -78,7 +79,7 @@ def _shades(found: MonthOfSlo, x: _Scale) -> Iterator[str]:
         yield (
             f'<rect x="{left:.1f}" y="{_TOP}" width="{width:.1f}" height="{_HEIGHT}"'
             f' class="shade {entry.kind}"/>'
-            f'<text x="{left + width / 2:.1f}" y="{_TOP + 10}" class="number">{number}</text>'
+            f'<text x="{left + width / 2:.1f}" y="{_TOP - 5}" class="number">{number}</text>'
         )
 
 
@@ -95,7 +96,7 @@ def _budget_axis(bottom: float, y: _Level) -> Iterator[str]:
 def _days(days: int, start: datetime, x: _Scale) -> Iterator[str]:
     for day in range(days):
         at = start.replace(day=day + 1)
-        if at.weekday() == 0 or day == 0:
+        if at.weekday() == 0 or (day == 0 and at.weekday() < 5):
             yield (
                 f'<line x1="{x(at):.1f}" x2="{x(at):.1f}" y1="{_TOP}" y2="{_TOP + _HEIGHT}" class="grid"/>'
                 f'<text x="{x(at):.1f}" y="{_TOP + _HEIGHT + 13}" class="axis">{at.day} {at:%b}</text>'
@@ -113,14 +114,14 @@ def _line(points: Sequence[tuple[datetime, float]], x: _Scale, y: _Level) -> Ite
 
 
 def _bars(found: MonthOfSlo, x: _Scale, top: float) -> Iterator[str]:
-    """Bad share of each day, against what the objective allows; bars above the allowed are red."""
+    """Bad share of each day, against what the objective allows: above it they are red, cut at three times."""
     allowed = float(found.slo.budget)
     shares = [(day, 1 - day.sli) for day in found.days if day.sli is not None]
-    most = max([allowed * 1.5, *(share for _, share in shares)])
+    most = min(max([allowed * 1.5, *(share for _, share in shares)]), allowed * 3)
     base = top + _BARS
     limit = base - _BARS * allowed / most
     for day, share in shares:
-        height = max(_BARS * share / most, 0.6)
+        height = min(max(_BARS * share / most, 0.6), _BARS)
         kind = "bad" if share > allowed else "ok"
         width = max(x(day.end) - x(day.start) - 2, 1)
         yield (
