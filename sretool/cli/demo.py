@@ -121,7 +121,7 @@ async def _data_comes(sources: Sources) -> bool:
     from sretool.adapters.prometheus.source import Prometheus
 
     slos = tuple(catalog.load(sources.catalog).slos)
-    rates = " or ".join(f"({slo.sli.total_rate(_LIVE)} > 0)" for slo in slos)
+    rates = " or ".join(f"({slo.total_rate(_LIVE)} > 0)" for slo in slos)
     until = time.monotonic() + _PATIENCE
     source = Prometheus(sources.prometheus)
     watch = wiring.watch(wiring.Endpoints(slos, sources.prometheus))

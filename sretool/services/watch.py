@@ -97,7 +97,7 @@ class Watch:
             return self._snapshot
         began = self._clock.now()
         try:
-            alerts = assemble.open_alerts(await self._alerts.alerts())
+            alerts = assemble.open_alerts(await self._alerts.alerts(), self._reading.slos)
         except SourceError as error:
             return self._failed(ALERTMANAGER, began, error)
         self._seen.extend(_resolved(self._snapshot.alerts, alerts, began))

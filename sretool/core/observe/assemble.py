@@ -324,11 +324,21 @@ NO_SEVERITY = "none"
 """`severity` of an alert that fires all the time, so that its absence shows that alerting is dead."""
 
 
-def open_alerts(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
-    """Those somebody may have to act on: firing ones first, pages before tickets, oldest first."""
+def open_alerts(alerts: Iterable[Alert], slos: Iterable[Slo] = ()) -> tuple[Alert, ...]:
+    """Those somebody may have to act on: firing ones first, pages before tickets, oldest first.
+
+    An alert of one of `slos` belongs to its group, and is as severe as its pair of windows whatever its label
+    calls that.
+    """
+    known = {str(slo.id): slo for slo in slos}
+    of = _Index(known.values())
     return tuple(
         sorted(
-            (alert for alert in alerts if alert.labels.get("severity") != NO_SEVERITY),
+            (
+                _of_slo(alert, known.get(of.id(alert.labels)))
+                for alert in alerts
+                if alert.labels.get("severity") != NO_SEVERITY
+            ),
             key=lambda alert: (
                 alert.state is not AlertState.FIRING,
                 alert.severity is not Severity.PAGE,
@@ -338,6 +348,17 @@ def open_alerts(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
             ),
         )
     )
+
+
+def _of_slo(alert: Alert, slo: Slo | None) -> Alert:
+    if slo is None:
+        return alert
+    windows = alert.labels.get("long"), alert.labels.get("short")
+    severity = next(
+        (p.severity for p in slo.alerts if (format_duration(p.long), format_duration(p.short)) == windows),
+        alert.severity,
+    )
+    return replace(alert, slo=slo.id, severity=severity)
 
 
 def changes(samples: Iterable[Sample]) -> tuple[Change, ...]:
