@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sretool.core.slo.windows import RATE_WINDOW, threshold
@@ -22,6 +23,9 @@ _DAY = timedelta(days=1)
 
 _NOTHING = 1e-9
 """Sums of rates below it are what rounding left of no traffic at all."""
+
+_UNFOLDED = 12
+"""Rate windows that are taken apart to see when exactly the newest errors happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +118,27 @@ def clears_in(slo: Slo, pair: BurnAlert, seen: Rates) -> timedelta | None:
     if not fires or not fires[-1]:
         return None
     ahead = (pair.long + 2 * RATE_WINDOW) // seen.step
-    fading = RATE_WINDOW // seen.step
-    # What went bad in the last five minutes leaves the rate minute by minute.
-    bad = (*seen.bad, *(seen.bad[-1] * max(1 - step / fading, 0) for step in range(1, ahead + 1)))
+    bad = (*seen.bad, *_fading(seen), *(0.0 for _ in range(ahead)))[: len(seen.bad) + ahead]
     total = (*seen.total, *_traffic_ahead(seen, ahead))
     later = _fires(slo, pair, seen.step, bad, total)[len(fires) :]
     return (later.index(False) + 1) * seen.step if False in later else None
+
+
+def _fading(seen: Rates) -> list[float]:
+    """The rates of the next five minutes if nothing goes bad in them: what went bad lately leaves one by one.
+
+    How much that is in each step follows from how the rates changed from step to step, going back to a time
+    when it made no difference.
+    """
+    width = RATE_WINDOW // seen.step
+    lately = seen.bad[-_UNFOLDED * width :]
+    parts = [rate / width for rate in lately[:1]] * width
+    for before, rate in pairwise(lately):
+        parts.append(max(parts[-width] + rate - before, 0.0))
+    last = parts[-width:]
+    whole = sum(last)
+    scale = seen.bad[-1] / whole if whole > 0 else 0.0
+    return [scale * sum(last[step:]) for step in range(1, width + 1)]
 
 
 def _traffic_ahead(seen: Rates, steps: int) -> Iterator[float]:
