@@ -6,6 +6,7 @@
     ├── SourceError              a server sretool reads from
     │   ├── SourceUnreachable    no connection
     │   ├── SourceTimeout        connected, but no answer in time
+    │   ├── SourceTooMuch        the answer would be too large or take too long
     │   ├── SourceRefused        an HTTP status that is not 2xx
     │   └── SourceReplyInvalid   an answer that is not what the API promises
     └── LabError                 the lab could not do what was asked
@@ -70,6 +71,10 @@ class SourceUnreachable(SourceError):
 
 class SourceTimeout(SourceError):
     """No answer in time."""
+
+
+class SourceTooMuch(SourceError):
+    """More was asked for than the server can answer at once; less may be answered."""
 
 
 class SourceRefused(SourceError):

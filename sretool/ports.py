@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from sretool.core.analysis.recording import Points
     from sretool.core.observe.model import Alert, Sample, Series
 
 
@@ -48,6 +49,16 @@ class MetricsSource(Protocol):
     ) -> Sequence[Series]: ...
 
     async def aclose(self) -> None: ...
+
+
+class HistorySource(Protocol):
+    """A Prometheus-compatible server, asked for long ranges. Every method raises a `SourceError` only."""
+
+    def range(self, query: str, start: datetime, end: datetime, step: timedelta) -> Sequence[Points]:
+        """SourceTooMuch where a shorter range may be answered."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class AlertSource(Protocol):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sretool.core.slo.model import Slo
     from sretool.core.slo.policy import Policy
-    from sretool.ports import Endpoint, MetricsSource
+    from sretool.ports import Endpoint, HistorySource, MetricsSource
     from sretool.services.watch import Watch
 
 
@@ -55,3 +55,10 @@ def metrics(endpoint: Endpoint, deadline: timedelta) -> MetricsSource:
     from sretool.adapters.prometheus.source import Prometheus
 
     return Prometheus(endpoint, deadline=deadline)
+
+
+def history(endpoint: Endpoint) -> HistorySource:
+    """Long ranges of a Prometheus-compatible server; nothing is asked before its first query."""
+    from sretool.adapters.prometheus.history import PrometheusHistory
+
+    return PrometheusHistory(endpoint)

@@ -40,6 +40,7 @@ STYLES: Final[dict[Level, dict[str, Any]]] = {
 
 _LAZY: Final[dict[str, str]] = {
     "rules": "sretool.cli.slo_rules:command",
+    "backtest": "sretool.cli.slo_backtest:command",
     "explain": "sretool.cli.slo_explain:command",
     "report": "sretool.cli.slo_report:command",
     "gate": "sretool.cli.slo_gate:command",

@@ -1,0 +1,1 @@
+"""What recorded numbers tell, computed with arrays."""
