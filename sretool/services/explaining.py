@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sretool.core.observe import assemble, explanation, plan
 from sretool.core.slo.windows import RATE_WINDOW, RULE_INTERVAL
-from sretool.errors import SourceRefused
+from sretool.errors import SourceError, SourceRefused
 from sretool.services.reading import MetricsReader
 
 if TYPE_CHECKING:
@@ -27,16 +27,22 @@ _AT_ONCE = 4
 
 
 async def all_ranges(source: MetricsSource, queries: Sequence[plan.RangeQuery]) -> list[Sequence[Series]]:
-    """The answers in order; the first SourceError ends the rest."""
+    """The answers in order; all are awaited before the first SourceError is raised."""
     gate = asyncio.Semaphore(_AT_ONCE)
 
-    async def ask(query: plan.RangeQuery) -> Sequence[Series]:
+    async def ask(query: plan.RangeQuery) -> Sequence[Series] | SourceError:
         async with gate:
-            return await source.range(query.expr, query.start, query.end, query.step)
+            try:
+                return await source.range(query.expr, query.start, query.end, query.step)
+            except SourceError as error:
+                return error
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(ask(query)) for query in queries]
-    return [task.result() for task in tasks]
+    answers: list[Sequence[Series]] = []
+    for answer in await asyncio.gather(*(ask(query) for query in queries)):
+        if isinstance(answer, SourceError):
+            raise answer
+        answers.append(answer)
+    return answers
 
 
 async def read_status(
@@ -44,7 +50,7 @@ async def read_status(
 ) -> tuple[tuple[SloStatus, ...], frozenset[str]]:
     """How SLOs stand, and which of them have recorded rates; raises SourceError."""
     reading = await MetricsReader(slos, source).read(now, at)
-    statuses = assemble.statuses(slos, reading.numbers, reading.pasts, at or now)
+    statuses = assemble.statuses(reading.slos, reading.numbers, reading.pasts, at or now)
     return statuses, frozenset(str(slo) for slo in reading.recorded)
 
 
@@ -53,7 +59,7 @@ async def explain(
 ) -> Explanation:
     """Why the SLO of `status`, which is of `at`, stands as it does; raises SourceError."""
     slo, until = status.slo, at.replace(microsecond=0)
-    counts = explanation.counts(slo, slo.window_start(at), until, from_rules=from_rules)
+    counts = explanation.counts(slo, slo.window_start(until), until, from_rules=from_rules)
     recent = explanation.recent_rates(slo, at, from_rules=from_rules)
     counted, rated = await all_ranges(source, [counts, recent])
     past = explanation.past(counts, counted)

@@ -44,7 +44,8 @@ def prometheus(answers: Mapping[str, bytes]) -> Iterator[tuple[str, list[dict[st
         def do_POST(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             asked.append(form)
-            nothing = b'{"status":"success","data":{"resultType":"vector","result":[]}}'
+            kind = b"matrix" if "step" in form else b"vector"
+            nothing = b'{"status":"success","data":{"resultType":"%b","result":[]}}' % kind
             body = next((body for key, body in answers.items() if key in form["query"][0]), nothing)
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))

@@ -186,7 +186,7 @@ def alert_firings(answers: Iterable[Series], end: datetime) -> list[tuple[Mappin
 
 
 def _runs(labels: Mapping[str, str], times: Sequence[datetime], end: datetime) -> Iterator[Firing]:
-    ordered = sorted(times)
+    ordered = sorted(set(times))
     first = 0
     for number, at in enumerate(ordered):
         following = ordered[number + 1] if number + 1 < len(ordered) else None
