@@ -196,7 +196,8 @@ class MetricsReader:
         # A template is only there while none of its groups is known.
         grouped = {slo.base_id for slo in found.values() if slo.group}
         kept = tuple(slo for slo in found.values() if not (slo.is_template and slo.id in grouped))
-        return {slo.id: numbers[slo.id] for slo in kept if slo.id in numbers}, kept
+        when = at or now
+        return {s.id: assemble.without_excluded(s, numbers[s.id], {}, when) for s in kept}, kept
 
     async def _raw_answer(
         self, slos: Sequence[Slo], queries: Sequence[str], at: datetime | None, data_at: datetime

@@ -131,12 +131,15 @@ def with_sums(
                 total=sums.get(f"total:{begin}"),
                 coverage=min(count / (length // RULE_INTERVAL), 1) if count is not None else None,
             )
-        found[slo.id] = _without(slo, numbers, excluded.get(slo.id, {}), at)
+        found[slo.id] = without_excluded(slo, numbers, excluded.get(slo.id, {}), at)
     return found
 
 
-def _without(slo: Slo, numbers: Numbers, excluded: Mapping[str, float], at: datetime) -> Numbers:
-    """The numbers less what was recorded during exclusions; their time is not missing from the coverage."""
+def without_excluded(slo: Slo, numbers: Numbers, excluded: Mapping[str, float], at: datetime) -> Numbers:
+    """The numbers less what was recorded during exclusions, whose time is not missing from the coverage.
+
+    `excluded` are sums by "what:start:end"; none of numbers out of raw counters, which lack them already.
+    """
     spans = excluded_spans(slo, at)
     keys = [f"{int(start.timestamp())}:{int(end.timestamp())}" for start, end in spans]
 
