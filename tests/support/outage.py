@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tests.support.sources import RECORDED_AT, reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 NOW = RECORDED_AT.replace(microsecond=0)
 PER_SECOND = 2.0
@@ -44,7 +45,7 @@ def _times(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime
         yield start + number * step
 
 
-def matrix(series: list[tuple[dict[str, str], list[tuple[datetime, float]]]]) -> bytes:
+def matrix(series: Sequence[tuple[Mapping[str, str], Sequence[tuple[datetime, float]]]]) -> bytes:
     result = [
         {"metric": labels, "values": [[at.timestamp(), str(value)] for at, value in points]}
         for labels, points in series
@@ -97,6 +98,7 @@ def counts(start: datetime, end: datetime) -> bytes:
     return Ranges(lambda at: COUNTED * bad_share(at), lambda _: COUNTED).body(start, end, step)
 
 
+@lru_cache
 def answers(evaluations: int = 43_200) -> Mapping[str, bytes]:
     """By a part of the query; the status is that of the outage over 30 days."""
     window = timedelta(days=30)
