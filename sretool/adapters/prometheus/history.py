@@ -62,7 +62,7 @@ class PrometheusHistory:
             headers=headers,
             auth=endpoint.basic,
             session=self._session,
-            retry=Retry(total=0, raise_on_status=False),
+            retry=Retry(0, read=False),
             timeout=(_CONNECT_SECONDS, deadline.total_seconds()),
         )
 
