@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sretool.cli.context import Settings
     from sretool.core.observe.model import SloStatus, Snapshot
-    from sretool.core.slo.model import BurnAlert, Slo
+    from sretool.core.slo.model import BurnAlert, Exclusion, Slo
     from sretool.core.slo.policy import GateState, Policy
     from sretool.ports import Endpoint
 
@@ -168,7 +168,28 @@ def _as_json(status: SloStatus) -> dict[str, Any]:
         "exhausts_in_s": status.exhausts_in,
         "recovers_in_s": status.recovers_in,
         "coverage": status.coverage,
+        "group": dict(slo.group),
+        "calendar": _calendar_as_json(status),
+        "exclusions": [
+            {"start": each.start, "end": each.end, "reason": each.reason} for each in _exclusions(status)
+        ],
     }
+
+
+def _calendar_as_json(status: SloStatus) -> dict[str, Any] | None:
+    """The period that is running; its budget is that of the events so far. None: the window rolls."""
+    calendar = status.slo.calendar
+    if calendar is None:
+        return None
+    start, end = calendar.start(status.at), calendar.end(status.at)
+    zone, unit = calendar.zone, calendar.unit
+    return {"unit": unit, "timezone": zone, "start": start, "end": end, "budget_of": "events so far"}
+
+
+def _exclusions(status: SloStatus) -> list[Exclusion]:
+    """Those that take something from the window."""
+    begin = status.slo.window_start(status.at)
+    return [each for each in status.slo.exclusions if each.end > begin and each.start < status.at]
 
 
 def _firing_as_json(pair: BurnAlert, slo: Slo) -> dict[str, Any]:
@@ -250,7 +271,15 @@ def _reasons(status: SloStatus) -> list[str]:
         )
         lines.append(f"{slo.id}: budget spent, {back}")
     if status.coverage is not None and status.coverage < 0.99:
-        lines.append(f"{slo.id}: only {status.coverage:.1%} of its {format_duration(slo.window)} has data")
+        whole = f"{slo.calendar.unit} so far" if slo.calendar is not None else format_duration(slo.window)
+        lines.append(f"{slo.id}: only {status.coverage:.1%} of its {whole} has data")
+    if slo.calendar is not None:
+        begin = format_time(slo.calendar.start(status.at))
+        lines.append(f"{slo.id}: {slo.calendar} since {begin}, budget of the events so far")
+    lines += [
+        f"{slo.id}: without {format_time(each.start)} to {format_time(each.end)}: {each.reason}"
+        for each in _exclusions(status)
+    ]
     return lines
 
 

@@ -114,6 +114,9 @@ def test_json_has_the_promised_keys_and_figures(catalog: Path, capsys: pytest.Ca
         "exhausts_in_s",
         "recovers_in_s",
         "coverage",
+        "group",
+        "calendar",
+        "exclusions",
     ]
     assert (found["id"], found["service"], found["objective"]) == (
         "amas/learning-availability",
@@ -224,3 +227,38 @@ def test_the_table_fits_80_columns(catalog: Path, capsys: pytest.CaptureFixture[
     assert max(map(len, lines[:5])) <= 80
     heading = next(line for line in lines if line.startswith("STATE"))
     assert heading.split() == ["STATE", "OBJECTIVE", "SLI", "%", "GOAL", "LEFT", "BURN", "1h", "GONE", "IN"]
+
+
+CALENDAR = """\
+exclusions:
+  - {start: 2026-11-02T10:00:00Z, end: 2026-11-02T12:00:00Z, reason: Database upgrade}
+  - {start: 2026-10-02T10:00:00Z, end: 2026-10-02T12:00:00Z, reason: Long ago}
+slos:
+  - id: shop/month
+    objective: 99.9%
+    window: month
+    timezone: Europe/Berlin
+    sli: {good: answers_total, total: requests_total}
+"""
+
+
+def test_a_calendar_window_and_what_is_left_out_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "slos.yaml"
+    path.write_text(CALENDAR)
+    with prometheus({}) as (url, _):
+        run(url, path, "--at", "2026-11-03T06:00:00Z", "--format", "json")
+        (found,) = json.loads(capsys.readouterr().out)["slos"]
+        run(url, path, "--at", "2026-11-03T06:00:00Z")
+        text = capsys.readouterr().out
+    assert found["calendar"] == {
+        "unit": "month",
+        "timezone": "Europe/Berlin",
+        "start": "2026-10-31T23:00:00Z",
+        "end": "2026-11-30T23:00:00Z",
+        "budget_of": "events so far",
+    }
+    assert [each["reason"] for each in found["exclusions"]] == ["Database upgrade"]
+    assert "month (Europe/Berlin) since 2026-10-31T23:00:00Z, budget of the events so far" in text
+    assert "without 2026-11-02T10:00:00Z to 2026-11-02T12:00:00Z: Database upgrade" in text
