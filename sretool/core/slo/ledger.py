@@ -151,40 +151,43 @@ def ledger(
 
 
 class _Steps:
-    """The past as exact numbers by step."""
+    """The past as exact numbers by step: whole numbers of a unit that all its floats are multiples of."""
 
     def __init__(self, past: Past, budget: Fraction) -> None:
         self._past = past
         self._budget = budget
-        self._bad = [Fraction(count.bad) if count is not None else Fraction(0) for count in past.counts]
-        self._total = [Fraction(count.total) if count is not None else Fraction(0) for count in past.counts]
+        bad = [(count.bad if count is not None else 0.0).as_integer_ratio() for count in past.counts]
+        total = [(count.total if count is not None else 0.0).as_integer_ratio() for count in past.counts]
+        # Denominators of floats are powers of two, so the largest is a multiple of all.
+        self._unit = max((below for _, below in (*bad, *total)), default=1)
+        self._bad = [above * (self._unit // below) for above, below in bad]
+        self._total = [above * (self._unit // below) for above, below in total]
         self.since = past.until - len(past.counts) * past.step
 
     def __len__(self) -> int:
         return len(self._bad)
 
     def bad(self, steps: Iterable[int]) -> Fraction:
-        return sum((self._bad[step] for step in steps), Fraction(0))
+        return Fraction(sum(self._bad[step] for step in steps), self._unit)
 
     def total(self, steps: Iterable[int]) -> Fraction:
-        return sum((self._total[step] for step in steps), Fraction(0))
+        return Fraction(sum(self._total[step] for step in steps), self._unit)
 
     def peak(self, steps: Iterable[int]) -> float | None:
-        burns = (
-            float(self._bad[step] / (self._budget * self._total[step]))
-            for step in steps
-            if self._total[step] > 0
-        )
-        return max(burns, default=None)
+        allowed = float(self._budget)
+        ratios = (self._bad[step] / self._total[step] for step in steps if self._total[step] > 0)
+        highest = max(ratios, default=None)
+        return highest / allowed if highest is not None else None
 
     def start(self, step: int) -> datetime:
         return self.since + step * self._past.step
 
     def burning(self) -> Iterator[range]:
         """Stretches in which more went bad than the steps' own traffic allows."""
+        above, below = self._budget.as_integer_ratio()
         first = last = None
         for step in range(len(self)):
-            if self._bad[step] > self._budget * self._total[step]:
+            if below * self._bad[step] > above * self._total[step]:
                 if first is None or last is None or step - last > _BRIDGED + 1:
                     if first is not None and last is not None:
                         yield range(first, last + 1)
