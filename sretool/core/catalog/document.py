@@ -45,12 +45,17 @@ class Intake:
     """What was found while files were read."""
 
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    """What of a foreign file is left out or read in another way, without making it unusable."""
     declared: dict[str, dict[str, str]] = field(default_factory=dict)
     """kind → id → "file:line" of its declaration."""
     references: list[Reference] = field(default_factory=list)
 
     def problem(self, file: str, line: int, message: str) -> None:
         self.problems.append(Problem(file, line, message))
+
+    def warn(self, file: str, line: int, message: str) -> None:
+        self.warnings.append(Problem(file, line, message))
 
     def declare(self, kind: str, id_: str, file: str, line: int) -> None:
         known = self.declared.setdefault(kind, {})
@@ -84,16 +89,28 @@ def did_you_mean(written: str, known: Iterable[str]) -> str:
 
 
 def compose(file: str, text: str, intake: Intake) -> yaml.Node | None:
-    """The document's root node; None where the file is empty or not YAML (then a problem says so)."""
+    """The root node of a file of one document; None (and perhaps a problem) where it has none."""
+    roots = compose_all(file, text, intake)
+    if len(roots) > 1:
+        intake.problem(file, line_of(roots[1]), "a second document; this file has one only")
+    return roots[0] if roots else None
+
+
+def compose_all(file: str, text: str, intake: Intake) -> list[yaml.Node]:
+    """The root nodes of a file's documents, without empty ones; none (and a problem) where it is not YAML."""
     try:
-        return yaml.compose(text, Loader=yaml.CSafeLoader)
+        return [root for root in yaml.compose_all(text, Loader=yaml.CSafeLoader) if not _is_empty(root)]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
         intake.problem(file, mark.line + 1 if mark else 1, f"not YAML: {what}")
     except yaml.YAMLError as error:
         intake.problem(file, 1, f"not YAML: {' '.join(str(error).split())}")
-    return None
+    return []
+
+
+def _is_empty(root: yaml.Node) -> bool:
+    return isinstance(root, yaml.ScalarNode) and root.tag == "tag:yaml.org,2002:null"
 
 
 def line_of(node: yaml.Node) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from sretool.core.slo.model import Severity, Slo, SloId
+    from sretool.errors import Problem
 
 RECEIVER_URL = "RECEIVER_URL"
 """Stands in an Alertmanager configuration where the base address of the webhook receiver belongs."""
@@ -219,6 +220,10 @@ class System:
     dependencies: tuple[Dependency, ...] = ()
     slis: tuple[Sli, ...] = ()
     slos: tuple[Slo, ...] = ()
+    places: Mapping[SloId, tuple[str, int]] = field(default_factory=dict)
+    """File and line where each SLO is declared."""
+    warnings: tuple[Problem, ...] = ()
+    """What other tools' files say that is left out or read in another way."""
     severities: Mapping[Severity, str] = field(default_factory=dict)
     """What the `severity` labels of alerts are called where not page and ticket."""
     dashboards: tuple[Dashboard, ...] = ()

@@ -1,12 +1,13 @@
 """Catalog files → `System`, or one `CatalogError` with everything that is wrong in all of them.
 
 What a file is follows from what is in it: `groups` makes it a Prometheus rule file, `route` an Alertmanager
-configuration, `.md` a runbook, anything else the native format of `spec`.
+configuration, `.md` a runbook, what `dialects` recognises another tool's SLOs, anything else the native
+format of `spec`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import yaml
 
-from sretool.core.catalog import document, model, spec, values
+from sretool.core.catalog import dialects, document, model, spec, values
 from sretool.core.slo import policy
 from sretool.core.slo.model import (
     BooleanGauge,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from sretool.core.slo.model import SimpleSli
     from sretool.core.slo.model import Sli as SloSli
+    from sretool.errors import Problem
 
 HISTORY_FILE = "history.yaml"
 """Lies beside a bundled system's catalog: what its lab's past looks like. Not part of the catalog."""
@@ -52,6 +54,7 @@ class _Sorted:
     """The files by what they are."""
 
     native: list[spec.CatalogFile] = field(default_factory=list)
+    foreign: list[dialects.Document] = field(default_factory=list)
     rule_files: dict[str, str] = field(default_factory=dict)
     alertmanager: str = ""
     runbooks: dict[str, str] = field(default_factory=dict)
@@ -65,14 +68,19 @@ def read(files: Mapping[str, str]) -> model.System:
         _sort(name, text, found, intake)
     _check_services(found.native, intake)
     _check_policy(found.native, intake)
+    others = dialects.read(found.foreign, intake) if found.foreign else dialects.Reading()
     intake.check_references()
-    if not any(file.slos for file in found.native) and not intake.problems:
+    if not others.found and not any(file.slos for file in found.native) and not intake.problems:
         first = next(iter(files), "catalog")
         intake.problem(first, 1, "no SLO is declared: a catalog has `slos` in at least one file")
     if intake.problems:
-        order = {name: position for position, name in enumerate(files)}
-        raise CatalogError(tuple(sorted(intake.problems, key=lambda p: (order.get(p.file, -1), p.line))))
-    return _system(found)
+        raise CatalogError(_in_order(intake.problems, files))
+    return replace(_system(found, others), warnings=_in_order(intake.warnings, files))
+
+
+def _in_order(found: Iterable[Problem], files: Iterable[str]) -> tuple[Problem, ...]:
+    order = {name: position for position, name in enumerate(files)}
+    return tuple(sorted(found, key=lambda problem: (order.get(problem.file, -1), problem.line)))
 
 
 def _sort(name: str, text: str, found: _Sorted, intake: document.Intake) -> None:
@@ -84,9 +92,12 @@ def _sort(name: str, text: str, found: _Sorted, intake: document.Intake) -> None
         return
     if base in (HISTORY_FILE, INCIDENTS_FILE):
         return
-    root = document.compose(name, text, intake)
-    if root is None:
-        return
+    for root in document.compose_all(name, text, intake):
+        _sort_document(name, text, root, found, intake)
+
+
+def _sort_document(name: str, text: str, root: yaml.Node, found: _Sorted, intake: document.Intake) -> None:
+    base = name.rsplit("/", 1)[-1]
     keys = {key.value for key, _ in _pairs(root)}
     if "groups" in keys:
         intake.declare("rule file", base, name, 1)
@@ -95,8 +106,8 @@ def _sort(name: str, text: str, found: _Sorted, intake: document.Intake) -> None
     elif "route" in keys:
         intake.declare("Alertmanager configuration", "of the catalog", name, 1)
         found.alertmanager = text
-    elif "apiVersion" in keys or keys >= {"version", "service"}:
-        intake.problem(name, 1, "this is another tool's SLO format; sretool's own begins with `slos:`")
+    elif foreign := list(dialects.documents(name, root)):
+        found.foreign += foreign
     elif file := document.decode(root, spec.CatalogFile, name, intake):
         found.native.append(file)
 
@@ -147,10 +158,11 @@ def _check_policy(files: Iterable[spec.CatalogFile], intake: document.Intake) ->
         intake.declare("policy", "of the catalog", written.place.file, written.place.line)
 
 
-def _system(found: _Sorted) -> model.System:
+def _system(found: _Sorted, others: dialects.Reading) -> model.System:
     native = found.native
     excluded = [exclusion for file in native for exclusion in file.exclusions]
     slos = tuple(_slo(slo, excluded) for file in native for slo in file.slos)
+    slos += tuple(_excluding(each.slo, excluded) for each in others.found)
     named = next((file.system for file in native if file.system), None)
     name = named.name if named else slos[0].service
     ruled = next((file.policy for file in native if file.policy), None)
@@ -159,7 +171,8 @@ def _system(found: _Sorted) -> model.System:
         title=named.title if named else name,
         services=tuple(
             model.Service(s.id, s.title, s.owner, s.tier, s.job) for file in native for s in file.services
-        ),
+        )
+        + tuple(_foreign_services(native, others)),
         tiers=tuple(
             model.Tier(t.tier, t.title, t.availability, t.latency_p95, t.error_ratio)
             for file in native
@@ -173,6 +186,7 @@ def _system(found: _Sorted) -> model.System:
         ),
         slis=tuple(_sli(sli) for file in native for sli in file.slis),
         slos=slos,
+        places=_places(native, others),
         severities=_severities(native),
         policy=_policy(ruled) if ruled else policy.DEFAULT,
         dashboards=tuple(_dashboard(board) for file in native for board in file.dashboards),
@@ -194,6 +208,20 @@ def _system(found: _Sorted) -> model.System:
             for r in file.recovery
         ),
     )
+
+
+def _foreign_services(
+    native: Iterable[spec.CatalogFile], others: dialects.Reading
+) -> Iterator[model.Service]:
+    known = {service.id for file in native for service in file.services}
+    for name, title in others.services.items():
+        if name not in known:
+            yield model.Service(name, title)
+
+
+def _places(native: Iterable[spec.CatalogFile], others: dialects.Reading) -> dict[SloId, tuple[str, int]]:
+    places = {SloId(slo.id): (slo.place.file, slo.place.line) for file in native for slo in file.slos}
+    return places | {each.slo.id: (each.file, each.line) for each in others.found}
 
 
 def _slo(written: spec.SloSpec, of_catalog: Iterable[spec.ExclusionSpec]) -> Slo:
@@ -222,9 +250,21 @@ def _slo(written: spec.SloSpec, of_catalog: Iterable[spec.ExclusionSpec]) -> Slo
 
 
 def _exclusions(slo: spec.SloSpec, of_catalog: Iterable[spec.ExclusionSpec]) -> Iterator[Exclusion]:
-    meant = (e for e in of_catalog if not e.slos or any(fnmatchcase(slo.id, pattern) for pattern in e.slos))
-    for written in (*slo.exclusions, *meant):
+    for written in (*slo.exclusions, *_meant(slo.id, of_catalog)):
         yield Exclusion(written.start, written.end, written.reason)
+
+
+def _meant(slo_id: str, of_catalog: Iterable[spec.ExclusionSpec]) -> Iterator[spec.ExclusionSpec]:
+    """Those of the catalog that are about this SLO."""
+    for each in of_catalog:
+        if not each.slos or any(fnmatchcase(slo_id, pattern) for pattern in each.slos):
+            yield each
+
+
+def _excluding(slo: Slo, of_catalog: Iterable[spec.ExclusionSpec]) -> Slo:
+    """An SLO of a foreign file with the catalog's exclusions."""
+    spans = (Exclusion(each.start, each.end, each.reason) for each in _meant(slo.id, of_catalog))
+    return replace(slo, exclusions=tuple(sorted(spans, key=lambda each: each.start)))
 
 
 def _severities(files: Iterable[spec.CatalogFile]) -> dict[Severity, str]:

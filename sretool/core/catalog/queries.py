@@ -1,0 +1,290 @@
+"""From a foreign file's queries to an SLI: counters are recognised where the query is a sum of their rates,
+any other query is kept as it is.
+
+Whether a query has such a form is read from its syntax tree, never from its text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Final
+
+import promql_parser
+
+from sretool.core.slo.model import WINDOW, BucketRatio, ErrorRatioQuery, EventRatio
+from sretool.core.slo.promql import quote
+from sretool.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sretool.core.slo.model import SimpleSli
+
+_MARK: Final = "433s"
+"""Stands for a window while a query is parsed; no file means a range of 433 s."""
+_MARKED: Final = timedelta(seconds=433)
+
+_TEMPLATE: Final = re.compile(r"\{\{\s*\.window\s*\}\}")
+_BARE: Final = re.compile(r"\[\s*window\b")
+_RANGE: Final = re.compile(r"\[\s*(\d+(?:ms|[smhdwy])(?:\d+(?:ms|[smhdwy]))*)\s*(?=[\]:])")
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`', re.DOTALL)
+_INCREASE: Final = re.compile(rf"(?P<string>{_STRING.pattern})|\bincrease(?=\s*\()", re.DOTALL)
+_OPS: Final = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A plain set of series."""
+
+    name: str
+    matchers: tuple[tuple[str, str, str], ...]
+    """(label, operator, value)."""
+
+    def __str__(self) -> str:
+        inside = self.inside()
+        return f"{self.name}{{{inside}}}" if inside else self.name
+
+    def inside(self, without: str | None = None) -> str:
+        return ",".join(f"{name}{op}{quote(value)}" for name, op, value in self.matchers if name != without)
+
+
+def with_window(query: str) -> str:
+    """`query` with the placeholder of this project in place of `{{.window}}` and `[window]`."""
+    return _BARE.sub(f"[{WINDOW}", _TEMPLATE.sub(WINDOW, query.strip()))
+
+
+def parse(query: str) -> promql_parser.Expr:
+    """The tree of a query that may hold `{window}`; UsageError where it is no PromQL."""
+    try:
+        return promql_parser.parse(query.replace(WINDOW, _MARK))
+    except ValueError as error:
+        raise UsageError(f"is not PromQL: {error}") from None
+
+
+def checked(raw: str) -> str:
+    """A query over a window, ready for an SLI."""
+    query = with_window(raw)
+    parse(query)
+    if WINDOW not in query:
+        raise UsageError(
+            "has no window", remedy="put {{.window}} where the range belongs: rate(x[{{.window}}])"
+        )
+    return query
+
+
+def selector(raw: str) -> str:
+    """A series selector, without a range."""
+    found = _selector(parse(raw))
+    if found is None:
+        raise UsageError(f"{raw!r} is an expression; a series selector is wanted")
+    return str(found)
+
+
+def plain(raw: str) -> Selector | None:
+    """The selector a query is; None where it is anything else."""
+    try:
+        return _selector(parse(raw))
+    except UsageError:
+        return None
+
+
+def _selector(expr: object) -> Selector | None:
+    if not isinstance(expr, promql_parser.VectorSelector) or expr.offset is not None or expr.at is not None:
+        return None
+    if expr.matchers.or_matchers:
+        return None
+    matchers = tuple((m.name, _OPS[str(m.op).rpartition(".")[2]], m.value) for m in expr.matchers.matchers)
+    if expr.name is None:
+        return Selector("", matchers)
+    return Selector(expr.name, matchers)
+
+
+def _bare(expr: object) -> object:
+    while isinstance(expr, promql_parser.ParenExpr):
+        expr = expr.expr
+    return expr
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An SLI and the labels whose every combination of values has one of its own."""
+
+    sli: SimpleSli
+    group_by: tuple[str, ...] = ()
+
+
+def _summed(expr: object, *, any_range: bool = False) -> tuple[Selector, tuple[str, ...]] | None:
+    """The counters and the labels of `sum by (labels) (rate(counters[window]))`."""
+    expr = _bare(expr)
+    if not isinstance(expr, promql_parser.AggregateExpr) or str(expr.op) != "sum":
+        return None
+    by = _by(expr)
+    counted = _rated(_bare(expr.expr), any_range=any_range)
+    return (counted, by) if by is not None and counted is not None else None
+
+
+def _rated(call: object, *, any_range: bool) -> Selector | None:
+    if not isinstance(call, promql_parser.Call) or call.func.name not in ("rate", "increase"):
+        return None
+    ranged = _bare(call.args[0])
+    if not isinstance(ranged, promql_parser.MatrixSelector) or not (any_range or ranged.range == _MARKED):
+        return None
+    return _selector(ranged.vector_selector)
+
+
+def _by(expr: promql_parser.AggregateExpr) -> tuple[str, ...] | None:
+    """The labels an aggregation keeps; None where it names those it drops."""
+    if expr.modifier is None:
+        return ()
+    return tuple(sorted(expr.modifier.labels)) if str(expr.modifier.type).endswith("By") else None
+
+
+def counters(query: str) -> tuple[Selector, tuple[str, ...]] | None:
+    """What a query counts whatever its range, and by which labels: `x`, `sum by (l) (x)`, `rate(x[5m])`,
+    `sum by (l) (rate(x[5m]))`."""
+    expr = _bare(parse(query))
+    if not isinstance(expr, promql_parser.AggregateExpr):
+        counted = _selector(expr) or _rated(expr, any_range=True)
+        return (counted, ()) if counted is not None else None
+    by, inner = _by(expr), _bare(expr.expr)
+    counted = _selector(inner) or _rated(inner, any_range=True)
+    return (counted, by) if str(expr.op) == "sum" and by is not None and counted is not None else None
+
+
+def grouping(query: str) -> tuple[str, ...]:
+    """The labels that a query's aggregations keep, where all of them keep the same."""
+    return _kept(parse(query)) or ()
+
+
+def _kept(expr: object) -> tuple[str, ...] | None:
+    """None for a number, which has no labels to lose."""
+    expr = _bare(expr)
+    if isinstance(expr, promql_parser.NumberLiteral):
+        return None
+    if isinstance(expr, promql_parser.AggregateExpr):
+        return _by(expr) or ()
+    if isinstance(expr, promql_parser.BinaryExpr):
+        sides = [side for side in map(_kept, (expr.lhs, expr.rhs)) if side is not None]
+        return sides[0] if sides and all(side == sides[0] for side in sides) else ()
+    return ()
+
+
+def _operands(query: str, op: str) -> tuple[Selector, Selector, tuple[str, ...]] | None:
+    """The counters of `sum(rate(a[w])) op sum(rate(b[w]))`, and their common labels."""
+    expr = _bare(parse(query))
+    if not isinstance(expr, promql_parser.BinaryExpr) or str(expr.op) != op or expr.modifier is not None:
+        return None
+    left, right = _summed(expr.lhs), _summed(expr.rhs)
+    if left is None or right is None or left[1] != right[1]:
+        return None
+    return left[0], right[0], left[1]
+
+
+def bad_of_total(bad: str, total: str) -> Measured:
+    """The SLI of two `checked` queries: bad events and all events over a window."""
+    everything = _summed(parse(total))
+    if everything is not None:
+        all_events, by = everything
+        some = _summed(parse(bad))
+        if some is not None and some[1] == by:
+            return Measured(bad_ratio(some[0], all_events), by)
+        difference = _operands(bad, "-")
+        if difference is not None and difference[2] == by and _same(difference[0], all_events):
+            return Measured(good_ratio(difference[1], all_events), by)
+    query = f"({bad}) / ({total})"
+    return Measured(ErrorRatioQuery(query, traffic(total)), grouping(query))
+
+
+def good_of_total(good: str, total: str) -> Measured:
+    """The SLI of two `checked` queries: good events and all events over a window."""
+    some, everything = _summed(parse(good)), _summed(parse(total))
+    if some is not None and everything is not None and some[1] == everything[1]:
+        return Measured(good_ratio(some[0], everything[0]), some[1])
+    query = f"(({total}) - (({good}) or 0 * ({total}))) / ({total})"
+    return Measured(ErrorRatioQuery(query, traffic(total)), grouping(f"({good}) / ({total})"))
+
+
+def share_of_bad(query: str) -> Measured:
+    """The SLI of a `checked` query that gives the bad share itself."""
+    quotient = _operands(query, "/")
+    if quotient is not None:
+        return Measured(bad_ratio(quotient[0], quotient[1]), quotient[2])
+    return Measured(ErrorRatioQuery(query), grouping(query))
+
+
+def share_of_good(query: str) -> Measured:
+    """The SLI of a `checked` query that gives the good share itself."""
+    quotient = _operands(query, "/")
+    if quotient is not None:
+        return Measured(good_ratio(quotient[0], quotient[1]), quotient[2])
+    return Measured(ErrorRatioQuery(f"1 - ({query})"), grouping(query))
+
+
+def good_and_bad(good: str, bad: str) -> SimpleSli:
+    """The SLI of counters of which none holds all events: selectors of the good and of the bad ones."""
+
+    def rate(of: str) -> str:
+        return f"sum(rate({of}[{WINDOW}]))"
+
+    good_rate, bad_rate = (f"({rate(one)} or 0 * {rate(other)})" for one, other in ((good, bad), (bad, good)))
+    total = f"({good_rate} + {bad_rate})"
+    return ErrorRatioQuery(f"{bad_rate} / {total}", total)
+
+
+def bad_ratio(bad: Selector, total: Selector) -> SimpleSli:
+    above = _bucket(bad, total, "above")
+    return above or EventRatio(str(bad), str(total))
+
+
+def good_ratio(good: Selector, total: Selector) -> SimpleSli:
+    below = _bucket(good, total, "below")
+    return below or EventRatio(None, str(total), str(good))
+
+
+def _bucket(bucket: Selector, total: Selector, good: str) -> BucketRatio | None:
+    """`h_bucket{le="x",m}` of `h_count{m}` as a ratio of a histogram."""
+    base = total.name.removesuffix("_count")
+    if base == total.name or bucket.name != f"{base}_bucket":
+        return None
+    boundaries = [value for name, op, value in bucket.matchers if (name, op) == ("le", "=")]
+    rest = {matcher for matcher in bucket.matchers if matcher[0] != "le"}
+    if len(boundaries) != 1 or len(rest) != len(bucket.matchers) - 1 or rest != set(total.matchers):
+        return None
+    try:
+        threshold = Decimal(boundaries[0])
+    except InvalidOperation:
+        return None
+    if not threshold.is_finite():
+        return None
+    return BucketRatio(base, threshold.normalize(), total.inside(), "above" if good == "above" else "below")
+
+
+def _same(one: Selector, other: Selector) -> bool:
+    return one.name == other.name and set(one.matchers) == set(other.matchers)
+
+
+def traffic(total: str) -> str:
+    """Events per second out of a query of events over a window."""
+    return _INCREASE.sub(lambda match: match["string"] or "rate", total)
+
+
+def counts_per_second(query: str) -> bool:
+    """Whether the query is made of rates, so that its value does not grow with the window."""
+    return bool(re.search(r"\b(?:i?rate|avg_over_time)\s*\(", _STRING.sub("", query)))
+
+
+def literal_ranges(query: str) -> Sequence[str]:
+    """The ranges written out in a query: `["5m"]`."""
+    return [match[1] for match in _RANGE.finditer(_STRING.sub("", query))]
+
+
+def replace_range(query: str, written: str) -> str:
+    """`query` with `{window}` in place of the one range it has."""
+    pieces = re.split(f"({_STRING.pattern})", query, flags=re.DOTALL)
+    ranged = re.compile(rf"\[\s*{re.escape(written)}\s*(?=[\]:])")
+    return "".join(
+        piece if number % 2 else ranged.sub(f"[{WINDOW}", piece) for number, piece in enumerate(pieces)
+    )
