@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -32,6 +28,7 @@ from sretool.core.slo.model import (
 from sretool.ports import Endpoint
 from sretool.services.reading import MetricsReader
 from tests.support.slos import slo
+from tests.support.throwaway import prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,47 +106,15 @@ def openmetrics() -> str:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    promtool, prometheus = shutil.which("promtool"), shutil.which("prometheus")
+    promtool = shutil.which("promtool")
     assert promtool is not None, "promtool is missing: apt-get install prometheus"
-    assert prometheus is not None, "Prometheus is missing: apt-get install prometheus"
     folder = tmp_path_factory.mktemp("prometheus")
     folder.joinpath("data.om").write_text(openmetrics())
     arguments = [promtool, "tsdb", "create-blocks-from", "openmetrics", "-q", "data.om", "data"]
     subprocess.run(arguments, cwd=folder, check=True, capture_output=True)
     folder.joinpath("prometheus.yml").write_text("{}\n")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            prometheus,
-            "--config.file=prometheus.yml",
-            "--storage.tsdb.path=data",
-            "--storage.tsdb.retention.time=10y",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--log.level=error",
-        ],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(url)
+    with prometheus(folder) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait_until_ready(url: str) -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"{url}/-/ready", timeout=1):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    raise AssertionError("Prometheus did not become ready")
 
 
 def statuses(url: str, *slos: Slo) -> dict[str, SloStatus]:
