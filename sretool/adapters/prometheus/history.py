@@ -55,6 +55,9 @@ class PrometheusHistory:
         self._deadline = deadline
         self._session = _session(endpoint)
         headers = dict(endpoint.headers)
+        if _is_loopback(urlsplit(endpoint.url).hostname or ""):
+            # Compressing takes Prometheus four times as long as the answer itself.
+            headers["Accept-Encoding"] = "identity"
         if endpoint.token is not None:
             headers["Authorization"] = f"Bearer {endpoint.token}"
         self._client = PrometheusConnect(

@@ -95,6 +95,7 @@ def test_series_become_arrays() -> None:
     assert request["path"] == "/api/v1/query_range"
     assert (request["query"], request["start"], request["end"]) == ("up", str(EPOCH), str(EPOCH + 120))
     assert (request["step"], request["timeout"]) == ("60", "5s")
+    assert request["Accept-Encoding"] == "identity"
 
 
 def test_who_we_are_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
