@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sretool.core.observe.month import Month, MonthOfSlo
+    from sretool.core.observe.month import Month, MonthOfSlo, Stretch
     from sretool.core.slo.firing import Firing
     from sretool.core.slo.ledger import Entry
     from sretool.core.slo.model import Slo
@@ -51,6 +51,8 @@ def _render(template: str, month: Month, made_at: datetime, *, escape: bool) -> 
         moment=_moment,
         span=span,
         cell=_cell,
+        label=label,
+        week=_week,
     )
     environment.globals.update(
         verdict=verdict,
@@ -65,7 +67,6 @@ def _render(template: str, month: Month, made_at: datetime, *, escape: bool) -> 
         burn_down=svg.burn_down,
         gauge=svg.gauge,
         pair=pair,
-        one_minute=_MINUTE,
     )
     return environment.get_template(template).render(
         month=month, made_at=made_at, headline=headline(month), state=state(month)
@@ -102,6 +103,12 @@ def state(month: Month) -> str:
     )
 
 
+def label(slo: Slo) -> str:
+    """Its title, with the group it is about."""
+    values = ", ".join(value for _, value in slo.group)
+    return f"{slo.title or slo.base_id}{f' ({values})' if values else ''}"
+
+
 def verdict(found: MonthOfSlo) -> str:
     return {True: "kept", False: "missed", None: "no data"}[found.met]
 
@@ -114,7 +121,7 @@ def sentence(found: MonthOfSlo) -> str:
     bad, allowed = float(ledger.bad), float(ledger.allowed)
     text = (
         f"{reached(found)} of {_number(float(ledger.total))} events were good; {goal(slo)} was promised."
-        f" {_number(bad)} went wrong, of {_number(allowed)} that may."
+        f" {_number(bad)} went wrong, of {_number(allowed)} that were allowed."
     )
     biggest = next((entry for entry in ledger.biggest if entry.start is not None and entry.bad > 0), None)
     if biggest is None:
@@ -160,10 +167,9 @@ def own_window(found: MonthOfSlo) -> str:
     )
     if status.sli is None or status.budget_left is None:
         return f"Its own window is {window}, of which there is no data at the end of this period."
-    return (
-        f"Its own window is {window}: at the end of this period"
-        f" {_percent(status.budget_left)} of that budget was left."
-    )
+    left = status.budget_left
+    stood = f"{_percent(left)} of that budget was left" if left >= 0 else f"overspent by {_percent(-left)}"
+    return f"Its own window is {window}: at the end of this period {stood}."
 
 
 def numbered(found: MonthOfSlo) -> list[tuple[int, Entry]]:
@@ -222,7 +228,7 @@ def pair(firing: Firing) -> str:
 
 
 def _percent(ratio: float) -> str:
-    return f"{ratio * 100:.1f}%"
+    return f"{ratio * 100:.1f}%".replace("-", "−")
 
 
 def _number(value: float) -> str:
@@ -231,6 +237,11 @@ def _number(value: float) -> str:
 
 def _day(at: datetime) -> str:
     return f"{at:%a} {at.day} {at:%b}"
+
+
+def _week(week: Stretch) -> str:
+    last = week.end - _MINUTE
+    return _day(week.start) if last.date() == week.start.date() else f"{_day(week.start)} – {_day(last)}"
 
 
 def _moment(at: datetime) -> str:

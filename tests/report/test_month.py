@@ -112,7 +112,7 @@ def test_the_month_in_plain_words() -> None:
         "1 of 2 objectives were kept in September 2026."
     )
     assert report.sentence(found) == (
-        "99.976% of 8,640,000 events were good; 99.9% was promised. 2,063 went wrong, of 8,640 that may."
+        "99.976% of 8,640,000 events were good; 99.9% was promised. 2,063 went wrong, of 8,640 that were allowed."
         " 58% of it happened on Wed 9 Sep, 12:00–13:05 (Release <7> | rolled back)."
     )
 
@@ -144,6 +144,14 @@ def test_both_windows_are_stated() -> None:
     assert report.own_window(known) == (
         "Its own window is rolling 30d: at the end of this period 50.0% of that budget was left."
     )
+
+    spent = replace(found, status=replace(found.status, sli=0.9985, budget_left=-0.5))
+    assert report.own_window(spent).endswith("at the end of this period overspent by 50.0%.")
+
+
+def test_a_group_is_called_by_its_values() -> None:
+    member = slo(title="By route", group_by=("route",)).member({"route": "/a"})
+    assert report.label(member) == "By route (/a)"
 
 
 def test_a_month_that_is_not_over_says_so() -> None:
