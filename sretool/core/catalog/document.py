@@ -10,7 +10,7 @@ import difflib
 import functools
 from dataclasses import dataclass, field
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 import yaml
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 W = TypeVar("W", bound=Written)
+
+LONGEST: Final = 5_000_000
+"""Characters of a file; a thousand SLOs have some 300,000."""
+
+DEEPEST: Final = 100
+"""Mappings and lists inside each other."""
+
+MOST_NODES: Final = 1_000_000
+"""Entries of a document with each alias counted as what it stands for."""
 
 _MISSING = object()
 _KIND_OF_NODE = {
@@ -98,8 +107,18 @@ def compose(file: str, text: str, intake: Intake) -> yaml.Node | None:
 
 def compose_all(file: str, text: str, intake: Intake) -> list[yaml.Node]:
     """The root nodes of a file's documents, without empty ones; none (and a problem) where it is not YAML."""
+    if len(text) > LONGEST:
+        intake.problem(file, 1, f"has more than {LONGEST // 1_000_000} million characters")
+        return []
     try:
-        return [root for root in yaml.compose_all(text, Loader=yaml.CSafeLoader) if not _is_empty(root)]
+        deep = _too_deep(text)
+        if deep is not None:
+            intake.problem(file, deep, f"is nested more than {DEEPEST} times")
+            return []
+        roots = [root for root in yaml.compose_all(text, Loader=yaml.CSafeLoader) if not _is_empty(root)]
+        if "&" in text and any(_too_large(root, file, intake) for root in roots):
+            return []
+        return roots
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
@@ -107,6 +126,53 @@ def compose_all(file: str, text: str, intake: Intake) -> list[yaml.Node]:
     except yaml.YAMLError as error:
         intake.problem(file, 1, f"not YAML: {' '.join(str(error).split())}")
     return []
+
+
+def _too_deep(text: str) -> int | None:
+    """The line where the nesting exceeds `DEEPEST`; None: it does not. The composer itself has no limit."""
+    flow = text.count("[") + text.count("{")
+    block = max((len(line) - len(line.lstrip(" -?\t")) for line in text.splitlines()), default=0)
+    if max(flow, block) <= DEEPEST:
+        return None
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            depth += 1
+            if depth > DEEPEST:
+                return int(event.start_mark.line) + 1 if event.start_mark else 1
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            depth -= 1
+    return None
+
+
+def _too_large(root: yaml.Node, file: str, intake: Intake) -> bool:
+    """Whether aliases make the document endless, or far larger than it is written; then a problem says so."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+    work: list[tuple[yaml.Node, bool]] = [(root, False)]
+    while work:
+        node, done = work.pop()
+        below = _below(node)
+        if done:
+            open_nodes.discard(id(node))
+            sizes[id(node)] = 1 + sum(sizes[id(each)] for each in below)
+            if sizes[id(node)] > MOST_NODES:
+                intake.problem(file, line_of(node), f"aliases make more than {MOST_NODES} entries of this")
+                return True
+        elif id(node) in open_nodes:
+            intake.problem(file, line_of(node), "contains itself by an alias")
+            return True
+        elif id(node) not in sizes:
+            open_nodes.add(id(node))
+            work.append((node, True))
+            work += [(each, False) for each in below if id(each) not in sizes]
+    return False
+
+
+def _below(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [each for pair in node.value for each in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def _is_empty(root: yaml.Node) -> bool:

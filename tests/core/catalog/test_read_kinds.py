@@ -188,3 +188,39 @@ def test_a_window_that_is_neither_tells_both_ways() -> None:
     (found,) = problems(with_sli(COUNTERS).replace("30d", "fortnight"))
     assert found.startswith("slos.yaml:4: window: ")
     assert "one of week, month, quarter" in found
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
+    for before, name in zip("abcdefg", "bcdefgh", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        pytest.param("[" * 200_000, 1, "nested more than 100 times", id="brackets"),
+        pytest.param("slos:\n" + "- " * 50_000 + "a\n", 2, "nested more than 100 times", id="dashes"),
+        pytest.param(
+            "".join(f"{'  ' * n}a:\n" for n in range(300)), 101, "nested more than 100", id="indented"
+        ),
+        pytest.param(BOMB, 6, "aliases make more than", id="bomb"),
+        pytest.param("slos: &a [*a]\n", 1, "contains itself", id="itself"),
+        pytest.param(
+            with_sli("{weighted: &a [{weighted: *a}]}"), 5, "contains itself", id="parts of their own parts"
+        ),
+        pytest.param("#" * 5_000_001, 1, "more than 5 million characters", id="long"),
+        pytest.param("slos: \x00", 1, "not YAML", id="control character"),
+    ],
+)
+def test_what_would_exhaust_the_reader_is_refused(text: str, line: int, words: str) -> None:
+    (found,) = problems(text)
+    assert found.startswith(f"slos.yaml:{line}: ")
+    assert words in found
+
+
+def test_aliases_are_otherwise_fine() -> None:
+    text = with_sli("&requests {bad: errors_total, total: requests_total}")
+    again = "  - {id: shop/again, objective: 99%, window: 7d, sli: *requests}\n"
+    first, second = read({"a.yaml": text + again}).slos
+    assert first.sli == second.sli
