@@ -77,11 +77,12 @@ def changes() -> str:
     back = format_duration(CHANGES_BACK)
     lately = f"> time() - {int(CHANGES_BACK.total_seconds())}"
     # An alert that asks for nobody, such as a dead man's switch, explains nothing.
-    firing = 'alertstate="firing",severity=~"page|ticket"'
-    alerts = (
-        f"max_over_time(ALERTS_FOR_STATE[{back}]) {lately}"
-        f" and ignoring (alertstate) max_over_time(ALERTS{{{firing}}}[{back}])"
+    # Those of objectives ask for somebody whatever their severities are called.
+    firing = " or ".join(
+        f'max_over_time(ALERTS{{alertstate="firing",{which}}}[{back}])'
+        for which in ('severity=~"page|ticket"', 'slo!="",severity!~"page|ticket|none"')
     )
+    alerts = f"max_over_time(ALERTS_FOR_STATE[{back}]) {lately} and ignoring (alertstate) ({firing})"
     return any_of((named("restart", f"process_start_time_seconds {lately}"), named("alert", alerts)))
 
 

@@ -9,7 +9,7 @@ from sretool.core.observe import assemble
 from sretool.core.observe.model import AlertState, Sample, Series
 from sretool.core.slo.budget import Count
 from sretool.core.slo.evaluate import Numbers
-from sretool.core.slo.model import Level, Severity, SloId
+from sretool.core.slo.model import CalendarUnit, CalendarWindow, Exclusion, Level, Severity, SloId
 from sretool.core.slo.windows import STANDARD_WINDOWS
 from tests.support.slos import slo
 from tests.support.sources import alert
@@ -197,3 +197,84 @@ def test_an_alerts_start_is_a_change() -> None:
     labels = {"figure": "alert", "alertname": "SLOBudgetBurn", "slo": "shop/checkout", "long": "1h"}
     (change,) = assemble.changes([Sample(labels, NOON, NOON.timestamp())])
     assert (change.kind, change.text, change.at) == ("alert", "SLOBudgetBurn shop/checkout 1h", NOON)
+
+
+ROUTES = slo(id="shop/routes", group_by=("route",))
+
+
+def of_route(name: str, value: float, route: str, **labels: str) -> Sample:
+    return sample(name, value, "shop/routes", route=route, **labels)
+
+
+def test_groups_are_those_that_have_recorded_series() -> None:
+    samples = [
+        sample("slo:info", 1, "shop/routes", window="30d"),
+        of_route("slo:total:sum", 10, "/b", window="30d"),
+        of_route("slo:total:rate5m", 1, "/a"),
+        of_route("slo:total:sum", 10, "/a", window="30d"),
+    ]
+    plain = slo(id="shop/plain")
+    found = assemble.members([plain, ROUTES], samples)
+    assert [each.id for each in found] == ["shop/plain", 'shop/routes{route="/a"}', 'shop/routes{route="/b"}']
+    assert assemble.members([ROUTES], []) == (ROUTES,)
+    whole, rates = assemble.recorded_numbers(found, samples, {}, NOON)
+    assert {name: each.total for name, each in whole.items()} == {
+        'shop/routes{route="/a"}': 10,
+        'shop/routes{route="/b"}': 10,
+    }
+    assert rates == {}
+
+
+def test_raw_answers_name_their_groups() -> None:
+    answers = [
+        Sample({"figure": "0:rate", "route": "/a"}, NOON, 2.0),
+        Sample({"figure": "0:ratio:1h", "route": "/a"}, NOON, 0.01),
+        Sample({"figure": "0:events:1h", "route": "/b"}, NOON, 7.0),
+    ]
+    found = assemble.raw_numbers([ROUTES], answers, NOON)
+    first, second = (each.id for each in assemble.raw_members([ROUTES], answers))
+    assert found[first] == Numbers(NOON, total_rate=2, error_ratios={HOUR: 0.01})
+    assert found[second] == Numbers(NOON, events={HOUR: 7})
+
+
+def test_an_excluded_span_is_taken_away_and_not_missing() -> None:
+    begin = NOON - 2 * HOUR
+    spans = (Exclusion(begin, begin + HOUR, "a"), Exclusion(begin + HOUR / 2, begin + HOUR, "b"))
+    shut = slo(days=1, exclusions=spans)
+    key = f"{int(begin.timestamp())}:{int((begin + HOUR).timestamp()) + 300}"
+    answers = [
+        Sample({"slo": shut.id, "figure": f"excluded:{what}:{key}"}, NOON, value)
+        for what, value in (("bad", 30.0), ("total", 600.0), ("count", 65.0))
+    ]
+    known = {shut.id: Numbers(NOON, bad=40, total=10_000, coverage=1.0)}
+    assert assemble.with_sums([shut], answers, known, NOON)[shut.id] == Numbers(NOON, 10, 9400, coverage=1)
+    # Rules that knew of it recorded nothing meanwhile.
+    half = {shut.id: Numbers(NOON, bad=40, total=10_000, coverage=(1440 - 65) / 1440)}
+    assert assemble.with_sums([shut], [], half, NOON)[shut.id] == Numbers(
+        NOON,
+        40,
+        10_000,
+        coverage=pytest.approx(1),  # type: ignore[arg-type]
+    )
+
+
+def test_a_calendar_window_gets_the_sums_so_far() -> None:
+    month = slo(calendar=CalendarWindow(CalendarUnit.MONTH))
+    start = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
+    answers = [
+        Sample({"slo": month.id, "figure": f"elapsed:{what}:{start}"}, NOON, value)
+        for what, value in (("bad", 3.0), ("total", 600.0), ("count", 14_760.0))
+    ]
+    found = assemble.with_sums([month], answers, {month.id: Numbers(NOON, 1, 1, coverage=1)}, NOON)
+    assert found[month.id] == Numbers(NOON, 3, 600, coverage=0.5)
+    assert assemble.with_sums([month], [], {month.id: Numbers(NOON, 1, 1)}, NOON)[month.id].total is None
+
+
+def test_an_alert_belongs_to_its_group_and_is_as_severe_as_its_pair() -> None:
+    member = ROUTES.member({"route": "/a"})
+    labels = {"slo": "shop/routes", "route": "/a", "long": "1h", "short": "5m", "severity": "critical"}
+    told = replace(alert("SLOBudgetBurn", severity=None), labels=labels)
+    (found,) = assemble.open_alerts([told], [member])
+    assert (found.slo, found.severity) == ('shop/routes{route="/a"}', Severity.PAGE)
+    (stranger,) = assemble.open_alerts([told], [])
+    assert stranger.severity is None

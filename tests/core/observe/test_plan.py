@@ -1,19 +1,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import promql_parser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sretool.core.observe import history, plan
+from sretool.core.slo.model import BooleanGauge, CalendarUnit, CalendarWindow, Exclusion, NativeBucketRatio
 from tests.support.promtool import Rules
 from tests.support.slos import slo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sretool.core.slo.model import Sli
+
+MINUTE = timedelta(minutes=1)
 NOW = datetime(2026, 11, 21, 12, 0, 41, tzinfo=UTC)
 
 
@@ -91,3 +97,59 @@ def test_every_question_is_promql_and_can_be_told_apart(tmp_path: Path) -> None:
     assert counts[3] == 19
     assert counts[4:6] == [2, 2]
     assert all(counts)
+
+
+def test_groups_of_one_slo_are_asked_for_once() -> None:
+    routes = slo(id="shop/routes", group_by=("route",))
+    members = [routes.member({"route": route}) for route in ("/a", "/b")]
+    assert plan.recorded(members) == plan.recorded([routes])
+
+
+def test_only_calendar_windows_and_exclusions_need_sums_of_their_own() -> None:
+    assert plan.sums([slo()], NOW) is None
+    month = slo(calendar=CalendarWindow(CalendarUnit.MONTH))
+    long_ago = Exclusion(NOW - timedelta(days=60), NOW - timedelta(days=59), "x")
+    assert plan.sums([slo(exclusions=(long_ago,))], NOW) is None
+    query = plan.sums([month], NOW)
+    assert query is not None
+    assert query.count("sum_over_time") == 2
+
+
+def test_excluded_spans_end_where_rates_no_longer_see_them_and_do_not_overlap() -> None:
+    def span(start: int, end: int) -> Exclusion:
+        return Exclusion(NOW - timedelta(minutes=start), NOW - timedelta(minutes=end), "x")
+
+    def found(*spans: Exclusion) -> list[tuple[float, float]]:
+        each = plan.excluded_spans(slo(days=1, exclusions=spans), NOW)
+        return [((NOW - start) / MINUTE, (NOW - end) / MINUTE) for start, end in each]
+
+    assert found(span(60, 30)) == [(60, 25)]
+    assert found(span(60, 30), span(27, 10)) == [(60, 5)]
+    assert found(span(60, 10), span(50, 30)) == [(60, 5)]
+    assert found(span(2000, 1400), span(3, -60)) == [(1440, 1395), (3, 0)]
+
+
+@pytest.mark.parametrize(
+    "sli", [BooleanGauge("up"), NativeBucketRatio("h", Decimal(1))], ids=["gauge", "native"]
+)
+def test_every_query_of_every_kind_is_promql(sli: Sli) -> None:
+    odd = slo(
+        id="shop/odd",
+        sli=sli,
+        group_by=("route",),
+        min_events=10,
+        exclusions=(Exclusion(NOW - timedelta(hours=1), NOW, "x"),),
+        calendar=CalendarWindow(CalendarUnit.WEEK),
+    )
+    member = odd.member({"route": 'a"$1\\'})
+    queries = [
+        plan.recorded([member]),
+        plan.sums([member], NOW) or "",
+        plan.from_rates([member]),
+        plan.raw_past(member, NOW).expr,
+        *(query.expr for query in plan.past([member], NOW)),
+        *plan.raw_present([odd]),
+        *plan.raw_window([odd], NOW),
+    ]
+    for query in queries:
+        promql_parser.parse(query)
