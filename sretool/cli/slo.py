@@ -44,6 +44,7 @@ _LAZY: Final[dict[str, str]] = {
     "explain": "sretool.cli.slo_explain:command",
     "report": "sretool.cli.slo_report:command",
     "gate": "sretool.cli.slo_gate:command",
+    "lint": "sretool.cli.slo_lint:command",
 }
 """Subcommand → module and name of its click command, imported when it is called or listed with its help."""
 

@@ -24,7 +24,7 @@ def load(paths: Sequence[Path]) -> System:
     Of a folder: every `*.yaml` and `*.yml` below it, and the `*.md` in folders named `runbooks`; hidden ones
     are left out. UsageError names a file that cannot be read, CatalogError every problem in those that can.
     """
-    files = {_shown(file): _text(file) for path in paths for file in _files(path)}
+    files = {shown(file): _text(file) for path in paths for file in files_of(path)}
     return read(files)
 
 
@@ -42,7 +42,7 @@ def _systems(root: Path) -> list[str]:
     return sorted(entry.name for entry in root.iterdir() if (entry / "system.yaml").is_file())
 
 
-def _files(path: Path) -> Iterator[Path]:
+def files_of(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
@@ -72,7 +72,7 @@ def _text(file: Path) -> str:
         raise UsageError(f"cannot read {file}: it is not UTF-8 text") from error
 
 
-def _shown(file: Path) -> str:
+def shown(file: Path) -> str:
     """As short as it can be from the working directory, for messages."""
     try:
         return str(file.resolve().relative_to(Path.cwd()))

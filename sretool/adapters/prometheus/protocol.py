@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -13,7 +13,8 @@ import msgspec
 
 from sretool.adapters.http import HttpRequest
 from sretool.core.observe.model import Sample, Series
-from sretool.errors import SourceRefused, SourceReplyInvalid
+from sretool.errors import SourceRefused, SourceReplyInvalid, UsageError
+from sretool.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,6 +48,28 @@ class _VectorItem(msgspec.Struct):
 class _MatrixItem(msgspec.Struct):
     metric: dict[str, str]
     values: list[Point] = []
+
+
+class _FactsEnvelope(msgspec.Struct):
+    status: str
+    data: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Metadata(msgspec.Struct):
+    type: str = "unknown"
+
+
+class _Runtime(msgspec.Struct):
+    storageRetention: str = ""
+
+
+class _Target(msgspec.Struct):
+    labels: dict[str, str] = {}
+    scrapeInterval: str = ""
+
+
+class _Targets(msgspec.Struct):
+    activeTargets: list[_Target] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +127,51 @@ def read_matrix(body: bytes, where: str) -> Matrix:
     with _numbers_of(where):
         series = [Series(item.metric, _points(item.values)) for item in items]
     return Matrix(tuple(each for each in series if each.points), _warnings(envelope))
+
+
+NAMES_REQUEST = HttpRequest("/api/v1/label/__name__/values")
+TYPES_REQUEST = HttpRequest("/api/v1/metadata")
+RUNTIME_REQUEST = HttpRequest("/api/v1/status/runtimeinfo")
+TARGETS_REQUEST = HttpRequest("/api/v1/targets?state=active")
+
+
+def read_names(body: bytes, where: str) -> frozenset[str]:
+    """Values of a label."""
+    return frozenset(_facts(body, list[str], where))
+
+
+def read_types(body: bytes, where: str) -> dict[str, str]:
+    """Metric → type, where all its targets agree on one."""
+    metadata = _facts(body, dict[str, list[_Metadata]], where)
+    types = {name: {each.type for each in entries} for name, entries in metadata.items()}
+    return {name: found.pop() for name, found in types.items() if len(found) == 1}
+
+
+def read_retention(body: bytes, where: str) -> timedelta | None:
+    """How long samples are kept; None where only their size is limited."""
+    written = _facts(body, _Runtime, where).storageRetention
+    for part in written.split(" or "):
+        with suppress(UsageError):
+            return parse_duration(part) or None
+    return None
+
+
+def read_intervals(body: bytes, where: str) -> dict[str, timedelta]:
+    """Job → the longest interval at which one of its targets is scraped."""
+    intervals: dict[str, timedelta] = {}
+    for target in _facts(body, _Targets, where).activeTargets:
+        with suppress(UsageError):
+            interval, job = parse_duration(target.scrapeInterval), target.labels.get("job", "")
+            intervals[job] = max(intervals.get(job, interval), interval)
+    return intervals
+
+
+def _facts(body: bytes, form: type[_T], where: str) -> _T:
+    """The data of an answer that is no query result."""
+    envelope = _decode(body, _FactsEnvelope, where)
+    if envelope.status != "success" or not bytes(envelope.data):
+        raise SourceReplyInvalid(f"{where} sent an answer without data")
+    return _decode(envelope.data, form, where)
 
 
 def error_text(body: bytes) -> str | None:

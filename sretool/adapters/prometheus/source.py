@@ -8,7 +8,7 @@ from sretool.adapters.http import DEADLINE, HttpSource
 from sretool.adapters.prometheus import protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     import httpx
@@ -44,6 +44,26 @@ class Prometheus:
         matrix = protocol.read_matrix(reply.body, reply.where)
         self.warnings = matrix.warnings
         return matrix.series
+
+    async def metric_names(self) -> frozenset[str]:
+        """Of everything it holds."""
+        reply = await self._http.ask(protocol.NAMES_REQUEST)
+        return protocol.read_names(reply.body, reply.where)
+
+    async def metric_types(self) -> Mapping[str, str]:
+        """Metric → type as its targets say; a histogram by its base name."""
+        reply = await self._http.ask(protocol.TYPES_REQUEST)
+        return protocol.read_types(reply.body, reply.where)
+
+    async def retention(self) -> timedelta | None:
+        """How long samples are kept; None where only their size is limited."""
+        reply = await self._http.ask(protocol.RUNTIME_REQUEST)
+        return protocol.read_retention(reply.body, reply.where)
+
+    async def scrape_intervals(self) -> Mapping[str, timedelta]:
+        """Job → how often it is scraped."""
+        reply = await self._http.ask(protocol.TARGETS_REQUEST)
+        return protocol.read_intervals(reply.body, reply.where)
 
     async def aclose(self) -> None:
         await self._http.aclose()

@@ -59,8 +59,12 @@ _GAUGE = re.compile(
 )
 _COUNTER = re.compile(r"_(?:total|bucket)$")
 _RATIO = re.compile(r"(?:^|[:_])ratio(?:[:_]|$)")
-_OF_EVENTS = re.compile(r"(?i)(?:^|[:_])(?:sl[io]|err\w*|fail\w*|success\w*|availab\w*|[1-5]xx|hit|miss)(?:[:_]|$)")
-_LOOKS_ONLY: Final = frozenset({"absent", "absent_over_time", "timestamp", "present_over_time", "changes", "resets"})
+_OF_EVENTS = re.compile(
+    r"(?i)(?:^|[:_])(?:sl[io]|err\w*|fail\w*|success\w*|availab\w*|[1-5]xx|hit|miss)(?:[:_]|$)"
+)
+_LOOKS_ONLY: Final = frozenset(
+    {"absent", "absent_over_time", "timestamp", "present_over_time", "changes", "resets"}
+)
 
 
 def check(expr: ql.Expr, use: Use, *, scrape: timedelta | None = USUAL_SCRAPE) -> list[Remark]:
@@ -96,7 +100,7 @@ def _call(call: ql.Call, path: Sequence[ql.Expr]) -> Iterator[Remark]:
             how = promql.operator(sums[0])
             yield Remark(
                 "SLO206",
-                f"{name} of a {how}: when one series restarts, the {how} drops and {name} takes it for a reset",
+                f"{name} of a {how}: when one series restarts, the {how} drops, which counts as a reset",
                 f"write {how}({name}(...[range]))",
                 at=f"{name}(",
             )
@@ -220,7 +224,7 @@ def _summary_quantile(part: ql.AggregateExpr, how: str) -> Iterator[Remark]:
     ):
         yield Remark(
             "SLO215",
-            f"{how} of quantiles of {promql.name_of(inner) or 'a summary'}: the result is no quantile of anything",
+            f"{how} of quantiles of {promql.name_of(inner) or 'a summary'}: that is no quantile of anything",
             "use a histogram, or show each series",
             at="quantile",
         )
@@ -255,7 +259,9 @@ def _rated(expr: ql.Expr) -> bool:
     return any(isinstance(part, ql.Call) and part.func.name in promql.RATES for part, _ in promql.walk(expr))
 
 
-_ARITHMETIC: Final = frozenset({"+", "-", "*", "/", "%", "^", "==", "!=", ">", "<", ">=", "<=", "and", "unless"})
+_ARITHMETIC: Final = frozenset(
+    {"+", "-", "*", "/", "%", "^", "==", "!=", ">", "<", ">=", "<=", "and", "unless"}
+)
 
 
 def _operator(part: ql.BinaryExpr, path: Sequence[ql.Expr], use: Use) -> Iterator[Remark]:
@@ -284,7 +290,7 @@ def _different_labels(part: ql.BinaryExpr, sign: str) -> Iterator[Remark]:
         if alone:
             yield Remark(
                 "SLO214",
-                f"the sides of {sign!r} have different labels, {_set(left)} and {_set(right)}, so nothing matches",
+                f"the sides of {sign!r} have different labels, {_set(left)} and {_set(right)}: nothing matches",
                 "aggregate both by the same labels, or add on(...) and group_left",
             )
     elif sign == "/" and matching is None:
@@ -304,7 +310,7 @@ def _different_selectors(part: ql.BinaryExpr) -> Iterator[Remark]:
     if one_has_le:
         why = "only one side has the label le, so nothing matches"
     elif extra and promql.name_of(left) == promql.name_of(right):
-        why = f"each series is divided by itself, as both sides have the label {extra[0]}: the result is always 1"
+        why = f"each series is divided by itself, {extra[0]} being on both sides: the result is always 1"
     else:
         return
     yield Remark(
@@ -344,7 +350,7 @@ def _ratio(part: ql.BinaryExpr, path: Sequence[ql.Expr], use: Use) -> Iterator[R
     if bad is not None and not filled and not compared and not any(looks_bad(each) for each in denominator):
         yield Remark(
             "SLO211",
-            f"no result while {promql.name_of(bad) or 'the numerator'} has no series, as before the first failure",
+            f"no result while {promql.name_of(bad) or 'the numerator'} has no bad series, as before the first",
             "write (bad or 0 * total) / total",
             at=promql.name_of(bad),
         )
@@ -367,7 +373,9 @@ def _compared(part: ql.Expr, path: Sequence[ql.Expr]) -> bool:
 
 def _is_filled(expr: ql.Expr) -> bool:
     """Whether something stands in where the numerator has no series."""
-    return any(isinstance(part, ql.BinaryExpr) and promql.operator(part) == "or" for part, _ in promql.walk(expr))
+    return any(
+        isinstance(part, ql.BinaryExpr) and promql.operator(part) == "or" for part, _ in promql.walk(expr)
+    )
 
 
 def _is_guarded(expr: ql.Expr) -> bool:
@@ -443,7 +451,9 @@ def _out_of_reach(part: ql.BinaryExpr, sign: str) -> Iterator[Remark]:
     shown = format_decimal(limit.normalize())
     literal = isinstance(promql.bare(part.rhs), ql.NumberLiteral)
     meant = f"{shown} % is {format_decimal(limit / 100)}" if literal and Decimal(1) < limit <= 100 else None
-    yield Remark("SLO217", f"a share of events is never above {shown}: this can not fire", meant, at=name or None)
+    yield Remark(
+        "SLO217", f"a share of events is never above {shown}: this can not fire", meant, at=name or None
+    )
 
 
 def _selector(part: ql.VectorSelector, path: Sequence[ql.Expr], use: Use) -> Iterator[Remark]:
@@ -451,7 +461,12 @@ def _selector(part: ql.VectorSelector, path: Sequence[ql.Expr], use: Use) -> Ite
     for matcher in promql.matchers_of(part):
         if matcher.name == "le" and matcher.op == ql.MatchOp.Equal:
             yield from _boundary(matcher.value)
-    if _COUNTER.search(name) and ":" not in name and use is not Use.EVENTS and not _counts_rightly(part, path):
+    if (
+        _COUNTER.search(name)
+        and ":" not in name
+        and use is not Use.EVENTS
+        and not _counts_rightly(part, path)
+    ):
         yield Remark(
             "SLO208",
             f"{name} counts since each process started: its value alone says little",
@@ -478,7 +493,7 @@ def _boundary(value: str) -> Iterator[Remark]:
         either = f'le=~"{plain}(\\\\.0)?"'
         yield Remark(
             "SLO210",
-            f"{written}: Prometheus 2 keeps what was exposed, mostly {plain}, Prometheus 3 makes it {plain}.0",
+            f"{written}: Prometheus 2 keeps what was exposed, mostly {plain}; 3 makes it {plain}.0",
             f"write {either}, which matches both",
             at=written,
             replace=(written, either),
@@ -507,7 +522,9 @@ def _counts_rightly(part: ql.VectorSelector, path: Sequence[ql.Expr]) -> bool:
             case ql.BinaryExpr():
                 sign = promql.operator(around)
                 other = around.lhs if promql.is_scalar(around.lhs) else around.rhs
-                if promql.constant(other) == 0 or (sign in ("and", "unless") and str(around.rhs) == str(inner)):
+                if promql.constant(other) == 0 or (
+                    sign in ("and", "unless") and str(around.rhs) == str(inner)
+                ):
                     return True
                 if sign == "-" and any(each.offset for each in promql.selectors(around)):
                     return True

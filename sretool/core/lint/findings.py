@@ -30,7 +30,9 @@ class Code:
 _E, _W = Severity.ERROR, Severity.WARNING
 
 CODES: Final[Mapping[str, Code]] = {
-    "SLO001": Code(_E, "the file cannot be read: missing, too large, not UTF-8, nested too deep, a YAML bomb"),
+    "SLO001": Code(
+        _E, "the file cannot be read: missing, too large, not UTF-8, nested too deep, a YAML bomb"
+    ),
     "SLO002": Code(_E, "not YAML"),
     "SLO003": Code(_E, "the file is empty"),
     "SLO004": Code(_W, "the file begins with a byte order mark"),

@@ -1,21 +1,22 @@
 """PromQL → syntax tree, through promql-parser, with what a linter asks of it.
 
-The parser recurses in native code, so what is too deep or too long for it is turned away first. It says what is
-wrong but not where; the place is found by reading the words of the expression up to what cannot be there.
+The parser recurses in native code, so what is too deep or too long for it is turned away first. It says what
+is wrong but not where; the place is found by reading the words of the expression up to what cannot be there.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import promql_parser as ql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import timedelta
 
 Expr = ql.Expr
 
@@ -82,7 +83,9 @@ def _scan(text: str) -> list[_Word] | SyntaxProblem:
     while at < len(text):
         found = _WORD.match(text, at)
         if found is None:
-            what = "a string that is not closed" if text[at] in "\"'`" else f"unexpected character {text[at]!r}"
+            what = (
+                "a string that is not closed" if text[at] in "\"'`" else f"unexpected character {text[at]!r}"
+            )
             return SyntaxProblem(what, at)
         word = _Word(str(found.lastgroup), found.group(), at)
         at = found.end()
@@ -112,7 +115,9 @@ def _rate_of_sum(words: list[_Word]) -> int | None:
     return None
 
 
-_AGGREGATIONS: Final = frozenset({"sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "quantile"})
+_AGGREGATIONS: Final = frozenset(
+    {"sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "quantile"}
+)
 _QUOTED = re.compile(r"'([^']+)'")
 
 
@@ -124,7 +129,7 @@ def _place(message: str, words: list[_Word]) -> int | None:
             return places[0]
     if "invalid promql query" in message:
         # Two operands in a row are the usual reason.
-        for before, word in zip(words, words[1:], strict=False):
+        for before, word in pairwise(words):
             operand_ends = before.kind in ("number", "string") or before.text in (")", "]", "}")
             if operand_ends and word.kind in ("number", "string"):
                 return word.at

@@ -19,7 +19,9 @@ _LITERALS = re.compile(r"[\w ./_-]*")
 _BAD_WORDS = re.compile(
     r"(?:^|[_:])(?:err|errors?|fail\w*|5xx|bad|rejected|dropped|timeouts?|exceptions?|denied|lost|aborted)(?:[_:]|$)"
 )
-_BAD_VALUES = re.compile(r"(?i)5(?:\.|xx|0\d|\[)|err|fail|bad|timeout|reject|denied|exception|abort|unavailable")
+_BAD_VALUES = re.compile(
+    r"(?i)5(?:\.|xx|0\d|\[)|err|fail|bad|timeout|reject|denied|exception|abort|unavailable"
+)
 _GOOD_STATUS = re.compile(r"(?i)^\(?(?:[123](?:\.|xx|0\d|\[)|ok|success)")
 
 

@@ -42,6 +42,7 @@ class Source:
     """Without a byte order mark."""
     documents: tuple[yaml.Node, ...]
     """The YAML documents in it, empty ones left out."""
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ def open_source(file: str, content: bytes) -> Opened:
     found: list[Finding] = []
     if text.startswith(_BOM):
         edit = Edit(1, 1, _BOM, "")
-        found.append(finding(file, 1, "SLO004", "begins with a byte order mark", "save without it", edit=edit))
+        found.append(
+            finding(file, 1, "SLO004", "begins with a byte order mark", "save without it", edit=edit)
+        )
         text = text.removeprefix(_BOM)
     if not text.strip():
         return Opened(None, (*found, finding(file, 1, "SLO003", "the file is empty")))
@@ -75,13 +78,14 @@ def open_source(file: str, content: bytes) -> Opened:
     bomb = _written_out(file, documents)
     if bomb is not None:
         return Opened(None, (*found, bomb))
-    return Opened(Source(file, text, tuple(filter(_says_something, documents))), tuple(found))
+    return Opened(
+        Source(file, text, tuple(filter(_says_something, documents)), tuple(text.split("\n"))), tuple(found)
+    )
 
 
 def _text(file: str, content: bytes) -> str | Finding:
     if len(content) > LARGEST:
-        size = f"{len(content) / 2**20:.0f} MiB"
-        message = f"the file has {size}, more than the {LARGEST // 2**20} MiB that are read"
+        message = f"the file has more than the {LARGEST // 2**20} MiB that are read"
         return finding(file, 1, "SLO001", message, "split it")
     for mark, name in _FOREIGN_BOMS:
         if content.startswith(mark):
@@ -132,7 +136,7 @@ def _too_deep(text: str) -> int | None:
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > DEEPEST:
-                    return int(event.start_mark.line) + 1
+                    return event.start_mark.line + 1 if event.start_mark is not None else 1
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
     except yaml.YAMLError:
@@ -215,7 +219,7 @@ def _written_out(file: str, documents: list[yaml.Node]) -> Finding | None:
 
 def line_of(node: yaml.Node) -> int:
     """1-based."""
-    return int(node.start_mark.line) + 1
+    return node.start_mark.line + 1 if node.start_mark is not None else 1
 
 
 def entry(node: yaml.Node | None, *path: str) -> yaml.Node | None:

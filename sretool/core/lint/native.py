@@ -1,0 +1,152 @@
+"""sretool's own catalog files: what a catalog may say and still be wrong.
+
+That keys exist and values can be read is `catalog.read`'s business; here is what needs PromQL or arithmetic.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import promql_parser as ql
+
+from sretool.core.catalog import values
+from sretool.core.lint import objectives, promql
+from sretool.core.lint.expression_text import Expression
+from sretool.core.lint.expressions import SCRAPES, USUAL_SCRAPE, Remark, Use
+from sretool.core.lint.findings import Finding, finding
+from sretool.core.lint.source import Source, entry, items, line_of, scalar
+from sretool.core.slo.windows import default_alerts
+from sretool.errors import UsageError
+from sretool.units import format_duration, parse_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from decimal import Decimal
+
+    import yaml
+
+_CALENDAR_DAYS: Final = {"week": 7, "month": 30, "quarter": 90}
+_SELECTORS: Final = ("bad", "good", "total")
+_QUERIES: Final = {"error_ratio": Use.SLI, "traffic": Use.SHOWN, "up": Use.SHOWN, "age": Use.SHOWN}
+
+
+def expressions(source: Source, root: yaml.Node) -> Iterator[Expression]:
+    for sli in items(entry(root, "slis")):
+        yield from _read(source, entry(sli, "query"), Use.SHOWN)
+    for board in items(entry(root, "dashboards")):
+        for panel in items(entry(board, "panels")):
+            for query in items(entry(panel, "queries")):
+                yield from _read(source, entry(query, "expr"), Use.SHOWN)
+    for slo in items(entry(root, "slos")):
+        for sli in slis_of(slo):
+            for key in _SELECTORS:
+                if key != "good" or entry(sli, "total") is not None:
+                    yield from _read(source, entry(sli, key), Use.EVENTS)
+            for key, use in _QUERIES.items():
+                yield from _read(source, entry(sli, key), use)
+
+
+def _read(source: Source, node: yaml.Node | None, use: Use) -> Iterator[Expression]:
+    written = scalar(node)
+    if written is not None and written.value.strip():
+        yield Expression.read(source, written, use)
+
+
+def slis_of(slo: yaml.Node) -> list[yaml.Node]:
+    """An SLO's `sli`, or the parts of a composite one."""
+    sli = entry(slo, "sli")
+    if sli is None:
+        return []
+    return [*items(entry(sli, "weighted")), *items(entry(sli, "worst"))] or [sli]
+
+
+def check(source: Source, root: yaml.Node) -> Iterator[Finding]:
+    for slo in items(entry(root, "slos")):
+        objective = scalar(entry(slo, "objective"))
+        if objective is not None:
+            yield from objectives.native(source, objective)
+        for sli in slis_of(slo):
+            yield from _sli(source, sli)
+        yield from _alerts(source, slo)
+
+
+def _sli(source: Source, sli: yaml.Node) -> Iterator[Finding]:
+    total = scalar(entry(sli, "total"))
+    if total is not None:
+        for key in ("bad", "good"):
+            part = scalar(entry(sli, key))
+            if part is not None:
+                small = Expression.read(source, part, Use.EVENTS)
+                large = Expression.read(source, total, Use.EVENTS)
+                yield from objectives.parts(small, large, good=key == "good")
+        yield from _all_events(Expression.read(source, total, Use.EVENTS))
+    query = scalar(entry(sli, "error_ratio"))
+    if query is not None and query.value.strip() and "{window}" not in query.value:
+        yield finding(source.file, line_of(query), "SLO105", "error_ratio: no range is {window} long")
+
+
+def _all_events(total: Expression) -> Iterator[Finding]:
+    """A total that counts an event several times."""
+    if isinstance(total.tree, ql.VectorSelector):
+        name = promql.name_of(total.tree)
+        has_le = any(matcher.name == "le" for matcher in promql.matchers_of(total.tree))
+        if name.endswith("_bucket") and not has_le:
+            message = f"the buckets of {name} contain each other: their sum counts an event once per bucket"
+            yield total.found(Remark("SLO209", message, f"use {name.removesuffix('_bucket')}_count", at=name))
+
+
+def window_of(slo: yaml.Node) -> timedelta | None:
+    """What burn-rate alerts are fitted to; None where the file does not say it in a usable way."""
+    node = scalar(entry(slo, "window"))
+    if node is None:
+        return None
+    if node.value.strip() in _CALENDAR_DAYS:
+        return timedelta(days=_CALENDAR_DAYS[node.value.strip()])
+    try:
+        return values.duration(node.value)
+    except UsageError:
+        return None
+
+
+def budget_of(slo: yaml.Node) -> Decimal | None:
+    node = scalar(entry(slo, "objective"))
+    if node is None:
+        return None
+    try:
+        budget = 1 - parse_ratio(node.value)
+    except UsageError:
+        return None
+    return budget if 0 < budget < 1 else None
+
+
+def _alerts(source: Source, slo: yaml.Node) -> Iterator[Finding]:
+    window, budget = window_of(slo), budget_of(slo)
+    if window is None or budget is None or window > timedelta(days=3660):
+        return
+    written = entry(slo, "alerts")
+    if written is None:
+        if not default_alerts(window, budget):
+            message = (
+                f"no standard alert can fire: every pair's limit is above 100 % at a budget of {budget:%}"
+            )
+            yield finding(source.file, line_of(slo), "SLO103", message, "write `alerts` that spend less")
+        return
+    for alert in items(written):
+        try:
+            spends = values.share(_text(alert, "spends"))
+            long, short = (values.duration(_text(alert, key)) for key in ("long", "short"))
+        except UsageError:
+            continue
+        limit = objectives.reach(spends, budget, window, long)
+        if limit >= 1:
+            message = objectives.unreachable(limit, budget, long)
+            yield finding(source.file, line_of(alert), "SLO103", message, "spend less, or look longer")
+        if short < SCRAPES * USUAL_SCRAPE:
+            message = f"the short window of {format_duration(short)} holds fewer than {SCRAPES} scrapes"
+            yield finding(source.file, line_of(alert), "SLO108", message, "use 1m or more")
+
+
+def _text(node: yaml.Node, key: str) -> str:
+    found = scalar(entry(node, key))
+    return found.value if found is not None else ""
