@@ -200,7 +200,7 @@ def _ledger(found: Explanation, ledger: Ledger) -> Iterator[str]:
     for share, bad, when, what in (headings, *rows):
         yield (f"{share.rjust(widths[0])}  {bad.rjust(widths[1])}  {when.ljust(widths[2])}  {what}".rstrip())
     if found.alerts_replayed and any(entry.alerts for entry in ledger.entries):
-        yield "(the rules are younger than this window: earlier alerts are what they would have said)"
+        yield "(alerts from before the rules were loaded are what these would have said)"
 
 
 def _when(entry: Entry) -> str:

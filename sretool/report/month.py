@@ -57,6 +57,7 @@ def _render(template: str, month: Month, made_at: datetime, *, escape: bool) -> 
     environment.globals.update(
         verdict=verdict,
         sentence=sentence,
+        partly=partly,
         goal=goal,
         own_window=own_window,
         entry_name=entry_name,
@@ -111,6 +112,11 @@ def label(slo: Slo) -> str:
 
 def verdict(found: MonthOfSlo) -> str:
     return {True: "kept", False: "missed", None: "no data"}[found.met]
+
+
+def partly(found: MonthOfSlo) -> str:
+    """A verdict over a part of the time says so."""
+    return f" ({found.coverage:.0%} of the time known)" if 0 < found.coverage < 0.99 else ""
 
 
 def sentence(found: MonthOfSlo) -> str:

@@ -112,8 +112,8 @@ def test_the_month_in_plain_words() -> None:
         "1 of 2 objectives were kept in September 2026."
     )
     assert report.sentence(found) == (
-        "99.976% of 8,640,000 events were good; 99.9% was promised. 2,063 went wrong, of 8,640 that were allowed."
-        " 58% of it happened on Wed 9 Sep, 12:00–13:05 (Release <7> | rolled back)."
+        "99.976% of 8,640,000 events were good; 99.9% was promised. 2,063 went wrong, of 8,640 that were"
+        " allowed. 58% of it happened on Wed 9 Sep, 12:00–13:05 (Release <7> | rolled back)."
     )
 
 

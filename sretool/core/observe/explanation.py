@@ -98,7 +98,7 @@ class Explanation:
     alerts: tuple[Firing, ...]
     """Of this SLO in its window, oldest first."""
     alerts_replayed: bool
-    """The rules are young: earlier alerts are what they would have said, to five minutes."""
+    """Some began before the rules were loaded: they are what these would have said, to five minutes."""
 
 
 def count_step(length: timedelta) -> timedelta:
@@ -232,7 +232,7 @@ def completed_alerts(
 ) -> tuple[tuple[Firing, ...], bool]:
     """The recorded alerts, before `since` (when the rules were loaded) those the rules would have raised.
 
-    The second value says whether any time had to be replayed.
+    The second value says whether any of them are only what would have been.
     """
     started = past_counts.until - len(past_counts.counts) * past_counts.step
     if past_counts.step != RATE_WINDOW or since - started <= _LATE:
@@ -245,8 +245,21 @@ def completed_alerts(
         tuple(count.total / seconds if count is not None else 0.0 for count in past_counts.counts),
     )
     replayed = (each for pair in slo.alerts for each in firings(slo, pair, seen, ALERT_NAME))
-    before = (each for each in replayed if each.start < since)
-    return tuple(sorted((*before, *recorded_ones), key=lambda each: each.start)), True
+    # Evaluations that were missed make the rules look younger than they are.
+    before = [
+        each
+        for each in replayed
+        if each.start < since and not any(_overlap(each, real) for real in recorded_ones)
+    ]
+    return tuple(sorted((*before, *recorded_ones), key=lambda each: each.start)), bool(before)
+
+
+def _overlap(one: Firing, two: Firing) -> bool:
+    return (
+        (one.long, one.short) == (two.long, two.short)
+        and (two.end is None or one.start < two.end)
+        and (one.end is None or two.start < one.end)
+    )
 
 
 def explain(

@@ -77,7 +77,7 @@ class MonthOfSlo:
     alerts: tuple[Firing, ...]
     """Transitions, oldest first."""
     alerts_replayed: bool
-    """The rules are young: earlier alerts are what they would have said, to five minutes."""
+    """Some began before the rules were loaded: they are what these would have said, to five minutes."""
 
     @property
     def slo(self) -> Slo:

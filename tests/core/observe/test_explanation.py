@@ -88,6 +88,17 @@ def test_alerts_before_the_rules_were_loaded_are_played() -> None:
     assert explanation.completed_alerts(slo(), [real], past, AT - 24 * HOUR) == ((real,), False)
 
 
+def test_alerts_that_were_recorded_are_not_played_once_more() -> None:
+    """Some evaluations were missed, so the rules seem to be loaded later than they were."""
+    past = Past(AT, 5 * MINUTE, (Count(30.0, 60.0),) * 12 + (Count(0.0, 60.0),) * 276)
+    real = [
+        Firing("SLOBudgetBurn", pair.severity, past.until - 24 * HOUR, AT, pair.long, pair.short)
+        for pair in slo().alerts
+    ]
+    found, replayed = explanation.completed_alerts(slo(), real, past, AT - 20 * HOUR)
+    assert (len(found), replayed) == (4, False)
+
+
 def test_maintenance_of_the_slo_is_known_to_its_ledger() -> None:
     window = Exclusion(AT, AT + HOUR, "upgrade")
     (span,) = explanation.with_exclusions(slo(exclusions=(window,)), ())
