@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sretool.cli import diagnostics
 from sretool.core.slo.model import Severity
 from sretool.errors import UsageError
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sretool.cli.context import Settings
+    from sretool.core.slo.model import Slo
 
 
 def _pairs(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -30,6 +33,13 @@ def _pairs(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -
 @click.command(name="rules")
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Write here instead of stdout.")
+@click.option(
+    "--tests",
+    "tests_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also write unit tests for promtool that prove every alert; needs --out.",
+)
 @click.option(
     "--format",
     "output_format",
@@ -61,6 +71,7 @@ def command(
     settings: Settings,
     paths: tuple[Path, ...],
     out: Path | None,
+    tests_file: Path | None,
     output_format: str,
     renamed: Mapping[str, str],
     runbook_base: str | None,
@@ -71,10 +82,17 @@ def command(
 
     One group for each objective. Load the file in Prometheus (or vmalert, Thanos Ruler, Mimir), and
     `sretool slo status` reads what it records.
+
+    The tests say in which minute each alert fires and clears, as counted from the events, and that it is
+    silent otherwise: `promtool test rules FILE`.
     """
     from sretool.adapters.files import catalog
     from sretool.core.slo import rules
 
+    if tests_file is not None and (out is None or output_format != "prometheus"):
+        raise UsageError(
+            "--tests needs a rule file beside it", remedy="add --out FILE, without --format kubernetes"
+        )
     system = catalog.load(catalog_paths(settings, paths))
     severities = {**system.severities, **_severities(renamed)}
     if output_format == "kubernetes":
@@ -89,6 +107,23 @@ def command(
         click.echo(text, nl=False)
     else:
         write(out, text)
+    if tests_file is not None and out is not None:
+        _write_tests(tests_file, out, system.slos, severities)
+
+
+def _write_tests(
+    file: Path, rule_file: Path, slos: Sequence[Slo], severities: Mapping[Severity, str]
+) -> None:
+    """Tests of a rule file that is written already; what cannot be proven is told on stderr."""
+    from sretool.core.slo import proof
+
+    sets = [proof.prove(slo, severities, proof.ANY_RANGES) for slo in slos]
+    write(file, proof.write_tests(sets, os.path.relpath(rule_file, file.parent)))
+    for each in sets:
+        if each.missing is not None:
+            diagnostics.tell(
+                f"{each.slo.id}: tests prove only that it is silent without data: {each.missing}"
+            )
 
 
 def catalog_paths(settings: Settings, paths: Sequence[Path]) -> Sequence[Path]:

@@ -1,0 +1,313 @@
+"""Input series that make an SLO's rules see a given number of good and bad events.
+
+Found by trying: label values that its selectors accept, and which of the series so named have to grow (or
+which value a gauge has to have) for an event to be good or bad. So it holds for every kind of SLI and for
+queries that somebody wrote, and it is verified before it is used.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import promql_parser as promql
+
+from sretool.core.slo.simulate import CannotSimulate, Timeline, matchers_of, matching, parse
+from sretool.core.slo.windows import RATE_WINDOW
+from sretool.errors import SretoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from sretool.core.slo.model import Slo
+
+
+class CannotProve(SretoolError):
+    """There are no input series that behave as events of this SLO; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Some minutes, each with the same events."""
+
+    minutes: int
+    total: int | None
+    """Events in each minute; None: nothing is scraped."""
+    bad: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One input series."""
+
+    labels: Mapping[str, str]
+    """`__name__` among them."""
+    gauge: bool
+    """A gauge has the value `bad` in a minute with a bad event and `good` in others; a counter grows by them
+    for each event."""
+    good: float
+    bad: float
+    share: float = 1
+    """Of the events, the part that this counter has; the rest is in its replicas."""
+
+    def values(self, phases: Sequence[Phase]) -> list[float | None]:
+        """A sample a minute, from minute 0, before which nothing happened."""
+        if self.gauge:
+            return [None, *(self._gauge(phase) for phase in phases for _ in range(phase.minutes))]
+        out: list[float | None] = [0.0]
+        sum_so_far = 0.0
+        for phase in phases:
+            if phase.total is None:
+                out += [None] * phase.minutes
+                continue
+            grows = self._growth(phase.total, phase.bad)
+            out += [sum_so_far + grows * minute for minute in range(1, phase.minutes + 1)]
+            sum_so_far += grows * phase.minutes
+        return out
+
+    def notation(self, phases: Sequence[Phase]) -> str:
+        """The same in promtool's notation."""
+        parts = ["_" if self.gauge else "0"]
+        sum_so_far = 0.0
+        for phase in phases:
+            times = phase.minutes - 1
+            if phase.total is None:
+                parts.append(f"_x{phase.minutes}")
+            elif self.gauge:
+                parts.append(f"{self._gauge(phase):.0f}+0x{times}")
+            else:
+                grows = self._growth(phase.total, phase.bad)
+                parts.append(f"{_text(sum_so_far + grows)}+{_text(grows)}x{times}")
+                sum_so_far += grows * phase.minutes
+        return " ".join(parts)
+
+    def _growth(self, total: int, bad: int) -> float:
+        return self.share * (self.good * (total - bad) + self.bad * bad)
+
+    def _gauge(self, phase: Phase) -> float | None:
+        return None if phase.total is None else self.bad if phase.bad else self.good
+
+
+def _text(value: float) -> str:
+    return f"{value:.0f}" if value.is_integer() else repr(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What to put in for an SLO."""
+
+    sources: tuple[Source, ...]
+    whole: bool
+    """Whether a minute's events are all good or all bad, as with gauges."""
+    selectors: tuple[promql.VectorSelector, ...]
+    """What the SLO reads, to tell whether another one's series would be read, too."""
+
+    def reads(self, labels: Mapping[str, str]) -> bool:
+        return any(_accepts(selector, labels) for selector in self.selectors)
+
+
+_GAUGE_VALUES: Final = (1.0, 0.0, 1e12, -1e12)
+_REPLICA: Final = "instance"
+_MOST_SERIES: Final = 6
+_TRIAL = 12
+"""Minutes after which every rate over 5 minutes is steady."""
+
+
+def feed_of(slo: Slo) -> Feed:
+    """CannotProve where no such series are found."""
+    bad, total = slo.bad_rate(RATE_WINDOW), slo.total_rate(RATE_WINDOW)
+    try:
+        selectors, counters = _selectors((bad, total))
+        candidates = list(_candidates(slo, selectors))
+        if not candidates or len(candidates) > _MOST_SERIES:
+            raise CannotProve(f"{len(candidates)} kinds of series are read, at most {_MOST_SERIES} are tried")
+        gauges = [dict(labels)["__name__"] not in counters for labels in candidates]
+        states = _states(bad, total, candidates, gauges)
+        sources = tuple(
+            Source(labels, gauge, good, wrong)
+            for labels, gauge, good, wrong in zip(candidates, gauges, *states, strict=True)
+            if gauge or good or wrong
+        )
+        feed = Feed(sources, any(gauges), tuple(selectors))
+        _verify(bad, total, feed)
+        if not feed.whole:
+            feed = _replicated(bad, total, feed)
+    except CannotSimulate as error:
+        raise CannotProve(error.message) from error
+    return feed
+
+
+def _replicated(bad: str, total: str, feed: Feed) -> Feed:
+    """Every counter twice, with unlike shares, so that sums over series are told from other aggregates; the
+    feed itself where the SLO looks at the label that tells them apart."""
+    sources = tuple(
+        replace(source, labels={**source.labels, _REPLICA: name}, share=share)
+        for source in feed.sources
+        for name, share in (("a", 0.75), ("b", 0.25))
+        if _REPLICA not in source.labels
+    )
+    replicated = replace(feed, sources=sources)
+    try:
+        _verify(bad, total, replicated)
+    except SretoolError:
+        return feed
+    return replicated
+
+
+def _selectors(exprs: Iterable[str]) -> tuple[list[promql.VectorSelector], set[str]]:
+    """All selectors, each once, and the names of those that a rate is taken of."""
+    found: dict[str, promql.VectorSelector] = {}
+    counters: set[str] = set()
+
+    def visit(expr: Any) -> None:
+        if isinstance(expr, promql.MatrixSelector):
+            visit(expr.vector_selector)
+        if isinstance(expr, promql.VectorSelector):
+            found.setdefault(str(expr), expr)
+        if isinstance(expr, promql.Call) and expr.func.name in ("rate", "increase"):
+            counters.update(
+                arg.vector_selector.name or "" for arg in expr.args if isinstance(arg, promql.MatrixSelector)
+            )
+
+    for expr in exprs:
+        promql.walk(parse(expr), pre_visit=visit)
+    if any(not selector.name for selector in found.values()):
+        raise CannotProve("a selector without a metric name is read")
+    return list(found.values()), counters
+
+
+# --- label values that selectors accept
+
+
+def _candidates(slo: Slo, selectors: Sequence[promql.VectorSelector]) -> Iterator[dict[str, str]]:
+    """Label sets, one for each way in which selectors of one metric can tell its series apart."""
+    groups = dict.fromkeys(slo.group_by, "x") | {name: value for name, value in slo.group if value}
+    for name in dict.fromkeys(selector.name for selector in selectors):
+        of_name = [selector for selector in selectors if selector.name == name]
+        pools: dict[str, list[str]] = {label: [value] for label, value in groups.items()}
+        for selector in of_name:
+            for label, op, value in matchers_of(selector):
+                pool = pools.setdefault(label, [])
+                pool += [text for text in _values(op, value) if text not in pool]
+        seen: set[tuple[bool, ...]] = set()
+        for values in itertools.islice(itertools.product(*pools.values()), 5000):
+            labels = {"__name__": name or ""} | {
+                label: value for label, value in zip(pools, values, strict=True) if value
+            }
+            accepted = tuple(_accepts(selector, labels) for selector in of_name)
+            if any(accepted) and accepted not in seen:
+                seen.add(accepted)
+                yield labels
+        missing = [s for n, s in enumerate(of_name) if not any(accepted[n] for accepted in seen)]
+        if missing:
+            raise CannotProve(f"no label values are known that {missing[0]} accepts")
+
+
+def _accepts(selector: promql.VectorSelector, labels: Mapping[str, str]) -> bool:
+    return selector.name == labels["__name__"] and all(
+        matching(op, value)(labels.get(label, "")) for label, op, value in matchers_of(selector)
+    )
+
+
+_ORDINARY: Final = ("x", "", "200", "0")
+_SIMPLER: Final = (
+    (r"\[[^\]]*([A-Za-z0-9])[^\]]*\]", r"\1"),
+    (r"\\d", "0"),
+    (r"\\w", "x"),
+    (r"\([^()]*\)[?*]", ""),
+    (r"(?<!\\)\.\*", ""),
+    (r"(?<!\\)\.\+", "x"),
+    (r"(?<!\\)\.\{\d+(,\d*)?\}", "x"),
+    (r"(?<!\\)\.", "0"),
+    (r"(\w)\{(\d)(?:,\d*)?\}", r"\1\1"),
+    (r"[+^$]", ""),
+    (r"\\(.)", r"\1"),
+)
+"""Parts of regular expressions and something they match."""
+
+
+def _values(op: promql.MatchOp, value: str) -> list[str]:
+    """Values that a condition accepts, and some that it does not."""
+    if op in (promql.MatchOp.Equal, promql.MatchOp.NotEqual):
+        return [value, *_ORDINARY]
+    return [*dict.fromkeys(text for text in _examples(value) if matching(promql.MatchOp.Re, value)(text))][
+        :3
+    ] + list(_ORDINARY)
+
+
+def _examples(pattern: str) -> Iterator[str]:
+    """Texts that may match; one for each alternative first."""
+    whole = pattern
+    while whole.startswith("(") and whole.endswith(")"):
+        whole = whole[1:-1].removeprefix("?:")
+    for alternative in (
+        *whole.split("|"),
+        pattern.split("|")[0] + ")",
+        re.sub(r"\(([^()|]*)\|[^()]*\)", r"\1", whole),
+    ):
+        text = alternative
+        for part, example in _SIMPLER:
+            text = re.sub(part, example, text)
+        yield text
+    yield from ("500", "404", "200", "GET", "error", "true", "1", "")
+
+
+# --- which series make an event good or bad
+
+
+def _states(
+    bad: str, total: str, candidates: Sequence[Mapping[str, str]], gauges: Sequence[bool]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What each series has to do for an event to be good, and to be bad: as little as possible."""
+    choices = [_GAUGE_VALUES if gauge else (0.0, 1.0) for gauge in gauges]
+    ways = sorted(itertools.product(*choices), key=lambda way: sum(value == 1.0 for value in way))
+    good: tuple[float, ...] | None = None
+    wrong: tuple[float, ...] | None = None
+    size: float | None = None
+    for way in ways:
+        sources = [
+            Source(labels, gauge, value, value)
+            for labels, gauge, value in zip(candidates, gauges, way, strict=True)
+        ]
+        found = _rates(bad, total, sources, (Phase(_TRIAL, 1),))
+        early = _rates(bad, total, sources, (Phase(2, 1),))
+        if found is None or early is None or found[1] <= 0 or not _near(found[1], size or found[1]):
+            continue
+        if good is None and _near(found[0], 0) and _near(early[0], 0):
+            good, size = way, found[1]
+        elif wrong is None and _near(found[0], found[1]) and _near(early[0], early[1]):
+            wrong, size = way, found[1]
+        if good is not None and wrong is not None:
+            return good, wrong
+    raise CannotProve("no series were found that make its events good or bad")
+
+
+def _rates(
+    bad: str, total: str, sources: Sequence[Source], phases: Sequence[Phase]
+) -> tuple[float, float] | None:
+    """Bad and all events per second at the end; None where there is not one of each."""
+    timeline = Timeline(1 + sum(phase.minutes for phase in phases))
+    for source in sources:
+        timeline.feed(source.labels, source.values(phases))
+    found = [list(timeline.at(expr, timeline.minutes - 1).values()) for expr in (bad, total)]
+    return (found[0][0], found[1][0]) if all(len(values) == 1 for values in found) else None
+
+
+def _near(value: float, wanted: float) -> bool:
+    return abs(value - wanted) <= 1e-9 * max(abs(wanted), 1e-3)
+
+
+def _verify(bad: str, total: str, feed: Feed) -> None:
+    """Bad shares must come out as they are put in."""
+    trials: list[tuple[list[Phase], float]] = [
+        ([Phase(_TRIAL, 1), Phase(1, 1, 1)], 0.2),
+        ([Phase(_TRIAL, 1), Phase(3, 1, 1), Phase(1, 1)], 0.6),
+    ]
+    if not feed.whole:
+        trials.append(([Phase(_TRIAL, 1000, 250)], 0.25))
+    for phases, share in trials:
+        found = _rates(bad, total, feed.sources, phases)
+        if found is None or not found[1] or not _near(found[0] / found[1], share):
+            raise CannotProve("its value depends on more than the number of good and bad events")

@@ -1,0 +1,621 @@
+"""Proofs that an SLO's rules do what the arithmetic says: series to put in and what must come out.
+
+What must come out follows from counting events in whole numbers, never from the rules. The same proofs are
+judged here without Prometheus and written as unit tests for `promtool test rules`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from fractions import Fraction
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from sretool.core.slo.feed import CannotProve, Feed, Phase, feed_of
+from sretool.core.slo.model import EventRatio
+from sretool.core.slo.promql import quote
+from sretool.core.slo.rules import ALERT_NAME, NO_NAMES, group
+from sretool.core.slo.simulate import Timeline
+from sretool.core.slo.windows import reads_counters, threshold
+from sretool.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sretool.core.slo.model import BurnAlert, Severity, Slo
+    from sretool.core.slo.rules import Rule
+    from sretool.core.slo.simulate import Labels
+
+MINUTE: Final = timedelta(minutes=1)
+
+CLOSED: Final = (False,)
+"""Ranges hold both ends, as in Prometheus 2."""
+
+ANY_RANGES: Final = (False, True)
+"""With both ends or without the oldest instant, as in Prometheus 3: only what holds for both, which leaves a
+minute open at the end of an alert."""
+
+_MOST_MINUTES: Final = 9000
+"""promtool reads at most 10,000 samples in one query, one a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What an expression must give in one minute: exactly one element of value 1, or nothing."""
+
+    expr: str
+    minute: int
+    there: bool
+    why: str
+    """What it says about the SLO, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Series and what the rules must make of them."""
+
+    name: str
+    feed: Feed | None
+    """None: no series at all."""
+    phases: tuple[Phase, ...]
+    checks: tuple[Check, ...]
+    promtool: bool = True
+    """Whether promtool can judge it; it cannot read more than a week of minutes."""
+
+    @property
+    def minutes(self) -> int:
+        return sum(phase.minutes for phase in self.phases)
+
+    def timeline(self, *, left_open: bool = False) -> Timeline:
+        """What is put in, without any rule played."""
+        timeline = Timeline(self.minutes + 1, left_open=left_open)
+        for source in self.feed.sources if self.feed is not None else ():
+            timeline.feed(source.labels, source.values(self.phases))
+        return timeline
+
+
+@dataclass(frozen=True, slots=True)
+class ProofSet:
+    """All there is to prove about one SLO."""
+
+    slo: Slo
+    proofs: tuple[Proof, ...]
+    missing: str | None = None
+    """Why only its silence without data is proven; None: everything is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """An alert fires from the minute `start` until the one before `end`; None: it still does at the end."""
+
+    start: int
+    end: int | None
+
+
+def failures(rules: Iterable[Rule], proof: Proof, *, left_open: bool = False) -> tuple[Check, ...]:
+    """The checks that do not hold with these rules; CannotSimulate where Prometheus would refuse a rule."""
+    timeline = proof.timeline(left_open=left_open)
+    timeline.play(rules)
+    return tuple(check for check in proof.checks if not holds(check, timeline))
+
+
+def holds(check: Check, timeline: Timeline) -> bool:
+    found: dict[Labels, float] = timeline.at(check.expr, check.minute)
+    return (found == {frozenset(): 1.0}) if check.there else not found
+
+
+def episodes(
+    limit: Fraction, long: int, short: int, phases: Sequence[Phase], min_events: int | None = None
+) -> tuple[Episode, ...]:
+    """When a pair must fire, by counting: more than `limit` of the events of both windows (minutes) are bad.
+
+    Minutes without a scrape are taken as minutes without events.
+    """
+    bad = [0, *accumulate(phase.bad for phase in phases for _ in range(phase.minutes))]
+    total = [0, *accumulate(phase.total or 0 for phase in phases for _ in range(phase.minutes))]
+
+    def above(window: int, minute: int) -> bool:
+        since = max(minute - window, 0)
+        events = total[minute] - total[since]
+        return (bad[minute] - bad[since]) * limit.denominator > limit.numerator * events
+
+    out: list[Episode] = []
+    start: int | None = None
+    for minute in range(1, len(bad)):
+        enough = min_events is None or total[minute] - total[max(minute - long, 0)] >= min_events
+        fires = enough and above(long, minute) and above(short, minute)
+        if fires and start is None:
+            start = minute
+        if not fires and start is not None:
+            out.append(Episode(start, minute))
+            start = None
+    return (*out, Episode(start, None)) if start is not None else tuple(out)
+
+
+def prove(
+    slo: Slo, severities: Mapping[Severity, str] = NO_NAMES, ranges: Sequence[bool] = CLOSED
+) -> ProofSet:
+    """Everything that can be proven about the rules of one SLO; `ranges`: CLOSED or ANY_RANGES."""
+    subject = _Subject.of(slo, severities)
+    silent = subject.without_data()
+    try:
+        feed = feed_of(slo)
+    except CannotProve as error:
+        return ProofSet(slo, (silent,), error.message)
+    return ProofSet(slo, (*_Scenarios(subject, feed, ranges).all(), silent))
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """An SLO with the rules made of it."""
+
+    slo: Slo
+    rules: tuple[Rule, ...]
+
+    @classmethod
+    def of(cls, slo: Slo, severities: Mapping[Severity, str]) -> _Subject:
+        return cls(slo, group(slo, None, severities).rules)
+
+    @property
+    def alerts(self) -> tuple[tuple[BurnAlert, Rule], ...]:
+        raised = [rule for rule in self.rules if rule.alert is not None]
+        return tuple(zip(self.slo.alerts, raised, strict=True))
+
+    def recorded(self, name: str) -> list[Rule]:
+        return [rule for rule in self.rules if rule.record == name]
+
+    def limit(self, pair: BurnAlert) -> Fraction:
+        return threshold(pair, self.slo.window, self.slo.budget)
+
+    def silent(self, minute: int) -> Check:
+        return Check(
+            f"count(ALERTS{{alertname={quote(ALERT_NAME)},slo={quote(self.slo.base_id)}}})",
+            minute,
+            False,
+            "no alert",
+        )
+
+    def fires(self, rule: Rule, minute: int, there: bool) -> Check:
+        labels = {"alertname": str(rule.alert), "alertstate": "firing"} | dict(rule.labels)
+        severity, long, short = (rule.labels[name] for name in ("severity", "long", "short"))
+        words = f"{severity} {long}/{short} {'fires' if there else 'is silent'}"
+        return Check(f"count({_selector('ALERTS', labels)})", minute, there, words)
+
+    def value(self, rule: Rule, minute: int, wanted: float, tolerance: float = 1e-9) -> Check:
+        """What a rule records, to a share of `tolerance`."""
+        series = _selector(str(rule.record), rule.labels)
+        close = f"abs({series} / {wanted!r} - 1) < {tolerance!r}" if wanted else f"{series} == 0"
+        return Check(f"count({close})", minute, True, f"{_what(rule)} is {wanted:.6g}")
+
+    def absent(self, rule: Rule, minute: int) -> Check:
+        series = _selector(str(rule.record), rule.labels)
+        return Check(f"count({series})", minute, False, f"{_what(rule)} has no value")
+
+    def without_data(self) -> Proof:
+        minute = 10
+        nothing = (*self.recorded("slo:error_ratio:rate"), *self.recorded("slo:total:rate5m"))
+        checks = (
+            self.silent(minute),
+            *(self.absent(rule, minute) for rule in nothing),
+            *(self.value(rule, minute, 1.0) for rule in self.recorded("slo:info")),
+        )
+        return Proof("no data: silent, and no figures", None, (Phase(minute, None),), checks)
+
+
+def _selector(name: str, labels: Mapping[str, str]) -> str:
+    # Labels with templates come out changed.
+    inside = ",".join(f"{label}={quote(value)}" for label, value in labels.items() if "{{" not in value)
+    return f"{name}{{{inside}}}"
+
+
+def _what(rule: Rule) -> str:
+    window = rule.labels.get("window")
+    return (
+        f"{rule.record} over {window}"
+        if window is not None and rule.record != "slo:info"
+        else str(rule.record)
+    )
+
+
+class _Scenarios:
+    """What happens to an SLO whose events can be put in."""
+
+    def __init__(self, subject: _Subject, feed: Feed, ranges: Sequence[bool]) -> None:
+        self._ranges = ranges
+        self._apart = 1.5 * (len(ranges) - 1)
+        """Minutes by which sums of events may differ between the kinds of ranges."""
+        self._subject = subject
+        self._feed = feed
+        self._pairs = [(pair, rule, subject.limit(pair)) for pair, rule in subject.alerts]
+        self._events = 1 if feed.whole else 4 * max(2500, (subject.slo.min_events or 0) // 4 + 1)
+        self._whole_window = _minutes(subject.slo.window)
+
+    def all(self) -> tuple[Proof, ...]:
+        proofs = []
+        if self._pairs:
+            proofs.append(self._step())
+        proofs.append(self._healthy())
+        if not self._feed.whole:
+            for pair, rule, limit in self._pairs:
+                proofs += self._at_the_limit(pair, rule, limit)
+            proofs += [*self._without_error_series(), self._nobody(), *self._scrapes_end(), *self._too_few()]
+        if self._subject.slo.calendar is None:
+            proofs.append(self._whole())
+        return tuple(proofs)
+
+    # --- a step and its end
+
+    def _step(self) -> Proof:
+        longest = max(_minutes(pair.long) for pair, _, _ in self._pairs)
+        clean = min(longest, 7000)
+        bad = self._step_size()
+        share = Fraction(bad, self._events)
+        lasts = 3 + max(
+            (
+                math.ceil(_minutes(pair.long) * limit / share)
+                for pair, _, limit in self._pairs
+                if limit < share
+            ),
+            default=10,
+        )
+        after = 3 + max(_minutes(pair.short) for pair, _, _ in self._pairs)
+        phases = (Phase(clean, self._events), Phase(lasts, self._events, bad), Phase(after, self._events))
+        end = clean + lasts
+        checks = [self._subject.silent(clean // 2), self._subject.silent(clean)]
+        for pair, rule, _ in self._pairs:
+            checks += self._through(pair, rule, phases) or [self._subject.fires(rule, end, False)]
+        for rule in self._subject.recorded("slo:error_ratio:rate"):
+            window = parse_duration(rule.labels["window"])
+            ratios = [
+                float(share * min(effective, lasts) / min(effective, end))
+                for effective in (self._effective(window, left_open) for left_open in self._ranges)
+            ]
+            # A query without a measure of traffic counts from its first minute on, events from the next.
+            young = 3 / end if _minutes(window) > end else 0
+            tolerance = 0.002 + max(ratios) / min(ratios) - 1 + self._apart / lasts + young
+            checks.append(self._subject.value(rule, end, ratios[0], tolerance))
+        checks += self._over_the_window(phases, self._apart / lasts)
+        name = f"{float(share):.4%} of events fail for {lasts} minutes: alerts fire and clear in their minute"
+        return Proof(name, self._feed, phases, tuple(checks))
+
+    def _effective(self, window: timedelta, left_open: bool) -> int:
+        """Minutes whose events a ratio over `window` counts: between the samples that are in the range."""
+        read = not self._feed.whole and reads_counters(self._subject.slo, window)
+        return _minutes(window) - (1 if left_open and read else 0)
+
+    def _through(self, pair: BurnAlert, rule: Rule, phases: Sequence[Phase]) -> list[Check]:
+        """Each start and end of an alert's firing: the minute before and the minute itself."""
+        found = [
+            episodes(
+                self._subject.limit(pair),
+                self._effective(pair.long, left_open),
+                self._effective(pair.short, left_open),
+                phases,
+                self._subject.slo.min_events,
+            )
+            for left_open in self._ranges
+        ]
+        checks: list[Check] = []
+        for of_each in zip(*found, strict=True):
+            starts = [each.start for each in of_each]
+            ends = [each.end for each in of_each if each.end is not None]
+            checks += [
+                self._subject.fires(rule, min(starts) - 1, False),
+                self._subject.fires(rule, max(starts), True),
+            ]
+            if ends:
+                checks += [
+                    self._subject.fires(rule, min(ends) - 1, True),
+                    self._subject.fires(rule, max(ends), False),
+                ]
+        return checks
+
+    def _step_size(self) -> int:
+        """Bad events in a minute so that no alert fires or clears on the very edge of a minute."""
+        if self._feed.whole:
+            return 1
+        least = max(limit for _, _, limit in self._pairs)
+        lowest = min(3 * least, (1 + least) / 2)
+        highest = min(5 * lowest, Fraction(999, 1000))
+        candidates = [
+            math.ceil(self._events * (lowest + (highest - lowest) * number / 300)) for number in range(300)
+        ]
+
+        def distance(bad: int) -> float:
+            share = Fraction(bad, self._events)
+            edges = [
+                edge
+                for pair, _, limit in self._pairs
+                for edge in (_minutes(pair.long) * limit / share, _minutes(pair.short) * limit / share)
+            ]
+            return min(float(min(edge % 1, 1 - edge % 1)) for edge in edges)
+
+        clear = [bad for bad in candidates if distance(bad) >= 0.2]
+        return clear[0] if clear else max(candidates, key=distance)
+
+    # --- exactly at a threshold
+
+    def _at_the_limit(self, pair: BurnAlert, rule: Rule, limit: Fraction) -> list[Proof]:
+        """The long, then the short window exactly at the limit is silent, slightly above it fires."""
+        long, short = _minutes(pair.long), _minutes(pair.short)
+        fifths = math.ceil(short / 4)
+        if limit * 5 >= 4 or 5 * fifths + 1 > long or 2 * short > long:
+            return []
+
+        def rising(size: int) -> tuple[Phase, ...]:
+            total, bad = 4 * limit.denominator * size, 5 * limit.numerator * size
+            return (Phase(fifths, total), Phase(4 * fifths + 1, total, bad))
+
+        def falling(size: int) -> tuple[Phase, ...]:
+            total, bad = 4 * limit.denominator * size, 5 * limit.numerator * size
+            return (Phase(short, total, bad), Phase(short, total, 4 * limit.numerator * size))
+
+        label = f"{rule.labels['severity']} {rule.labels['long']}/{rule.labels['short']}"
+        out = []
+        for window, shape, minute, is_above in (
+            (pair.long, rising, 5 * fifths, 5 * fifths + 1),
+            (pair.short, falling, 2 * short, 2 * short - len(self._ranges)),
+        ):
+            phases = self._exact(shape, window, minute, limit)
+            if phases is not None:
+                checks = (
+                    self._subject.fires(rule, minute, False),
+                    self._subject.fires(rule, is_above, True),
+                )
+                name = (
+                    f"{label}: {format_duration(window)} exactly at its limit is silent, just above it fires"
+                )
+                out.append(Proof(name, self._feed, phases, checks))
+        return out
+
+    def _exact(self, shape: Any, window: timedelta, minute: int, limit: Fraction) -> tuple[Phase, ...] | None:
+        """Events so that even as floating-point numbers the ratio in that minute is the limit."""
+        wanted = float(limit)
+        needed = [
+            each
+            for each in self._subject.rules
+            if each.record in ("slo:info", "slo:bad:rate5m", "slo:total:rate5m")
+            or (each.record == "slo:error_ratio:rate" and each.labels["window"] == format_duration(window))
+        ]
+        least = math.ceil((self._subject.slo.min_events or 0) / (4 * limit.denominator))
+        for size in (300, 1, 3, 75, 600, 900, 1500, 3600, 7, 11, 13, 17, 19, 23, 29, 31):
+            phases: tuple[Phase, ...] = shape(max(size, least))
+            if all(self._ratio(needed, phases, minute, left_open) == [wanted] for left_open in self._ranges):
+                return phases
+        return None
+
+    def _ratio(
+        self, rules: Sequence[Rule], phases: tuple[Phase, ...], minute: int, left_open: bool
+    ) -> list[float]:
+        """What the last of the rules records."""
+        timeline = Proof("", self._feed, phases, ()).timeline(left_open=left_open)
+        timeline.play(rules)
+        return list(timeline.at(_selector(str(rules[-1].record), rules[-1].labels), minute).values())
+
+    # --- quiet
+
+    def _healthy(self) -> Proof:
+        minute = 30
+        phases: tuple[Phase, ...] = (Phase(minute, self._events),)
+        name = "no errors: silent, and ratios of 0"
+        least = min((limit for _, _, limit in self._pairs), default=None)
+        checks = [self._subject.silent(minute), *self._zero(minute)]
+        if not self._feed.whole and least is not None:
+            bad = math.floor(least * self._events * Fraction(19, 20))
+            phases = (*phases, Phase(minute, self._events, bad))
+            checks.append(self._subject.silent(2 * minute))
+            name = "no errors, then 95 % of the lowest limit: silent, and ratios of 0"
+        return Proof(name, self._feed, phases, tuple(checks))
+
+    def _zero(self, minute: int) -> list[Check]:
+        rules = (*self._subject.recorded("slo:error_ratio:rate"), *self._subject.recorded("slo:bad:rate5m"))
+        return [self._subject.value(rule, minute, 0.0) for rule in rules]
+
+    def _only_good(self) -> Feed | None:
+        """The same series without those that errors alone bring about; None where there are none."""
+        sources = tuple(source for source in self._feed.sources if source.good)
+        return replace(self._feed, sources=sources) if len(sources) < len(self._feed.sources) else None
+
+    def _without_error_series(self) -> list[Proof]:
+        """Before the first error its series is not there, and this counts for as long as a range reaches."""
+        feed = self._only_good()
+        if feed is None or not isinstance(self._subject.slo.sli, EventRatio):
+            return []
+        raw = [
+            (rule, _minutes(window))
+            for rule in self._subject.recorded("slo:error_ratio:rate")
+            for window in [parse_duration(rule.labels["window"])]
+            if reads_counters(self._subject.slo, window)
+        ]
+        longest = max((window for _, window in raw), default=10)
+        ends = longest // 2 + 10
+        phases = (Phase(ends, self._events), Phase(longest // 2 + 1, None))
+        checks = [self._subject.silent(ends), *self._zero(ends)]
+        checks += [self._subject.value(rule, ends + window // 2, 0.0) for rule, window in raw]
+        return [
+            Proof("no error series yet: ratios of 0, also when scrapes fail", feed, phases, tuple(checks))
+        ]
+
+    def _nobody(self) -> Proof:
+        minute = 30
+        ratios = self._subject.recorded("slo:error_ratio:rate")
+        checks = (self._subject.silent(minute), *(self._subject.absent(rule, minute) for rule in ratios))
+        return Proof("no traffic: silent, and no ratio", self._feed, (Phase(minute, 0),), checks)
+
+    def _scrapes_end(self) -> list[Proof]:
+        """Ratios that are summed outlast what they are summed from."""
+        summed = [
+            rule
+            for rule in self._subject.recorded("slo:error_ratio:rate")
+            if not reads_counters(self._subject.slo, parse_duration(rule.labels["window"]))
+        ]
+        if not summed:
+            return []
+        until, gone = 60, 15
+        phases = (Phase(until, self._events, self._events // 50), Phase(gone, None))
+        checks = [self._subject.value(rule, until + gone, 0.02, 0.001) for rule in summed]
+        checks += [
+            self._subject.absent(rule, until + gone) for rule in self._subject.recorded("slo:total:rate5m")
+        ]
+        return [Proof("scrapes end: long ratios stay what they were", self._feed, phases, tuple(checks))]
+
+    def _too_few(self) -> list[Proof]:
+        least = self._subject.slo.min_events
+        if least is None or least < 10:
+            return []
+        few, more = least * 4 // 5 // 4 * 4, (least * 3 // 5 + 3) // 4 * 4
+        phases = (Phase(8, 0), Phase(1, few, few), Phase(20, 0), Phase(1, more, more), Phase(4, 0))
+        end = sum(phase.minutes for phase in phases)
+        checks = [self._subject.silent(minute) for minute in (10, 12, 29)]
+        checks += [
+            self._subject.fires(rule, end, True)
+            for pair, rule, _ in self._pairs
+            if _minutes(pair.long) > 30 and not self._apart
+        ]
+        return [
+            Proof(f"fewer than {least} events: silent whatever they are", self._feed, phases, tuple(checks))
+        ]
+
+    # --- sums over the SLO's window
+
+    def _over_the_window(self, phases: Sequence[Phase], apart: float = 0) -> list[Check]:
+        end = sum(phase.minutes for phase in phases)
+        bad = [phase.bad for phase in phases for _ in range(phase.minutes)]
+        total = [phase.total or 0 for phase in phases for _ in range(phase.minutes)]
+        since = max(end - self._whole_window, 0)
+        scale = self._scale()
+        wanted = {"slo:bad:sum": sum(bad[since:]) * scale, "slo:total:sum": sum(total[since:]) * scale}
+        coverage = min(end / self._whole_window, 1.0)
+        # Of the newest minutes two are not in the sums yet, and one more is at their far end.
+        tolerance = 0.002 + apart + 3 / min(end, self._whole_window)
+        return [
+            self._subject.value(rule, end, value, tolerance)
+            for name, value in {**wanted, "slo:coverage:ratio": coverage}.items()
+            for rule in self._subject.recorded(name)
+            if value
+        ]
+
+    def _scale(self) -> float:
+        """What the rules count for one event put in: a query without traffic counts one every second."""
+        timeline = Proof("", self._feed, (Phase(12, self._events),), ()).timeline()
+        found = list(timeline.at(self._subject.slo.total_rate(timedelta(minutes=5)), 12).values())
+        return round(found[0] * 60 / self._events, 9)
+
+    def _whole(self) -> Proof:
+        """Longer than the window: what has left it no longer counts."""
+        window = self._whole_window
+        bad = self._events if self._feed.whole else self._events // 10
+        edge = max(window // 10, 10)
+        phases = (
+            Phase(edge, self._events, bad),
+            Phase(window - edge, self._events),
+            Phase(edge, self._events, bad),
+            Phase(edge // 2, self._events),
+        )
+        name = f"{format_duration(self._subject.slo.window)} and more: sums hold the window and nothing else"
+        checks = tuple(self._over_the_window(phases, self._apart / edge))
+        return Proof(name, self._feed, phases, checks, promtool=False)
+
+
+def _minutes(duration: timedelta) -> int:
+    return duration // MINUTE
+
+
+# --- as unit tests for promtool
+
+
+@dataclass(slots=True)
+class _Block:
+    """Proofs of several SLOs whose series do not meet, in one test."""
+
+    proofs: list[tuple[Slo, Proof]]
+
+    def takes(self, proof: Proof) -> bool:
+        return not any(_meet(proof, known) for _, known in self.proofs)
+
+
+def _meet(one: Proof, other: Proof) -> bool:
+    if one.feed is None or other.feed is None:
+        return (one.feed is None) != (other.feed is None)
+    return any(
+        reader.reads(source.labels)
+        for reader, writer in ((one.feed, other.feed), (other.feed, one.feed))
+        for source in writer.sources
+    )
+
+
+def write_tests(sets: Sequence[ProofSet], rule_file: str = "rules.yml") -> str:
+    """Unit tests for `promtool test rules` (YAML), for a rule file that lies beside them.
+
+    Proofs of different SLOs share a test where they can, because promtool evaluates all rules in every test.
+    """
+    blocks: list[_Block] = []
+    longest_first = sorted(
+        ((each.slo, proof) for each in sets for proof in each.proofs if proof.promtool),
+        key=lambda pair: -pair[1].minutes,
+    )
+    for slo, proof in longest_first:
+        if proof.minutes > _MOST_MINUTES:
+            continue
+        block = next((block for block in blocks if block.takes(proof)), None)
+        if block is None:
+            blocks.append(_Block([(slo, proof)]))
+        else:
+            block.proofs.append((slo, proof))
+    document = {
+        "rule_files": [rule_file],
+        "evaluation_interval": "1m",
+        "tests": [_as_test(block) for block in blocks],
+    }
+    text = yaml.dump(
+        document,
+        Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
+        sort_keys=False,
+        allow_unicode=True,
+        width=10_000,
+    )
+    return _header(sets) + text
+
+
+def _header(sets: Sequence[ProofSet]) -> str:
+    lines = ["# Run with: promtool test rules FILE", "# What is proven, by minute of its test:"]
+    for each in sets:
+        lines += [f"#   {each.slo.id}: {proof.name}" for proof in each.proofs if proof.promtool]
+        if each.missing is not None:
+            lines.append(f"#   {each.slo.id}: nothing more, as {each.missing}")
+    return "\n".join(line.replace("\n", " ") for line in lines) + "\n"
+
+
+def _as_test(block: _Block) -> dict[str, Any]:
+    return {
+        "name": "; ".join(f"{slo.id}: {proof.name}" for slo, proof in block.proofs),
+        "interval": "1m",
+        "input_series": [
+            {"series": _series(source.labels), "values": source.notation(proof.phases)}
+            for _, proof in block.proofs
+            for source in (proof.feed.sources if proof.feed is not None else ())
+        ],
+        "promql_expr_test": [
+            {
+                "expr": check.expr,
+                "eval_time": f"{check.minute}m",
+                "exp_samples": [{"labels": "{}", "value": 1}] if check.there else [],
+            }
+            for _, proof in block.proofs
+            for check in proof.checks
+        ],
+    }
+
+
+def _series(labels: Mapping[str, str]) -> str:
+    inside = ",".join(
+        f"{name}={json.dumps(value, ensure_ascii=False)}"
+        for name, value in labels.items()
+        if name != "__name__"
+    )
+    return f"{labels['__name__']}{{{inside}}}"
