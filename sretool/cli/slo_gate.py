@@ -165,7 +165,7 @@ def _as_json(
         "slo": found.slo if found else None,
         "budget_left": found.left if found else None,
         "frozen": list(found.frozen) if found else None,
-        "needs": found.step.asks if found else None,
+        "needs": decision.needs,
         "unknown": list(decision.unknown),
     }
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -217,3 +219,10 @@ def test_problems_of_the_incidents_file_have_their_lines(
     file.write_text("incidents:\n  - {name: x, start: noon, end: 2026-11-18T12:30:00Z}\n")
     assert backtest("http://127.0.0.1:9", catalog, "--incidents", str(file)) == 2
     assert "known.yaml:2: start: 'noon' is not a time" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", ["slo_backtest", "slo_gate"])
+def test_the_command_line_alone_loads_nothing_heavy(module: str) -> None:
+    script = f"import sys, sretool.cli.{module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not {"numpy", "pandas", "requests", "prometheus_api_client", "httpx"} & set(done.stdout.split())

@@ -6,7 +6,7 @@ decides. A budget that is not known is never taken for a full one: the caller sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -170,6 +170,8 @@ class Decision:
     """SLOs whose budget is not known."""
     excepted: bool = False
     """Whether it goes because of an exception, whatever the budgets are: to be recorded."""
+    needs: str | None = None
+    """What the change needs besides; None: nothing."""
 
 
 def decide(
@@ -189,17 +191,19 @@ def decide(
     unknown = tuple(each.slo for each in standings if each.left is None)
     found = state(policy, standings)
 
-    def decision(outcome: Outcome, reason: str, *, excepted: bool = False) -> Decision:
-        return Decision(outcome, reason, found, unknown, excepted)
+    def decision(outcome: Outcome, reason: str) -> Decision:
+        return Decision(outcome, reason, found, unknown)
 
     if exception is not None:
-        return decision(Outcome.GO, f"exception {exception}; {_said(found)}", excepted=True)
+        return replace(decision(Outcome.GO, f"exception {exception}; {_said(found)}"), excepted=True)
     if found is not None and change not in found.step.allows:
         return decision(Outcome.STOP, f"{_said(found)}: {change} changes wait, {_passing(found.step)} go")
     blind = _blind(unknown, why_unknown) if unknown or found is None else None
     if blind is None and found is not None:
-        asks = f"; needs {found.step.asks}" if found.step.asks else ""
-        return decision(Outcome.GO, f"{_said(found)}: {change} changes go{asks}")
+        # What even an empty budget lets pass is not held up by anything else either.
+        needs = found.step.asks if not policy.always(change) else None
+        asks = f"; needs {needs}" if needs else ""
+        return replace(decision(Outcome.GO, f"{_said(found)}: {change} changes go{asks}"), needs=needs)
     if policy.always(change):
         return decision(Outcome.GO, f"{change} changes go at any budget ({blind})")
     if allow_unknown:

@@ -58,6 +58,8 @@ def test_a_step_may_ask_for_more() -> None:
     decision = decide(DEFAULT, [Standing(A, 0.7)], "normal")
     assert decision.outcome is Outcome.GO
     assert decision.reason.endswith("normal changes go; needs a second reviewer")
+    assert decision.needs == "a second reviewer"
+    assert decide(DEFAULT, [Standing(A, 0.7)], "rollback").needs is None
 
 
 def test_an_unknown_budget_is_not_taken_for_a_full_one() -> None:
