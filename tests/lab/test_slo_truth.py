@@ -44,6 +44,8 @@ def raw_rates(sli: Sli) -> tuple[str, str]:
             below = f"sum(rate({histogram}_bucket{{{matchers},{le}}}[5m]))"
             total = f'sum(rate({histogram}_bucket{{{matchers},le="+Inf"}}[5m]))'
             return (below if good == "above" else f"({total} - {below})"), total
+        case _:
+            raise AssertionError(f"the bundled system has no {type(sli).__name__}")
 
 
 def added_up(lab: LabRecord, rate: str, length: timedelta, end: float, step: timedelta = STEP) -> float:
