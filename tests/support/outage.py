@@ -103,8 +103,11 @@ def answers(evaluations: int = 43_200) -> Mapping[str, bytes]:
     """By a part of the query; the status is that of the outage over 30 days."""
     window = timedelta(days=30)
     bad = 8 * COUNTED * 0.5 + (8640 - 8) * COUNTED * BEFORE
-    increases = [({"route": "/a", "figure": "total"}, 3600.0), ({"route": "/b", "figure": "total"}, 1200.0)]
-    increases += [({"route": "/a", "figure": "bad"}, 600.0), ({"route": "/b", "figure": "bad"}, 1800.0)]
+    increases = [
+        ({"route": "/a", "figure": "total:0"}, 3600.0),
+        ({"route": "/b", "figure": "total:0"}, 1200.0),
+    ]
+    increases += [({"route": "/a", "figure": "bad:0"}, 600.0), ({"route": "/b", "figure": "bad:0"}, 1800.0)]
     recent = Ranges(lambda at: PER_SECOND * bad_share(at), lambda _: PER_SECOND)
     return {
         "last_over_time(slo:bad": recent.body(NOW - timedelta(days=6), NOW, timedelta(minutes=1)),

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, assert_never
 
 from sretool.core.observe.plan import FIGURE, RangeQuery, any_of, named
 from sretool.core.slo.budget import Count, buckets, events_left
 from sretool.core.slo.firing import Firing, Rates, clears_in, firing_since, firings, rates
 from sretool.core.slo.ledger import Kind, Span, ledger
-from sretool.core.slo.model import BucketRatio, EventRatio, NativeBucketRatio, Severity
+from sretool.core.slo.model import (
+    BooleanGauge,
+    BucketRatio,
+    Composite,
+    ErrorRatioQuery,
+    EventRatio,
+    Freshness,
+    NativeBucketRatio,
+    Severity,
+)
 from sretool.core.slo.promql import quote, recorded
 from sretool.core.slo.rules import ALERT_NAME
 from sretool.core.slo.suspects import bad_from_good, breakdowns
@@ -26,7 +36,7 @@ if TYPE_CHECKING:
     from sretool.core.slo.budget import Past
     from sretool.core.slo.firing import Since
     from sretool.core.slo.ledger import Ledger
-    from sretool.core.slo.model import BurnAlert, Sli, Slo
+    from sretool.core.slo.model import BurnAlert, SimpleSli, Sli, Slo
     from sretool.core.slo.suspects import Breakdown
 
 POINTS: Final = 10_000
@@ -37,6 +47,9 @@ REPLAYED: Final = timedelta(days=6)
 
 LONGEST_BREAKDOWN: Final = timedelta(days=3)
 """Counters are read sample by sample over it."""
+
+_OURS: Final = (FIGURE, "le", "__name__")
+"""Labels that tell nothing about where an event happened."""
 
 _LATE: Final = timedelta(minutes=10)
 """Rules that were first evaluated that long after the window's start have seen all of it."""
@@ -351,46 +364,78 @@ def suspect_span(explanation: Explanation) -> tuple[datetime, datetime, str] | N
 
 
 def increments(sli: Sli, length: timedelta) -> str | None:
-    """PromQL of what every single counter behind the SLI counted over `length`; None where it has none."""
+    """PromQL of what every single series behind the SLI counted over `length`; None where it has none."""
+    exprs = [
+        named(f"{what}:{number}", expr)
+        for number, part in enumerate(_simple(sli))
+        for what, expr in _counted(part, length).items()
+    ]
+    return any_of(exprs) if exprs else None
+
+
+def _simple(sli: Sli) -> tuple[SimpleSli, ...]:
+    return tuple(part.sli for part in sli.parts) if isinstance(sli, Composite) else (sli,)
+
+
+def _counted(sli: SimpleSli, length: timedelta) -> dict[str, str]:
+    """PromQL by what it counts: `total`, and `bad` or `good`."""
     span = f"[{format_duration(length)}]"
-    exprs: dict[str, str]
     match sli:
         case EventRatio(bad, total, good):
             kind, counted = ("bad", bad) if bad is not None else ("good", good)
-            exprs = {kind: f"increase({counted}{span})", "total": f"increase({total}{span})"}
+            return {kind: f"increase({counted}{span})", "total": f"increase({total}{span})"}
         case BucketRatio(histogram, limit, matchers, side):
             text = format_decimal(limit)
             le = f'le=~"{text}(\\\\.0)?"' if "." not in text else f'le="{text}"'
             within = f"{histogram}_bucket{{{matchers + ',' if matchers else ''}{le}}}"
-            exprs = {
+            return {
                 "good" if side == "below" else "bad": f"increase({within}{span})",
                 "total": f"increase({histogram}_count{{{matchers}}}{span})",
             }
         case NativeBucketRatio(histogram, limit, matchers, side):
             grown = f"increase({histogram}{{{matchers}}}{span})"
             below = f"histogram_fraction(-Inf, {format_decimal(limit)}, {grown})"
-            exprs = {
+            return {
                 "good" if side == "below" else "bad": f"{below} * histogram_count({grown}) >= 0",
                 "total": f"histogram_count({grown})",
             }
+        case BooleanGauge(query, every):
+            return _slices(f"({query}) == bool 1", length, every)
+        case Freshness(age, limit_, every):
+            seconds = format_decimal(Decimal(repr(limit_.total_seconds())))
+            return _slices(f"({age}) <= bool {seconds}", length, every)
+        case ErrorRatioQuery():
+            return {}
         case _:
-            return None
-    return any_of(named(what, expr) for what, expr in exprs.items())
+            assert_never(sli)
+
+
+def _slices(good: str, length: timedelta, every: timedelta) -> dict[str, str]:
+    span = f"[{format_duration(max(length, every))}:{format_duration(every)}]"
+    return {"good": f"sum_over_time(({good}){span})", "total": f"count_over_time(({good}){span})"}
 
 
 def suspicion(slo: Slo, span: tuple[datetime, datetime, str], answer: Iterable[Sample]) -> Suspicion:
-    """Answer to `increments`."""
-    of: dict[str, list[tuple[Mapping[str, str], float]]] = {"bad": [], "good": [], "total": []}
-    group = dict(slo.group)
+    """Answer to `increments`; parts of a composite are told apart by a label `part`, counted from 1."""
+    parts, group = _simple(slo.sli), dict(slo.group)
+    of: dict[str, list[tuple[Mapping[str, str], float]]] = {}
     for sample in answer:
         figure = sample.labels.get(FIGURE, "")
-        if figure in of and all(sample.labels.get(name, "") == value for name, value in group.items()):
-            labels = {
-                name: value for name, value in sample.labels.items() if name not in (FIGURE, "le", "__name__")
-            }
-            of[figure].append((labels, sample.value))
-    bad = bad_from_good(of["good"], of["total"]) if of["good"] else of["bad"]
-    return Suspicion(*span, breakdowns(bad, of["total"]))
+        if all(sample.labels.get(name, "") == value for name, value in group.items()):
+            labels = {name: value for name, value in sample.labels.items() if name not in _OURS}
+            if len(parts) > 1:
+                labels["part"] = str(int(figure.partition(":")[2] or 0) + 1)
+            of.setdefault(figure, []).append((labels, sample.value))
+    bad: list[tuple[Mapping[str, str], float]] = []
+    total: list[tuple[Mapping[str, str], float]] = []
+    for number, part in enumerate(parts):
+        events = of.get(f"total:{number}", [])
+        total += events
+        if "good" in _counted(part, LONGEST_BREAKDOWN):
+            bad += bad_from_good(of.get(f"good:{number}", []), events)
+        else:
+            bad += of.get(f"bad:{number}", [])
+    return Suspicion(*span, breakdowns(bad, total))
 
 
 def no_suspicion(span: tuple[datetime, datetime, str], why: str) -> Suspicion:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,12 +16,19 @@ from sretool.core.slo.firing import Firing
 from sretool.core.slo.model import (
     BooleanGauge,
     BucketRatio,
+    Composite,
+    ErrorRatioQuery,
     EventRatio,
     Exclusion,
+    Freshness,
     NativeBucketRatio,
+    Part,
     Severity,
 )
 from tests.support.slos import slo
+
+if TYPE_CHECKING:
+    from sretool.core.slo.model import Sli
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -110,7 +118,7 @@ SPAN = (AT - HOUR, AT, "the burning of now")
 
 def samples(**figures: dict[str, float]) -> list[Sample]:
     return [
-        Sample({"route": route, "figure": figure, "__name__": "x", "le": "0.5"}, AT, value)
+        Sample({"route": route, "figure": f"{figure}:0", "__name__": "x", "le": "0.5"}, AT, value)
         for figure, routes in figures.items()
         for route, value in routes.items()
     ]
@@ -120,7 +128,8 @@ def samples(**figures: dict[str, float]) -> list[Sample]:
 def test_suspects_are_found_from_bad_and_from_good_events(side: str) -> None:
     bad, good = {"/a": 30.0, "/b": 10.0}, {"/a": 20.0, "/b": 90.0}
     answer = samples(**{side: bad if side == "bad" else good, "total": {"/a": 50.0, "/b": 100.0}})
-    found = explanation.suspicion(slo(), SPAN, answer)
+    counted = EventRatio("x", "y") if side == "bad" else EventRatio(None, "y", "x")
+    found = explanation.suspicion(slo(sli=counted), SPAN, answer)
     (route,) = found.breakdowns
     assert [(each.value, each.bad) for each in route.values] == [("/a", 30.0), ("/b", 10.0)]
 
@@ -128,7 +137,7 @@ def test_suspects_are_found_from_bad_and_from_good_events(side: str) -> None:
 def test_of_a_group_only_its_own_series_count() -> None:
     grouped = slo(group_by=("zone",)).member({"zone": "a"})
     answer = [
-        Sample({"zone": zone, "route": route, "figure": figure}, AT, value)
+        Sample({"zone": zone, "route": route, "figure": f"{figure}:0"}, AT, value)
         for zone in "ab"
         for route in ("/x", "/y")
         for figure, value in (("bad", 1.0 if zone == "a" else 50.0), ("total", 100.0))
@@ -138,18 +147,45 @@ def test_of_a_group_only_its_own_series_count() -> None:
 
 
 def test_what_is_asked_of_each_kind_of_counters() -> None:
-    def asked(sli: EventRatio | BucketRatio | NativeBucketRatio) -> str:
+    def asked(sli: Sli) -> str:
         return explanation.increments(sli, HOUR) or ""
 
-    assert 'increase(good_total[1h]), "figure", "good"' in asked(EventRatio(None, "all_total", "good_total"))
-    assert 'increase(bad_total[1h]), "figure", "bad"' in asked(EventRatio("bad_total", "all_total"))
+    assert 'increase(good_total[1h]), "figure", "good:0"' in asked(
+        EventRatio(None, "all_total", "good_total")
+    )
+    assert 'increase(bad_total[1h]), "figure", "bad:0"' in asked(EventRatio("bad_total", "all_total"))
     below = asked(BucketRatio("d_seconds", Decimal("1"), 'job="x"'))
-    assert 'increase(d_seconds_bucket{job="x",le=~"1(\\\\.0)?"}[1h]), "figure", "good"' in below
-    assert 'increase(d_seconds_count{job="x"}[1h]), "figure", "total"' in below
+    assert 'increase(d_seconds_bucket{job="x",le=~"1(\\\\.0)?"}[1h]), "figure", "good:0"' in below
+    assert 'increase(d_seconds_count{job="x"}[1h]), "figure", "total:0"' in below
     above = asked(BucketRatio("confidence", Decimal("0.5"), good="above"))
-    assert 'increase(confidence_bucket{le="0.5"}[1h]), "figure", "bad"' in above
+    assert 'increase(confidence_bucket{le="0.5"}[1h]), "figure", "bad:0"' in above
     assert "histogram_fraction(-Inf, 0.2, " in asked(NativeBucketRatio("d_seconds", Decimal("0.2")))
 
 
-def test_what_counts_no_events_has_no_suspects() -> None:
-    assert explanation.increments(BooleanGauge("up"), HOUR) is None
+def test_where_all_failed_no_good_event_is_needed() -> None:
+    answer = samples(total={"/a": 5.0, "/b": 15.0})
+    (route,) = explanation.suspicion(slo(sli=EventRatio(None, "y", "x")), SPAN, answer).breakdowns
+    assert {each.value: each.bad for each in route.values} == {"/a": 5.0, "/b": 15.0}
+
+
+def test_of_a_gauge_the_slices_of_each_series_are_counted() -> None:
+    asked = explanation.increments(BooleanGauge('up{job="x"}'), HOUR) or ""
+    assert 'sum_over_time(((up{job="x"}) == bool 1)[1h:1m]), "figure", "good:0"' in asked
+    old = explanation.increments(Freshness("time() - last", 90 * MINUTE, 5 * MINUTE), HOUR) or ""
+    assert 'count_over_time(((time() - last) <= bool 5400)[1h:5m]), "figure", "total:0"' in old
+
+
+def test_parts_of_a_composite_are_told_apart() -> None:
+    whole = Composite((Part(EventRatio("x", "y")), Part(EventRatio(None, "v", "u"))))
+    asked = explanation.increments(whole, HOUR) or ""
+    assert all(f'"{figure}"' in asked for figure in ("bad:0", "total:0", "good:1", "total:1"))
+    answer = [
+        Sample({"figure": figure}, AT, value)
+        for figure, value in (("bad:0", 1.0), ("total:0", 100.0), ("good:1", 91.0), ("total:1", 100.0))
+    ]
+    (part,) = explanation.suspicion(slo(sli=whole), SPAN, answer).breakdowns
+    assert [(each.value, each.bad) for each in part.values] == [("2", 9.0), ("1", 1.0)]
+
+
+def test_a_query_for_the_ratio_has_no_suspects() -> None:
+    assert explanation.increments(ErrorRatioQuery("errors[{window}]"), HOUR) is None
