@@ -56,9 +56,11 @@ class Problem:
 class CatalogError(UsageError):
     """Catalog files that cannot be used; `problems` holds every finding, in file order."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], warnings: tuple[Problem, ...] = ()) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+        self.warnings = warnings
+        """What would have been left out of files that are otherwise usable."""
 
 
 class SourceError(SretoolError):

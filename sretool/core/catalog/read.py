@@ -74,7 +74,7 @@ def read(files: Mapping[str, str]) -> model.System:
         first = next(iter(files), "catalog")
         intake.problem(first, 1, "no SLO is declared: a catalog has `slos` in at least one file")
     if intake.problems:
-        raise CatalogError(_in_order(intake.problems, files))
+        raise CatalogError(_in_order(intake.problems, files), _in_order(intake.warnings, files))
     return replace(_system(found, others), warnings=_in_order(intake.warnings, files))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import promql_parser as ql
@@ -122,7 +122,7 @@ def _pyrra(at: Reading, root: yaml.Node) -> Iterator[Finding]:
     others = (_metric(at, entry(indicator, key)) for key in ("bool_gauge",))
     native = _metric(at, entry(indicator, "latencyNative", "total"))
     for query in filter(None, (bad, total, good, all_, native, *others)):
-        yield from query.findings()
+        yield from map(_one_boundary, query.findings())
         if query.tree is not None and not isinstance(query.tree, ql.VectorSelector):
             yield query.found(
                 Remark("SLO008", "a series selector is wanted here, without functions and ranges")
@@ -132,6 +132,13 @@ def _pyrra(at: Reading, root: yaml.Node) -> Iterator[Finding]:
     if good is not None and all_ is not None:
         yield from objectives.parts(good, all_, good=True)
         yield from _bucket_and_count(good, all_)
+
+
+def _one_boundary(found: Finding) -> Finding:
+    """Pyrra wants `le="..."` and nothing else."""
+    if found.code != "SLO210":
+        return found
+    return replace(found, fix="write it as your Prometheus has it; --live tells", edit=None)
 
 
 def _metric(at: Reading, node: yaml.Node | None) -> Expression | None:

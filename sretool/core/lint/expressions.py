@@ -290,7 +290,7 @@ def _different_labels(part: ql.BinaryExpr, sign: str) -> Iterator[Remark]:
         if alone:
             yield Remark(
                 "SLO214",
-                f"the sides of {sign!r} have different labels, {_set(left)} and {_set(right)}: nothing matches",
+                f"the sides of {sign!r} have different labels, {_set(left)} and {_set(right)}",
                 "aggregate both by the same labels, or add on(...) and group_left",
             )
     elif sign == "/" and matching is None:
@@ -350,7 +350,7 @@ def _ratio(part: ql.BinaryExpr, path: Sequence[ql.Expr], use: Use) -> Iterator[R
     if bad is not None and not filled and not compared and not any(looks_bad(each) for each in denominator):
         yield Remark(
             "SLO211",
-            f"no result while {promql.name_of(bad) or 'the numerator'} has no bad series, as before the first",
+            f"no result while {promql.name_of(bad) or 'the bad events'} has no bad series, as at first",
             "write (bad or 0 * total) / total",
             at=promql.name_of(bad),
         )

@@ -149,7 +149,7 @@ def disappears(bad: Expression) -> Iterator[Finding]:
         yield bad.found(
             Remark(
                 "SLO211",
-                f"no result while {name} has no series with these labels, as before the first failure",
+                f"no result while {name} has no bad series, as at first",
                 "add: or 0 * (the query of all events)",
                 at=name,
             )

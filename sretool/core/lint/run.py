@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.catalog.read import HISTORY_FILE, read
+from sretool.core.catalog.spec import CatalogFile
 from sretool.core.lint import dialects, native, rule_file
 from sretool.core.lint.expressions import USUAL_SCRAPE
-from sretool.core.lint.findings import Finding, finding
-from sretool.core.lint.source import Source, entry, items, line_of, open_source, pairs, scalar
+from sretool.core.lint.findings import Finding, Severity, finding
+from sretool.core.lint.source import Source, entry, line_of, open_source, pairs
 from sretool.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -51,7 +53,11 @@ class _Run:
     for_catalog: dict[str, str] = field(default_factory=dict)
     """Files that the catalog's own reader judges."""
     expressions: list[Expression] = field(default_factory=list)
-    catalogs: list[tuple[Source, yaml.Node]] = field(default_factory=list)
+    has_slos: bool = False
+    """Whether a file is of a kind that declares SLOs."""
+    rule_documents: set[tuple[str, int]] = field(default_factory=set)
+    """File and line of resources that hold rules: no SLOs, and not to be complained about."""
+    places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     slos: list[Slo] = field(default_factory=list)
     recorded: list[str] = field(default_factory=list)
 
@@ -64,7 +70,7 @@ def lint(files: Mapping[str, bytes], scrape: timedelta | None = USUAL_SCRAPE) ->
     run = _Run(scrape)
     for file, content in files.items():
         _file(run, file, content)
-    if run.catalogs:
+    if run.has_slos:
         run.findings += _catalog_problems(run)
     order = {file: number for number, file in enumerate(files)}
     return Report(
@@ -74,7 +80,7 @@ def lint(files: Mapping[str, bytes], scrape: timedelta | None = USUAL_SCRAPE) ->
         tuple(run.expressions),
         tuple(run.slos),
         tuple(run.recorded),
-        dict(_places(run)),
+        run.places,
     )
 
 
@@ -103,45 +109,59 @@ def _document(run: _Run, source: Source, root: yaml.Node) -> None:
         reading = dialects.Reading(source)
         run.findings += dialects.check(reading, root, kind)
         run.expressions += [each for each in reading.queries if each.tree is not None]
+        _for_catalog(run, source)
     elif rules is not None and entry(rules, "groups") is not None:
         run.findings += rule_file.check(source, rules)
         found = list(rule_file.expressions(source, rules))
         run.recorded += rule_file.recorded(rules)
-        if rules is root and len(source.documents) == 1:
+        run.rule_documents.add((source.file, line_of(root)))
+        if rules is root:
             run.for_catalog[source.file] = source.text
     elif "route" in keys:
         run.for_catalog[source.file] = source.text
-    elif "apiVersion" in keys and "kind" in keys:
-        run.findings.append(
-            finding(source.file, 1, "SLO010", "no SLO and no rules: the document is left out")
-        )
+    elif "apiVersion" in keys or {"version", "service"} <= keys:
+        _for_catalog(run, source)
+    elif _is_foreign(keys):
+        run.findings.append(finding(source.file, line_of(root), "SLO010", "left out: no SLOs and no rules"))
     else:
         run.findings += native.check(source, root)
         found = list(native.expressions(source, root))
-        run.for_catalog[source.file] = source.text
-        run.catalogs.append((source, root))
+        _for_catalog(run, source)
     for expression in found:
         run.findings += expression.findings(run.scrape)
     run.expressions += [each for each in found if each.tree is not None]
 
 
+def _for_catalog(run: _Run, source: Source) -> None:
+    run.for_catalog[source.file] = source.text
+    run.has_slos = True
+
+
+def _is_foreign(keys: set[str]) -> bool:
+    """Whether a mapping is nothing like a catalog file: most keys are unknown, and not just mistyped."""
+    known = CatalogFile.__struct_fields__
+    strange = [key for key in keys if not get_close_matches(key, known, n=1, cutoff=0.8)]
+    return len(strange) > len(keys) / 2
+
+
 def _catalog_problems(run: _Run) -> Iterator[Finding]:
     """What the catalog's reader says of the native files and of what they refer to."""
+    problems: Sequence[Problem] = ()
     try:
-        run.slos += read(run.for_catalog).slos
+        system = read(run.for_catalog)
     except CatalogError as error:
-        for problem in error.problems:
-            code = code_of(problem)
-            if code is not None:
-                yield finding(problem.file, problem.line, code, problem.message)
-
-
-def _places(run: _Run) -> Iterator[tuple[str, tuple[str, int]]]:
-    for source, root in run.catalogs:
-        for slo in items(entry(root, "slos")):
-            name = scalar(entry(slo, "id"))
-            if name is not None:
-                yield name.value, (source.file, line_of(name))
+        problems, warnings = error.problems, error.warnings
+    else:
+        run.slos += system.slos
+        run.places = {str(slo): place for slo, place in system.places.items()}
+        warnings = system.warnings
+    for problem in problems:
+        code = code_of(problem)
+        if code is not None:
+            yield finding(problem.file, problem.line, code, problem.message, severity=Severity.ERROR)
+    for warning in warnings:
+        if (warning.file, warning.line) not in run.rule_documents:
+            yield finding(warning.file, warning.line, "SLO010", warning.message)
 
 
 def code_of(problem: Problem) -> str | None:
@@ -155,8 +175,11 @@ def code_of(problem: Problem) -> str | None:
 
 _CODES_OF_WORDS: Final[Sequence[tuple[str, str | None]]] = (
     ("no SLO is declared", None),
+    ("rule file ", None),
+    ("Alertmanager configuration", None),
     ("not YAML", "SLO002"),
     ("unknown key", "SLO005"),
+    (" not read", "SLO010"),
     ("is given twice", "SLO006"),
     ("is already declared", "SLO007"),
     ("did you mean", "SLO102"),
@@ -175,14 +198,17 @@ def _once(found: Sequence[Finding]) -> list[Finding]:
         shared = each.code in ("SLO005", "SLO008", "SLO009", "SLO201", "SLO213", "SLO301", "SLO302")
         key = (each.file, each.line, each.code, each.message if shared else "")
         kept.setdefault(key, each)
-    promql_lines = {
-        (each.file, each.line) for each in kept.values() if each.code in ("SLO201", "SLO206", "SLO102")
-    }
+    explained = {(each.file, each.line) for each in kept.values() if each.code in _SAYS_MORE}
     return [
         each
         for each in kept.values()
-        if not (each.code in ("SLO008", "SLO101") and (each.file, each.line) in promql_lines)
+        if not (each.code in _SAYS_LESS and (each.file, each.line) in explained)
     ]
+
+
+_SAYS_MORE: Final = frozenset({"SLO102", "SLO104", "SLO105", "SLO107", "SLO201", "SLO206"})
+_SAYS_LESS: Final = frozenset({"SLO008", "SLO101"})
+"""Codes of values that cannot be used, beside which the others of the same line say why."""
 
 
 def fixed(text: str, findings: Sequence[Finding]) -> tuple[str, int]:
