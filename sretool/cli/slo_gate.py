@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sretool.cli.context import Settings
     from sretool.core.slo.model import Slo
-    from sretool.core.slo.policy import Decision, Policy
+    from sretool.core.slo.policy import Decision, Policy, ResponseLevel
     from sretool.ports import Endpoint
 
 _EXIT_CODES: Final = {
@@ -162,12 +162,17 @@ def _as_json(
         "exception_reason": why,
         "step": found.step.name if found else None,
         "response_level": found.level if found else None,
+        "response": _response_as_json(found.response) if found and found.response else None,
         "slo": found.slo if found else None,
         "budget_left": found.left if found else None,
         "frozen": list(found.frozen) if found else None,
         "needs": decision.needs,
         "unknown": list(decision.unknown),
     }
+
+
+def _response_as_json(response: ResponseLevel) -> dict[str, Any]:
+    return {"title": response.title, "actions": list(response.actions)}
 
 
 def _record(project: Path, document: dict[str, Any]) -> str | None:

@@ -90,6 +90,7 @@ def test_json_has_everything_a_job_needs(catalog: Path, capsys: pytest.CaptureFi
         "exception_reason": None,
         "step": "FREEZE",
         "response_level": 2,
+        "response": {"title": "Less than a quarter of the budget is left", "actions": []},
         "slo": "amas/learning-availability",
         "frozen": ["normal", "non-critical"],
         "needs": None,

@@ -388,7 +388,11 @@ def _gate_fact(snapshot: Snapshot) -> tuple[str, ...]:
     if gate is None:
         return ()
     waiting = f"; wait: {', '.join(gate.frozen)}" if gate.frozen else ""
-    return (f"Release gate: {gate.step.name} by {gate.slo}, {gate.left * 100:.1f}% left{waiting}",)
+    said = f"Release gate: {gate.step.name} by {gate.slo}, {gate.left * 100:.1f}% left{waiting}"
+    if gate.response is None:
+        return (said,)
+    actions = "; ".join(gate.response.actions)
+    return (said, f"Response level {gate.level}: {gate.response.title}" + (f": {actions}" if actions else ""))
 
 
 def _source_facts(prometheus: SourceAge, alertmanager: SourceAge | None) -> tuple[str, ...]:

@@ -137,6 +137,8 @@ class GateState:
     left: float
     frozen: tuple[str, ...]
     """Kinds of changes that wait."""
+    response: ResponseLevel | None = None
+    """What is to be done at this level; None: nothing."""
 
 
 def state(policy: Policy, standings: Iterable[Standing]) -> GateState | None:
@@ -147,7 +149,8 @@ def state(policy: Policy, standings: Iterable[Standing]) -> GateState | None:
     left, slo = min(known)
     step = policy.step(left)
     frozen = tuple(change for change in policy.changes if change not in step.allows)
-    return GateState(step, policy.level(left), slo, left, frozen)
+    level = policy.level(left)
+    return GateState(step, level, slo, left, frozen, policy.levels[level - 1] if level else None)
 
 
 class Outcome(StrEnum):

@@ -219,3 +219,4 @@ def test_the_release_gate_is_among_the_reasons() -> None:
         "Release gate: FREEZE by amas/learning-availability, 12.3% left; wait: normal, non-critical"
         in reasons
     )
+    assert "Response level 2: Less than a quarter of the budget is left" in reasons
