@@ -66,9 +66,8 @@ async def explain(
     alerts = await read_alerts(slo, source, counts.start - counts.step, at)
     seen = explanation.seen_rates(recent, rated)
     since = await rules_since(slo, source, at, at - counts.start)
-    found = explanation.explain(
-        status, at, past, seen, explanation.completed_alerts(slo, alerts, past, since), tuple(known)
-    )
+    completed = explanation.completed_alerts(slo, alerts, past, since)
+    found = explanation.explain(status, at, past, seen, alerts, completed, tuple(known))
     return replace(found, suspicion=await _suspects(slo, source, found))
 
 

@@ -36,8 +36,10 @@ def test_json_tells_pairs_ledger_and_suspects(catalog: Path, capsys: pytest.Capt
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     fast = found["pairs"][0]
     assert (fast["long_s"], fast["firing"], fast["since_earlier"]) == (3600, True, False)
-    # A burn of 500 is above 14.4 over an hour after two minutes; rates show whole minutes here.
-    assert fast["since"] == "2026-11-21T06:54:14Z"
+    assert fast["since"] == "2026-11-21T07:03:14Z", "as its alert was recorded"
+    slow = found["pairs"][1]
+    # No alert of it was recorded: five minutes at half are 0.7 % of six hours, above its 0.6 %.
+    assert slow["since"] == "2026-11-21T06:54:14Z"
     assert 0 < fast["clears_in_s"] <= 300
     assert found["clears_in_s"] == max(pair["clears_in_s"] for pair in found["pairs"])
     assert found["burning"]["since"] == "2026-11-21T06:53:14Z"
@@ -63,7 +65,7 @@ def test_json_tells_pairs_ledger_and_suspects(catalog: Path, capsys: pytest.Capt
 def test_text_says_it_in_words(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(catalog, "amas", *AT) == 1
     text = capsys.readouterr().out
-    assert "PAGE 1h/5m: burns 20.0x and 20.0x, limit 14.4x; since 2026-11-21 06:54" in text
+    assert "PAGE 1h/5m: burns 20.0x and 20.0x, limit 14.4x; since 2026-11-21 07:03" in text
     assert "If errors stop now, the last of these clears in" in text
     assert "2026-11-21 06:53, 40m" in text
     assert "/b" in text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from sretool.core.observe.plan import FIGURE, RangeQuery, any_of, named
 from sretool.core.slo.budget import Count, buckets, events_left
-from sretool.core.slo.firing import Firing, Rates, clears_in, firing_since, firings, rates
+from sretool.core.slo.firing import Firing, Rates, Since, clears_in, firing_since, firings, rates
 from sretool.core.slo.ledger import Kind, Span, ledger
 from sretool.core.slo.model import (
     BooleanGauge,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from sretool.core.observe.model import Sample, Series, SloStatus
     from sretool.core.slo.budget import Past
-    from sretool.core.slo.firing import Since
     from sretool.core.slo.ledger import Ledger
     from sretool.core.slo.model import BurnAlert, SimpleSli, Sli, Slo
     from sretool.core.slo.suspects import Breakdown
@@ -280,12 +279,16 @@ def explain(
     at: datetime,
     past_counts: Past,
     seen: Rates,
+    recorded_alerts: Sequence[Firing],
     alerts: tuple[tuple[Firing, ...], bool],
     known: Iterable[Span],
 ) -> Explanation:
-    """Everything but the suspects, who are asked for when it is known which span to look at."""
+    """Everything but the suspects, who are asked for when it is known which span to look at.
+
+    `alerts` are the `completed_alerts`. An alert that was recorded tells best since when its pair fires.
+    """
     slo = status.slo
-    states = tuple(_state(status, pair, seen) for pair in slo.alerts)
+    states = tuple(_state(status, pair, seen, recorded_alerts) for pair in slo.alerts)
     counted = None
     if status.good is not None and status.total:
         counted = Count(status.total - status.good, status.total)
@@ -310,14 +313,19 @@ def with_exclusions(slo: Slo, known: Iterable[Span]) -> tuple[Span, ...]:
     return (*known, *own)
 
 
-def _state(status: SloStatus, pair: BurnAlert, seen: Rates) -> PairState:
+def _state(status: SloStatus, pair: BurnAlert, seen: Rates, recorded_alerts: Iterable[Firing]) -> PairState:
     fires = pair in status.firing
+    running = (
+        Since(each.start, earlier=False)
+        for each in recorded_alerts
+        if each.end is None and (each.long, each.short) == (pair.long, pair.short)
+    )
     return PairState(
         pair,
         status.burns.get(pair.long),
         status.burns.get(pair.short),
         fires,
-        firing_since(status.slo, pair, seen) if fires else None,
+        next(running, None) or firing_since(status.slo, pair, seen) if fires else None,
         clears_in(status.slo, pair, seen) if fires else None,
     )
 
