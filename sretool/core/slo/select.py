@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -11,17 +12,38 @@ from sretool.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sretool.core.slo.model import Slo
+    from sretool.core.slo.model import Slo, SloId
+
+_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
 
 
 def select(slos: Sequence[Slo], patterns: Sequence[str]) -> tuple[Slo, ...]:
     """The SLOs that any pattern names, in catalog order; all of them without a pattern.
 
-    A pattern is an id, the beginning of an id or of its name part, or has `*` or `?` in it. UsageError where
-    one names nothing.
+    A pattern is an id, the beginning of an id or of its name part, or has `*` or `?` in it. The id of one
+    group, `service/name{route="/a"}`, gives that group alone. UsageError where one names nothing.
     """
-    chosen = {slo.id for pattern in patterns for slo in _named(slos, pattern)}
-    return tuple(slo for slo in slos if not patterns or slo.id in chosen)
+    chosen: dict[SloId, dict[SloId, Slo]] = {}
+    for pattern in patterns:
+        member = _member(slos, pattern)
+        for slo in (member,) if member is not None else _named(slos, pattern):
+            chosen.setdefault(slo.base_id, {})[slo.id] = slo
+    if not patterns:
+        return tuple(slos)
+    return tuple(each for slo in slos for each in chosen.get(slo.id, {}).values())
+
+
+def _member(slos: Sequence[Slo], pattern: str) -> Slo | None:
+    """The group that an id with labels names; None where it is no such id."""
+    base, brace, inside = pattern.partition("{")
+    template = next((slo for slo in slos if slo.is_template and slo.id == base), None)
+    if template is None or not brace:
+        return None
+    labels = {name: re.sub(r"\\(.)", r"\1", value) for name, value in _LABEL.findall(inside)}
+    if set(labels) != set(template.group_by):
+        example = template.member(dict.fromkeys(template.group_by, "…")).id
+        raise UsageError(f"{pattern!r} names no group of {base}", remedy=f"write it like {example}")
+    return template.member(labels)
 
 
 def _named(slos: Sequence[Slo], pattern: str) -> Sequence[Slo]:
