@@ -21,6 +21,8 @@ from sretool.errors import CatalogError, LabError, SourceError, SretoolError, Us
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sretool.errors import Problem
+
 OK = 0
 FAILED = 1
 """An objective or a check failed."""
@@ -48,6 +50,18 @@ def tell(message: str, remedy: str | None = None) -> None:
     click.echo(f"sretool: {message}", err=True)
     if remedy:
         click.echo(f"  → {remedy}", err=True)
+
+
+_WARNINGS_SHOWN = 12
+
+
+def tell_warnings(warnings: Sequence[Problem]) -> None:
+    """What of other tools' files was left out or read in another way; of a long list its beginning."""
+    for warning in warnings[:_WARNINGS_SHOWN]:
+        click.echo(f"{warning.file}:{warning.line}: warning: {warning.message}", err=True)
+    more = len(warnings) - _WARNINGS_SHOWN
+    if more > 0:
+        click.echo(f"and {more} more warnings", err=True)
 
 
 def run(command: click.Command, argv: Sequence[str] | None) -> int:

@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from datetime import timedelta
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import yaml
 
 from sretool.core.catalog import document, values
-from sretool.core.slo.model import SloId
+from sretool.core.slo.model import BurnAlert, SloId
+from sretool.core.slo.windows import SHORTEST
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from decimal import Decimal
 
     from sretool.core.catalog.document import Intake
-    from sretool.core.slo.model import Slo
+    from sretool.core.slo.model import Severity, Slo
 
 T = TypeVar("T")
 
 _NULL = "tag:yaml.org,2002:null"
+_DIGITS: Final = Context(prec=20)
+"""Of a share of the budget that no decimal states exactly."""
 _TRUE = {"true", "True", "TRUE", "yes", "on"}
 _FALSE = {"false", "False", "FALSE", "no", "off"}
 
@@ -231,6 +235,35 @@ def percent(raw: str) -> Decimal:
     if not 0 <= number <= 100:
         raise UsageError(f"{raw!r} is no percentage", remedy="write it like 99.9")
     return values.objective(f"{number / 100:f}")
+
+
+def owner_and_tier(labels: dict[str, str]) -> tuple[str | None, int | None]:
+    """Taken out of the labels that are called so; an owner or a tier of another form stays a label."""
+    owner = labels.get("owner")
+    try:
+        owner = values.identifier(owner) if owner is not None else None
+    except UsageError:
+        owner = None
+    tier = int(labels["tier"]) if labels.get("tier", "").isdecimal() else None
+    for name, found in (("owner", owner), ("tier", tier)):
+        if found is not None:
+            del labels[name]
+    return owner, tier
+
+
+def runbook_and_dashboard(notes: dict[str, str]) -> tuple[str | None, str | None]:
+    """Taken out of the annotations that are called so, where they are addresses."""
+    links = {name: text for name in ("runbook", "dashboard") if "://" in (text := notes.get(name, ""))}
+    for name in links:
+        del notes[name]
+    return links.get("runbook"), links.get("dashboard")
+
+
+def burn_alert(severity: Severity, factor: Decimal, long: timedelta, window: timedelta) -> BurnAlert:
+    """The pair of an alert that has one window only: a twelfth of it beside it ends the alert in time."""
+    second = timedelta(seconds=1)
+    spends = _DIGITS.divide(factor * (long // second), Decimal(window // second))
+    return BurnAlert(severity, spends, long, max(long / 12 // SHORTEST * SHORTEST, SHORTEST))
 
 
 def title_of(name: str) -> str:

@@ -5,11 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.catalog import queries, values
-from sretool.core.catalog.foreign import Found, Part, about, percent, slo_id, slug, title_of
+from sretool.core.catalog.foreign import (
+    Found,
+    Part,
+    about,
+    burn_alert,
+    owner_and_tier,
+    percent,
+    runbook_and_dashboard,
+    slo_id,
+    slug,
+    title_of,
+)
 from sretool.core.catalog.spec import SLICES
 from sretool.core.slo.model import (
     WINDOW,
@@ -27,6 +37,7 @@ from sretool.units import format_decimal, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from decimal import Decimal
 
 VERSIONS: Final = ("openslo/v1", "openslo/v1beta1", "openslo/v1alpha")
 
@@ -147,6 +158,7 @@ def _slo(document: Part, catalog: Catalog) -> Iterator[Found]:
     service = spec.value("service", values.text, required=True)
     title = metadata.text("displayName")
     labels, notes = metadata.labels("labels"), metadata.labels("annotations")
+    (owner, tier), (runbook, dashboard) = owner_and_tier(labels), runbook_and_dashboard(notes)
     description = spec.text("description")
     period = _period(spec)
     objectives = list(spec.items("objectives"))
@@ -176,22 +188,18 @@ def _slo(document: Part, catalog: Catalog) -> Iterator[Found]:
             window=period.window,
             sli=sli.sli,
             alerts=tuple(pair for pair in pairs if threshold(pair, period.window, 1 - target) < 1),
-            tier=int(labels["tier"]) if labels.get("tier", "").isdecimal() else None,
-            owner=labels.get("owner"),
-            runbook=notes.get("runbook"),
-            labels={k: v for k, v in labels.items() if k not in ("owner", "tier")},
+            tier=tier,
+            owner=owner,
+            runbook=runbook,
+            labels=labels,
             calendar=period.calendar,
             group_by=sli.group_by,
-            annotations={**about(description), **_other_notes(notes)},
-            dashboard=notes.get("dashboard"),
+            annotations={**about(description), **notes},
+            dashboard=dashboard,
         )
         if len(slo.alerts) < len(pairs):
             objective.warn(None, "an alert is left out: no error ratio could reach its threshold")
         yield Found(slo, document.file, metadata.line_of("name"))
-
-
-def _other_notes(notes: Mapping[str, str]) -> dict[str, str]:
-    return {name: text for name, text in notes.items() if name not in ("runbook", "dashboard")}
 
 
 def _suffix(objective: Part, number: int) -> str:
@@ -616,13 +624,12 @@ def _condition(spec: Part, period: _Period) -> BurnAlert | None:
     part.leave_out("alertAfter", "a short window beside the long one does its work")
     if factor is None or long is None:
         return None
-    second = timedelta(seconds=1)
-    spends = factor * Decimal(long // second) / Decimal(period.window // second)
-    short = max(long / 12 // SHORTEST * SHORTEST, SHORTEST)
-    if spends > 1 or long < 2 * short or long > period.window:
+    pages = severity.lower() in _PAGES
+    pair = burn_alert(Severity.PAGE if pages else Severity.TICKET, factor, long, period.window)
+    if pair.spends > 1 or long < 2 * pair.short or long > period.window:
         part.warn(
             "threshold",
             f"left out: {format_decimal(factor)}x over {format_duration(long)} is no alert before the end",
         )
         return None
-    return BurnAlert(Severity.PAGE if severity.lower() in _PAGES else Severity.TICKET, spends, long, short)
+    return pair

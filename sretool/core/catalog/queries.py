@@ -117,13 +117,29 @@ class Measured:
 
 
 def _summed(expr: object, *, any_range: bool = False) -> tuple[Selector, tuple[str, ...]] | None:
-    """The counters and the labels of `sum by (labels) (rate(counters[window]))`."""
-    expr = _bare(expr)
+    """The counters and the labels of `sum by (labels) (rate(counters[window]))`, with or without zeros where
+    there are none (`or 0 * …`)."""
+    expr = _without_zeros(_bare(expr))
     if not isinstance(expr, promql_parser.AggregateExpr) or str(expr.op) != "sum":
         return None
     by = _by(expr)
     counted = _rated(_bare(expr.expr), any_range=any_range)
     return (counted, by) if by is not None and counted is not None else None
+
+
+def _without_zeros(expr: object) -> object:
+    if not isinstance(expr, promql_parser.BinaryExpr) or str(expr.op) != "or":
+        return expr
+    if expr.modifier is not None and expr.modifier.matching is not None:
+        return expr
+    filler = _bare(expr.rhs)
+    zeros = (
+        isinstance(filler, promql_parser.BinaryExpr)
+        and str(filler.op) == "*"
+        and isinstance(filler.lhs, promql_parser.NumberLiteral)
+        and filler.lhs.val == 0
+    )
+    return _bare(expr.lhs) if zeros else expr
 
 
 def _rated(call: object, *, any_range: bool) -> Selector | None:
@@ -249,17 +265,25 @@ def _bucket(bucket: Selector, total: Selector, good: str) -> BucketRatio | None:
     base = total.name.removesuffix("_count")
     if base == total.name or bucket.name != f"{base}_bucket":
         return None
-    boundaries = [value for name, op, value in bucket.matchers if (name, op) == ("le", "=")]
+    boundaries = [_boundary(op, value) for name, op, value in bucket.matchers if name == "le"]
     rest = {matcher for matcher in bucket.matchers if matcher[0] != "le"}
-    if len(boundaries) != 1 or len(rest) != len(bucket.matchers) - 1 or rest != set(total.matchers):
+    if len(boundaries) != 1 or boundaries[0] is None or rest != set(total.matchers):
+        return None
+    return BucketRatio(base, boundaries[0], total.inside(), "above" if good == "above" else "below")
+
+
+def _boundary(op: str, value: str) -> Decimal | None:
+    """The boundary a matcher of `le` means; None where it may mean several."""
+    if op == "=~":
+        # Prometheus 3 writes 1 as 1.0, so careful files match both.
+        value = value.removesuffix("(\\.0)?")
+    elif op != "=":
         return None
     try:
-        threshold = Decimal(boundaries[0])
+        boundary = Decimal(value)
     except InvalidOperation:
         return None
-    if not threshold.is_finite():
-        return None
-    return BucketRatio(base, threshold.normalize(), total.inside(), "above" if good == "above" else "below")
+    return boundary.normalize() if boundary.is_finite() else None
 
 
 def _same(one: Selector, other: Selector) -> bool:

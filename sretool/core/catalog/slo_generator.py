@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.catalog import queries, values
-from sretool.core.catalog.foreign import Found, Part, about, slo_id, title_of
+from sretool.core.catalog.foreign import Found, Part, about, burn_alert, slo_id, title_of
 from sretool.core.slo.model import BucketRatio, BurnAlert, ErrorRatioQuery, Severity, Slo
-from sretool.core.slo.windows import SHORTEST, default_alerts, threshold
+from sretool.core.slo.windows import default_alerts, threshold
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -137,10 +137,8 @@ def _policy(
 
 
 def _pair(step: Step, window: timedelta) -> BurnAlert:
-    second = timedelta(seconds=1)
-    spends = step.factor * Decimal(step.window // second) / Decimal(window // second)
-    short = max(step.window / 12 // SHORTEST * SHORTEST, SHORTEST)
-    return BurnAlert(Severity.PAGE if step.pages else Severity.TICKET, spends, step.window, short)
+    severity = Severity.PAGE if step.pages else Severity.TICKET
+    return burn_alert(severity, step.factor, step.window, window)
 
 
 def _sli(spec: Part) -> Sli | None:

@@ -11,7 +11,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.catalog import queries, values
-from sretool.core.catalog.foreign import Found, Part, about, percent, slo_id, title_of
+from sretool.core.catalog.foreign import (
+    Found,
+    Part,
+    about,
+    owner_and_tier,
+    percent,
+    runbook_and_dashboard,
+    slo_id,
+    title_of,
+)
 from sretool.core.slo.model import BurnAlert, ErrorRatioQuery, Severity, Slo
 from sretool.core.slo.rules import ALERT_NAME
 from sretool.core.slo.windows import default_alerts, threshold
@@ -121,8 +130,9 @@ def _slo(
     if windows is not None:
         pairs = tuple(pair for pair in windows.pairs if threshold(pair, period, 1 - objective) < 1)
     labels |= alerting.labels
-    owner, tier = _ownership(labels)
+    owner, tier = owner_and_tier(labels)
     annotations = {**about(description), **alerting.annotations}
+    runbook, dashboard = runbook_and_dashboard(annotations)
     return Slo(
         id=id_,
         title=title_of(name),
@@ -132,18 +142,12 @@ def _slo(
         alerts=tuple(pair for pair in pairs if pair.severity not in alerting.disabled),
         tier=tier,
         owner=owner,
-        runbook=annotations.pop("runbook", None),
+        runbook=runbook,
+        dashboard=dashboard,
         labels=labels,
         group_by=sli.group_by,
         annotations=annotations,
     )
-
-
-def _ownership(labels: dict[str, str]) -> tuple[str | None, int | None]:
-    """Owner and tier out of the labels that are called so; a tier that is no number stays a label."""
-    owner = labels.pop("owner", None)
-    tier = int(labels.pop("tier")) if labels.get("tier", "").isdecimal() else None
-    return owner, tier
 
 
 def _sli(part: Part, spelling: _Spelling) -> queries.Measured | None:
@@ -190,7 +194,8 @@ def _alerting(slo: Part, spelling: _Spelling) -> _Alerting:
     part = slo.part("alerting")
     if part is None:
         return _Alerting({}, {}, frozenset())
-    part.leave_out("name", f"alerts are called {ALERT_NAME} and told apart by their labels")
+    if part.text("name") != ALERT_NAME:
+        part.leave_out("name", f"alerts are called {ALERT_NAME} and told apart by their labels")
     annotations = part.labels("annotations")
     for templated in [name for name, text in annotations.items() if "{{" in text]:
         part.warn("annotations", f"{templated!r} is taken literally; templates are not filled in")

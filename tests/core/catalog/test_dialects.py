@@ -637,7 +637,7 @@ def test_openslo_alert_policies_become_pairs() -> None:
     slo = one(text)
     (pair,) = slo.alerts
     assert (pair.severity, pair.long, pair.short) == (Severity.PAGE, timedelta(hours=1), timedelta(minutes=5))
-    assert abs(pair.factor(slo.window) - 14) < Decimal("1e-20")
+    assert abs(pair.factor(slo.window) - 14) < Decimal("1e-18")
     assert one(OPENSLO).alerts == default_alerts(slo.window, slo.budget)
     assert [w.split(": ")[1] for w in warnings(text)] == ["spec.conditions[0].spec.condition.alertAfter"]
 
@@ -718,7 +718,7 @@ error_budget_policies:
     assert slo.window == timedelta(days=7)
     (pair,) = slo.alerts
     assert (pair.severity, pair.long) == (Severity.PAGE, timedelta(hours=1))
-    assert abs(pair.factor(slo.window) - 9) < Decimal("1e-20")
+    assert abs(pair.factor(slo.window) - 9) < Decimal("1e-18")
 
 
 def test_other_backends_of_slo_generator_are_refused() -> None:
