@@ -6,9 +6,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from sretool.core.slo.model import WINDOW, CalendarUnit
+from sretool.core.slo.model import WINDOW, CalendarUnit, time_zone
 from sretool.errors import UsageError
 from sretool.units import parse_duration, parse_ratio, parse_time
 
@@ -100,7 +99,7 @@ def window(raw: str) -> timedelta | CalendarUnit:
 def zone(raw: str) -> str:
     """A name of the time zone database: `"Europe/Berlin"`."""
     try:
-        ZoneInfo(raw.strip())
+        time_zone(raw.strip())
     except (ValueError, OSError, LookupError):
         raise UsageError(f"{raw!r} is no time zone", remedy="write it like Europe/Berlin or UTC") from None
     return raw.strip()

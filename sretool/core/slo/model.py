@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, NewType
@@ -284,6 +284,12 @@ Sli = SimpleSli | Composite
 labels `by`; what counts as an event is the kind's business."""
 
 
+def time_zone(name: str) -> tzinfo:
+    """The zone of the time zone database; ValueError, OSError or LookupError where it has no such name."""
+    # UTC needs no database, which small images lack.
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
 class CalendarUnit(StrEnum):
     WEEK = "week"
     MONTH = "month"
@@ -300,7 +306,7 @@ class CalendarWindow:
 
     def start(self, at: datetime) -> datetime:
         """When the period that `at` falls in began; UTC."""
-        local = at.astimezone(ZoneInfo(self.zone)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        local = at.astimezone(time_zone(self.zone)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
         match self.unit:
             case CalendarUnit.WEEK:
                 first = local - timedelta(days=local.weekday())
@@ -312,7 +318,7 @@ class CalendarWindow:
 
     def end(self, at: datetime) -> datetime:
         """When the next period begins; UTC."""
-        first = self.start(at).astimezone(ZoneInfo(self.zone))
+        first = self.start(at).astimezone(time_zone(self.zone))
         days = {CalendarUnit.WEEK: 7, CalendarUnit.MONTH: 31, CalendarUnit.QUARTER: 93}[self.unit]
         # Into the next period's first days and back to its start, however long months and days are.
         return self.start((first + timedelta(days=days)).astimezone(UTC) + timedelta(hours=3))
