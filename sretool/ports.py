@@ -51,6 +51,26 @@ class MetricsSource(Protocol):
     async def aclose(self) -> None: ...
 
 
+class SurveySource(MetricsSource, Protocol):
+    """A server asked what it has at all. Every method raises a `SourceError` and nothing else."""
+
+    async def metric_names(self) -> frozenset[str]:
+        """Of everything it holds."""
+        ...
+
+    async def metric_types(self) -> Mapping[str, str]:
+        """Metric → type as its targets say; a histogram by its base name."""
+        ...
+
+    async def label_names(self, metric: str, start: datetime, end: datetime) -> frozenset[str]:
+        """Of all labels that series of this metric had in this time."""
+        ...
+
+    async def retention(self) -> timedelta | None:
+        """How long samples are kept; None where only their size is limited."""
+        ...
+
+
 class HistorySource(Protocol):
     """A Prometheus-compatible server, asked for long ranges. Every method raises a `SourceError` only."""
 

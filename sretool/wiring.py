@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sretool.core.slo.model import Slo
     from sretool.core.slo.policy import Policy
-    from sretool.ports import Endpoint, HistorySource, MetricsSource
+    from sretool.ports import Endpoint, HistorySource, MetricsSource, SurveySource
     from sretool.services.watch import Watch
 
 
@@ -52,6 +52,13 @@ def watch(sources: Endpoints) -> Watch:
 
 def metrics(endpoint: Endpoint, deadline: timedelta) -> MetricsSource:
     """A Prometheus-compatible server; nothing is asked before its first query."""
+    from sretool.adapters.prometheus.source import Prometheus
+
+    return Prometheus(endpoint, deadline=deadline)
+
+
+def survey(endpoint: Endpoint, deadline: timedelta) -> SurveySource:
+    """A Prometheus-compatible server that is asked what it has; nothing is asked before that."""
     from sretool.adapters.prometheus.source import Prometheus
 
     return Prometheus(endpoint, deadline=deadline)

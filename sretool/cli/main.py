@@ -28,6 +28,7 @@ COMMANDS = {
     "lab": "A real system on this machine: up, down, status, logs, reset.",
     "dash": "The live dashboard.",
     "slo": "Objectives: status now or at a past moment.",
+    "init": "Propose a catalog of objectives from a server's metrics.",
     "doctor": "What this machine and the endpoints can do, with remedies.",
     "completion": "Print the completion script of a shell.",
 }

@@ -102,6 +102,12 @@ def range_request(
     return HttpRequest("/api/v1/query_range", {"query": query, **span, **_timeout(deadline)})
 
 
+def label_names_request(metric: str, start: datetime, end: datetime) -> HttpRequest:
+    """The names of the labels of one metric's series."""
+    span = {"start": _seconds(start), "end": _seconds(end)}
+    return HttpRequest("/api/v1/labels", {"match[]": metric, **span})
+
+
 def read_vector(body: bytes, where: str) -> Vector:
     """Answer to an instant query: a vector or a scalar; raises SourceReplyInvalid for anything else."""
     envelope, data = _open(body, where)
@@ -136,7 +142,7 @@ TARGETS_REQUEST = HttpRequest("/api/v1/targets?state=active")
 
 
 def read_names(body: bytes, where: str) -> frozenset[str]:
-    """Values of a label."""
+    """Values of a label, or names of labels."""
     return frozenset(_facts(body, list[str], where))
 
 

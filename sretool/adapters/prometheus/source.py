@@ -65,5 +65,10 @@ class Prometheus:
         reply = await self._http.ask(protocol.TARGETS_REQUEST)
         return protocol.read_intervals(reply.body, reply.where)
 
+    async def label_names(self, metric: str, start: datetime, end: datetime) -> frozenset[str]:
+        """Of all labels that series of this metric had in this time."""
+        reply = await self._http.ask(protocol.label_names_request(metric, start, end))
+        return protocol.read_names(reply.body, reply.where)
+
     async def aclose(self) -> None:
         await self._http.aclose()
