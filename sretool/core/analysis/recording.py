@@ -94,7 +94,10 @@ class Sheet:
     """Arrays that answers are entered into, and that become recordings."""
 
     def __init__(self, slos: Iterable[Slo], start: datetime, end: datetime) -> None:
-        self._slos = {slo.base_id: slo for slo in slos}
+        self._slos = tuple(slos)
+        self._by_base: dict[SloId, list[Slo]] = {}
+        for slo in self._slos:
+            self._by_base.setdefault(slo.base_id, []).append(slo)
         self._start = int(start.timestamp())
         self._length = (int(end.timestamp()) - self._start) // STEP + 1
         self._members: dict[SloId, Slo] = {}
@@ -104,10 +107,11 @@ class Sheet:
     def enter_recorded(self, answer: Iterable[Points]) -> None:
         """What the rules recorded; series of SLOs that are none of ours are left out."""
         for series in answer:
-            slo = self._slos.get(SloId(series.labels.get("slo", "")))
-            if slo is not None:
-                what = "bad" if series.labels.get("__name__") == "slo:bad:rate5m" else "total"
-                self._enter(slo.member(series.labels), what, series, "rules")
+            for slo in self._by_base.get(SloId(series.labels.get("slo", "")), ()):
+                member = slo.member(series.labels)
+                if _covers(slo, member.id):
+                    what = "bad" if series.labels.get("__name__") == "slo:bad:rate5m" else "total"
+                    self._enter(member, what, series, "rules")
 
     def enter_counters(self, slo: Slo, answer: Iterable[Points]) -> None:
         """What the counters say; only where no rule recorded anything."""
@@ -119,18 +123,22 @@ class Sheet:
     def lacking(self, start: datetime, end: datetime) -> tuple[Slo, ...]:
         """SLOs of which not enough of this span is recorded."""
         first, last = self._place(start), self._place(end) + 1
-        known: dict[SloId, float] = {}
-        for id_, row in self._rows.items():
-            base = self._members[id_].base_id
-            share = float(np.isfinite(row["total"][first:last]).mean()) if "total" in row else 0.0
-            known[base] = max(share, known.get(base, 0.0))
-        return tuple(slo for base, slo in self._slos.items() if known.get(base, 0.0) < ENOUGH)
+        known = {
+            id_: float(np.isfinite(row["total"][first:last]).mean())
+            for id_, row in self._rows.items()
+            if "total" in row
+        }
+
+        def best(slo: Slo) -> float:
+            return max((share for id_, share in known.items() if _covers(slo, id_)), default=0.0)
+
+        return tuple(slo for slo in self._slos if best(slo) < ENOUGH)
 
     def recordings(self) -> tuple[Recording, ...]:
         """One for every SLO, in catalog order; of an SLO with groups one for each of them."""
         found = []
-        for base, slo in self._slos.items():
-            members = [self._members[id_] for id_ in sorted(self._members) if id_.partition("{")[0] == base]
+        for slo in self._slos:
+            members = [self._members[id_] for id_ in sorted(self._members) if _covers(slo, id_)]
             found += [self._recording(member) for member in members or [slo]]
         return tuple(found)
 
@@ -170,3 +178,8 @@ class Sheet:
                 return
         if len(places):
             self._origins.setdefault(slo.id, set()).add(origin)
+
+
+def _covers(slo: Slo, id_: SloId) -> bool:
+    """Whether an id is the SLO's own, or that of one of the groups it stands for."""
+    return slo.id == id_ or (slo.is_template and SloId(id_.partition("{")[0]) == slo.id)

@@ -103,6 +103,18 @@ def test_each_group_is_an_slo_of_its_own() -> None:
     ]
 
 
+def test_of_groups_that_were_chosen_the_others_are_left_out() -> None:
+    grouped = slo(group_by=("route",))
+    chosen = [grouped.member({"route": "/a"}), grouped.member({"route": "/c"})]
+    sheet = Sheet(chosen, START, START + MINUTE)
+    sheet.enter_recorded([recorded("total", 0, [5, 5], route="/b"), recorded("total", 0, [4, 4], route="/a")])
+    assert [(found.slo.id, found.origin) for found in sheet.recordings()] == [
+        ('shop/checkout{route="/a"}', "rules"),
+        ('shop/checkout{route="/c"}', "nothing"),
+    ]
+    assert sheet.lacking(START, START + MINUTE) == (chosen[1],)
+
+
 def test_excluded_time_is_no_data_until_the_rates_no_longer_see_it() -> None:
     move = Exclusion(START + 10 * MINUTE, START + 20 * MINUTE, "move")
     sheet = Sheet([replace(CHECKOUT, exclusions=(move,))], START, START + 39 * MINUTE)
