@@ -151,7 +151,8 @@ def _tabs(file: str, text: str) -> Iterator[Finding]:
             pass
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = text.split("\n")[mark.line] if mark is not None else ""
+        lines = text.split("\n")
+        line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
         if "\t" not in line[: len(line) - len(line.lstrip())]:
             return
     except yaml.YAMLError:
