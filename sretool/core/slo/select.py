@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sretool.core.slo.model import Slo, SloId
 
+_ESCAPED = re.compile(r"\\(.)")
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
 
 
@@ -39,11 +40,15 @@ def _member(slos: Sequence[Slo], pattern: str) -> Slo | None:
     template = next((slo for slo in slos if slo.is_template and slo.id == base), None)
     if template is None or not brace:
         return None
-    labels = {name: re.sub(r"\\(.)", r"\1", value) for name, value in _LABEL.findall(inside)}
+    labels = {name: _ESCAPED.sub(_unescaped, value) for name, value in _LABEL.findall(inside)}
     if set(labels) != set(template.group_by):
         example = template.member(dict.fromkeys(template.group_by, "…")).id
         raise UsageError(f"{pattern!r} names no group of {base}", remedy=f"write it like {example}")
     return template.member(labels)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return "\n" if match[1] == "n" else match[1]
 
 
 def _named(slos: Sequence[Slo], pattern: str) -> Sequence[Slo]:

@@ -92,3 +92,22 @@ def test_what_becomes_of_a_period(
         pytest.approx(exhausts) if exhausts else None,
         pytest.approx(recovers) if recovers else None,
     ]
+
+
+@given(
+    left=st.floats(-2, 1),
+    burn=st.floats(0, 20),
+    rate=st.floats(0.01, 1000),
+    total=st.floats(1e3, 1e9),
+)
+def test_at_the_moment_it_names_the_budget_is_used_up_or_back(
+    left: float, burn: float, rate: float, total: float
+) -> None:
+    budget, over_in = slo().budget, timedelta(days=10)
+    found = period_outlook(left, total, budget, burn, rate, over_in)
+    moment = found.exhausts_in if left >= 0 else found.recovers_in
+    if moment is None or moment == over_in:
+        return
+    events = total + rate * moment.total_seconds()
+    bad = (1 - left) * float(budget) * total + burn * float(budget) * rate * moment.total_seconds()
+    assert bad / (float(budget) * events) == pytest.approx(1, rel=1e-5)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sretool.core.slo.select import select
 from sretool.errors import UsageError
@@ -40,3 +42,9 @@ def test_other_labels_name_no_group(wrong: str) -> None:
         select(SLOS, [wrong])
     assert caught.value.remedy is not None
     assert 'shop/routes{route="…",method="…"}' in caught.value.remedy
+
+
+@given(route=st.text(st.characters(exclude_categories=["Cs"])), method=st.text(max_size=5))
+def test_whatever_a_label_says_its_group_is_found_by_its_id(route: str, method: str) -> None:
+    group = SLOS[1].member({"route": route, "method": method})
+    assert select(SLOS, [group.id]) == (group,)
