@@ -241,3 +241,44 @@ async def test_closing_twice_or_unused_is_fine() -> None:
     await source.instant("up")
     await source.aclose()
     await source.aclose()
+
+
+async def test_a_server_tells_its_metrics_types_and_intervals() -> None:
+    source = prometheus(
+        serving(
+            {
+                "/api/v1/label/__name__/values": b'{"status":"success","data":["up","r_total"]}',
+                "/api/v1/metadata": b'{"status":"success","data":{"r_total":[{"type":"counter","help":"x"}],'
+                b'"x":[{"type":"gauge"},{"type":"counter"}]}}',
+                "/api/v1/targets": b'{"status":"success","data":{"activeTargets":['
+                b'{"labels":{"job":"a"},"scrapeInterval":"15s"},{"labels":{"job":"a"},"scrapeInterval":"1m"},'
+                b'{"labels":{"job":"b"}}],"droppedTargets":[]}}',
+            }
+        )
+    )
+    assert await source.metric_names() == {"up", "r_total"}
+    assert await source.metric_types() == {"r_total": "counter"}
+    assert await source.scrape_intervals() == {"a": timedelta(minutes=1)}
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("15d", timedelta(days=15)),
+        ("15d or 10GiB", timedelta(days=15)),
+        ("10GiB or 2w", timedelta(days=14)),
+        ("512MiB", None),
+        ("", None),
+    ],
+)
+async def test_how_long_a_server_keeps_data(written: str, kept: timedelta | None) -> None:
+    body = b'{"status":"success","data":{"startTime":"x","storageRetention":"%s"}}' % written.encode()
+    assert await answering(body).retention() == kept
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"status":"success"}', b'{"status":"success","data":7}', b"<html>"]
+)
+async def test_facts_that_are_none_are_refused(body: bytes) -> None:
+    with pytest.raises(SourceReplyInvalid):
+        await answering(body).metric_names()
