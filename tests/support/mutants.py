@@ -71,9 +71,7 @@ def mutants(rules: Sequence[Rule]) -> Iterator[Mutant]:
         for kind, what, expr in _expressions(rule.expr):
             yield Mutant(index, replace(rule, expr=expr), kind, f"{_name(rule)}: {what}")
         for name, value in rule.labels.items():
-            other = _OTHER_SEVERITY.get(value) or (
-                "7m" if name in ("window", "long", "short") else f"{value}x"
-            )
+            other = _OTHER_SEVERITY.get(value, f"1{value}")
             labels = {**rule.labels, name: other}
             yield Mutant(index, replace(rule, labels=labels), "label", f"{_name(rule)}: {name}={other}")
 

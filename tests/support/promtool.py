@@ -54,6 +54,11 @@ class Rules:
         assert len(found) == len(asked), done.stdout + done.stderr
         return [_value(got) for got in found]
 
+    def passes(self, folder: Path, tests: str) -> bool:
+        """Whether unit tests of `rules.yml` hold for these rules."""
+        folder.joinpath("tests.yml").write_text(tests)
+        return self._promtool(folder, ["test", "rules", "tests.yml"]).returncode == 0
+
     def _promtool(self, folder: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
         program = shutil.which("promtool")
         assert program is not None, "promtool is missing: apt-get install prometheus"

@@ -6,6 +6,7 @@ judged here without Prometheus and written as unit tests for `promtool test rule
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from dataclasses import dataclass, replace
@@ -17,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from sretool.core.slo.feed import CannotProve, Feed, Phase, feed_of
-from sretool.core.slo.model import EventRatio
+from sretool.core.slo.model import ErrorRatioQuery, EventRatio
 from sretool.core.slo.promql import quote
 from sretool.core.slo.rules import ALERT_NAME, NO_NAMES, group
 from sretool.core.slo.simulate import Timeline
-from sretool.core.slo.windows import reads_counters, threshold
+from sretool.core.slo.windows import RATE_WINDOW, reads_counters, threshold
 from sretool.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ minute open at the end of an alert."""
 
 _MOST_MINUTES: Final = 9000
 """promtool reads at most 10,000 samples in one query, one a minute."""
+
+
+_SHORT: Final = 2100
+"""Minutes that take promtool a few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +238,9 @@ class _Scenarios:
         self._feed = feed
         self._pairs = [(pair, rule, subject.limit(pair)) for pair, rule in subject.alerts]
         self._events = 1 if feed.whole else 4 * max(2500, (subject.slo.min_events or 0) // 4 + 1)
+        sli = subject.slo.sli
+        self._counts_time = isinstance(sli, ErrorRatioQuery) and sli.traffic is None
+        """Whether a minute counts the same whatever its traffic."""
         self._whole_window = _minutes(subject.slo.window)
 
     def all(self) -> tuple[Proof, ...]:
@@ -243,7 +251,8 @@ class _Scenarios:
         if not self._feed.whole:
             for pair, rule, limit in self._pairs:
                 proofs += self._at_the_limit(pair, rule, limit)
-            proofs += [*self._without_error_series(), self._nobody(), *self._scrapes_end(), *self._too_few()]
+            proofs += [*self._without_error_series(), self._little(), self._nobody()]
+            proofs += [*self._scrapes_end(), *self._too_few(), self._uneven()]
         if self._subject.slo.calendar is None:
             proofs.append(self._whole())
         return tuple(proofs)
@@ -279,9 +288,24 @@ class _Scenarios:
             young = 3 / end if _minutes(window) > end else 0
             tolerance = 0.002 + max(ratios) / min(ratios) - 1 + self._apart / lasts + young
             checks.append(self._subject.value(rule, end, ratios[0], tolerance))
+        checks += self._soon(clean, lasts, share)
         checks += self._over_the_window(phases, self._apart / lasts)
         name = f"{float(share):.4%} of events fail for {lasts} minutes: alerts fire and clear in their minute"
         return Proof(name, self._feed, phases, tuple(checks))
+
+    def _soon(self, clean: int, lasts: int, share: Fraction) -> list[Check]:
+        """Minutes after a step sums of recorded rates hold all its events, the newest, too."""
+        soon = min(2 * _RATE_MINUTES, lasts)
+        return [
+            self._subject.value(rule, clean + soon, ratio, 0.002 + self._apart / soon)
+            for rule in self._subject.recorded("slo:error_ratio:rate")
+            for window in [parse_duration(rule.labels["window"])]
+            if self._is_summed(window) and _minutes(window) <= clean and soon >= _RATE_MINUTES
+            for ratio in [float(share * soon / _minutes(window))]
+        ]
+
+    def _is_summed(self, window: timedelta) -> bool:
+        return not reads_counters(self._subject.slo, window)
 
     def _effective(self, window: timedelta, left_open: bool) -> int:
         """Minutes whose events a ratio over `window` counts: between the samples that are in the range."""
@@ -437,9 +461,55 @@ class _Scenarios:
         phases = (Phase(ends, self._events), Phase(longest // 2 + 1, None))
         checks = [self._subject.silent(ends), *self._zero(ends)]
         checks += [self._subject.value(rule, ends + window // 2, 0.0) for rule, window in raw]
+        checks += [
+            self._subject.value(rule, ends + _RATE_MINUTES // 2, 0.0)
+            for rule in self._subject.recorded("slo:bad:rate5m")
+        ]
         return [
             Proof("no error series yet: ratios of 0, also when scrapes fail", feed, phases, tuple(checks))
         ]
+
+    def _little(self) -> Proof:
+        minute = 6
+        name = "four events a minute: ratios, though there is less than one event a second"
+        ratios = self._subject.recorded("slo:error_ratio:rate")
+        checks = tuple(self._subject.value(rule, minute, 0.25, 0.001) for rule in ratios)
+        return Proof(name, self._feed, (Phase(minute, 4, 1),), checks)
+
+    def _uneven(self) -> Proof:
+        """Errors and traffic differ at every age, so that a ratio is right for one window only."""
+        rules = [
+            (rule, parse_duration(rule.labels["window"]))
+            for rule in self._subject.recorded("slo:error_ratio:rate")
+        ]
+        if self._counts_time:
+            rules = [(rule, window) for rule, window in rules if not self._is_summed(window)]
+        oldest = max((_minutes(window) for _, window in rules), default=10) * 8 // 5
+        # Bands of doubling length back from the end; the newest is longer than a recorded rate looks back.
+        ages = [0, 8]
+        while ages[-1] < oldest:
+            ages.append(2 * ages[-1])
+        phases = tuple(
+            Phase(
+                end - begin,
+                self._events * (1, 3, 2)[number % 3],
+                self._events // (50, 20, 80, 30)[number % 4],
+            )
+            for number, (begin, end) in reversed(list(enumerate(itertools.pairwise(ages))))
+        )
+        bad = [0, *accumulate(phase.bad for phase in phases for _ in range(phase.minutes))]
+        total = [0, *accumulate(phase.total or 0 for phase in phases for _ in range(phase.minutes))]
+        checks = []
+        for rule, window in rules:
+            minute = ages[-1] - (4 if _minutes(window) <= ages[1] else 0)
+            ratios = []
+            for left_open in self._ranges:
+                since = max(minute - self._effective(window, left_open), 0)
+                ratios.append((bad[minute] - bad[since]) / (total[minute] - total[since]))
+            tolerance = max(ratios) / min(ratios) - 1 + 0.002 * len(self._ranges)
+            checks.append(self._subject.value(rule, minute, ratios[0], tolerance))
+        name = "errors and traffic that change all the time: every ratio is that of its window"
+        return Proof(name, self._feed, phases, tuple(checks), promtool=ages[-1] <= _SHORT)
 
     def _nobody(self) -> Proof:
         minute = 30
@@ -452,45 +522,74 @@ class _Scenarios:
         summed = [
             rule
             for rule in self._subject.recorded("slo:error_ratio:rate")
-            if not reads_counters(self._subject.slo, parse_duration(rule.labels["window"]))
+            if self._is_summed(parse_duration(rule.labels["window"]))
         ]
         if not summed:
             return []
         until, gone = 60, 15
-        phases = (Phase(until, self._events, self._events // 50), Phase(gone, None))
-        checks = [self._subject.value(rule, until + gone, 0.02, 0.001) for rule in summed]
+        phases = (Phase(until, 4, 1), Phase(gone, None))
+        checks = [self._subject.value(rule, until + gone, 0.25, 0.001) for rule in summed]
         checks += [
             self._subject.absent(rule, until + gone) for rule in self._subject.recorded("slo:total:rate5m")
         ]
         return [Proof("scrapes end: long ratios stay what they were", self._feed, phases, tuple(checks))]
 
     def _too_few(self) -> list[Proof]:
+        """All events are bad, but they are fewer than the SLO asks for; older ones do not make them more."""
         least = self._subject.slo.min_events
-        if least is None or least < 10:
+        if least is None or least < 40:
             return []
-        few, more = least * 4 // 5 // 4 * 4, (least * 3 // 5 + 3) // 4 * 4
-        phases = (Phase(8, 0), Phase(1, few, few), Phase(20, 0), Phase(1, more, more), Phase(4, 0))
-        end = sum(phase.minutes for phase in phases)
-        checks = [self._subject.silent(minute) for minute in (10, 12, 29)]
-        checks += [
-            self._subject.fires(rule, end, True)
-            for pair, rule, _ in self._pairs
-            if _minutes(pair.long) > 30 and not self._apart
-        ]
-        return [
-            Proof(f"fewer than {least} events: silent whatever they are", self._feed, phases, tuple(checks))
-        ]
+        out = []
+        for (pair, rule, _), of_long in zip(self._pairs, self._counted_events(), strict=True):
+            clean = _minutes(pair.long) + _RATE_MINUTES
+            phases = self._adding_up(clean, least, of_long)
+            end = sum(phase.minutes for phase in phases)
+            checks = [self._subject.fires(rule, end - 10, False)]
+            if not self._apart:
+                checks.append(self._subject.fires(rule, end, True))
+            label = f"{rule.labels['severity']} {rule.labels['long']}/{rule.labels['short']}"
+            name = f"{label}: silent while fewer than {least} events came, whatever they were"
+            out.append(Proof(name, self._feed, phases, tuple(checks), promtool=end <= _SHORT))
+        return out
+
+    def _counted_events(self) -> list[Rule]:
+        """For each pair the rule that counts the events of its long window."""
+        rules = self._subject.recorded("slo:events:sum")
+        by_window = {rule.labels["window"]: rule for rule in rules}
+        return [by_window[rule.labels["long"]] for _, rule, _ in self._pairs]
+
+    def _adding_up(self, clean: int, least: int, of_long: Rule) -> tuple[Phase, ...]:
+        """Bad events in two minutes, so that the second makes their number exactly `least`, if it can."""
+        needed = [rule for rule in self._subject.rules if rule.record == "slo:total:rate5m"] + [of_long]
+
+        def shape(missing: int, more: int) -> tuple[Phase, ...]:
+            few = least - missing
+            return (
+                *(Phase(1, 4 * least), Phase(clean, 0)),
+                *(Phase(1, few, few), Phase(9, 0), Phase(1, missing + more, missing + more), Phase(4, 0)),
+            )
+
+        for missing in range(4, least // 10, 4):
+            phases = shape(missing, 0)
+            end = sum(phase.minutes for phase in phases)
+            if all(self._ratio(needed, phases, end, left_open) == [least] for left_open in self._ranges):
+                return phases
+        return shape(4, 4)
 
     # --- sums over the SLO's window
 
     def _over_the_window(self, phases: Sequence[Phase], apart: float = 0) -> list[Check]:
         end = sum(phase.minutes for phase in phases)
         bad = [phase.bad for phase in phases for _ in range(phase.minutes)]
-        total = [phase.total or 0 for phase in phases for _ in range(phase.minutes)]
+        seen = [phase.total for phase in phases for _ in range(phase.minutes)]
+        total = [events or 0 for events in seen]
         since = max(end - self._whole_window, 0)
         scale = self._scale()
         wanted = {"slo:bad:sum": sum(bad[since:]) * scale, "slo:total:sum": sum(total[since:]) * scale}
-        coverage = min(end / self._whole_window, 1.0)
+        known = sum(phase.minutes for phase in phases if phase.total is not None)
+        if end > self._whole_window:
+            known = sum([each is not None for each in seen][since:])
+        coverage = known / self._whole_window
         # Of the newest minutes two are not in the sums yet, and one more is at their far end.
         tolerance = 0.002 + apart + 3 / min(end, self._whole_window)
         return [
@@ -511,15 +610,20 @@ class _Scenarios:
         window = self._whole_window
         bad = self._events if self._feed.whole else self._events // 10
         edge = max(window // 10, 10)
+        before, between, gap = 10, 3 * edge, edge // 2
         phases = (
             Phase(edge, self._events, bad),
-            Phase(window - edge, self._events),
+            Phase(before + between, self._events),
             Phase(edge, self._events, bad),
-            Phase(edge // 2, self._events),
+            Phase(gap, None),
+            Phase(window - between - edge - gap, self._events),
         )
         name = f"{format_duration(self._subject.slo.window)} and more: sums hold the window and nothing else"
         checks = tuple(self._over_the_window(phases, self._apart / edge))
         return Proof(name, self._feed, phases, checks, promtool=False)
+
+
+_RATE_MINUTES: Final = RATE_WINDOW // MINUTE
 
 
 def _minutes(duration: timedelta) -> int:

@@ -559,10 +559,13 @@ def _resets(trace: Trace) -> NDArray[np.float64]:
 def _summed(trace: Trace, since: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sum of `values` over each range; NaN where one of them is not a finite number."""
     finite = np.isfinite(values)
-    sums = np.concatenate(([0.0], np.cumsum(np.where(trace.present & finite, values, 0))))
+    # In extended precision, as Prometheus compensates for rounding when it adds up.
+    terms = np.where(trace.present & finite, values, 0).astype(np.longdouble)
+    sums = np.concatenate((terms[:1] * 0, np.cumsum(terms)))
     wrong = np.concatenate(([0], np.cumsum(trace.present & ~finite)))
     ends = np.arange(1, len(values) + 1)
-    return np.where(wrong[ends] > wrong[since], np.nan, sums[ends] - sums[since])
+    summed = (sums[ends] - sums[since]).astype(np.float64)
+    return np.where(wrong[ends] > wrong[since], np.nan, summed)
 
 
 def _counted(trace: Trace, since: NDArray[np.int64]) -> NDArray[np.float64]:
