@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sretool.core.observe.running import Running
     from sretool.core.slo.model import Slo
     from sretool.core.slo.policy import Policy
     from sretool.ports import Endpoint, HistorySource, MetricsSource, SurveySource
@@ -33,6 +34,18 @@ class Endpoints:
 class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+async def running(prometheus: Endpoint) -> Running:
+    """The objectives that other tools' rules record on a server; raises SourceError."""
+    from sretool.adapters.prometheus.source import Prometheus
+    from sretool.services.recognising import running
+
+    source = Prometheus(prometheus, deadline=timedelta(seconds=30))
+    try:
+        return await running(source)
+    finally:
+        await source.aclose()
 
 
 def watch(sources: Endpoints) -> Watch:

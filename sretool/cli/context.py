@@ -26,7 +26,7 @@ class Sources:
     alertmanager: Endpoint | None
     """None: alerts are not known."""
     catalog: tuple[Path, ...]
-    """Files and folders with objectives; at least one."""
+    """Files and folders with objectives; none where a command can do without."""
     lab: LabRecord | None
     """The lab these belong to; None where the endpoints were given."""
     scale: int
@@ -46,12 +46,12 @@ class Settings:
     environment: Mapping[str, str] | None = None
     """Where identification comes from; None: nowhere."""
 
-    def resolve_sources(self) -> Sources:
+    def resolve_sources(self, *, catalog_needed: bool = True) -> Sources:
         """Options and environment first, then the named lab, then the one running lab.
 
         A lab that nobody named is used only where no endpoint is given, and stderr says so: the alerts
-        of one system must not appear beside the objectives of another. UsageError where a server or the
-        catalog remains unknown, or where several labs run.
+        of one system must not appear beside the objectives of another. UsageError where a server or a
+        catalog that is needed remains unknown, or where several labs run.
         """
         lab = self.chosen_lab()
         prometheus, alertmanager = self.endpoints(lab)
@@ -61,7 +61,7 @@ class Settings:
                 remedy="start the lab with `sretool lab up`, or give --prometheus URL",
             )
         catalog = self.catalog or ((Path(lab.catalog),) if lab is not None else ())
-        if not catalog:
+        if not catalog and catalog_needed:
             raise UsageError(
                 "no catalog of objectives is known", remedy="give --catalog PATH or set SRETOOL_CATALOG"
             )

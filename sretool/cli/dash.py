@@ -59,7 +59,8 @@ def command(
     Without a terminal to draw on (a pipe, TERM=dumb) the same data is printed once as a table.
     """
     settings: Settings = ctx.obj
-    ctx.exit(show(settings.resolve_sources(), refresh=refresh, theme=theme, only_ascii=only_ascii))
+    sources = settings.resolve_sources(catalog_needed=False)
+    ctx.exit(show(sources, refresh=refresh, theme=theme, only_ascii=only_ascii))
 
 
 def show(
@@ -71,9 +72,9 @@ def show(
 ) -> int:
     """Open the dashboard, or print its table; gives the exit code."""
     from sretool import wiring
-    from sretool.adapters.files import catalog
+    from sretool.cli import objectives
 
-    system = catalog.load(sources.catalog)
+    system = objectives.load(sources)
     endpoints = wiring.Endpoints(
         tuple(system.slos), sources.prometheus, sources.alertmanager, policy=system.policy
     )

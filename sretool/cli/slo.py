@@ -40,6 +40,7 @@ STYLES: Final[dict[Level, dict[str, Any]]] = {
 
 _LAZY: Final[dict[str, str]] = {
     "rules": "sretool.cli.slo_rules:command",
+    "convert": "sretool.cli.slo_convert:command",
     "backtest": "sretool.cli.slo_backtest:command",
     "explain": "sretool.cli.slo_explain:command",
     "report": "sretool.cli.slo_report:command",
@@ -75,18 +76,19 @@ def command() -> None:
 def status(ctx: click.Context, ids: tuple[str, ...], at_text: str | None, output_format: str) -> None:
     """How the objectives stand: budgets, burn rates and what fires.
 
-    ID is service/name, the beginning of it, or a pattern with * and ?; all objectives without one.
+    ID is service/name, the beginning of it, or a pattern with * and ?; all objectives without one. Without a
+    catalog those are shown that the rules of Sloth or Pyrra already record on the server.
 
     Ends with 0 where all are ok or at most need a ticket, 1 where one pages or has spent its budget, 6 where
     none does but some have no data, 3 where Prometheus cannot be asked.
     """
-    from sretool.adapters.files import catalog
+    from sretool.cli import objectives
     from sretool.core.slo.select import select
 
     settings: Settings = ctx.obj
     at = past_moment(at_text) if at_text is not None else None
-    sources = settings.resolve_sources()
-    system = catalog.load(sources.catalog)
+    sources = settings.resolve_sources(catalog_needed=False)
+    system = objectives.load(sources)
     snapshot = read_snapshot(sources.prometheus, select(system.slos, ids), at, system.policy)
     if output_format == "json":
         write_json({"at": at or snapshot.at, "slos": [_as_json(status) for status in snapshot.statuses]})
@@ -253,6 +255,7 @@ def _freeze(gate: GateState) -> str:
     return (
         f"{gate.step.name}: {', '.join(gate.frozen)} changes wait,"
         f" {gate.slo} has {gate.left * 100:.1f}% of its budget left"
+        + (f" (response level {gate.level}: {gate.response.title})" if gate.response else "")
     )
 
 
