@@ -55,9 +55,9 @@ class Remark:
 
 _GAUGE = re.compile(
     r"(?:^up|_ratio|_percent|_percentage|_info|_timestamp|_timestamp_seconds|_start_time_seconds|_celsius"
-    r"|_limit|_limit_bytes|_usage_bytes|_resident_memory_bytes|_heap_bytes|_temperature|_in_use|_current)$"
+    r"|_limit|_limit_bytes|_usage_bytes|_resident_memory_bytes|_heap_bytes|_temperature|_in_use)$"
 )
-_COUNTER = re.compile(r"_(?:total|bucket)$")
+_COUNTER = re.compile(r"(?<!uptime_seconds)_(?:total|bucket)$")
 _RATIO = re.compile(r"(?:^|[:_])ratio(?:[:_]|$)")
 _OF_EVENTS = re.compile(
     r"(?i)(?:^|[:_])(?:sl[io]|err\w*|fail\w*|success\w*|availab\w*|[1-5]xx|hit|miss)(?:[:_]|$)"
@@ -440,7 +440,8 @@ def _out_of_reach(part: ql.BinaryExpr, sign: str) -> Iterator[Remark]:
             small, large = promql.selectors(left.lhs), promql.selectors(left.rhs)
             name = promql.name_of(small[0]) if small else ""
             is_share = (
-                len(small) == len(large) == 1
+                not _is_scaled(left)
+                and len(small) == len(large) == 1
                 and promql.name_of(small[0]) == promql.name_of(large[0])
                 and part_of(small[0], large[0])[0] is Part.YES
             )
@@ -454,6 +455,11 @@ def _out_of_reach(part: ql.BinaryExpr, sign: str) -> Iterator[Remark]:
     yield Remark(
         "SLO217", f"a share of events is never above {shown}: this can not fire", meant, at=name or None
     )
+
+
+def _is_scaled(expr: ql.Expr) -> bool:
+    """Whether a number other than 0 takes part: `100 * a / b` is no share."""
+    return any(isinstance(part, ql.NumberLiteral) and part.val != 0 for part, _ in promql.walk(expr))
 
 
 def _selector(part: ql.VectorSelector, path: Sequence[ql.Expr], use: Use) -> Iterator[Remark]:
@@ -521,7 +527,9 @@ def _counts_rightly(part: ql.VectorSelector, path: Sequence[ql.Expr]) -> bool:
                 return True
             case ql.BinaryExpr():
                 sign = promql.operator(around)
-                other = around.lhs if promql.is_scalar(around.lhs) else around.rhs
+                other = around.rhs if inner is around.lhs or str(inner) == str(around.lhs) else around.lhs
+                if sign in ("/", "-") and _holds_gauges(other):
+                    return True
                 if promql.constant(other) == 0 or (
                     sign in ("and", "unless") and str(around.rhs) == str(inner)
                 ):
@@ -530,6 +538,11 @@ def _counts_rightly(part: ql.VectorSelector, path: Sequence[ql.Expr]) -> bool:
                     return True
         inner = around
     return False
+
+
+def _holds_gauges(expr: ql.Expr) -> bool:
+    """Whether the other side of an operator has a gauge: then a name in _total is a capacity, no counter."""
+    return not _rated(expr) and any(not _COUNTER.search(promql.name_of(s)) for s in promql.selectors(expr))
 
 
 def _range(part: ql.MatrixSelector, scrape: timedelta) -> Iterator[Remark]:

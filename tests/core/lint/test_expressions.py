@@ -58,6 +58,13 @@ def codes(text: str, use: Use = Use.SHOWN) -> list[str]:
         ("SLO207", "deriv(x_total[5m])", "deriv(node_memory_free_bytes[5m])"),
         ("SLO208", "sum(x_total) > 5", "sum(rate(x_total[5m])) > 5"),
         ("SLO208", "a_total / b_total", "absent(a_total)"),
+        ("SLO208", "inodes_total > 5", "inodes_free / inodes_total"),
+        ("SLO208", "1 < x_total / 60", "(bytes_total - bytes_used) / bytes_total"),
+        (
+            "SLO217",
+            'sum(rate(r_total{code="500"}[5m])) / sum(rate(r_total[5m])) > 1',
+            '100 * sum(rate(r_total{code="500"}[5m])) / sum(rate(r_total[5m])) > 1',
+        ),
         ("SLO208", "x_total", "x_total - x_total offset 5m"),
         ("SLO209", "sum(rate(x_bucket[5m]))", 'sum(rate(x_bucket{le="0.3"}[5m]))'),
         ("SLO209", "sum by (job) (rate(x_bucket[5m]))", "sum by (job, le) (rate(x_bucket[5m]))"),
