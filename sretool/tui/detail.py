@@ -96,7 +96,7 @@ def _state_line(view: View, status: SloStatus, width: int) -> list[Span]:
     sli = fmt.percent_of_objective(status.sli, slo.objective)
     parts = [
         f"  {sli}{'%' if status.sli is not None else ''} of {fmt.objective_percent(slo.objective)}%"
-        f" over {format_duration(slo.window)}",
+        f" over {fmt.window_name(slo)}",
         f"   budget {fmt.budget_percent(status.budget_left)}"
         + (" left" if status.budget_left is not None and status.budget_left > 0 else ""),
         _outlook(view, status),
@@ -193,7 +193,7 @@ def _used(status: SloStatus, past: Past) -> list[str]:
 
 def _counts(status: SloStatus) -> list[str]:
     slo = status.slo
-    rows = [f"{format_duration(slo.window)} WINDOW"]
+    rows = [f"{fmt.window_name(slo)} WINDOW"]
     if status.total is not None and status.good is not None:
         rows.append(f"bad  {fmt.events(status.total - status.good)}")
         rows.append(f"of   {fmt.events(status.total)}")
@@ -210,7 +210,7 @@ def burn_down(
     view: View, slo: Slo, past: Past, width: int, height: int, *, named: bool = False
 ) -> list[Line]:
     """What was left of the budget over the SLO's window, against an even spend."""
-    title = f"BUDGET LEFT {format_duration(slo.window)}  {view.glyphs.ideal} even spend"
+    title = f"BUDGET LEFT {fmt.window_name(slo)}  {view.glyphs.ideal} even spend"
     title = f"{slo.name}: {title}" if named else title
     history = past.history
     if history is None:
@@ -222,7 +222,7 @@ def burn_down(
     chart = Chart(
         points=history.budget_left,
         step=history.budget_step,
-        start=end - slo.window,
+        start=end - slo.length(end),
         end=end,
         low=low * 1.05,
         high=high,

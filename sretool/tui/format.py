@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Literal
 from rich.cells import cell_len, set_cell_size
 
 from sretool.core.observe.model import AlertState
-from sretool.core.slo.model import Level
+from sretool.core.slo.model import CalendarUnit, Level
+from sretool.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
+
+    from sretool.core.slo.model import Slo
 
 NONE = "-"
 """Stands where there is no data; never 0."""
@@ -252,3 +255,16 @@ def events(count: float | None) -> str:
         if count >= least:
             return f"{count / size:.1f}{unit}"
     return f"{count:.0f}"
+
+
+_SHORT_UNITS = {CalendarUnit.WEEK: "wk", CalendarUnit.MONTH: "mth", CalendarUnit.QUARTER: "qtr"}
+
+
+def window_name(slo: Slo) -> str:
+    """`30d`, or `this month` of a calendar window."""
+    return format_duration(slo.window) if slo.calendar is None else f"this {slo.calendar.unit}"
+
+
+def window_short(slo: Slo) -> str:
+    """In three cells, as far as durations of whole days go."""
+    return format_duration(slo.window) if slo.calendar is None else _SHORT_UNITS[slo.calendar.unit]

@@ -15,7 +15,6 @@ from sretool.core.slo.model import Level, Severity
 from sretool.tui import format as fmt
 from sretool.tui.board import SOURCE_SHORT
 from sretool.tui.line import LEVEL_ROLES, Span, cells, crop, plain, rule, spread
-from sretool.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -296,7 +295,7 @@ def _cell(row: SloRow, column: Column, glyphs: Glyphs, *, full_names: bool) -> t
         case "objective":
             return fmt.objective_percent(slo.objective), False
         case "window":
-            return format_duration(slo.window), False
+            return fmt.window_short(slo), False
         case "owner":
             return slo.owner or "", False
         case "title":

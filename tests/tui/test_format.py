@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from sretool.core.slo.model import CalendarUnit, CalendarWindow
 from sretool.tui import format as fmt
+from tests.support.slos import slo
 
 
 @given(text=st.text(max_size=40), width=st.integers(0, 30), align=st.sampled_from(["left", "right"]))
@@ -115,3 +117,16 @@ def test_no_sign_of_the_ascii_alphabet_leaves_ascii() -> None:
     signs = [*fmt.ASCII.levels.values()]
     signs += [value for name in fmt.ASCII.__slots__ if isinstance(value := getattr(fmt.ASCII, name), str)]
     assert all(sign.isascii() for sign in signs)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "name", "short"),
+    [
+        pytest.param(None, "30d", "30d", id="rolling"),
+        pytest.param(CalendarWindow(CalendarUnit.MONTH), "this month", "mth", id="month"),
+        pytest.param(CalendarWindow(CalendarUnit.QUARTER, "Asia/Tokyo"), "this quarter", "qtr", id="quarter"),
+    ],
+)
+def test_windows(calendar: CalendarWindow | None, name: str, short: str) -> None:
+    shown = slo(calendar=calendar)
+    assert (fmt.window_name(shown), fmt.window_short(shown)) == (name, short)
