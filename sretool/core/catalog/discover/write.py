@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
@@ -95,10 +94,16 @@ def sli_keys(slo: Proposed) -> dict[str, str]:
 def scalar(text: str) -> str:
     """`text` as YAML, in quotes only where it needs them."""
     if not text.isprintable():
-        return json.dumps(text)
+        return '"' + "".join(map(_escaped, text)) + '"'
     if (_PLAIN.fullmatch(text) and text == text.strip()) or re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         return text
     return "'" + text.replace("'", "''") + "'"
+
+
+def _escaped(each: str) -> str:
+    if each in '"\\':
+        return f"\\{each}"
+    return each if each.isprintable() else f"\\U{ord(each):08x}"
 
 
 def _remark(text: str, indent: str, hanging: str = "") -> list[str]:
