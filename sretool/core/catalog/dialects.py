@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 import yaml
 
 from sretool.core.catalog import document
+from sretool.core.slo.windows import RATE_WINDOW
+from sretool.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -140,8 +142,22 @@ def read(found: Sequence[Document], intake: document.Intake) -> Reading:
     for of_dialect in parts.values():
         for part in of_dialect:
             part.close()
+    for one in slos:
+        _check_queries(one, intake)
     slos.sort(key=lambda each: (files.index(each.file), each.line))
     return Reading(tuple(slos), services)
+
+
+def _check_queries(found: Found, intake: document.Intake) -> None:
+    """What an SLI makes of a file's queries must be PromQL, too."""
+    from sretool.core.catalog.queries import parse
+
+    slo = found.slo
+    try:
+        for rate in (slo.bad_rate(RATE_WINDOW), slo.total_rate(RATE_WINDOW)):
+            parse(rate)
+    except UsageError as error:
+        intake.problem(found.file, found.line, f"its queries make no SLI: {error.message}")
 
 
 def _checked(found: Document, intake: document.Intake) -> Part | None:

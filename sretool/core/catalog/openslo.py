@@ -398,7 +398,7 @@ def _query(part: Part | None, catalog: Catalog) -> tuple[Part, str, str] | None:
         return None
     query = queries.with_window(raw)
     try:
-        queries.parse(query)
+        queries.parse_vector(query)
     except UsageError as error:
         holder.problem(key, error.message)
         return None

@@ -64,10 +64,19 @@ def parse(query: str) -> promql_parser.Expr:
         raise UsageError(f"is not PromQL: {error}") from None
 
 
+def parse_vector(query: str) -> None:
+    """UsageError where a query is no PromQL, or gives no series: a number, a text, a range."""
+    parse(query)
+    try:
+        parse(f"count({query}\n)")
+    except UsageError:
+        raise UsageError("gives no series: an instant vector is wanted") from None
+
+
 def checked(raw: str) -> str:
     """A query over a window, ready for an SLI."""
     query = with_window(raw)
-    parse(query)
+    parse_vector(query)
     if WINDOW not in query:
         raise UsageError(
             "has no window", remedy="put {{.window}} where the range belongs: rate(x[{{.window}}])"

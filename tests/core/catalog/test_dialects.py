@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sretool.core.catalog.read import read
+from sretool.core.slo import rules
 from sretool.core.slo.model import (
     BooleanGauge,
     BucketRatio,
@@ -23,6 +29,9 @@ from sretool.core.slo.model import (
 from sretool.core.slo.windows import default_alerts
 from sretool.errors import CatalogError
 from sretool.units import format_duration
+
+if TYPE_CHECKING:
+    import random
 
 SLOTH = """\
 version: "prometheus/v1"
@@ -728,3 +737,65 @@ def test_other_backends_of_slo_generator_are_refused() -> None:
     assert problems(text) == [
         "a.yaml:8: spec.backend: 'datadog' is not read; SLOs of the backend prometheus are"
     ]
+
+
+# --- bad input ---
+
+WHOLE = [
+    SLOTH,
+    pyrra(RATIO),
+    OPENSLO.replace("---\n", POLICY, 1),
+    generator("good_bad_ratio", "filter_good: g\nfilter_bad: t"),
+    openslo(
+        f"thresholdMetric: {source('lag')}",
+        "target: 0.99, op: lt, value: 5, timeSliceTarget: 0.9, timeSliceWindow: 1m",
+        "Timeslices",
+    ),
+]
+JUNK = [
+    None,
+    "",
+    0,
+    -1,
+    1e300,
+    "NaN",
+    [],
+    {},
+    [[1]],
+    {"a": 1},
+    True,
+    "sum(",
+    "1",
+    "x" * 300,
+    "9" * 20 + "d",
+    "é",
+]
+
+
+@pytest.mark.parametrize("query", ["1", "NaN", "vector", 'sum(x) + "a"', "x[5m]"])
+def test_a_query_without_series_is_a_problem(query: str) -> None:
+    ratio = f"ratioMetric: {{bad: {source(query)}, total: {source('sum(rate(t[5m]))')}}}"
+    text = openslo(ratio)
+    if query == "vector":
+        assert one(text)
+    else:
+        assert "spec.indicator.spec.ratioMetric.bad.metricSource.spec.query" in problems(text)[0]
+
+
+@given(st.sampled_from(WHOLE), st.randoms(use_true_random=False), st.integers(1, 3))
+@settings(max_examples=150, deadline=None)
+def test_whatever_stands_anywhere_is_read_or_refused(text: str, chance: random.Random, changes: int) -> None:
+    documents = list(yaml.safe_load_all(text))
+    for _ in range(changes):
+        holder = chance.choice(documents)
+        while True:
+            keys = list(holder) if isinstance(holder, dict) else range(len(holder))
+            key = chance.choice(keys)
+            if not isinstance(holder[key], dict | list) or not holder[key] or chance.random() < 0.2:
+                break
+            holder = holder[key]
+        holder[key] = chance.choice(JUNK)
+        if not all(documents):
+            return
+    with contextlib.suppress(CatalogError):
+        rules.render(read({"a.yaml": yaml.safe_dump_all(documents)}).slos)
