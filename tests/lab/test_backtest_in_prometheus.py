@@ -96,7 +96,7 @@ def test_what_if_the_latency_objective_were_98_percent(
     ("name", "recorded"),
     [
         pytest.param("amas/learning-availability", True, id="recorded"),
-        pytest.param("amas/forgetting-alert-delivery", False, id="from counters"),
+        pytest.param("amas/learning-availability", False, id="from counters"),
     ],
 )
 def test_firings_start_and_end_when_prometheus_says_so(

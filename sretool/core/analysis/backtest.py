@@ -123,7 +123,11 @@ class _Sums:
         return float(self.total_before[place + 1] - self.total_before[begin]) * STEP * wanted / known
 
     def _tiled(self, values: NDArray[np.float64], window: timedelta) -> NDArray[np.float64]:
-        """Sum of the rates five minutes apart; of a part of five minutes its share of an older one."""
+        """Sum of the rates five minutes apart; of a part of five minutes its share of an older one.
+
+        Of a window that is no multiple of five minutes the oldest part is thus taken as even: what it saw may
+        leave it up to four minutes early or late.
+        """
         tiles, rest = divmod(_places(window), _TILE)
         out = np.zeros(self.length)
         for tile in range(tiles + (rest > 0)):
