@@ -94,6 +94,7 @@ def command(
             "--tests needs a rule file beside it", remedy="add --out FILE, without --format kubernetes"
         )
     system = catalog.load(catalog_paths(settings, paths))
+    diagnostics.tell_warnings(system.warnings)
     severities = {**system.severities, **_severities(renamed)}
     if output_format == "kubernetes":
         text = rules.render_kubernetes(
