@@ -51,7 +51,7 @@ class Survey:
         results = await asyncio.gather(*(self._look(lead) for lead in self.known))
         plans = [result for result in results if not isinstance(result, Passed)]
         passed = [result for result in results if isinstance(result, Passed)]
-        return propose(plans, passed, Look(self._days, fitting(kept), types))
+        return propose(plans, passed, Look(self._days, fitting(kept), types, self._now))
 
     async def _look(self, lead: Lead) -> tuple[Plan, Sequence[Row]] | Passed:
         async with self._turn:

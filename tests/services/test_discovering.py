@@ -322,7 +322,7 @@ async def test_remarks_say_where_everything_comes_from() -> None:
     types = {"http_requests_total": "gauge"}
     proposal = await survey(FakeServer(text, types=types, days=9))
     written = render(proposal, "http://prometheus:9090", NOW, 30)
-    assert "# from: http_requests_total (HTTP of a Prometheus client library)" in written
+    assert "# from: http_requests_total (HTTP of a Prometheus client library); label job names the" in written
     assert "# attained: 99.978% of 814,680 events in 9 days; the worst day ended 2026-11-" in written
     assert (
         "# 99.95% would have spent 44% of its budget; 99.99% would have spent 221% of its budget" in written
@@ -331,6 +331,16 @@ async def test_remarks_say_where_everything_comes_from() -> None:
     assert "# uncertain: the server calls http_requests_total a gauge, not a counter" in written
     assert '# bad is code=~"5.."; seen: 200, 404, 500' in written
     assert "within 100 ms: 88.4%, 250 ms: 99.65%, 1 s: 99.978%" in " ".join(written.replace("# ", "").split())
+
+
+async def test_a_service_that_is_gone_is_doubted() -> None:
+    text, _ = SERVERS["client_golang"]
+    slo = (await survey(FakeServer(text, ended=4))).slos[0]
+    assert slo.unsure[:2] == (
+        "only 26 of 30 days had events",
+        "no events since 2026-11-17 09:00: is it still there?",
+    )
+    assert not any("since" in each for each in (await survey(FakeServer(text))).slos[0].unsure)
 
 
 async def test_a_server_that_forgets_early_gets_a_short_window() -> None:

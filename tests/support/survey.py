@@ -35,6 +35,8 @@ class FakeServer:
     """What is raised instead of an answer to a question that contains the key."""
     days: int = 30
     """How many of the newest days have data."""
+    ended: int = 0
+    """How many days before now the data ends."""
 
     def __post_init__(self) -> None:
         found = [_LINE.fullmatch(line.strip()) for line in self.text.splitlines() if line.strip()]
@@ -80,7 +82,9 @@ class FakeServer:
                 group = tuple((label, labels[label]) for label in by if label in labels)
                 day = {"increase": value, "count_over_time": 1440.0, "sum_over_time": 1440.0 * value}
                 sums[group] = sums.get(group, 0.0) + day[match["function"]]
-        ends = [end - number * step for number in range(min((end - start) // step + 1, self.days))]
+        ends = [
+            end - number * step for number in range(self.ended, min((end - start) // step + 1, self.days))
+        ]
         return [
             Series(dict(group), tuple((at, value) for at in reversed(ends))) for group, value in sums.items()
         ]

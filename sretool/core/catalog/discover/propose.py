@@ -60,6 +60,8 @@ class Look:
     window: timedelta = WINDOW
     types: Mapping[str, str] = field(default_factory=dict)
     """Metric → type as the server knows it."""
+    at: datetime | None = None
+    """The end of the newest day; None: it does not matter."""
 
     def share_of_window(self, attained: Attained) -> float:
         """How many times as many events the window holds as were counted."""
@@ -87,6 +89,8 @@ class Attained:
     """How many days were looked at."""
     worst: tuple[datetime, float] | None
     """The end of the worst day, and its share of good events; None where every day was without fault."""
+    newest: datetime | None = None
+    """The end of the newest day that had events."""
 
     @property
     def ratio(self) -> float:
@@ -249,6 +253,8 @@ def _described(said: Proposed, plan: Plan, space: str, service: str, look: Look)
     unsure = list(said.unsure)
     if attained.days < attained.asked:
         unsure.append(f"only {attained.days} of {_days(attained.asked)} had events")
+    if look.at is not None and attained.newest is not None and attained.newest < look.at:
+        unsure.append(f"no events since {attained.newest:%Y-%m-%d %H:%M}: is it still there?")
     if not attained.bad:
         unsure.append("nothing bad was seen: make sure that a failure would show here")
     odd = type_doubt(plan.lead, look.types.get(plan.lead.metric))
@@ -361,7 +367,7 @@ def _draft(
         sli=sli,
         attained=attained,
         events=events,
-        source=f"{plan.lead.metrics} ({family.title})",
+        source=f"{plan.lead.metrics} ({family.title}); label {' and '.join(plan.identity)} names the service",
         meaning=meaning,
         why=why,
         unsure=unsure,
@@ -462,6 +468,7 @@ def _attained(
         days=len(shares),
         asked=look.days,
         worst=_worst(shares),
+        newest=max(shares, default=None),
     )
 
 

@@ -27,8 +27,8 @@ def render(proposal: Proposal, server: str, at: datetime, days: int) -> str:
         *_remark(f"Objectives that `sretool init` proposes from the metrics of {server}", ""),
         *_remark(
             f"and what they were in the {days} days before {at:%Y-%m-%d %H:%M} UTC. Each target is the"
-            " highest usual one that would have been kept with half its budget left. Read what is uncertain,"
-            " ask those who use the service, then delete these remarks.",
+            " highest usual one that would have been kept with half its budget left; its window rolls. Read"
+            " what is uncertain, ask those who use the service, then delete these remarks.",
             "",
         ),
         "slos:",
