@@ -172,9 +172,10 @@ def _summed(name: str, slo: Slo, window: timedelta) -> str:
     An event counts a fifth in each of the five evaluations after it, so events of the last five minutes are
     not fully in the sum yet: at a steady rate (1 + 2 + 3 + 4) / 5 = 2 evaluations' worth is missing. The
     present rate, twice, puts that back; a step is then seen as early as in the raw counters. Where there is
-    no present rate the sum stands alone: `slo:info` is always there. At the far end the oldest rate looks back
-    beyond the window, so the range is shorter: it holds three samples fewer than minutes, whether its ends
-    belong to it (Prometheus 2) or not (3), and with the two of the present that makes the window's length.
+    no present rate the sum stands alone: `slo:info` is always there. At the far end the oldest rate looks
+    back beyond the window, so the range is shorter: it holds three samples fewer than minutes, whether its
+    ends belong to it (Prometheus 2) or not (3), and with the two of the present that makes the window's
+    length.
     """
     series = recorded(name, slo)
     summed = f"sum_over_time({series}[{format_duration(window - 2.5 * RULE_INTERVAL)}])"
