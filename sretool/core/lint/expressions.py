@@ -453,7 +453,7 @@ def _out_of_reach(part: ql.BinaryExpr, sign: str) -> Iterator[Remark]:
     literal = isinstance(promql.bare(part.rhs), ql.NumberLiteral)
     meant = f"{shown} % is {format_decimal(limit / 100)}" if literal and Decimal(1) < limit <= 100 else None
     yield Remark(
-        "SLO217", f"a share of events is never above {shown}: this can not fire", meant, at=name or None
+        "SLO217", f"a share of events is never above {shown}: this cannot fire", meant, at=name or None
     )
 
 
