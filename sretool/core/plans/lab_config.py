@@ -43,7 +43,9 @@ class Texts:
 def texts(system: System, scale: int) -> Texts:
     """What the lab loads of a catalog: symptom rules `scale` times as fast, objectives as they are."""
     symptoms = {name: scale_rules(text, scale) for name, text in system.rule_files.items()}
-    objectives = {"objectives.yml": rules.render(system.slos, severities=system.severities)} if system.slos else {}
+    objectives = (
+        {"objectives.yml": rules.render(system.slos, severities=system.severities)} if system.slos else {}
+    )
     return Texts(rules={**objectives, **symptoms}, alertmanager=system.alertmanager or _NO_ROUTING)
 
 
