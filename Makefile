@@ -57,7 +57,7 @@ packages: python  ## Install the system packages the lab needs, where any is mis
 	@$(PYTHON) -m sretool.adapters.lab.install $(PACKAGES)
 
 env: python  ## Build the locked virtual environment in $(VENV).
-	@$(PYTHON) tools/environment.py $(VENV)
+	@$(PYTHON) .ci/environment.py $(VENV)
 
 lock: env  ## Renew requirements.lock to the newest versions pyproject.toml allows.
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \
