@@ -29,12 +29,13 @@ check: env lint types imports unit  ## The fast checks: format, lint, types, imp
 
 test-all: test  ## As test, then the tests on every newer Python of this machine.
 	@for minor in 12 13 14; do \
-		python=python3.$$minor; \
-		"$$python" -c 'import sys; sys.exit(0)' 2>/dev/null || continue; \
-		"$$python" -c 'import sys; v = sys.version_info; sys.exit(v[:2] == tuple(map(int, sys.argv[1].split("."))))' \
-			"$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" || continue; \
-		echo "== Python 3.$$minor"; \
-		$(MAKE) --no-print-directory unit lab-tests PYTHON=$$python VENV=.venv-3.$$minor || exit; \
+		for python in python3.$$minor "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.$$minor.*/bin/python; do \
+			"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, int(sys.argv[1])))' $$minor 2>/dev/null || continue; \
+			"$(BIN)/python" -c 'import sys; sys.exit(sys.version_info[:2] >= (3, int(sys.argv[1])))' $$minor || continue; \
+			echo "== Python 3.$$minor"; \
+			$(MAKE) --no-print-directory unit lab-tests PYTHON=$$python VENV=.venv-3.$$minor || exit; \
+			break; \
+		done; \
 	done
 
 lint: env
@@ -57,7 +58,7 @@ packages: python  ## Install the system packages the lab needs, where any is mis
 	@$(PYTHON) -m sretool.adapters.lab.install $(PACKAGES)
 
 env: python  ## Build the locked virtual environment in $(VENV).
-	@$(PYTHON) tools/environment.py $(VENV)
+	@$(PYTHON) .ci/environment.py $(VENV)
 
 lock: env  ## Renew requirements.lock to the newest versions pyproject.toml allows.
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --upgrade \

@@ -20,6 +20,22 @@ def configure(*handlers: logging.Handler) -> None:
     root.handlers = [stderr, *handlers]
     logging.getLogger("amas").setLevel(logging.INFO)
     logging.getLogger("receiver").setLevel(logging.INFO)
+    logging.getLogger("psycopg.pool").addFilter(OncePerKind())
+
+
+class OncePerKind(logging.Filter):
+    """For a library's logger: one message per template and `interval` seconds."""
+
+    def __init__(self, interval: float = 5.0) -> None:
+        super().__init__()
+        self._interval = interval
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.created - self._last.get(record.msg, 0.0) < self._interval:
+            return False
+        self._last[record.msg] = record.created
+        return True
 
 
 class Sparse:

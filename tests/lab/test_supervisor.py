@@ -18,7 +18,7 @@ import pytest
 from sretool.adapters.lab import leftovers, record
 from sretool.adapters.lab.record import LabRecord, LabState
 from sretool.adapters.lab.supervisor import Event, Plan, bound_log
-from sretool.core.plans.topology import Command, Probe, Probing, ProcessSpec, TaskSpec, Topology
+from sretool.core.plans.processes import Command, Probe, Probing, ProcessSpec, TaskSpec, Topology
 from tests.support.lab import eventually
 
 if TYPE_CHECKING:

@@ -94,7 +94,8 @@ def traces(lab: LabRecord) -> list[str]:
     """Whatever of the lab is still on the machine, by other means than the lab's own: command lines,
     working directories, environments, listening ports and control groups."""
     found = []
-    wanted = (f"SRETOOL_LAB={lab.marker}", f"/labs/{lab.name}/", f"/{lab.marker}/")
+    folder = Path(lab.processes[0].log).parent.parent
+    wanted = (f"SRETOOL_LAB={lab.marker}", f"{folder}/", f"/{lab.marker}/")
     mine = {os.getpid(), os.getppid()}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) in mine:

@@ -39,10 +39,6 @@ LEFT = {
 """What is left of each budget when a lab is made: between which shares, whatever the weekday."""
 NOT_IN_HISTORY = {
     "amas:http_5xx:error_ratio": "recorded every second and read back over minutes only",
-    "pg_node_is_primary": "the exporter labels its series with the server's port",
-    "pg_node_replication_lag_seconds": "the exporter labels its series with the server's port",
-    "pg_node_waiting_locks": "the exporter labels its series with the server's port",
-    "pg_node_streaming_standbys": "the exporter labels its series with the server's port",
 }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sretool.core.plans.topology import CgroupPaths, Limits
+from sretool.core.plans.processes import CgroupPaths, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

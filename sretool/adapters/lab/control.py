@@ -31,7 +31,8 @@ from sretool.adapters.lab import cgroups, leftovers, ports, programs, record
 from sretool.adapters.lab.record import LabRecord, LabState
 from sretool.adapters.lab.supervisor import NEARLY_FULL, Event, Plan
 from sretool.core.plans import topology
-from sretool.core.plans.topology import Account, Site
+from sretool.core.plans.database import NODES, complete_mark
+from sretool.core.plans.processes import Account, Site
 from sretool.errors import DiskFull, LabError, LabLocked, ProcessFailed, UsageError, WrongOwner
 from sretool.units import format_time
 
@@ -295,7 +296,7 @@ def _write_plan(directory: Path, wish: Wish, previous: LabRecord | None, began: 
     found = {name: str(path) for name in topology.PROGRAMS if (path := _find(name))}
     account = _database_account() if "postgres" in found else pwd.getpwuid(os.geteuid())
     database = _database_dir(directory, wish.name)
-    if not (database / topology.COMPLETE).exists():
+    if not (database / complete_mark(found)).exists():
         _remove_tree(database)
     _make_folders(directory, database, _socket_dir(directory, wish.name), account)
     # Two labs that start at once must not choose the same ports.
@@ -349,7 +350,7 @@ def _site(
         programs=found,
         environments={name: programs.environment_of(Path(path)) for name, path in found.items()},
         python=sys.executable,
-        warm=(database / topology.COMPLETE).exists(),
+        warm=(database / complete_mark(found)).exists(),
         primary=_primary(database),
         history_cache=str(_history_cache()) if wish.history else None,
         cgroups=cgroups.create(f"sretool-{marker}", limits),
@@ -358,8 +359,8 @@ def _site(
 
 def _primary(database: Path) -> str:
     """The node that isn't marked as a standby."""
-    nodes = [node for node in topology.NODES if not (database / node / "standby.signal").exists()]
-    return nodes[0] if nodes else topology.NODES[0]
+    nodes = [node for node in NODES if not (database / node / "standby.signal").exists()]
+    return nodes[0] if nodes else NODES[0]
 
 
 def _find(name: str) -> Path | None:

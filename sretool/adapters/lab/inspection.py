@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sretool.adapters.lab import cgroups, install, ports, programs, record
 from sretool.core.plans import topology
-from sretool.core.plans.topology import Limits
+from sretool.core.plans.processes import Limits
 from sretool.errors import PortTaken
 
 if TYPE_CHECKING:

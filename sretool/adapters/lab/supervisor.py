@@ -30,7 +30,7 @@ from sretool.adapters.lab.record import (
     Supervisor,
 )
 from sretool.core.plans.lab_config import LOCALHOST
-from sretool.core.plans.topology import (
+from sretool.core.plans.processes import (
     Account,
     CgroupPaths,
     Probe,

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sretool.core.alerting.scale import scale_rules
+from sretool.core.alerting.scale import scale_routing, scale_rules
 from sretool.core.catalog.model import RECEIVER_URL
 from sretool.core.slo import rules
 
@@ -41,12 +41,13 @@ class Texts:
 
 
 def texts(system: System, scale: int) -> Texts:
-    """What the lab loads of a catalog: symptom rules `scale` times as fast, objectives as they are."""
+    """What the lab loads of a catalog: symptoms and routing `scale` times as fast, objectives as they are."""
     symptoms = {name: scale_rules(text, scale) for name, text in system.rule_files.items()}
     objectives = (
         {"objectives.yml": rules.render(system.slos, severities=system.severities)} if system.slos else {}
     )
-    return Texts(rules={**objectives, **symptoms}, alertmanager=system.alertmanager or _NO_ROUTING)
+    routing = scale_routing(system.alertmanager, scale) if system.alertmanager else _NO_ROUTING
+    return Texts(rules={**objectives, **symptoms}, alertmanager=routing)
 
 
 _NO_ROUTING = "route: {receiver: none}\nreceivers: [{name: none}]\n"
@@ -59,6 +60,10 @@ class Target:
     job: str
     instance: str
     port: int
+
+
+_ADDRESS_LABELS = {"postgres": "server"}
+"""Job → label in which its exporter repeats the target's address; a series outlives its port without it."""
 
 
 def prometheus(targets: Sequence[Target], alertmanager_port: int | None, rule_files: Sequence[str]) -> str:
@@ -77,7 +82,11 @@ def prometheus(targets: Sequence[Target], alertmanager_port: int | None, rule_fi
         lines += [f"  - {json.dumps(path)}" for path in rule_files]
     lines.append("scrape_configs:")
     for job in dict.fromkeys(target.job for target in targets):
-        lines += [f"  - job_name: {job}", "    static_configs:"]
+        lines.append(f"  - job_name: {job}")
+        if job in _ADDRESS_LABELS:
+            lines.append("    metric_relabel_configs:")
+            lines.append(f"      - {{action: labeldrop, regex: {_ADDRESS_LABELS[job]}}}")
+        lines.append("    static_configs:")
         for target in targets:
             if target.job == job:
                 lines += [

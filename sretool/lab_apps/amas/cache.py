@@ -9,10 +9,10 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
-from sretool.lab_apps.amas.resp import RedisAway
+from sretool.lab_apps.amas.redis_client import RedisAway
 
 if TYPE_CHECKING:
-    from sretool.lab_apps.amas.resp import Redis
+    from sretool.lab_apps.amas.redis_client import Redis
     from sretool.lab_apps.logs import Sparse
 
 

@@ -1,8 +1,7 @@
-"""A small pool of PostgreSQL connections that is usable again the moment the database is.
+"""The pool of PostgreSQL connections, so set that it is usable again the moment the database is.
 
-A connection is looked at before it is lent (has the other end hung up?), replaced at once where it has, and
-cut where a query does not come back. There is no back-off: in front of the database stands a proxy that
-refuses quickly, so the first request after a failover simply succeeds.
+In front of the database stands a proxy that refuses quickly. So a failed attempt to connect is not repeated
+by the clock but by the next request, and one connection found dead puts all idle ones under suspicion.
 """
 
 from __future__ import annotations
@@ -16,15 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ACQUIRE_TIMEOUT = 1.0
-CONNECT_TIMEOUT = 1.0
+CONNECT_TIMEOUT = 2
+"""The least that libpq knows."""
 STATEMENT_TIMEOUT = 2.0
 LEASE_TIMEOUT = 2.5
 """A lent connection is cut after this: the server's own time-out does not help where the server is frozen."""
+CLOSE_TIMEOUT = 1.0
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
@@ -39,17 +41,31 @@ class LeaseTimeout(Exception):
 
 class Pool:
     def __init__(self, conninfo: str, size: int, application: str) -> None:
-        self._conninfo = conninfo
-        self._application = application
+        """Opens with the first lease."""
         self._size = size
-        self._slots = asyncio.Semaphore(size)
-        self._idle: list[Connection] = []
         self._used = 0
-        self._closed = False
-
-    @property
-    def size(self) -> int:
-        return self._size
+        self._waiting: set[asyncio.Timeout] = set()
+        self._pool = AsyncConnectionPool[Connection](
+            conninfo,
+            kwargs={
+                "autocommit": True,
+                "application_name": application,
+                "options": f"-c statement_timeout={int(STATEMENT_TIMEOUT * 1000)}",
+                "connect_timeout": CONNECT_TIMEOUT,
+                "keepalives_idle": 5,
+                "keepalives_interval": 1,
+                "keepalives_count": 3,
+            },
+            min_size=1,
+            max_size=size,
+            open=False,
+            check=self._check,
+            name=application,
+            timeout=ACQUIRE_TIMEOUT,
+            # Gives up after the second failure in a row; the next request has it connect anew.
+            reconnect_timeout=0,
+            reconnect_failed=self._refused,
+        )
 
     @property
     def used(self) -> int:
@@ -61,70 +77,56 @@ class Pool:
 
         AcquireTimeout where none is free, LeaseTimeout where the server hangs, psycopg's errors otherwise.
         """
-        try:
-            await asyncio.wait_for(self._slots.acquire(), ACQUIRE_TIMEOUT)
-        except TimeoutError:
-            raise AcquireTimeout(f"no connection free within {ACQUIRE_TIMEOUT:.0f} s") from None
+        connection = await self._acquire()
         self._used += 1
+        lease = _Lease(connection)
         try:
-            connection = self._take_idle() or await self._connect()
-            lease = _Lease(connection)
-            try:
-                yield connection
-            except psycopg.Error as error:
-                if lease.cut:
-                    raise LeaseTimeout(f"no answer within {LEASE_TIMEOUT:g} s") from error
-                raise
-            finally:
-                lease.end()
-                await self._give_back(connection)
+            yield connection
+        except psycopg.Error as error:
+            if lease.cut:
+                raise LeaseTimeout(f"no answer within {LEASE_TIMEOUT:g} s") from error
+            raise
         finally:
+            lease.end()
             self._used -= 1
-            self._slots.release()
+            await self._pool.putconn(connection)
+
+    async def drop_idle(self) -> None:
+        """Replace what is not in use: after the server said that it is no longer the one to write to."""
+        await self._pool.drain()
 
     async def close(self) -> None:
-        self._closed = True
-        while self._idle:
-            await self._idle.pop().close()
+        await self._pool.close(CLOSE_TIMEOUT)
 
-    def _take_idle(self) -> Connection | None:
-        while self._idle:
-            connection = self._idle.pop()
-            if not _hung_up(connection):
-                return connection
-            connection.pgconn.finish()
-        return None
-
-    async def _connect(self) -> Connection:
+    async def _acquire(self) -> Connection:
+        await self._pool.open()
+        waiting = asyncio.timeout(None)
         try:
-            return await asyncio.wait_for(
-                AsyncConnection.connect(
-                    self._conninfo,
-                    autocommit=True,
-                    application_name=self._application,
-                    options=f"-c statement_timeout={int(STATEMENT_TIMEOUT * 1000)}",
-                    keepalives_idle=5,
-                    keepalives_interval=1,
-                    keepalives_count=3,
-                ),
-                CONNECT_TIMEOUT,
-            )
+            async with waiting:
+                self._waiting.add(waiting)
+                return await self._pool.getconn()
         except TimeoutError:
-            raise psycopg.errors.ConnectionTimeout(f"no connection within {CONNECT_TIMEOUT:.0f} s") from None
+            raise psycopg.OperationalError("the database takes no connections") from None
+        except PoolTimeout:
+            if self._used < self._size:
+                raise psycopg.errors.ConnectionTimeout(
+                    f"no connection within {ACQUIRE_TIMEOUT:.0f} s"
+                ) from None
+            raise AcquireTimeout(f"no connection free within {ACQUIRE_TIMEOUT:.0f} s") from None
+        finally:
+            self._waiting.discard(waiting)
 
-    async def _give_back(self, connection: Connection) -> None:
-        idle = psycopg.pq.TransactionStatus.IDLE
-        if self._closed or connection.broken or connection.closed:
+    async def _check(self, connection: Connection) -> None:
+        """Asks the socket, not the server, which may be frozen and never answer."""
+        if _hung_up(connection):
             connection.pgconn.finish()
-        elif connection.info.transaction_status is not idle:
-            connection.pgconn.finish()  # left in the middle of something: by a cancelled request
-        else:
-            self._idle.append(connection)
+            await self._pool.drain()
+            raise psycopg.OperationalError("the server has hung up")
 
-    def drop_idle(self) -> None:
-        """Close what is not in use: after the server said that it is no longer the one to write to."""
-        while self._idle:
-            self._idle.pop().pgconn.finish()
+    def _refused(self, _: AsyncConnectionPool[Any]) -> None:
+        """No use waiting any longer for those who wait."""
+        while self._waiting:
+            self._waiting.pop().reschedule(asyncio.get_running_loop().time())
 
 
 class _Lease:

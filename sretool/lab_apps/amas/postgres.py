@@ -323,7 +323,7 @@ class PostgresStore:
             metrics.db_rollbacks.inc()
             raise StoreTimeout("the statement took too long") from error
         except errors.ReadOnlySqlTransaction as error:
-            self._pool.drop_idle()
+            await self._pool.drop_idle()
             metrics.db_rollbacks.inc()
             raise Unavailable("the database is a standby") from error
         except (errors.SerializationFailure, errors.DeadlockDetected) as error:

@@ -33,7 +33,7 @@ from sretool.lab_apps.amas.memory import MemoryStore
 from sretool.lab_apps.amas.metrics import LogCounter, Metrics
 from sretool.lab_apps.amas.pool import Pool
 from sretool.lab_apps.amas.postgres import PostgresStore
-from sretool.lab_apps.amas.resp import Redis
+from sretool.lab_apps.amas.redis_client import Redis
 from sretool.lab_apps.amas.seeding import trained_model
 from sretool.lab_apps.amas.store import StoreError
 
@@ -112,7 +112,7 @@ class Replica:
         await server.cancelled(*tasks)
         await self.store.close()
         if self._redis:
-            self._redis.close()
+            await self._redis.close()
 
     def _store(self, settings: Settings) -> Store:
         if not settings.database_url:

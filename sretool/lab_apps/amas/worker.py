@@ -29,7 +29,7 @@ from sretool.lab_apps.amas import learning
 from sretool.lab_apps.amas.decision import Difficulty, Hint, Model, ModelError, reward
 from sretool.lab_apps.amas.metrics import CONTENT_TYPE, ProcessCollector
 from sretool.lab_apps.amas.pool import AcquireTimeout, LeaseTimeout, Pool
-from sretool.lab_apps.amas.resp import Redis, RedisAway
+from sretool.lab_apps.amas.redis_client import Redis, RedisAway
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -282,7 +282,7 @@ async def _main(port: int, database_url: str, redis_url: str) -> None:
     if pool:
         await pool.close()
     if redis:
-        redis.close()
+        await redis.close()
     log.info("worker stopped")
 
 

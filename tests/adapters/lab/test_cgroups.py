@@ -8,7 +8,7 @@ import pytest
 
 from sretool.adapters.lab import cgroups
 from sretool.adapters.lab.cgroups import Mount
-from sretool.core.plans.topology import CgroupPaths, Limits
+from sretool.core.plans.processes import CgroupPaths, Limits
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,12 +7,9 @@ from dataclasses import replace
 import pytest
 
 from sretool.core.plans import topology
+from sretool.core.plans.database import NODES
 from sretool.core.plans.lab_config import Texts
-from sretool.core.plans.topology import (
-    NODES,
-    PORTS,
-    PROGRAMS,
-    REPLICAS,
+from sretool.core.plans.processes import (
     Account,
     CgroupPaths,
     ProcessSpec,
@@ -21,6 +18,7 @@ from sretool.core.plans.topology import (
     Topology,
     stop_after,
 )
+from sretool.core.plans.topology import PORTS, PROGRAMS, REPLICAS
 
 TEXTS = Texts(rules={"symptoms.yml": "groups: []\n"}, alertmanager="url: RECEIVER_URL/webhook/pager\n")
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sretool.lab_apps.amas.limits import Kind, LocalWindows, RedisWindows, TokenBucket, estimate
-from sretool.lab_apps.amas.resp import Redis
+from sretool.lab_apps.amas.redis_client import Redis
 from sretool.lab_apps.logs import Sparse
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,52 @@ async def store(database: str) -> AsyncIterator[PostgresStore]:
     store = PostgresStore(Pool(database, 4, "test"), Metrics())
     yield store
     await store.close()
+
+
+class Proxy:
+    """What HAProxy does in front of PostgreSQL: without a backend it accepts and hangs up."""
+
+    def __init__(self, backend: int) -> None:
+        self.port = 0
+        self._backend = backend
+        self._away = False
+        self._open: set[asyncio.StreamWriter] = set()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def running(cls, backend: int) -> AsyncIterator[Proxy]:
+        proxy = cls(backend)
+        server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
+        proxy.port = server.sockets[0].getsockname()[1]
+        yield proxy
+        server.close()
+        proxy.fail()
+        await server.wait_closed()
+
+    def fail(self) -> None:
+        self._away = True
+        for writer in self._open:
+            writer.close()
+
+    def recover(self) -> None:
+        self._away = False
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._away:
+            writer.close()
+            return
+        backend_reader, backend_writer = await asyncio.open_connection("127.0.0.1", self._backend)
+        both = {writer, backend_writer}
+        self._open |= both
+        await asyncio.gather(_copy(reader, backend_writer), _copy(backend_reader, writer))
+        self._open -= both
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+    writer.close()
 
 
 def answer(session: int, **changes: Any) -> Answer:
@@ -303,6 +350,41 @@ class TestFailures:
         session = await store.start_session(5, SEEDED_AT)
         assert not (await store.answer(answer(session))).repeated
         assert value(store._metrics.render().decode(), "db_connection_failures_total") == 3
+
+    async def test_after_a_failover_behind_a_proxy_requests_succeed_at_once(
+        self, database: str, postgres: PostgresServer
+    ) -> None:
+        async with Proxy.running(postgres.port) as proxy:
+            url = database.replace(f":{postgres.port}/", f":{proxy.port}/")
+            store = PostgresStore(Pool(url, 10, "test"), Metrics())
+            await asyncio.gather(*(store.ping() for _ in range(10)))
+            proxy.fail()
+            away_until = time.monotonic() + 4
+            while time.monotonic() < away_until:
+                begun = time.monotonic()
+                with pytest.raises(Unavailable):
+                    await store.context(5, SEEDED_AT)
+                assert time.monotonic() - begun < 0.5
+                await asyncio.sleep(0.1)
+            proxy.recover()
+            await asyncio.gather(*(store.ping() for _ in range(10)))
+            assert time.monotonic() - away_until < 2
+            await store.close()
+
+    async def test_a_failover_between_two_requests_goes_unnoticed(
+        self, database: str, postgres: PostgresServer
+    ) -> None:
+        async with Proxy.running(postgres.port) as proxy:
+            url = database.replace(f":{postgres.port}/", f":{proxy.port}/")
+            store = PostgresStore(Pool(url, 10, "test"), Metrics())
+            await asyncio.gather(*(store.ping() for _ in range(10)))
+            proxy.fail()
+            await asyncio.sleep(0.1)
+            proxy.recover()
+            begun = time.monotonic()
+            await store.context(5, SEEDED_AT)
+            assert time.monotonic() - begun < 0.5
+            await store.close()
 
     async def test_a_frozen_server_costs_seconds_not_for_ever(
         self, store: PostgresStore, postgres: PostgresServer

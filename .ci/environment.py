@@ -1,4 +1,4 @@
-"""Builds the locked virtual environment: `python3 tools/environment.py .venv`.
+"""Builds the locked virtual environment: `python3 .ci/environment.py .venv`.
 
 Runs under the Python the environment is for, with its standard library only. Does nothing where the folder
 already holds what requirements.lock and pyproject.toml say.
