@@ -17,6 +17,7 @@ from sretool.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_FILE_KEYS: Final = ("groups", "namespace")
 _GROUP_KEYS: Final = (
     "name",
     "interval",
@@ -53,8 +54,11 @@ def check(source: Source, root: yaml.Node) -> Iterator[Finding]:
     file = source.file
     groups: dict[str, int] = {}
     recorded: dict[tuple[str, ...], int] = {}
+    yield from _keys(file, root, _FILE_KEYS)
+    yield from _list(file, root, "groups")
     for group in items(entry(root, "groups")):
         yield from _keys(file, group, _GROUP_KEYS)
+        yield from _list(file, group, "rules")
         name = scalar(entry(group, "name"))
         if name is None:
             yield finding(file, line_of(group), "SLO009", "a group needs a `name`")
@@ -102,6 +106,12 @@ def _keys(file: str, node: yaml.Node, known: tuple[str, ...]) -> Iterator[Findin
         elif key.value in _DURATIONS:
             yield from _duration(file, key.value, value)
         seen.setdefault(key.value, line_of(key))
+
+
+def _list(file: str, holder: yaml.Node, key: str) -> Iterator[Finding]:
+    node = entry(holder, key)
+    if node is not None and not isinstance(node, yaml.SequenceNode) and scalar(node) is not None:
+        yield finding(file, line_of(node), "SLO008", f"{key}: a list is wanted here")
 
 
 def _duration(file: str, key: str, node: yaml.Node) -> Iterator[Finding]:

@@ -192,6 +192,8 @@ def test_a_right_file_gives_nothing(text: str) -> None:
         pytest.param(
             RULES, "            > 5", "            > rate(up[5m])", 9, "SLO207", id="rule: line of the metric"
         ),
+        pytest.param(RULES, "groups:", "grups: 1\ngroups:", 1, "SLO005", id="rule file: key"),
+        pytest.param(RULES + "  - {name: h, rules: up}\n", "", "", 11, "SLO008", id="rule file: no list"),
         pytest.param(RULES, "for: 5m", "fro: 5m", 10, "SLO005", id="rule: key"),
         pytest.param(RULES, "for: 5m", "for: 5 min", 10, "SLO008", id="rule: duration"),
         pytest.param(RULES, "alert: High", "summary: High", 6, "SLO009", id="rule: neither"),
