@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from sretool.core.catalog.discover.families import Buckets, ByStatus, Pair, Up
 from sretool.core.catalog.discover.recognise import Passed, Plan, type_doubt
-from sretool.core.slo.model import BooleanGauge, BucketRatio, EventRatio
+from sretool.core.slo.model import BooleanGauge, BucketRatio, EventRatio, Severity
 from sretool.core.slo.promql import quote
+from sretool.core.slo.windows import default_alerts
 from sretool.units import format_decimal, format_duration
 
 if TYPE_CHECKING:
@@ -46,9 +47,6 @@ _TIGHTEST_LATENCY: Final = Decimal("0.999")
 
 _MOST_SERVICES: Final = 20
 """Of one family; a list that nobody reads to its end helps nobody."""
-
-_PAGE_FACTOR: Final = Decimal("14.4")
-"""Burn rate over an hour that pages first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,18 +270,24 @@ def _described(said: Proposed, plan: Plan, space: str, service: str, look: Look)
         service=shown,
         title=" ".join(said.title.replace("{service}", shown).split()),
         unsure=tuple(unsure),
-        min_events=_min_events(said),
+        min_events=_min_events(said, look.window),
         metric=plan.lead.metric,
     )
 
 
-def _min_events(said: Proposed) -> int | None:
-    """What keeps one bad event of a quiet hour from paging; None where there is traffic enough."""
+def _min_events(said: Proposed, window: timedelta) -> int | None:
+    """What keeps one bad event of a quiet time from paging; None where there is traffic enough."""
     if isinstance(said.sli, BooleanGauge):
         return None
-    wanted = ceil(1 / (_PAGE_FACTOR * (1 - said.objective))) + 1
-    an_hour = said.attained.total / (said.attained.days * 24)
-    return wanted if an_hour < wanted else None
+    budget = 1 - said.objective
+    a_day = said.attained.total / said.attained.days
+    wanted = 0
+    for pair in default_alerts(window, budget):
+        # Among this many events a single bad one burns below the factor of the pair.
+        enough = ceil(1 / (pair.factor(window) * budget)) + 1
+        if pair.severity is Severity.PAGE and a_day * (pair.long / timedelta(days=1)) < enough:
+            wanted = max(wanted, enough)
+    return wanted or None
 
 
 def _matchers(plan: Plan, space: str, service: str) -> str:
