@@ -120,7 +120,7 @@ def test_ids_are_different_whatever_services_are_called(services: list[str]) -> 
         ("a: b", "'a: b'"),
         ("it's # no remark", "'it''s # no remark'"),
         ("0.25", "0.25"),
-        ("a\n\"b\"", '"a\\U0000000a\\"b\\""'),
+        ('a\n"b"', '"a\\U0000000a\\"b\\""'),
     ],
 )
 def test_scalars_get_quotes_where_they_need_them(text: str, written: str) -> None:
