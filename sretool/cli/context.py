@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-import click
-
+from sretool.cli import diagnostics
 from sretool.errors import UsageError
 from sretool.ports import Endpoint
 
@@ -102,7 +101,7 @@ class Settings:
                 f"several labs are running: {', '.join(running)}", remedy="choose one with --lab NAME"
             )
         for lab in running.values():
-            click.echo(f"using the running lab {lab.name!r}", err=True)
+            diagnostics.talk(f"using the running lab {lab.name!r}")
             return lab
         return None
 

@@ -82,7 +82,7 @@ def show(
     only_ascii = only_ascii or not (sys.stdout.encoding or "").lower().startswith("utf")
     if hint is not None:
         _print_once(endpoints, _origin(sources, only_ascii=only_ascii), only_ascii=only_ascii)
-        click.echo(f"printed once: {hint}", err=True)
+        diagnostics.talk(f"printed once: {hint}")
         return diagnostics.OK
     return _open(
         endpoints,

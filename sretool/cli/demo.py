@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sretool.cli import dash, lab, slo
+from sretool.cli import dash, diagnostics, lab, slo
 from sretool.core.slo.model import Level
 from sretool.errors import LabError, SourceError
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sretool.cli.context import Settings, Sources
 
 _SYSTEM = "amas"
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LIVE = timedelta(seconds=10)
 """Traffic of this long ago counts as live."""
 _PATIENCE = 75.0
@@ -66,19 +67,19 @@ def command(ctx: click.Context, seconds: float, no_history: bool) -> None:
             _show(ctx, seconds)
         finally:
             if was_up:
-                click.echo(f"the lab {name!r} was up before and stays up", err=True)
+                diagnostics.talk(f"the lab {name!r} was up before and stays up")
             else:
-                # A second Ctrl-C must not leave the lab half stopped.
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                # A second Ctrl-C, or a second hangup, must not leave the lab half stopped.
+                for end in _ENDS:
+                    signal.signal(end, signal.SIG_IGN)
                 control.down(name)
-                click.echo(f"the lab {name!r} is stopped", err=True)
+                diagnostics.talk(f"the lab {name!r} is stopped")
 
 
 @contextlib.contextmanager
 def _ended_like_ctrl_c() -> Iterator[None]:
     """A closed terminal and a polite kill undo what was done, as Ctrl-C does."""
-    ends = (signal.SIGTERM, signal.SIGHUP)
-    before = {end: signal.signal(end, signal.default_int_handler) for end in (signal.SIGINT, *ends)}
+    before = {end: signal.signal(end, signal.default_int_handler) for end in _ENDS}
     try:
         yield
     finally:
@@ -89,7 +90,7 @@ def _ended_like_ctrl_c() -> Iterator[None]:
 def _show(ctx: click.Context, seconds: float) -> None:
     if all(stream.isatty() for stream in (sys.stdin, sys.stdout)) and os.environ.get("TERM") != "dumb":
         ctx.exit(dash.show(ctx.obj.resolve_sources()))
-    click.echo("waiting for live data", err=True)
+    diagnostics.talk("waiting for live data")
     _wait_for_data(ctx.obj.resolve_sources())
     began = time.monotonic()
     with contextlib.suppress(click.exceptions.Exit):
@@ -97,7 +98,7 @@ def _show(ctx: click.Context, seconds: float) -> None:
         ctx.invoke(slo.status, ids=(), at_text=None, output_format="text")
     sys.stdout.flush()
     left = began + seconds - time.monotonic()
-    click.echo(f"no terminal: the demo ends in {max(left, 0):.0f} s (DEMO_FOR)", err=True)
+    diagnostics.talk(f"no terminal: the demo ends in {max(left, 0):.0f} s (DEMO_FOR)")
     time.sleep(max(left, 0))
 
 

@@ -5,8 +5,10 @@ stderr gets `sretool: what is wrong and where` and, where there is one, `  → w
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import termios
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from sretool.errors import CatalogError, LabError, SourceError, SretoolError, Us
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
     from sretool.errors import Problem
 
@@ -40,16 +43,32 @@ _EXIT_CODES: tuple[tuple[type[SretoolError], int], ...] = (
     (LabError, BROKEN),
 )
 
+_NOBODY_READS = frozenset({errno.EIO, errno.EPIPE, errno.EBADF})
+"""How writing to a closed terminal, to a closed pipe and to a closed descriptor fails."""
+
 
 def exit_code(error: SretoolError) -> int:
     return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), BROKEN)
 
 
+def talk(text: str) -> None:
+    """A line on stderr; nothing where nobody can read it any more: a closed terminal, pipe or stream."""
+    try:
+        click.echo(text, err=True)
+    except ValueError:
+        # stderr was closed within this process.
+        return
+    except OSError as error:
+        if error.errno not in _NOBODY_READS:
+            raise
+        _discard(sys.stderr)
+
+
 def tell(message: str, remedy: str | None = None) -> None:
     """One message on stderr, in the form every error has."""
-    click.echo(f"sretool: {message}", err=True)
+    talk(f"sretool: {message}")
     if remedy:
-        click.echo(f"  → {remedy}", err=True)
+        talk(f"  → {remedy}")
 
 
 _WARNINGS_SHOWN = 12
@@ -70,9 +89,31 @@ def run(command: click.Command, argv: Sequence[str] | None) -> int:
     try:
         sys.stdout.flush()
     except OSError:
-        # What is still in the buffer goes nowhere; Python must not complain about it once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
     return code
+
+
+def _discard(stream: TextIO) -> None:
+    """What is still in the buffer goes nowhere; Python must not complain about it once more at its end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
+def _terminal_is_gone(error: BaseException) -> bool:
+    """Whether `error` is what a program meets that writes to a terminal somebody has closed."""
+    if not isinstance(error, OSError) or error.errno != errno.EIO:
+        return False
+    return any(_hung_up(descriptor) for descriptor in range(3))
+
+
+def _hung_up(descriptor: int) -> bool:
+    try:
+        termios.tcgetattr(descriptor)
+    except termios.error as error:
+        code: int = error.args[0]
+        return code == errno.EIO
+    return False
 
 
 def _run(command: click.Command, argv: Sequence[str] | None) -> int:
@@ -84,7 +125,7 @@ def _run(command: click.Command, argv: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+        talk(error.ctx.get_help() if error.ctx else error.format_message())
         return USAGE
     except click.ClickException as error:
         _tell_click(error)
@@ -92,7 +133,7 @@ def _run(command: click.Command, argv: Sequence[str] | None) -> int:
     except ExceptionGroup as group:
         return _tell_group(group)
     except Exception as error:
-        return _tell(error)
+        return INTERRUPTED if _terminal_is_gone(error) else _tell(error)
 
 
 def _invoke(command: click.Command, argv: Sequence[str] | None) -> int:
@@ -138,7 +179,7 @@ def _tell(error: BaseException) -> int:
     match error:
         case CatalogError():
             for problem in error.problems:
-                click.echo(str(problem), err=True)
+                talk(str(problem))
             count = len(error.problems)
             tell(f"the catalog has {count} problem{'s' if count != 1 else ''}", error.remedy)
             return USAGE
@@ -158,7 +199,7 @@ def _keep(error: BaseException) -> str:
     """Put the traceback where a report about it can pick it up; what to tell the user about that."""
     text = "".join(traceback.format_exception(error))
     if os.environ.get("SRETOOL_DEBUG"):
-        click.echo(text, err=True)
+        talk(text)
         return "the traceback is above"
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "sretool"
     file = state / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.txt"

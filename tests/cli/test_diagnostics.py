@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pty
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -160,3 +161,51 @@ def test_a_full_disk_is_one_clear_error() -> None:
     assert done.returncode == 7
     assert done.stderr.startswith("sretool: No space left on device\n")
     assert "Traceback" not in done.stderr
+
+
+HUNG_UP = """
+import signal, sys, time
+import click
+from sretool.cli import demo, diagnostics
+@click.command()
+def command():
+    with demo._ended_like_ctrl_c():
+        try:
+            click.echo("ready")
+            time.sleep(60)
+        finally:
+            for word in ("stopping", "stopped"):
+                %s
+                time.sleep(0.05)
+sys.exit(diagnostics.run(command, []))
+"""
+
+
+@pytest.mark.parametrize(
+    "last_words",
+    [
+        pytest.param("diagnostics.talk(word)", id="talk"),
+        pytest.param("click.echo(word, err=True)", id="anything else written to it"),
+    ],
+)
+def test_a_closed_terminal_is_no_defect(state: Path, last_words: str) -> None:
+    environment = {**os.environ, "XDG_STATE_HOME": str(state)}
+    argv = [sys.executable, "-c", HUNG_UP % last_words]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, argv, environment)
+    seen = b""
+    while b"ready" not in seen:
+        seen += os.read(terminal, 1024)
+    os.close(terminal)
+    _, ended = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(ended) == diagnostics.INTERRUPTED
+    assert not list(state.rglob("crash-*"))
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2> >(exit)"])
+def test_talk_to_nobody_is_no_error(redirection: str) -> None:
+    program = "import time; time.sleep(0.1); from sretool.cli.diagnostics import talk; talk('x'); talk('y')"
+    argv = ["bash", "-c", f'"$0" -c "$1" {redirection}', sys.executable, program]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
