@@ -91,7 +91,7 @@ class Source:
 
 
 def _text(value: float) -> str:
-    return f"{value:.0f}" if value.is_integer() else repr(value)
+    return f"{value:.0f}" if float(value).is_integer() else repr(value)
 
 
 @dataclass(frozen=True, slots=True)

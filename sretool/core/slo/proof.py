@@ -615,8 +615,9 @@ class _Scenarios:
             Phase(edge, self._events, bad),
             Phase(before + between, self._events),
             Phase(edge, self._events, bad),
+            Phase(before, self._events),
             Phase(gap, None),
-            Phase(window - between - edge - gap, self._events),
+            Phase(window - between - edge - before - gap, self._events),
         )
         name = f"{format_duration(self._subject.slo.window)} and more: sums hold the window and nothing else"
         checks = tuple(self._over_the_window(phases, self._apart / edge))

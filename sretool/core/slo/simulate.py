@@ -128,6 +128,10 @@ class Timeline:
             put(out, frozenset(own.items()), replace(shown, ends=True))
         return out
 
+    def named(self, name: str) -> Vector:
+        """All series of one name."""
+        return dict(self._series.get(name, {}))
+
     def selected(self, selector: promql.VectorSelector) -> Vector:
         """Samples of the series a selector names, as they were written."""
         if selector.offset or selector.at is not None:
