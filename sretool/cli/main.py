@@ -27,7 +27,7 @@ COMMANDS = {
     "demo": "Bring up the lab with its traffic and open the dashboard.",
     "lab": "A real system on this machine: up, down, status, logs, reset.",
     "dash": "The live dashboard.",
-    "slo": "Objectives: status now or at a past moment.",
+    "slo": "Objectives: status, why, rules, lint, backtest, gate, reports.",
     "init": "Propose a catalog of objectives from a server's metrics.",
     "doctor": "What this machine and the endpoints can do, with remedies.",
     "completion": "Print the completion script of a shell.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 import time
@@ -17,6 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from sretool.adapters.lab import programs
 from sretool.core.observe import plan
 from sretool.core.slo.model import (
     CalendarUnit,
@@ -47,13 +47,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(
-        not (shutil.which("victoria-metrics") and shutil.which("vmalert")),
-        reason="VictoriaMetrics is not installed: apt-get install victoria-metrics",
-    ),
-]
+pytestmark = pytest.mark.lab
 
 RATIO = ErrorRatioQuery(
     "sum(rate(errors_total[{window}])) / sum(rate(requests_total[{window}]))",
@@ -102,7 +96,7 @@ def _victoriametrics(folder: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     process = subprocess.Popen(
         [
-            "victoria-metrics",
+            str(programs.need("victoria-metrics")),
             "-storageDataPath=vm",
             "-retentionPeriod=10y",
             f"-httpListenAddr=127.0.0.1:{port}",
@@ -175,4 +169,9 @@ def test_what_a_status_asks_gives_the_same(stores: tuple[str, str]) -> None:
 def test_vmalert_accepts_the_rule_file(tmp_path: Path) -> None:
     native = slo(id="raw/native", sli=NativeBucketRatio("h_seconds", Decimal(1)))
     tmp_path.joinpath("rules.yml").write_text(render([*SLOS, native]))
-    subprocess.run(["vmalert", "-dryRun", "-rule=rules.yml"], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        [programs.need("vmalert"), "-dryRun", "-rule=rules.yml"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )

@@ -375,16 +375,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python3 -m sretool.adapters.lab.install", description="Install the programs of the lab."
     )
-    parser.add_argument("--all", action="store_true", help="fail where any program is still missing")
+    parser.add_argument(
+        "--all", action="store_true", help="also what the tests run; fail where any program is still missing"
+    )
     arguments = parser.parse_args()
     try:
-        install(programs.missing_packages() + venv_packages())
+        install(programs.missing_packages(for_tests=arguments.all) + venv_packages())
     except LabError as error:
         _say(error.message)
         print(f"  → {error.remedy}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
-    missing = programs.missing()
+    missing = programs.missing(for_tests=arguments.all)
     for program in missing:
         _say(f"{program.name} is missing: {program.without}")
     return 1 if missing and arguments.all else 0

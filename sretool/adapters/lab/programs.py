@@ -88,6 +88,12 @@ PROGRAMS = (
     Program("redis-server", "redis-server", "the service has no cache and no shared rate limits"),
 )
 
+TESTED_WITH = (
+    Program("victoria-metrics", "victoria-metrics", "the rules are not tried on VictoriaMetrics"),
+    Program("vmalert", "victoria-metrics", "the rules are not tried on VictoriaMetrics"),
+)
+"""What the lab does not run and the tests do."""
+
 FAILOVER_LIBRARY = "pgautofailover.so"
 FAILOVER_PACKAGE = "postgresql-{pg}-auto-failover"
 """Brings the library that pg_autoctl's PostgreSQL loads."""
@@ -112,11 +118,11 @@ def prefix() -> Path:
 
 
 def program(name: str) -> Program:
-    return next(program for program in PROGRAMS if program.name == name)
+    return next(program for program in (*PROGRAMS, *TESTED_WITH) if program.name == name)
 
 
 def find(name: str) -> Path | None:
-    """The program called `name` in `PROGRAMS`, or None where the machine does not have it."""
+    """The program called `name`, of the lab or of the tests; None where the machine does not have it."""
     wanted = program(name)
     if wanted.of_postgres:
         home = postgres()
@@ -190,13 +196,14 @@ def version(name: str, path: Path) -> str | None:
     return number.group() if number else None
 
 
-def missing() -> tuple[Program, ...]:
-    return tuple(program for program in PROGRAMS if find(program.name) is None)
+def missing(*, for_tests: bool = False) -> tuple[Program, ...]:
+    wanted = (*PROGRAMS, *TESTED_WITH) if for_tests else PROGRAMS
+    return tuple(program for program in wanted if find(program.name) is None)
 
 
-def missing_packages() -> tuple[str, ...]:
+def missing_packages(*, for_tests: bool = False) -> tuple[str, ...]:
     """Debian packages, in the form of `Program.package`, that bring what is missing; each once."""
-    packages = [program.package for program in missing()]
+    packages = [program.package for program in missing(for_tests=for_tests)]
     home = postgres()
     if home is None or not home.failover:
         packages.append(FAILOVER_PACKAGE)
