@@ -45,6 +45,8 @@ _MOST_MINUTES: Final = 9000
 """promtool reads at most 10,000 samples in one query, one a minute."""
 
 
+_MOST_ORDERS: Final = 6
+
 _SHORT: Final = 2100
 """Minutes that take promtool a few seconds."""
 
@@ -394,7 +396,7 @@ class _Scenarios:
                 name = (
                     f"{label}: {format_duration(window)} exactly at its limit is silent, just above it fires"
                 )
-                out.append(Proof(name, self._feed, phases, checks))
+                out.append(Proof(name, self._feed.plain, phases, checks))
         return out
 
     def _exact(self, shape: Any, window: timedelta, minute: int, limit: Fraction) -> tuple[Phase, ...] | None:
@@ -409,17 +411,24 @@ class _Scenarios:
         least = math.ceil((self._subject.slo.min_events or 0) / (4 * limit.denominator))
         for size in (300, 1, 3, 75, 600, 900, 1500, 3600, 7, 11, 13, 17, 19, 23, 29, 31):
             phases: tuple[Phase, ...] = shape(max(size, least))
-            if all(self._ratio(needed, phases, minute, left_open) == [wanted] for left_open in self._ranges):
+            if self._is_exactly(wanted, needed, phases, minute):
                 return phases
         return None
 
-    def _ratio(
-        self, rules: Sequence[Rule], phases: tuple[Phase, ...], minute: int, left_open: bool
-    ) -> list[float]:
-        """What the last of the rules records."""
-        timeline = Proof("", self._feed, phases, ()).timeline(left_open=left_open)
-        timeline.play(rules)
-        return list(timeline.at(_selector(str(rules[-1].record), rules[-1].labels), minute).values())
+    def _is_exactly(
+        self, wanted: float, rules: Sequence[Rule], phases: tuple[Phase, ...], minute: int
+    ) -> bool:
+        """Whether the last of the rules records that very number, in whatever order series are added up."""
+        of_last = _selector(str(rules[-1].record), rules[-1].labels)
+        plain = self._feed.plain
+        for sources in itertools.islice(itertools.permutations(plain.sources), _MOST_ORDERS):
+            proof = Proof("", replace(plain, sources=sources), phases, ())
+            for left_open in self._ranges:
+                timeline = proof.timeline(left_open=left_open)
+                timeline.play(rules)
+                if list(timeline.at(of_last, minute).values()) != [wanted]:
+                    return False
+        return True
 
     # --- quiet
 
@@ -549,7 +558,7 @@ class _Scenarios:
                 checks.append(self._subject.fires(rule, end, True))
             label = f"{rule.labels['severity']} {rule.labels['long']}/{rule.labels['short']}"
             name = f"{label}: silent while fewer than {least} events came, whatever they were"
-            out.append(Proof(name, self._feed, phases, tuple(checks), promtool=end <= _SHORT))
+            out.append(Proof(name, self._feed.plain, phases, tuple(checks), promtool=end <= _SHORT))
         return out
 
     def _counted_events(self) -> list[Rule]:
@@ -572,7 +581,7 @@ class _Scenarios:
         for missing in range(4, least // 10, 4):
             phases = shape(missing, 0)
             end = sum(phase.minutes for phase in phases)
-            if all(self._ratio(needed, phases, end, left_open) == [least] for left_open in self._ranges):
+            if self._is_exactly(least, needed, phases, end):
                 return phases
         return shape(4, 4)
 
