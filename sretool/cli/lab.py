@@ -45,7 +45,7 @@ def up(system: str, name: str | None, no_history: bool, real_time: bool, output_
     folder = catalog.bundled(system)
     scale = 1 if real_time else _SCALE
     wish = control.Wish(
-        name=name or system,
+        name=system if name is None else name,
         system=system,
         catalog=folder,
         texts=lab_config.texts(catalog.load([folder]), scale),
@@ -127,8 +127,8 @@ def _chosen(ctx: click.Context, name: str | None) -> str:
     from sretool.adapters.lab import record
 
     of_settings = ctx.obj.lab if ctx.obj is not None else None
-    if name or of_settings:
-        return str(name or of_settings)
+    if name is not None or of_settings:
+        return str(of_settings if name is None else name)
     alive = [lab.name for lab in record.every() if lab.state in record.ALIVE]
     if len(alive) > 1:
         raise UsageError(f"several labs are up: {', '.join(alive)}", remedy="choose one with --name NAME")

@@ -128,7 +128,7 @@ def reset(name: str) -> bool:
 
 def status(name: str) -> LabRecord | None:
     """How things stand; a lab whose supervisor is gone is said to have failed. None: never started."""
-    lab = record.load(name)
+    lab = record.load(_checked(name))
     if lab is None or lab.state not in record.ALIVE or record.supervised(lab):
         return lab
     processes = tuple(
@@ -147,7 +147,7 @@ def status(name: str) -> LabRecord | None:
 
 def log_path(name: str, process: str) -> Path:
     """The log of a process or a start-up step; UsageError with the known ones where there is none."""
-    folder = record.labs_dir() / name / "logs"
+    folder = record.labs_dir() / _checked(name) / "logs"
     path = folder / f"{process}.log"
     if path.parent != folder or not path.is_file():
         known = ", ".join(sorted(file.stem for file in folder.glob("*.log"))) or "none"
@@ -158,13 +158,17 @@ def log_path(name: str, process: str) -> Path:
 # ---- the folder and its locks
 
 
-def _directory(name: str, *, create: bool = True) -> Path:
-    """The lab's folder, ours and private; UsageError for a name that makes no folder."""
+def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is not a name for a lab", remedy="use up to 24 small letters, digits and hyphens"
         )
-    directory = record.labs_dir() / name
+    return name
+
+
+def _directory(name: str, *, create: bool = True) -> Path:
+    """The lab's folder, ours and private; UsageError for a name that makes no folder."""
+    directory = record.labs_dir() / _checked(name)
     try:
         if create:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -321,7 +325,7 @@ def _write_plan(directory: Path, wish: Wish, previous: LabRecord | None, began: 
         # Before anything else: from now on whoever clears up knows of the control groups.
         record.save(directory, lab)
     for file, text in lab_topology.files.items():
-        Path(file).write_text(text)
+        Path(file).write_text(text, encoding="utf-8", errors="surrogateescape")
     accounts = {}
     if account.pw_uid != os.geteuid():
         accounts[Account.DATABASE] = (account.pw_name, account.pw_uid, account.pw_gid)

@@ -66,6 +66,13 @@ def test_a_name_that_makes_no_folder_is_refused(tmp_path: Path, name: str) -> No
         up(wish(tmp_path, name=name))
 
 
+@pytest.mark.parametrize("name", ["", "../x", "a/b"])
+def test_no_command_looks_at_a_name_that_makes_no_folder(labs: Path, name: str) -> None:
+    for look in (control.status, control.down, control.reset, lambda name: control.log_path(name, "redis")):
+        with pytest.raises(UsageError, match="not a name for a lab"):
+            look(name)
+
+
 def test_a_lab_that_is_up_is_found(labs: Path, tmp_path: Path) -> None:
     lab = running(labs)
     assert control.up(wish(tmp_path), lambda event: None) == (lab, True)
