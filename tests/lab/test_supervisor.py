@@ -218,6 +218,19 @@ def test_a_first_start_that_fails_ends_the_lab_and_tells_the_last_words(supervis
     assert leftovers.find(lab) == {}
 
 
+@pytest.mark.parametrize("pause", ["0", "0.05", "0.1"])
+def test_a_server_that_ends_before_it_listens_fails_the_start(supervise: Start, pause: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    script = f"sleep {pause}; echo FATAL >&2; exit 1"
+    nowhere = Probe(Probing.TCP, port=port)
+    boss = supervise([ProcessSpec(name="a", argv=("sh", "-c", script), ready=nowhere)])
+    assert boss.process.wait(3) == 1
+    assert boss.lab.failure is not None
+    assert boss.lab.failure.message == "a ended with exit code 1: FATAL"
+
+
 def test_a_process_that_never_becomes_ready_fails_the_start(supervise: Start) -> None:
     never = Probe(Probing.COMMAND, commands=(("true",), ("false",)), within=0.5)
     boss = supervise([ProcessSpec(name="a", argv=("sleep", "60"), ready=never)])

@@ -244,7 +244,7 @@ class LabSupervisor:
 
     async def _until_ready(self, spec: ProcessSpec, child: Child) -> None:
         """ProcessFailed where the process ends or, at its first start, takes too long."""
-        probing = asyncio.ensure_future(self._probe_until_ready(spec))
+        probing = asyncio.ensure_future(self._probe_until_ready(spec, child))
         try:
             patience = None if self._passed[spec.name].is_set() else spec.ready.within
             done, _ = await asyncio.wait(
@@ -259,9 +259,9 @@ class LabSupervisor:
         if probing not in done:
             raise self._failed(spec.name, f"{spec.name} was not ready after {spec.ready.within:.0f} s")
 
-    async def _probe_until_ready(self, spec: ProcessSpec) -> None:
+    async def _probe_until_ready(self, spec: ProcessSpec, child: Child) -> None:
         pause = _COMMAND_PROBE_PAUSE if spec.ready.how is Probing.COMMAND else _PROBE_PAUSE
-        while not await self._is_ready(spec):
+        while not child.ended.done() and not await self._is_ready(spec):
             await asyncio.sleep(pause)
             pause = min(pause * 1.05, _LONGEST_PROBE_PAUSE)
 
@@ -417,7 +417,9 @@ def bound_log(path: Path, limit: int = _LOG_LIMIT, kept: int = _LOG_KEPT) -> Non
 
 async def _accepts(port: int) -> bool:
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(LOCALHOST, port), 1.0)
+        # Not wait_for: that of Python 3.11 forgets a cancellation when the connection fails just then.
+        async with asyncio.timeout(1.0):
+            _, writer = await asyncio.open_connection(LOCALHOST, port)
     except (OSError, TimeoutError):
         return False
     writer.close()
