@@ -175,7 +175,7 @@ def _never_started(name: str) -> dict[str, Any]:
 
 
 def _write_endpoints(lab: LabRecord) -> None:
-    width = max(len(name) for name in lab.endpoints)
+    width = max((len(name) for name in lab.endpoints), default=0)
     for name, address in lab.endpoints.items():
         click.echo(f"{name:<{width}}  {address}")
 
@@ -186,8 +186,10 @@ def _write_status(lab: LabRecord) -> None:
     click.echo(f"lab {lab.name}: {lab.state.value}, system {lab.system}, {scale}, {history}")
     if lab.failure is not None:
         click.echo(f"  {lab.failure.message}")
+        if lab.failure.remedy is not None:
+            click.echo(f"  → {lab.failure.remedy}")
     click.echo()
-    width = max(len("PROCESS"), *(len(process.name) for process in lab.processes))
+    width = max(len(name) for name in ("PROCESS", *(process.name for process in lab.processes)))
     click.echo(f"{'PROCESS':<{width}}  {'STATE':<10}  {'READY':<5}  {'PID':>7}  {'PORT':>5}  RESTARTS")
     for process in lab.processes:
         ready = "yes" if process.ready else "no"
