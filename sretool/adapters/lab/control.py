@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sretool import errors
-from sretool.adapters.lab import cgroups, leftovers, ports, programs, record
+from sretool.adapters.lab import cgroups, leftovers, pidfiles, ports, programs, record
 from sretool.adapters.lab.record import LabRecord, LabState
 from sretool.adapters.lab.supervisor import NEARLY_FULL, Event, Plan
 from sretool.core.plans import topology
@@ -323,6 +323,7 @@ def _prepare(directory: Path, wish: Wish, previous: LabRecord, began: float) -> 
     _end_supervisor(previous)
     leftovers.end(previous)
     try:
+        pidfiles.remove_stale(_database_dir(directory, wish.name), _socket_dir(directory, wish.name))
         _check_space(directory)
         return _write_plan(directory, wish, previous, began)
     except BaseException as error:
