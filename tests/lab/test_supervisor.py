@@ -140,6 +140,35 @@ def test_a_process_that_ends_is_restarted_without_what_it_left(supervise: Start)
     assert ended.text == "SIGKILL; restarts in 1 s"
 
 
+def test_what_works_at_its_place_is_ended_before_it_starts_again(supervise: Start, tmp_path: Path) -> None:
+    """As backends of PostgreSQL do, which leave their postmaster's group."""
+    place = tmp_path / "pg-1"
+    place.mkdir()
+    program = place / "postgres"
+    program.symlink_to("/bin/sleep")
+    script = f"cd {place} && setsid ./postgres 61 & cd / ; exec sleep 60"
+    spec = ProcessSpec("a", ("sh", "-c", script), ready=ALIVE, workplace=str(place))
+    boss = supervise([spec])
+    boss.wait_until_up()
+
+    def backends() -> set[str]:
+        return {entry.parent.name for entry in Path("/proc").glob("[0-9]*/cwd") if points_to(entry, place)}
+
+    eventually("it works there", lambda: len(backends()) == 1, within=3)
+    before = backends()
+    os.kill(boss.pid("a"), signal.SIGKILL)
+    eventually("it is restarted", lambda: boss.lab.process_by_name["a"].restarts == 1, within=5)
+    eventually("another one works there", lambda: len(backends()) == 1, within=3)
+    assert not backends() & before
+
+
+def points_to(link: Path, place: Path) -> bool:
+    try:
+        return link.readlink() == place
+    except OSError:
+        return False
+
+
 def test_a_process_that_keeps_ending_is_restarted_ever_more_slowly(supervise: Start, tmp_path: Path) -> None:
     script = f"test -e {tmp_path}/once && exit 3; touch {tmp_path}/once; exec sleep 60"
     boss = supervise([sleeper("a", script=script)])

@@ -65,6 +65,18 @@ def end(lab: LabRecord) -> int:
     return count
 
 
+def kill_workers(folder: str) -> bool:
+    """SIGKILL for every PostgreSQL process that works in this directory; whether there was one.
+
+    Of a server without its postmaster: such a backend holds on to the shared memory until it notices.
+    """
+    found = {pid: record.start_time(pid) for pid in _pids() if _works_in(pid, folder)}
+    alive = {pid: started for pid, started in found.items() if started is not None}
+    for pid, started in alive.items():
+        _signal(pid, started, signal.SIGKILL)
+    return bool(alive)
+
+
 def supervisor(lab: LabRecord) -> Supervisor | None:
     """Who supervises the lab: by the record, or where that is wrong or lost by mark and command line."""
     if record.supervised(lab):

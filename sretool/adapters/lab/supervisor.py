@@ -52,6 +52,8 @@ _LONGEST_PROBE_PAUSE = 1.0
 """Reached after some twenty seconds: what is not ready by then needs another thing to come back first."""
 _RESTART_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
+_CLEARING_ROUNDS = 100
+"""With a pause after each, five seconds: killed processes are gone by then, unless the kernel is stuck."""
 _STABLE = 60.0
 """A process that ran this long is restarted without a longer pause than the first time."""
 _LOG_LIMIT = 8 * 1024 * 1024
@@ -180,9 +182,9 @@ class LabSupervisor:
             self._passed[spec.name].set()
             ending = _ending(await child.wait())
         except LabError:
-            await self._clear(child)
+            await self._clear(spec, child)
             raise
-        await self._clear(child)
+        await self._clear(spec, child)
         return ending
 
     def _start(self, spec: ProcessSpec, restarts: int) -> Child:
@@ -237,10 +239,16 @@ class LabSupervisor:
         finally:
             os.close(log)
 
-    async def _clear(self, child: Child) -> None:
-        """End what is left of the child's group, and wait for the child itself."""
+    async def _clear(self, spec: ProcessSpec, child: Child) -> None:
+        """End what is left of the child's group or works where only it should; wait for all of it."""
         children.signal_group(child, signal.SIGKILL)
         await child.wait()
+        if spec.workplace is None:
+            return
+        for _ in range(_CLEARING_ROUNDS):
+            if not leftovers.kill_workers(spec.workplace):
+                return
+            await asyncio.sleep(_PROBE_PAUSE)
 
     async def _until_ready(self, spec: ProcessSpec, child: Child) -> None:
         """ProcessFailed where the process ends or, at its first start, takes too long."""
@@ -339,7 +347,7 @@ class LabSupervisor:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child.pid, getattr(signal, f"SIG{spec.stop_signal}"))
             await asyncio.wait((child.ended,), timeout=spec.grace)
-            await self._clear(child)
+            await self._clear(spec, child)
         self._set(spec.name, state=ProcessState.STOPPED, ready=False, pid=None, start_time=None)
         gone[spec.name].set()
 
