@@ -29,6 +29,9 @@ LARGEST_REPLY: Final = 64 * 1024 * 1024
 _CONNECT_SECONDS: Final = 2.0
 _SHOWN_OF_TEXT: Final = 200
 
+_OF_ANOTHER_ADDRESS: Final = frozenset({301, 302, 303, 307, 308, 404, 405, 501})
+"""How something answers that is not the API asked for: elsewhere, not found, not in this way."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
@@ -64,6 +67,7 @@ class HttpSource:
         deadline: timedelta = DEADLINE,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        self._name = name
         self.where = f"{name} at {_shown(endpoint.url)}"
         self.deadline = deadline
         self._endpoint = endpoint
@@ -88,17 +92,36 @@ class HttpSource:
             ) from error
         except (httpx.TransportError, httpx.StreamError) as error:
             reason = _one_line(str(error)) or type(error).__name__
-            raise SourceUnreachable(f"{self.where} broke the connection: {reason}") from error
+            raise SourceUnreachable(
+                f"{self.where} broke the connection: {reason}",
+                remedy="check the port: something that speaks another protocol may listen there",
+            ) from error
         except httpx.DecodingError as error:
-            raise SourceReplyInvalid(f"{self.where} sent an answer that cannot be decompressed") from error
+            raise SourceReplyInvalid(
+                f"{self.where} sent an answer that cannot be decompressed", remedy=_not_the_api(self._name)
+            ) from error
         if not 200 <= status < 300:
-            raise _refused(self.where, status, self._error_text(body) or body.decode("utf-8", "replace"))
+            raise self._refused(status, body)
         return HttpReply(body, self.where)
 
     async def aclose(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+    def _refused(self, status: int, body: bytes) -> SourceRefused:
+        said = self._error_text(body)
+        if said is None and status in _OF_ANOTHER_ADDRESS:
+            # What a page of another service says would not help.
+            return SourceRefused(
+                f"{self.where} answered HTTP {status}: that is not the API of {self._name}",
+                remedy=_not_the_api(self._name),
+            )
+        shown = _one_line(said or body.decode("utf-8", "replace"))[:_SHOWN_OF_TEXT]
+        remedy = "check the token, user or client certificate" if status in (401, 403) else None
+        return SourceRefused(
+            f"{self.where} answered HTTP {status}" + (f": {shown}" if shown else ""), remedy=remedy
+        )
 
     async def _exchange(self, client: httpx.AsyncClient, request: HttpRequest) -> tuple[int, bytes]:
         method = "GET" if request.form is None else "POST"
@@ -156,11 +179,8 @@ def _shown(url: str) -> str:
         return url
 
 
-def _refused(where: str, status: int, text: str) -> SourceRefused:
-    shown = _one_line(text)[:_SHOWN_OF_TEXT]
-    said = f": {shown}" if shown else ""
-    remedy = "check the token, user or client certificate" if status in (401, 403) else None
-    return SourceRefused(f"{where} answered HTTP {status}{said}", remedy=remedy)
+def _not_the_api(name: str) -> str:
+    return f"check the address and its path prefix: the API of {name} must lie below it"
 
 
 def _one_line(text: str) -> str:

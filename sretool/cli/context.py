@@ -133,7 +133,10 @@ def endpoint(name: str, url: str, environment: Mapping[str, str]) -> Endpoint:
     for variable in ("CA_FILE", "CLIENT_CERT", "CLIENT_KEY"):
         path = setting(variable)
         if path is not None and not Path(path).is_file():
-            raise UsageError(f"{prefix}{variable}: there is no file {path}")
+            raise UsageError(
+                f"{prefix}{variable}: there is no file {path}",
+                remedy=f"correct the path, or unset {prefix}{variable}",
+            )
     return Endpoint(
         url=address,
         token=token,
@@ -150,7 +153,10 @@ def _address(name: str, url: str) -> tuple[str, tuple[str, str] | None]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"the address of {name} cannot be read: {error}") from None
+        raise UsageError(
+            f"the address of {name} cannot be read: {error}",
+            remedy="write it like http://127.0.0.1:9090; a port is a number up to 65535",
+        ) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"{url!r} is not an address of {name}", remedy="write it like http://127.0.0.1:9090")
     if parts.query or parts.fragment:

@@ -46,6 +46,16 @@ _EXIT_CODES: tuple[tuple[type[SretoolError], int], ...] = (
 _NOBODY_READS = frozenset({errno.EIO, errno.EPIPE, errno.EBADF})
 """How writing to a closed terminal, to a closed pipe and to a closed descriptor fails."""
 
+_UNUSABLE_FOLDER = {
+    errno.ENOTDIR: "a file is in the way, move it",
+    errno.EEXIST: "a file is in the way, move it",
+    errno.EISDIR: "a folder is in the way, move it",
+    errno.ENOENT: "make the folder",
+    errno.EACCES: "make it writable for you",
+    errno.EPERM: "make it writable for you",
+    errno.EROFS: "make it writable",
+}
+
 
 def exit_code(error: SretoolError) -> int:
     return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), BROKEN)
@@ -188,11 +198,24 @@ def _tell(error: BaseException) -> int:
             return exit_code(error)
         case OSError() if error.strerror:
             where = f": {error.filename}" if error.filename else ""
-            tell(f"{error.strerror}{where}", _keep(error))
+            tell(f"{error.strerror}{where}", _remedy_of_state(error) or _keep(error))
         case _:
             summary = "".join(traceback.format_exception_only(error)).strip()
             tell(f"a defect in sretool: {summary}", _keep(error))
     return BROKEN
+
+
+def _state_home() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
+
+
+def _remedy_of_state(error: OSError) -> str | None:
+    """What to do where our own folder cannot be used; None where something else failed."""
+    home = _state_home()
+    below = isinstance(error.filename, str) and Path(error.filename).is_relative_to(home)
+    if not below or error.errno not in _UNUSABLE_FOLDER:
+        return None
+    return f"sretool keeps its files below {home}: {_UNUSABLE_FOLDER[error.errno]}, or set XDG_STATE_HOME"
 
 
 def _keep(error: BaseException) -> str:
@@ -201,7 +224,7 @@ def _keep(error: BaseException) -> str:
     if os.environ.get("SRETOOL_DEBUG"):
         talk(text)
         return "the traceback is above"
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "sretool"
+    state = _state_home() / "sretool"
     file = state / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.txt"
     try:
         state.mkdir(parents=True, exist_ok=True)

@@ -45,7 +45,7 @@ def up(system: str, name: str | None, no_history: bool, real_time: bool, output_
     folder = catalog.bundled(system)
     scale = 1 if real_time else _SCALE
     wish = control.Wish(
-        name=name or system,
+        name=system if name is None else name,
         system=system,
         catalog=folder,
         texts=lab_config.texts(catalog.load([folder]), scale),
@@ -127,8 +127,8 @@ def _chosen(ctx: click.Context, name: str | None) -> str:
     from sretool.adapters.lab import record
 
     of_settings = ctx.obj.lab if ctx.obj is not None else None
-    if name or of_settings:
-        return str(name or of_settings)
+    if name is not None or of_settings:
+        return str(of_settings if name is None else name)
     alive = [lab.name for lab in record.every() if lab.state in record.ALIVE]
     if len(alive) > 1:
         raise UsageError(f"several labs are up: {', '.join(alive)}", remedy="choose one with --name NAME")
@@ -175,7 +175,7 @@ def _never_started(name: str) -> dict[str, Any]:
 
 
 def _write_endpoints(lab: LabRecord) -> None:
-    width = max(len(name) for name in lab.endpoints)
+    width = max((len(name) for name in lab.endpoints), default=0)
     for name, address in lab.endpoints.items():
         click.echo(f"{name:<{width}}  {address}")
 
@@ -186,8 +186,10 @@ def _write_status(lab: LabRecord) -> None:
     click.echo(f"lab {lab.name}: {lab.state.value}, system {lab.system}, {scale}, {history}")
     if lab.failure is not None:
         click.echo(f"  {lab.failure.message}")
+        if lab.failure.remedy is not None:
+            click.echo(f"  → {lab.failure.remedy}")
     click.echo()
-    width = max(len("PROCESS"), *(len(process.name) for process in lab.processes))
+    width = max(len(name) for name in ("PROCESS", *(process.name for process in lab.processes)))
     click.echo(f"{'PROCESS':<{width}}  {'STATE':<10}  {'READY':<5}  {'PID':>7}  {'PORT':>5}  RESTARTS")
     for process in lab.processes:
         ready = "yes" if process.ready else "no"

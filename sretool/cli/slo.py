@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -15,7 +15,6 @@ from sretool.units import format_decimal, format_duration, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from sretool.cli.context import Settings
     from sretool.core.observe.model import SloStatus, Snapshot
@@ -28,6 +27,9 @@ PATIENCE: Final = timedelta(seconds=30)
 
 _OLD: Final = timedelta(minutes=3)
 """Rules are evaluated every minute; older than this, some evaluations are missing."""
+
+_FIRST_PLAUSIBLE: Final = datetime.fromtimestamp(1_000_000_000, UTC)
+"""2001-09-09: fewer seconds since the epoch are a typing error or meant as "ago"."""
 
 STYLES: Final[dict[Level, dict[str, Any]]] = {
     Level.PAGE: {"fg": "red", "bold": True},
@@ -99,14 +101,19 @@ def status(ctx: click.Context, ids: tuple[str, ...], at_text: str | None, output
 
 
 def past_moment(text: str) -> datetime:
-    from datetime import UTC, datetime
-
     from sretool.errors import UsageError
     from sretool.units import parse_time
 
-    at = parse_time(text)
-    if at > datetime.now(UTC):
-        raise UsageError(f"{text} lies in the future")
+    at, now = parse_time(text), datetime.now(UTC)
+    if at > now:
+        raise UsageError(
+            f"--at {text} lies in the future", remedy=f"give a time up to now, {format_time(now)}"
+        )
+    if at < _FIRST_PLAUSIBLE:
+        raise UsageError(
+            f"--at {text} is {format_time(at)}: no server has figures that old",
+            remedy="write it like 2026-01-31T14:00:00Z or as seconds since the epoch",
+        )
     return at
 
 

@@ -103,14 +103,13 @@ def _state_line(view: View, status: SloStatus, width: int) -> list[Span]:
         f"   {slo.owner}" if slo.owner else "",
         f"   {slo.title}",
     ]
+    as_of = view.prometheus.as_of if view.stale else None
+    dated = [Span(f" as of {view.clock(as_of)} ", "lost")] if as_of is not None else []
     spans = [head]
     for part in parts:
-        if cells(spans) + len(part) <= width:
+        if cells([*spans, Span(part), *dated]) + bool(dated) <= width:
             spans.append(Span(part, "stale" if view.stale else "text"))
-    if view.stale and view.prometheus.as_of is not None:
-        as_of = f" as of {view.clock(view.prometheus.as_of)} "
-        return spread(spans, [Span(as_of, "lost")], width)
-    return crop(spans, width)
+    return spread(spans, dated, width) if dated else crop(spans, width)
 
 
 def _outlook(view: View, status: SloStatus) -> str:
@@ -316,5 +315,5 @@ def _changes(view: View, status: SloStatus, width: int, most: int) -> list[Line]
 
 
 def _minute(moment: datetime) -> datetime:
-    """The axis moves once a minute, so that a chart is drawn anew only then."""
-    return moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    """The axis moves once a minute, so that a chart is drawn anew only then; it never reaches beyond now."""
+    return moment.replace(second=0, microsecond=0)

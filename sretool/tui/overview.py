@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sretool.core.observe.freshness import SourceAge
-    from sretool.core.observe.model import Alert, SloStatus
+    from sretool.core.observe.model import Alert, Change, SloStatus
     from sretool.tui.board import View
     from sretool.tui.format import Align, Glyphs
     from sretool.tui.line import Line, Role
@@ -370,6 +371,10 @@ def _alert_words(view: View) -> list[str]:
 
 def no_alerts_line(view: View, width: int) -> list[Span]:
     """What stands in place of the list while it is empty."""
+    return crop([Span(f" {_why_no_alerts(view)}", "dim")], width)
+
+
+def _why_no_alerts(view: View) -> str:
     if view.alertmanager is None:
         text = "no Alertmanager is configured: give --alertmanager URL"
     elif view.alertmanager.freshness is Freshness.WAITING:
@@ -380,7 +385,7 @@ def no_alerts_line(view: View, width: int) -> list[Span]:
         text = "no alert matches the filter"
     else:
         text = "no alert is open"
-    return crop([Span(f" {text}", "dim")], width)
+    return text
 
 
 def alert_row(alert: Alert, view: View, width: int) -> list[Span]:
@@ -428,6 +433,19 @@ def alert_subject(alert: Alert) -> str:
     return ""
 
 
+_OF_SOURCE = re.compile(r"(?P<what>\w+(?: lost)?): \w+ at \S+ (?P<why>.+)", re.DOTALL)
+"""`prometheus lost: Prometheus at http://127.0.0.1:9090 gave no answer in 5 s`"""
+
+
+def change_text(change: Change) -> str:
+    """What happened; of a source its cause without its address: row 1 and `i` are about the source."""
+    if change.kind != "source":
+        return change.text
+    found = _OF_SOURCE.fullmatch(change.text)
+    text = f"{found['what']}: {found['why'].removeprefix('gave ')}" if found else change.text
+    return " ".join((text[:1].upper() + text[1:]).split())
+
+
 def changes_line(view: View, width: int) -> list[Span]:
     """The newest changes in one line: `── SINCE 02:46Z restart app-1 · 03:09Z ... ──`."""
     stroke = view.glyphs.rule
@@ -435,7 +453,7 @@ def changes_line(view: View, width: int) -> list[Span]:
     text = "SINCE"
     shown = 0
     for change in changes:
-        part = f" {view.clock(change.at, seconds=False)} {change.text}"
+        part = f" {view.clock(change.at, seconds=False)} {change_text(change)}"
         longer = text + (f" {view.glyphs.dot}" if shown else "") + part
         if cell_len(longer) > width - 6 and shown:
             break
@@ -461,7 +479,7 @@ def changes_lines(view: View, width: int, rows: int) -> list[Line]:
             Span(f" {view.clock(change.at)}", "text"),
             Span(ago, "dim"),
             Span(f"  {fmt.fit(change.kind, 9)}", "dim"),
-            Span(change.text),
+            Span(change_text(change)),
         ]
         lines.append(crop(spans, width))
     return lines
@@ -536,6 +554,8 @@ def plain_table(view: View, width: int) -> list[str]:
         alerts_heading(view, width, ""),
         *(alert_row(alert, view, width) for alert in view.alerts),
     ]
+    table = [plain(line).rstrip() for line in lines]
     if not view.alerts:
-        lines.append(no_alerts_line(view, width))
-    return [plain(line).rstrip() for line in lines]
+        # Text may be as long as it needs: why there is nothing is never cut.
+        table.append(f" {_why_no_alerts(view)}")
+    return table

@@ -187,3 +187,12 @@ def test_settings_that_cannot_be_used_are_refused(environment: dict[str, str], m
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="address"):
         endpoint("prometheus", url, {})
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "x"])
+def test_an_impossible_port_is_told_with_what_to_write(port: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        endpoint("prometheus", f"http://ana:secret@localhost:{port}", {})
+    assert "secret" not in caught.value.message
+    assert caught.value.remedy is not None
+    assert "http://127.0.0.1:9090" in caught.value.remedy

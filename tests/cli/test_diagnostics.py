@@ -109,6 +109,28 @@ def test_a_defect_on_a_full_disk_is_still_told(
 
 
 @pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (errno.ENOTDIR, "a file is in the way, move it"),
+        (errno.EEXIST, "a file is in the way, move it"),
+        (errno.EISDIR, "a folder is in the way, move it"),
+        (errno.ENOENT, "make the folder"),
+        (errno.EACCES, "make it writable for you"),
+    ],
+)
+def test_a_state_folder_that_cannot_be_used_is_told_with_what_to_do(
+    state: Path, capsys: pytest.CaptureFixture[str], code: int, remedy: str
+) -> None:
+    path = str(state / "sretool" / "labs")
+    assert diagnostics.run(ending_with(OSError(code, os.strerror(code), path)), []) == 7
+    assert capsys.readouterr().err == (
+        f"sretool: {os.strerror(code)}: {path}\n"
+        f"  → sretool keeps its files below {state}: {remedy}, or set XDG_STATE_HOME\n"
+    )
+    assert not list(state.rglob("crash-*"))
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["frobnicate"], "sretool: No such command 'frobnicate'.\n  → sretool --help shows what it takes\n"),

@@ -112,3 +112,11 @@ def test_the_end_of_a_log_is_shown(labs: Path, capsys: pytest.CaptureFixture[str
 def test_an_unknown_system_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("up", "nonsense") == 2
     assert "there is no bundled system 'nonsense'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("up",), ("down",), ("status",), ("logs", "redis"), ("reset",)])
+def test_an_empty_name_does_not_mean_the_default(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words, "--name", "") == 2
+    assert "'' is not a name for a lab" in capsys.readouterr().err

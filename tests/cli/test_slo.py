@@ -174,6 +174,8 @@ def test_a_server_that_is_not_there_ends_with_3(catalog: Path, capsys: pytest.Ca
         pytest.param(["amas/x*"], "there are: amas/learning-availability", id="pattern without a match"),
         pytest.param(["--at", "yesterday"], "is not a time", id="no time"),
         pytest.param(["--at", "2999-01-01T00:00:00Z"], "lies in the future", id="future"),
+        pytest.param(["--at", "-5"], "no server has figures that old", id="negative"),
+        pytest.param(["--at", "0"], "no server has figures that old", id="epoch"),
     ],
 )
 def test_what_cannot_be_asked_ends_with_2(

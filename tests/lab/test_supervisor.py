@@ -140,6 +140,35 @@ def test_a_process_that_ends_is_restarted_without_what_it_left(supervise: Start)
     assert ended.text == "SIGKILL; restarts in 1 s"
 
 
+def test_what_works_at_its_place_is_ended_before_it_starts_again(supervise: Start, tmp_path: Path) -> None:
+    """As backends of PostgreSQL do, which leave their postmaster's group."""
+    place = tmp_path / "pg-1"
+    place.mkdir()
+    program = place / "postgres"
+    program.symlink_to("/bin/sleep")
+    script = f"cd {place} && setsid ./postgres 61 & cd / ; exec sleep 60"
+    spec = ProcessSpec("a", ("sh", "-c", script), ready=ALIVE, workplace=str(place))
+    boss = supervise([spec])
+    boss.wait_until_up()
+
+    def backends() -> set[str]:
+        return {entry.parent.name for entry in Path("/proc").glob("[0-9]*/cwd") if points_to(entry, place)}
+
+    eventually("it works there", lambda: len(backends()) == 1, within=3)
+    before = backends()
+    os.kill(boss.pid("a"), signal.SIGKILL)
+    eventually("it is restarted", lambda: boss.lab.process_by_name["a"].restarts == 1, within=5)
+    eventually("another one works there", lambda: len(backends()) == 1, within=3)
+    assert not backends() & before
+
+
+def points_to(link: Path, place: Path) -> bool:
+    try:
+        return link.readlink() == place
+    except OSError:
+        return False
+
+
 def test_a_process_that_keeps_ending_is_restarted_ever_more_slowly(supervise: Start, tmp_path: Path) -> None:
     script = f"test -e {tmp_path}/once && exit 3; touch {tmp_path}/once; exec sleep 60"
     boss = supervise([sleeper("a", script=script)])
@@ -216,6 +245,19 @@ def test_a_first_start_that_fails_ends_the_lab_and_tells_the_last_words(supervis
     assert lab.failure.remedy is not None
     assert "`sretool lab logs bad --name test`" in lab.failure.remedy
     assert leftovers.find(lab) == {}
+
+
+@pytest.mark.parametrize("pause", ["0", "0.05", "0.1"])
+def test_a_server_that_ends_before_it_listens_fails_the_start(supervise: Start, pause: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    script = f"sleep {pause}; echo FATAL >&2; exit 1"
+    nowhere = Probe(Probing.TCP, port=port)
+    boss = supervise([ProcessSpec(name="a", argv=("sh", "-c", script), ready=nowhere)])
+    assert boss.process.wait(3) == 1
+    assert boss.lab.failure is not None
+    assert boss.lab.failure.message == "a ended with exit code 1: FATAL"
 
 
 def test_a_process_that_never_becomes_ready_fails_the_start(supervise: Start) -> None:

@@ -349,6 +349,29 @@ async def test_an_alert_opens_with_its_annotations() -> None:
         assert "users wait" in dash.text()
 
 
+async def test_tab_stays_on_the_slos_while_no_alert_is_open() -> None:
+    async with dashboard() as dash:
+        dash.watch.alerts = ()
+        await dash.poll()
+        await dash.press("tab")
+        assert dash.row(" learning-availability ").startswith(">")
+        await dash.press("enter")
+        assert isinstance(dash.app.screen, DetailScreen)
+
+
+@pytest.mark.parametrize("ending", ["resolved", "filtered"])
+async def test_alerts_that_end_under_the_cursor_hand_it_back_to_the_slos(ending: str) -> None:
+    async with dashboard() as dash:
+        await dash.press("tab")
+        assert not dash.row(" learning-availability ").startswith(">")
+        if ending == "resolved":
+            dash.watch.alerts = ()
+            await dash.poll()
+        else:
+            await dash.press("slash", *"tier=1", "enter")
+        assert dash.row(" learning-availability ").startswith(">")
+
+
 @pytest.mark.parametrize("theme", [theme.name for theme in THEMES])
 async def test_every_theme_draws_the_same_text(theme: str) -> None:
     async with dashboard(theme=theme) as dash:

@@ -7,14 +7,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.cells import cell_len
 
-from sretool.core.observe.model import AlertState
+from sretool.core.observe.model import AlertState, Change
 from sretool.core.slo import policy
 from sretool.core.slo.model import Level
 from sretool.tui import alert as alert_page
 from sretool.tui import detail, overview
 from sretool.tui import format as fmt
 from sretool.tui.board import Board
+from sretool.tui.braille import draw
 from sretool.tui.line import cells, plain
 from tests.support.dashboard import (
     NOW,
@@ -33,6 +35,7 @@ from tests.support.dashboard import (
 if TYPE_CHECKING:
     from sretool.core.observe.model import SloStatus, Snapshot
     from sretool.tui.board import View
+    from sretool.tui.braille import Chart
     from sretool.tui.line import Line
 
 SIZES = [
@@ -263,3 +266,56 @@ def test_a_freeze_stands_in_the_status_line(left: float, width: int, shown: str)
     assert shown in plain(line)
     if not shown:
         assert not any(step.name.split()[0] in plain(line) for step in policy.DEFAULT.gate)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "prometheus lost: Prometheus at http://127.0.0.1:9090 gave no answer in 5 s",
+            "Prometheus lost: no answer in 5 s",
+        ),
+        (
+            "alertmanager lost: Alertmanager at http://am:1/a cannot be reached: refused",
+            "Alertmanager lost: cannot be reached: refused",
+        ),
+        (
+            "prometheus: Prometheus at http://127.0.0.1:1 gave no answer in 5 s",
+            "Prometheus: no answer in 5 s",
+        ),
+        ("prometheus answers again", "Prometheus answers again"),
+    ],
+)
+def test_a_change_of_a_source_tells_the_cause_without_its_address(text: str, shown: str) -> None:
+    assert overview.change_text(Change(NOW, "source", text)) == shown
+
+
+@pytest.mark.parametrize("width", range(40, 161, 7))
+def test_the_state_of_a_stale_slo_and_its_time_stand_apart(width: int) -> None:
+    lost = health(ok=False, ago=timedelta(minutes=7))
+    view = _view(snapshot(sources=[lost, health("alertmanager")]))
+    line = plain(detail.detail_lines(view, view.statuses[0], detail.Past(), width, 22)[0])
+    assert "  as of 03:05:41Z" in line
+    assert cell_len(line) == width
+
+
+def test_a_chart_never_ends_in_the_future(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = []
+
+    def note(chart: Chart, width: int, height: int, glyphs: fmt.Glyphs, *, local_time: bool) -> list[Line]:
+        ends.append(chart.end)
+        return draw(chart, width, height, glyphs, local_time=local_time)
+
+    monkeypatch.setattr(detail, "draw", note)
+    view = _view(snapshot())
+    past = detail.Past(history(view.statuses[0].slo))
+    detail.detail_lines(view, view.statuses[0], past, 160, 46)
+    assert len(ends) == 2
+    assert all(NOW - timedelta(minutes=1) < end <= NOW for end in ends)
+
+
+def test_printed_text_tells_the_whole_reason_why_no_alerts_are_known() -> None:
+    why = "Alertmanager at http://127.0.0.1:9093 sent an answer that is not Alertmanager's: JSON is malformed"
+    silent = health("alertmanager", ok=False, ago=None, error=why)
+    text = overview.plain_table(_view(snapshot(sources=[health(), silent])), 80)
+    assert text[-1] == f" Alertmanager has never answered: {why}"

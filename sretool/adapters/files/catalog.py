@@ -44,6 +44,8 @@ def _systems(root: Path) -> list[str]:
 
 def files_of(path: Path) -> Iterator[Path]:
     if not path.is_dir():
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is neither a file nor a folder")
         yield path
         return
     try:

@@ -85,6 +85,27 @@ def remove(directories: Iterable[str], *, patience: float = 1.0) -> None:
                 time.sleep(0.02)
 
 
+def prefix(marker: str) -> str:
+    """What the names of a lab's groups begin with; a hyphen and the process follow."""
+    return f"sretool-{marker}"
+
+
+def named(prefix: str) -> tuple[str, ...]:
+    """Groups that `create` made for this prefix, wherever they are."""
+    try:
+        mounts = parse_mounts(Path("/proc/self/mountinfo").read_text())
+    except OSError:
+        return ()
+    places = {mount.point for mount in mounts if mount.version == 2 or mount.controllers & {"cpu", "memory"}}
+    return tuple(
+        os.path.join(above, folder)
+        for place in sorted(places)
+        for above, folders, _ in os.walk(place)
+        for folder in folders
+        if folder.startswith(f"{prefix}-")
+    )
+
+
 def members(directories: Iterable[str]) -> set[int]:
     """Pids of the processes in these groups."""
     pids: set[int] = set()

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sretool import errors
-from sretool.adapters.lab import cgroups, leftovers, ports, programs, record
+from sretool.adapters.lab import cgroups, leftovers, pidfiles, ports, programs, record
 from sretool.adapters.lab.record import LabRecord, LabState
 from sretool.adapters.lab.supervisor import NEARLY_FULL, Event, Plan
 from sretool.core.plans import topology
@@ -45,6 +45,7 @@ NEEDED_BYTES = 2 * 1024**3
 """Free space a lab wants before it starts: history, two database clusters, a few days of samples."""
 _STAYS = (LabState.STARTING, LabState.RUNNING)
 """States of a supervised lab that `up` finds rather than makes."""
+_RECORD = "state.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
 _LOCK_PATIENCE = 15.0
 _STOP_PATIENCE = 40.0
@@ -82,9 +83,7 @@ def up(wish: Wish, listen: Callable[[Event], None]) -> tuple[LabRecord, bool]:
             _check_same(lab, wish)
             was_up = lab.state is LabState.RUNNING
         else:
-            if lab is not None and record.supervised(lab):
-                _end_supervisor(lab)
-            lab = _prepare(directory, wish, lab, began)
+            lab = _prepare(directory, wish, _known(directory), began)
             try:
                 _start_supervisor(directory, lab)
             except BaseException:
@@ -102,18 +101,18 @@ def up(wish: Wish, listen: Callable[[Event], None]) -> tuple[LabRecord, bool]:
 
 def down(name: str) -> bool:
     """Stop the lab and all that is left of it; whether there was anything to stop."""
-    directory = _directory(name, create=False)
-    if not directory.is_dir():
+    if not _is_known(_directory(name, create=False)):
         return False
+    directory = _directory(name)
     with _exclusive(directory):
         return _stop(directory)
 
 
 def reset(name: str) -> bool:
     """Stop the lab and remove its data; whether there was any. The cache of generated history stays."""
-    directory = _directory(name, create=False)
-    if not directory.is_dir():
+    if not _is_known(_directory(name, create=False)):
         return False
+    directory = _directory(name)
     with _exclusive(directory):
         _stop(directory)
         lab = record.load_from(directory)
@@ -128,8 +127,12 @@ def reset(name: str) -> bool:
 
 def status(name: str) -> LabRecord | None:
     """How things stand; a lab whose supervisor is gone is said to have failed. None: never started."""
-    lab = record.load(name)
-    if lab is None or lab.state not in record.ALIVE or record.supervised(lab):
+    directory = record.labs_dir() / _checked(name)
+    lab = record.load_from(directory)
+    if lab is None:
+        known = _known(directory)
+        return known if (directory / _RECORD).exists() or leftovers.find(known) else None
+    if lab.state not in record.ALIVE or record.supervised(lab):
         return lab
     processes = tuple(
         process
@@ -145,9 +148,53 @@ def status(name: str) -> LabRecord | None:
     return msgspec.structs.replace(lab, state=LabState.FAILED, processes=processes, failure=gone)
 
 
+def _is_known(directory: Path) -> bool:
+    """Whether there is anything of the lab: its folder, or processes in spite of its absence."""
+    return directory.is_dir() or bool(leftovers.find(_known(directory)))
+
+
+def _known(directory: Path) -> LabRecord:
+    """The lab's record; where it cannot be read, what follows from the name and from the last plan."""
+    lab = record.load_from(directory)
+    if lab is not None:
+        return lab
+    name = directory.name
+    unreadable = record.Failure(
+        kind="LabError",
+        message=f"the record of lab {name!r}, {directory / _RECORD}, cannot be read",
+        remedy=f"`sretool lab down --name {name}` stops what is left of it, `sretool lab up` starts it again",
+    )
+    return LabRecord(
+        name=name,
+        system="unknown",
+        state=LabState.FAILED,
+        marker=record.marker(name),
+        scale=1,
+        history=False,
+        started_at="",
+        catalog="",
+        ports=_planned_ports(directory),
+        database=str(_database_dir(directory, name)),
+        failure=unreadable,
+    )
+
+
+def _planned_ports(directory: Path) -> dict[str, int]:
+    """By the last plan: the database nodes know each other by these."""
+    try:
+        plan = msgspec.json.decode((directory / "plan.json").read_bytes(), type=Plan)
+    except (OSError, msgspec.MsgspecError):
+        return {}
+    return {
+        spec.name: spec.port
+        for spec in plan.topology.processes
+        if spec.port is not None and spec.name in topology.PORTS
+    }
+
+
 def log_path(name: str, process: str) -> Path:
     """The log of a process or a start-up step; UsageError with the known ones where there is none."""
-    folder = record.labs_dir() / name / "logs"
+    folder = record.labs_dir() / _checked(name) / "logs"
     path = folder / f"{process}.log"
     if path.parent != folder or not path.is_file():
         known = ", ".join(sorted(file.stem for file in folder.glob("*.log"))) or "none"
@@ -158,13 +205,17 @@ def log_path(name: str, process: str) -> Path:
 # ---- the folder and its locks
 
 
-def _directory(name: str, *, create: bool = True) -> Path:
-    """The lab's folder, ours and private; UsageError for a name that makes no folder."""
+def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is not a name for a lab", remedy="use up to 24 small letters, digits and hyphens"
         )
-    directory = record.labs_dir() / name
+    return name
+
+
+def _directory(name: str, *, create: bool = True) -> Path:
+    """The lab's folder, ours and private; UsageError for a name that makes no folder."""
+    directory = record.labs_dir() / _checked(name)
     try:
         if create:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -267,15 +318,19 @@ def _check_same(lab: LabRecord, wish: Wish) -> None:
         )
 
 
-def _prepare(directory: Path, wish: Wish, previous: LabRecord | None, began: float) -> LabRecord:
+def _prepare(directory: Path, wish: Wish, previous: LabRecord, began: float) -> LabRecord:
     """Clear up after an earlier life, decide everything and write it down."""
-    if previous is not None:
-        leftovers.end(previous)
+    _end_supervisor(previous)
+    leftovers.end(previous)
     try:
+        pidfiles.remove_stale(_database_dir(directory, wish.name), _socket_dir(directory, wish.name))
         _check_space(directory)
         return _write_plan(directory, wish, previous, began)
-    except OSError as error:
-        raise _of_the_system(error, directory) from error
+    except BaseException as error:
+        cgroups.remove(cgroups.named(cgroups.prefix(record.marker(wish.name))))
+        if isinstance(error, OSError):
+            raise _of_the_system(error, directory) from error
+        raise
 
 
 def _check_space(directory: Path) -> None:
@@ -291,7 +346,7 @@ def _existing(path: Path) -> Path:
     return next(parent for parent in (path, *path.parents) if parent.exists())
 
 
-def _write_plan(directory: Path, wish: Wish, previous: LabRecord | None, began: float) -> LabRecord:
+def _write_plan(directory: Path, wish: Wish, previous: LabRecord, began: float) -> LabRecord:
     """Everything the supervisor will do, in plan.json; and the record, as it starts."""
     found = {name: str(path) for name in topology.PROGRAMS if (path := _find(name))}
     account = _database_account() if "postgres" in found else pwd.getpwuid(os.geteuid())
@@ -321,7 +376,7 @@ def _write_plan(directory: Path, wish: Wish, previous: LabRecord | None, began: 
         # Before anything else: from now on whoever clears up knows of the control groups.
         record.save(directory, lab)
     for file, text in lab_topology.files.items():
-        Path(file).write_text(text)
+        Path(file).write_text(text, encoding="utf-8", errors="surrogateescape")
     accounts = {}
     if account.pw_uid != os.geteuid():
         accounts[Account.DATABASE] = (account.pw_name, account.pw_uid, account.pw_gid)
@@ -333,7 +388,7 @@ def _write_plan(directory: Path, wish: Wish, previous: LabRecord | None, began: 
 def _site(
     directory: Path,
     wish: Wish,
-    previous: LabRecord | None,
+    previous: LabRecord,
     found: dict[str, str],
     account: pwd.struct_passwd,
 ) -> Site:
@@ -353,7 +408,7 @@ def _site(
         warm=(database / complete_mark(found)).exists(),
         primary=_primary(database),
         history_cache=str(_history_cache()) if wish.history else None,
-        cgroups=cgroups.create(f"sretool-{marker}", limits),
+        cgroups=cgroups.create(cgroups.prefix(marker), limits),
     )
 
 
@@ -378,10 +433,9 @@ def _history_cache() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "sretool" / "history"
 
 
-def _ports(name: str, marker: str, previous: LabRecord | None) -> dict[str, int]:
+def _ports(name: str, marker: str, previous: LabRecord) -> dict[str, int]:
     reserved = {port for lab in record.every() if lab.name != name for port in lab.ports.values()}
-    recorded = previous.ports if previous is not None else {}
-    return ports.choose(topology.PORTS, recorded=recorded, reserved=reserved, seed=marker)
+    return ports.choose(topology.PORTS, recorded=previous.ports, reserved=reserved, seed=marker)
 
 
 def _database_account() -> pwd.struct_passwd:
@@ -508,15 +562,12 @@ def check_alive(lab: LabRecord, directory: Path) -> None:
 
 def _stop(directory: Path) -> bool:
     """Ask the supervisor, then end what is left."""
-    lab = record.load_from(directory)
-    if lab is None:
-        return False
-    was_up = record.supervised(lab)
-    if was_up and lab.supervisor is not None:
-        _end_supervisor(lab)
-        lab = record.load_from(directory) or lab
+    lab = _known(directory)
+    was_up = _end_supervisor(lab)
     count = leftovers.end(lab)
-    if lab.state is not LabState.FAILED:
+    ended = record.load_from(directory)
+    if ended is None or ended.state is not LabState.FAILED:
+        lab = ended or lab
         stopped = tuple(
             msgspec.structs.replace(
                 process, state=record.ProcessState.STOPPED, ready=False, pid=None, start_time=None
@@ -524,20 +575,24 @@ def _stop(directory: Path) -> bool:
             for process in lab.processes
         )
         lab = msgspec.structs.replace(
-            lab, state=LabState.STOPPED, supervisor=None, cgroups=(), processes=stopped
+            lab, state=LabState.STOPPED, supervisor=None, cgroups=(), processes=stopped, failure=None
         )
         with contextlib.suppress(OSError):
             record.save(directory, lab)
     return was_up or count > 0
 
 
-def _end_supervisor(lab: LabRecord) -> None:
-    assert lab.supervisor is not None
+def _end_supervisor(lab: LabRecord) -> bool:
+    """Wait until it has stopped everything; whether there was one."""
+    boss = leftovers.supervisor(lab)
+    if boss is None:
+        return False
     with contextlib.suppress(ProcessLookupError):
-        os.kill(lab.supervisor.pid, signal.SIGTERM)
+        os.kill(boss.pid, signal.SIGTERM)
     until = time.monotonic() + _STOP_PATIENCE
-    while record.supervised(lab) and time.monotonic() < until:
+    while record.start_time(boss.pid) == boss.start_time and time.monotonic() < until:
         time.sleep(0.02)
+    return True
 
 
 def _remove_tree(path: Path) -> None:

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sretool.adapters.lab import cgroups, record
+from sretool.adapters.lab.record import Supervisor
 
 if TYPE_CHECKING:
     from sretool.adapters.lab.record import LabRecord
 
 MARK = "SRETOOL_LAB"
 """Environment variable every process of a lab has; its value is the record's `marker`."""
+_SUPERVISOR = b"sretool.adapters.lab.supervisor"
 _CALM = 2.0
 """Seconds a process gets after SIGTERM."""
 
@@ -36,7 +38,7 @@ def find(lab: LabRecord) -> dict[int, int]:
         for pid, started in written
         if pid is not None and started is not None and record.start_time(pid) == started
     }
-    inside = cgroups.members(lab.cgroups)
+    inside = cgroups.members(_groups(lab))
     for pid in _pids():
         if pid in inside or _is_marked(pid, lab.marker) or _works_in(pid, lab.database):
             began = record.start_time(pid)
@@ -59,8 +61,44 @@ def end(lab: LabRecord) -> int:
             _signal(pid, started, number)
         _await_end(found, patience)
         found = find(lab)
-    cgroups.remove(lab.cgroups)
+    cgroups.remove(_groups(lab))
     return count
+
+
+def kill_workers(folder: str) -> bool:
+    """SIGKILL for every PostgreSQL process that works in this directory; whether there was one.
+
+    Of a server without its postmaster: such a backend holds on to the shared memory until it notices.
+    """
+    found = {pid: record.start_time(pid) for pid in _pids() if _works_in(pid, folder)}
+    alive = {pid: started for pid, started in found.items() if started is not None}
+    for pid, started in alive.items():
+        _signal(pid, started, signal.SIGKILL)
+    return bool(alive)
+
+
+def supervisor(lab: LabRecord) -> Supervisor | None:
+    """Who supervises the lab: by the record, or where that is wrong or lost by mark and command line."""
+    if record.supervised(lab):
+        return lab.supervisor
+    for pid in _pids():
+        if _is_marked(pid, lab.marker) and _SUPERVISOR in _arguments(pid):
+            began = record.start_time(pid)
+            if began is not None:
+                return Supervisor(pid=pid, start_time=began)
+    return None
+
+
+def _groups(lab: LabRecord) -> set[str]:
+    """On record, or named after the lab by a start that did not get as far as a record."""
+    return {*lab.cgroups, *cgroups.named(cgroups.prefix(lab.marker))}
+
+
+def _arguments(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def _await_end(processes: dict[int, int], patience: float) -> None:

@@ -52,6 +52,8 @@ _LONGEST_PROBE_PAUSE = 1.0
 """Reached after some twenty seconds: what is not ready by then needs another thing to come back first."""
 _RESTART_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
+_CLEARING_ROUNDS = 100
+"""With a pause after each, five seconds: killed processes are gone by then, unless the kernel is stuck."""
 _STABLE = 60.0
 """A process that ran this long is restarted without a longer pause than the first time."""
 _LOG_LIMIT = 8 * 1024 * 1024
@@ -180,9 +182,9 @@ class LabSupervisor:
             self._passed[spec.name].set()
             ending = _ending(await child.wait())
         except LabError:
-            await self._clear(child)
+            await self._clear(spec, child)
             raise
-        await self._clear(child)
+        await self._clear(spec, child)
         return ending
 
     def _start(self, spec: ProcessSpec, restarts: int) -> Child:
@@ -237,14 +239,20 @@ class LabSupervisor:
         finally:
             os.close(log)
 
-    async def _clear(self, child: Child) -> None:
-        """End what is left of the child's group, and wait for the child itself."""
+    async def _clear(self, spec: ProcessSpec, child: Child) -> None:
+        """End what is left of the child's group or works where only it should; wait for all of it."""
         children.signal_group(child, signal.SIGKILL)
         await child.wait()
+        if spec.workplace is None:
+            return
+        for _ in range(_CLEARING_ROUNDS):
+            if not leftovers.kill_workers(spec.workplace):
+                return
+            await asyncio.sleep(_PROBE_PAUSE)
 
     async def _until_ready(self, spec: ProcessSpec, child: Child) -> None:
         """ProcessFailed where the process ends or, at its first start, takes too long."""
-        probing = asyncio.ensure_future(self._probe_until_ready(spec))
+        probing = asyncio.ensure_future(self._probe_until_ready(spec, child))
         try:
             patience = None if self._passed[spec.name].is_set() else spec.ready.within
             done, _ = await asyncio.wait(
@@ -259,9 +267,9 @@ class LabSupervisor:
         if probing not in done:
             raise self._failed(spec.name, f"{spec.name} was not ready after {spec.ready.within:.0f} s")
 
-    async def _probe_until_ready(self, spec: ProcessSpec) -> None:
+    async def _probe_until_ready(self, spec: ProcessSpec, child: Child) -> None:
         pause = _COMMAND_PROBE_PAUSE if spec.ready.how is Probing.COMMAND else _PROBE_PAUSE
-        while not await self._is_ready(spec):
+        while not child.ended.done() and not await self._is_ready(spec):
             await asyncio.sleep(pause)
             pause = min(pause * 1.05, _LONGEST_PROBE_PAUSE)
 
@@ -339,7 +347,7 @@ class LabSupervisor:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child.pid, getattr(signal, f"SIG{spec.stop_signal}"))
             await asyncio.wait((child.ended,), timeout=spec.grace)
-            await self._clear(child)
+            await self._clear(spec, child)
         self._set(spec.name, state=ProcessState.STOPPED, ready=False, pid=None, start_time=None)
         gone[spec.name].set()
 
@@ -417,7 +425,9 @@ def bound_log(path: Path, limit: int = _LOG_LIMIT, kept: int = _LOG_KEPT) -> Non
 
 async def _accepts(port: int) -> bool:
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(LOCALHOST, port), 1.0)
+        # Not wait_for: that of Python 3.11 forgets a cancellation when the connection fails just then.
+        async with asyncio.timeout(1.0):
+            _, writer = await asyncio.open_connection(LOCALHOST, port)
     except (OSError, TimeoutError):
         return False
     writer.close()

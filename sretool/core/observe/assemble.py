@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.observe.model import AlertState, Change, SloStatus
-from sretool.core.observe.plan import FIGURE, excluded_spans, past_step, past_until
+from sretool.core.observe.plan import CHANGES_BACK, FIGURE, excluded_spans, past_step, past_until
 from sretool.core.slo.budget import Past, buckets
 from sretool.core.slo.evaluate import Numbers, evaluate
 from sretool.core.slo.model import Level, Severity, SloId
@@ -364,7 +364,7 @@ def _of_slo(alert: Alert, slo: Slo | None) -> Alert:
     return replace(alert, slo=slo.id, severity=severity)
 
 
-def changes(samples: Iterable[Sample]) -> tuple[Change, ...]:
+def changes(samples: Sequence[Sample]) -> tuple[Change, ...]:
     """Answer to `plan.changes`, oldest first; processes that started together are one change."""
     starts: list[Change] = []
     found: list[Change] = []
@@ -374,7 +374,10 @@ def changes(samples: Iterable[Sample]) -> tuple[Change, ...]:
             starts.append(Change(at, "restart", f"{_process(sample.labels)} started", sample.labels))
         elif sample.labels.get(FIGURE) == "alert":
             found.append(Change(at, "alert", _alert_text(sample.labels), sample.labels))
-    return latest([*_together(starts), *found])
+    if not samples:
+        return ()
+    begin = max(sample.at for sample in samples) - CHANGES_BACK
+    return latest([*(start for start in _together(starts) if start.at >= begin), *found])
 
 
 def latest(found: Iterable[Change]) -> tuple[Change, ...]:

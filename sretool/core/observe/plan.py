@@ -29,6 +29,9 @@ QUERY_LENGTH: Final = 16_000
 
 CHANGES_BACK: Final = timedelta(hours=6)
 
+STARTS_BACK: Final = CHANGES_BACK + timedelta(minutes=10)
+"""Longer than what is shown: processes that started together are counted whole until all are too old."""
+
 FIGURE: Final = "figure"
 """Label that says what a value of a joined query is."""
 
@@ -76,6 +79,7 @@ def changes() -> str:
     """What started lately: processes and alerts; the value is when."""
     back = format_duration(CHANGES_BACK)
     lately = f"> time() - {int(CHANGES_BACK.total_seconds())}"
+    started = f"> time() - {int(STARTS_BACK.total_seconds())}"
     # An alert that asks for nobody, such as a dead man's switch, explains nothing.
     # Those of objectives ask for somebody whatever their severities are called.
     firing = " or ".join(
@@ -83,7 +87,7 @@ def changes() -> str:
         for which in ('severity=~"page|ticket"', 'slo!="",severity!~"page|ticket|none"')
     )
     alerts = f"max_over_time(ALERTS_FOR_STATE[{back}]) {lately} and ignoring (alertstate) ({firing})"
-    return any_of((named("restart", f"process_start_time_seconds {lately}"), named("alert", alerts)))
+    return any_of((named("restart", f"process_start_time_seconds {started}"), named("alert", alerts)))
 
 
 def past(slos: Sequence[Slo], now: datetime) -> tuple[RangeQuery, ...]:

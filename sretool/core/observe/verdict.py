@@ -7,7 +7,7 @@ either. Where a fact is missing the line says so (UNSURE, STALE) instead of conc
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -46,16 +46,28 @@ class Verdict:
     """State that gives the tag its colour; None: quiet."""
     reasons: tuple[str, ...]
     """How it was reached: the rule, then what it looked at."""
+    rest: tuple[str, ...] = ()
+    """What explains `parts`; the most important first."""
+    key: str = ""
+    """The keys that lead on; said last, but worth more than the rest. Empty: none."""
 
     def text(self, width: int) -> str:
-        """The line in at most `width` cells: parts that do not fit are left out from the right."""
+        """The line in at most `width` cells: first the parts, then the key, then what fits of the rest."""
         line = self.tag.value
         for number, part in enumerate(self.parts):
             longer = f"{line}  {part}" if number == 0 else f"{line}{part}"
             if _cells(longer) > width:
-                return _cut(longer, width) if number == 0 else line
+                return _cut(longer, width) if number == 0 else self._with_key(line, width)
             line = longer
-        return line
+        ending = f"  > {self.key}" if self.key else ""
+        for part in self.rest:
+            if _cells(line + part + ending) <= width:
+                line += part
+        return self._with_key(line, width)
+
+    def _with_key(self, line: str, width: int) -> str:
+        longer = f"{line}  > {self.key}"
+        return longer if self.key and _cells(longer) <= width else line
 
 
 _PAGING = frozenset({AlertState.FIRING, AlertState.ACKNOWLEDGED})
@@ -81,7 +93,7 @@ def judge(
         or _clear(snapshot, alertmanager, now)
     )
     inputs = (_counts(snapshot.statuses), *_gate_fact(snapshot), *_source_facts(prometheus, alertmanager))
-    return Verdict(finding.tag, finding.parts, finding.level, (*finding.reasons, *inputs))
+    return replace(finding, reasons=(*finding.reasons, *inputs))
 
 
 def _stale(
@@ -118,15 +130,10 @@ def _burning_page(snapshot: Snapshot, prometheus: SourceAge) -> Verdict | None:
     worst = paging[0]
     silenced = _silenced(snapshot.alerts, worst)
     others = f", {len(paging) - 1} more" if len(paging) > 1 else ""
-    parts = (
-        worst.slo.id,
-        _burn_words(worst),
-        _gone_words(worst, prometheus),
-        ", silenced" if silenced else "",
-        others,
-        "  > enter",
-        _owner(worst),
-    )
+    gone = _gone_words(worst, prometheus)
+    # That somebody has silenced it comes before how long is left.
+    parts = (worst.slo.id, _burn_words(worst), ", silenced" if silenced else gone)
+    rest = (gone if silenced else "", others, _owner(worst))
     pairs = "; ".join(
         f"{format_duration(pair.long)} and {format_duration(pair.short)} both above"
         f" {float(pair.factor(worst.slo.window)):.3g}x"
@@ -137,7 +144,7 @@ def _burning_page(snapshot: Snapshot, prometheus: SourceAge) -> Verdict | None:
         + (" Its page is silenced; the burn is not." if silenced else ""),
         f"{worst.slo.id}: {pairs or 'page level by its rules'}",
     )
-    return Verdict(Tag.US, _kept(parts), Level.PAGE, reasons)
+    return Verdict(Tag.US, _kept(parts), Level.PAGE, reasons, _kept(rest), "enter")
 
 
 def _page_without_burn(snapshot: Snapshot, alertmanager: SourceAge | None, now: datetime) -> Verdict | None:
@@ -158,18 +165,16 @@ def _page_without_burn(snapshot: Snapshot, alertmanager: SourceAge | None, now: 
         first = symptoms[0]
         more = f", {len(open_pages) - 1} more" if len(open_pages) > 1 else ""
         aged = "" if alertmanager.freshness.usable else f" (alerts of {_span(alertmanager.age)} ago)"
-        parts = (
-            f"{_alert_name(first)} pages for {_span(now - first.since)}{aged}",
-            ", no SLO burns at page level",
-            more,
-            "  > tab, enter",
-            _alert_owner(first),
+        said = (
+            f"{_alert_name(first)} pages",
+            f" for {_span(now - first.since)}{aged}",
         )
+        more_said = (", no SLO burns at page level", more, _alert_owner(first))
         reasons = (
             "A page of our own service is open although no SLO burns fast enough to page.",
             f"{_alert_name(first)}: {first.annotations.get('summary', 'no summary')}",
         )
-        return Verdict(Tag.US, _kept(parts), Level.PAGE, reasons)
+        return Verdict(Tag.US, said, Level.PAGE, reasons, _kept(more_said), "tab, enter")
     first = open_pages[0]
     status = of_slos.get(first.slo) if first.slo is not None else None
     if status is None:
@@ -179,15 +184,13 @@ def _page_without_burn(snapshot: Snapshot, alertmanager: SourceAge | None, now: 
     parts = (
         status.slo.id,
         f"{' recovers' if falling else ' no longer pages'}: burn now {_burn(short)}",
-        f", 1h {_burn(long)}",
-        ", its page is still open",
-        "  > enter",
     )
+    rest = (f", 1h {_burn(long)}", ", its page is still open")
     reasons = (
         "The burn is below page level again, but Alertmanager has not closed the page yet.",
         f"{status.slo.id}: shortest window {_burn(short)}, 1h {_burn(long)}",
     )
-    return Verdict(Tag.US, _kept(parts), Level.TICKET, reasons)
+    return Verdict(Tag.US, parts, Level.TICKET, reasons, rest, "enter")
 
 
 def _spent_or_slow(snapshot: Snapshot, prometheus: SourceAge) -> Verdict | None:
@@ -201,20 +204,14 @@ def _spent_or_slow(snapshot: Snapshot, prometheus: SourceAge) -> Verdict | None:
         back = f", back in {_span(worst.recovers_in)}" if worst.recovers_in is not None else ""
         short, long = _short_and_long(worst)
         burns = short is not None and short >= _BREAK_EVEN
-        parts = (
-            worst.slo.id,
-            f" spent its budget{left}",
-            f", burns {_burn(long)}" if burns else f", burn now {_burn(short)}",
-            back,
-            more,
-            "  > enter",
-            _owner(worst),
-        )
+        said = (worst.slo.id, f" spent its budget{left}")
+        burning = f", burns {_burn(long)}" if burns else f", burn now {_burn(short)}"
+        more_said = (burning, back, more, _owner(worst))
         reasons = (
             "A budget is spent; nothing pages. Ours, and for working hours: hold risky changes.",
             f"{worst.slo.id}: {left.strip(' ()') or 'unknown'} of the budget left",
         )
-        return Verdict(Tag.US, _kept(parts), Level.SPENT, reasons)
+        return Verdict(Tag.US, said, Level.SPENT, reasons, _kept(more_said), "enter")
     if slow:
         worst = slow[0]
         parts = (
@@ -222,15 +219,13 @@ def _spent_or_slow(snapshot: Snapshot, prometheus: SourceAge) -> Verdict | None:
             _burn_words(worst),
             " slowly",
             _gone_words(worst, prometheus),
-            more,
-            "  > enter",
-            _owner(worst),
         )
+        rest = (more, _owner(worst))
         reasons = (
             "A slow burn: a ticket for this shift, nobody is paged.",
             f"{worst.slo.id}:{_burn_words(worst)}",
         )
-        return Verdict(Tag.US, _kept(parts), Level.TICKET, reasons)
+        return Verdict(Tag.US, _kept(parts), Level.TICKET, reasons, _kept(rest), "enter")
     return None
 
 
@@ -277,14 +272,14 @@ def _foreign_page(snapshot: Snapshot, now: datetime) -> Verdict | None:
     whose = f" of {service}" if service else ", which names no service"
     parts = (
         f"our {_slos(len(snapshot.statuses))} hold",
-        f"; {_alert_name(first)}{whose} pages for {_span(now - first.since)}",
-        "  > tab, enter",
+        f"; {_alert_name(first)}{whose} pages",
+        f" for {_span(now - first.since)}",
     )
     reasons = (
         "Every SLO of ours holds; what pages carries another service's label, or none.",
         f"{_alert_name(first)}: {first.annotations.get('summary', 'no summary')}",
     )
-    return Verdict(Tag.NOT_US, parts, Level.TICKET, reasons)
+    return Verdict(Tag.NOT_US, parts, Level.TICKET, reasons, key="tab, enter")
 
 
 def _clear(snapshot: Snapshot, alertmanager: SourceAge | None, now: datetime) -> Verdict:

@@ -120,6 +120,7 @@ class Database:
                 ),
                 port=self._ports["pg-monitor"],
                 after=() if site.warm else ("pg-monitor-create",),
+                workplace=self._data("pg-monitor"),
                 # Nodes that end while the monitor lives look like failures to it: it would promote.
                 stops_before=NODES,
                 account=Account.DATABASE,
@@ -139,6 +140,7 @@ class Database:
                     port=self._ports[node],
                     after=start if site.warm else (f"{node}-create",),
                     account=Account.DATABASE,
+                    workplace=self._data(node),
                     grace=8.0,
                 )
             )
@@ -222,6 +224,7 @@ class Database:
                 # The fast shutdown: sessions are ended, not waited for.
                 stop_signal="INT",
                 account=Account.DATABASE,
+                workplace=self._data(node),
             )
         )
         self._add_roles((node,), create_database=True)

@@ -7,6 +7,8 @@ shown, compared and checked by the programs' own checkers without starting anyth
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,11 +77,11 @@ def prometheus(targets: Sequence[Target], alertmanager_port: int | None, rule_fi
         f"  evaluation_interval: {SCRAPE_INTERVAL}",
     ]
     if alertmanager_port is not None:
-        address = json.dumps(f"{LOCALHOST}:{alertmanager_port}")
+        address = _quoted(f"{LOCALHOST}:{alertmanager_port}")
         lines += ["alerting:", "  alertmanagers:", "    - static_configs:", f"        - targets: [{address}]"]
     if rule_files:
         lines.append("rule_files:")
-        lines += [f"  - {json.dumps(path)}" for path in rule_files]
+        lines += [f"  - {_quoted(_literally(path))}" for path in rule_files]
     lines.append("scrape_configs:")
     for job in dict.fromkeys(target.job for target in targets):
         lines.append(f"  - job_name: {job}")
@@ -90,10 +92,20 @@ def prometheus(targets: Sequence[Target], alertmanager_port: int | None, rule_fi
         for target in targets:
             if target.job == job:
                 lines += [
-                    f"      - targets: [{json.dumps(f'{LOCALHOST}:{target.port}')}]",
-                    f"        labels: {{instance: {json.dumps(target.instance)}}}",
+                    f"      - targets: [{_quoted(f'{LOCALHOST}:{target.port}')}]",
+                    f"        labels: {{instance: {_quoted(target.instance)}}}",
                 ]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """In double quotes, for YAML and for Redis; neither knows all the escapes JSON has beyond ASCII."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _literally(path: str) -> str:
+    """A pattern of Prometheus's that only this path fits."""
+    return re.sub(r"([*?\[\\])", r"\\\1", path)
 
 
 def alertmanager(text: str, receiver_port: int) -> str:
@@ -107,7 +119,7 @@ def redis(port: int, directory: str) -> str:
         (
             f"bind {LOCALHOST}",
             f"port {port}",
-            f"dir {json.dumps(directory)}",
+            f"dir {_quoted(directory)}",
             "daemonize no",
             "protected-mode yes",
             'save ""',
@@ -138,7 +150,7 @@ def haproxy(
     """
     lines = [
         "global",
-        f'    stats socket "{stats_socket}" mode 600 level admin',
+        f"    stats socket {shlex.quote(stats_socket)} mode 600 level admin",
         "    nbthread 1",
         "    maxconn 2000",
         "",
@@ -247,7 +259,7 @@ def postgres(socket_dir: str) -> str:
         "work_mem": "4MB",
         "maintenance_work_mem": "32MB",
         "max_connections": "100",
-        "unix_socket_directories": f"'{socket_dir}'",
+        "unix_socket_directories": _directory_setting(socket_dir),
         "wal_keep_size": "256MB",
         "max_wal_size": "512MB",
         "min_wal_size": "64MB",
@@ -260,6 +272,12 @@ def postgres(socket_dir: str) -> str:
         "wal_receiver_status_interval": "1s",
     }
     return _settings(settings)
+
+
+def _directory_setting(path: str) -> str:
+    """A list of one directory: a list's member in double quotes, in a setting's single ones."""
+    member = '"' + path.replace('"', '""') + '"'
+    return "'" + member.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def failover_monitor() -> str:
@@ -355,7 +373,7 @@ def exporter_queries() -> str:
         },
     }
     # JSON is YAML.
-    return json.dumps(queries, indent=2) + "\n"
+    return json.dumps(queries, indent=2, ensure_ascii=False) + "\n"
 
 
 def _metric(column: str, usage: str, description: str) -> dict[str, dict[str, str]]:

@@ -72,6 +72,9 @@ class ProcessSpec:
     """Seconds between the stop signal and SIGKILL."""
     account: Account = Account.INVOKER
     limits: Limits | None = None
+    workplace: str | None = None
+    """Directory in which only this program's own processes work, also those that leave its group; all of
+    them must be gone before it starts again. None: its group is all there is."""
 
 
 @dataclass(frozen=True, slots=True)

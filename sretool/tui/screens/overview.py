@@ -134,7 +134,12 @@ class OverviewScreen(BoardScreen):
             chart.show(self._chart_lines(view, width, plan.lower))
         pane = self.size.width - width
         self.query_one("#alerts-heading", Sheet).show([overview.alerts_heading(view, pane)])
-        self.query_one("#alerts", Rows).show(
+        alerts, slos = self.query_one("#alerts", Rows), self.query_one("#slos", Rows)
+        # Nothing can be done in an empty list: it is not gone to, and what was in it goes back.
+        alerts.can_focus = bool(view.alerts) and plan.lower > 0
+        if alerts.has_focus and not alerts.can_focus:
+            slos.focus()
+        alerts.show(
             [(alert.fingerprint, (alert, view)) for alert in view.alerts],
             overview.no_alerts_line(view, pane),
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,3 +73,9 @@ def test_an_unknown_system_is_answered_with_the_known_ones(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         bundled(name)
     assert caught.value.remedy == "known: amas"
+
+
+def test_a_pipe_is_refused_rather_than_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "slos.yaml")
+    with pytest.raises(UsageError, match=r"slos\.yaml is neither a file nor a folder"):
+        load([tmp_path / "slos.yaml"])

@@ -6,19 +6,24 @@ import errno
 import fcntl
 import os
 import shutil
+import signal
+import subprocess
 from collections import namedtuple
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
-from sretool.adapters.lab import cgroups, control, ports, programs, record
+from sretool.adapters.lab import cgroups, control, leftovers, ports, programs, record
 from sretool.adapters.lab.control import Wish
 from sretool.adapters.lab.record import LabRecord, LabState, Process, ProcessState, Supervisor
+from sretool.adapters.lab.supervisor import Plan
 from sretool.core.plans.lab_config import Texts
+from sretool.core.plans.processes import CgroupPaths, Limits, Probe, Probing, ProcessSpec, Topology
 from sretool.errors import BinaryMissing, DiskFull, LabError, LabLocked, PortTaken, UsageError, WrongOwner
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Usage = namedtuple("Usage", "total used free")
@@ -64,6 +69,13 @@ def running(labs: Path, **changes: object) -> LabRecord:
 def test_a_name_that_makes_no_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="not a name for a lab"):
         up(wish(tmp_path, name=name))
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b"])
+def test_no_command_looks_at_a_name_that_makes_no_folder(labs: Path, name: str) -> None:
+    for look in (control.status, control.down, control.reset, lambda name: control.log_path(name, "redis")):
+        with pytest.raises(UsageError, match="not a name for a lab"):
+            look(name)
 
 
 def test_a_lab_that_is_up_is_found(labs: Path, tmp_path: Path) -> None:
@@ -180,6 +192,97 @@ def test_the_failure_of_a_start_is_raised_as_what_it_was(labs: Path) -> None:
     lab = running(labs, state=LabState.FAILED, failure=failure)
     with pytest.raises(PortTaken, match="port 1 is in use"):
         control.check_alive(lab, labs / "amas")
+
+
+@pytest.fixture
+def orphan(labs: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the lab `amas` that no record tells of."""
+    environment = {**os.environ, leftovers.MARK: record.marker("amas")}
+    with subprocess.Popen(["sleep", "60"], env=environment) as process:
+        yield process
+        process.kill()
+
+
+def spoil(labs: Path) -> Path:
+    file = labs / "amas" / "state.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{x")
+    return file
+
+
+def test_a_record_that_cannot_be_read_is_told_with_what_to_do(labs: Path) -> None:
+    file = spoil(labs)
+    lab = control.status("amas")
+    assert lab is not None
+    assert lab.state is LabState.FAILED
+    assert lab.failure is not None
+    assert lab.failure.message == f"the record of lab 'amas', {file}, cannot be read"
+    assert "`sretool lab down --name amas`" in (lab.failure.remedy or "")
+
+
+def test_down_finds_a_lab_whose_record_cannot_be_read(labs: Path, orphan: subprocess.Popen[bytes]) -> None:
+    spoil(labs)
+    assert control.down("amas")
+    assert orphan.wait(1) == -signal.SIGTERM
+    lab = control.status("amas")
+    assert lab is not None
+    assert lab.state is LabState.STOPPED
+    assert not control.down("amas")
+
+
+def test_reset_finds_a_lab_whose_folder_is_gone(labs: Path, orphan: subprocess.Popen[bytes]) -> None:
+    assert control.status("amas") is not None
+    assert control.reset("amas")
+    assert orphan.wait(1) == -signal.SIGTERM
+    assert control.status("amas") is None
+    assert not (labs / "amas").exists()
+
+
+def test_the_ports_of_a_lost_record_are_those_of_the_plan(labs: Path) -> None:
+    folder = spoil(labs).parent
+    ready = Probe(Probing.TCP, port=25431)
+    processes = tuple(ProcessSpec(name, ("true",), ready, port=25431) for name in ("pg-1", "haproxy"))
+    plan = Plan(Topology(processes, (), {}, {}, ()), {}, {}, 0.0)
+    (folder / "plan.json").write_bytes(msgspec.json.encode(plan))
+    lab = control.status("amas")
+    assert lab is not None
+    assert lab.ports == {"pg-1": 25431}
+
+
+def test_control_groups_of_a_start_that_failed_are_removed(
+    labs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (labs / "amas" / "state.json").mkdir(parents=True)
+    point = tmp_path / "cgroup"
+    point.mkdir()
+    mount = cgroups.Mount(2, "/", str(point), frozenset())
+    monkeypatch.setattr(cgroups, "parse_mounts", lambda text: [mount])
+
+    def create(prefix: str, limits: Mapping[str, Limits]) -> dict[str, CgroupPaths]:
+        made = {name: str(point / "deep" / f"{prefix}-{name}") for name in limits}
+        for folder in made.values():
+            os.makedirs(folder)
+        return {name: CgroupPaths(folder, folder) for name, folder in made.items()}
+
+    monkeypatch.setattr(cgroups, "create", create)
+    monkeypatch.setattr(control, "_make_folders", lambda *places: None)
+    with pytest.raises(LabError):
+        up(wish(tmp_path))
+    assert list((point / "deep").iterdir()) == []
+
+
+def test_reset_removes_control_groups_by_the_labs_name(
+    labs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = tmp_path / f"sretool-{record.marker('amas')}-app-1", tmp_path / "sretool-other-0-app-1"
+    mine.mkdir()
+    other.mkdir()
+    mount = cgroups.Mount(1, "/", str(tmp_path), frozenset({"memory"}))
+    monkeypatch.setattr(cgroups, "parse_mounts", lambda text: [mount])
+    (labs / "amas").mkdir(parents=True)
+    assert control.reset("amas")
+    assert not mine.exists()
+    assert other.exists()
 
 
 def test_down_of_a_lab_that_never_was_does_nothing(labs: Path) -> None:

@@ -157,6 +157,25 @@ async def test_a_refusal_is_told_in_one_line(body: bytes, status: int, words: st
     assert len(caught.value.message) < 300
 
 
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, b"<html><h1>Not\nfound"), (302, b"moved"), (405, b""), (501, b"<html>")]
+)
+async def test_the_address_of_something_else_is_told_in_one_line(status: int, body: bytes) -> None:
+    with pytest.raises(SourceRefused) as caught:
+        await answering(body, status).instant("up")
+    assert caught.value.message.endswith(f" answered HTTP {status}: that is not the API of Prometheus")
+    assert caught.value.remedy is not None
+    assert "path prefix" in caught.value.remedy
+
+
+async def test_another_protocol_on_the_port_has_a_remedy() -> None:
+    with pytest.raises(SourceUnreachable) as caught:
+        await prometheus(failing(httpx.RemoteProtocolError("illegal status line"))).instant("up")
+    assert "broke the connection: illegal status line" in caught.value.message
+    assert caught.value.remedy is not None
+    assert "another protocol" in caught.value.remedy
+
+
 async def test_an_error_under_status_200_is_a_refusal() -> None:
     with pytest.raises(SourceRefused, match="unclosed"):
         await answering(reply("prometheus/bad_data.json")).instant("up")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sretool.core.observe import assemble
+from sretool.core.observe import assemble, plan
 from sretool.core.observe.model import AlertState, Sample, Series
 from sretool.core.slo.budget import Count
 from sretool.core.slo.evaluate import Numbers
@@ -278,3 +278,17 @@ def test_an_alert_belongs_to_its_group_and_is_as_severe_as_its_pair() -> None:
     assert (found.slo, found.severity) == ('shop/routes{route="/a"}', Severity.PAGE)
     (stranger,) = assemble.open_alerts([told], [])
     assert stranger.severity is None
+
+
+def test_processes_that_started_together_leave_the_list_together() -> None:
+    def started(after: timedelta) -> list[str]:
+        """What is told `after` the last of ten starts, of what a server still finds then."""
+        end = NOON - after
+        starts = [start(f"p{number}", end - timedelta(seconds=10 * number)) for number in range(10)]
+        found = [each for each in starts if NOON.timestamp() - each.value < plan.STARTS_BACK.total_seconds()]
+        return [change.text for change in assemble.changes(found)]
+
+    just = plan.CHANGES_BACK - timedelta(seconds=1)
+    assert started(just) == ["10 processes started"]
+    assert started(plan.CHANGES_BACK + timedelta(seconds=1)) == []
+    assert started(plan.STARTS_BACK - timedelta(seconds=30)) == []

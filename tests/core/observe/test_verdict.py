@@ -76,7 +76,7 @@ def test_a_spent_budget_without_burn_says_since_when_it_is_back() -> None:
         recovers_in=timedelta(days=3),
     )
     assert _text([spent, *quiet()[2:]]) == (
-        "IT IS US  amas/write-durability spent its budget (-12%), burn now 0.6x"
+        "IT IS US  amas/write-durability spent its budget (-12%), back in 3d  > enter"
     )
     assert "back in 3d" in _judge(snapshot([spent])).text(200)
 
@@ -113,7 +113,18 @@ def test_open_tickets_and_silenced_pages_are_mentioned_when_all_is_clear() -> No
 
 def test_a_page_of_a_symptom_without_burn_is_named() -> None:
     text = _text(quiet(), [alert("ServiceDown", instance="app-1")])
-    assert text.startswith("IT IS US  ServiceDown app-1 pages for 3m, no SLO burns at page level")
+    assert text == "IT IS US  ServiceDown app-1 pages for 3m  learning  > tab, enter"
+
+
+def test_the_next_key_outlives_the_explanation() -> None:
+    two = [alert("ServiceDown", instance="app-1"), alert("ServiceDown", instance="app-2")]
+    judged = _judge(snapshot(quiet(), alerts=two))
+    assert judged.text(200) == (
+        "IT IS US  ServiceDown app-1 pages for 3m, no SLO burns at page level, 1 more  learning  > tab, enter"
+    )
+    assert judged.text(WIDTH) == "IT IS US  ServiceDown app-1 pages for 3m, 1 more  learning  > tab, enter"
+    assert judged.text(54) == "IT IS US  ServiceDown app-1 pages for 3m  > tab, enter"
+    assert judged.text(53) == "IT IS US  ServiceDown app-1 pages for 3m"
 
 
 def test_a_page_of_another_service_is_not_us() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -26,12 +27,12 @@ TARGETS = (
 )
 
 
-def haproxy(*, database_port: int | None = 5000) -> str:
+def haproxy(*, database_port: int | None = 5000, socket: str = "/run/lab/haproxy.sock") -> str:
     return lab_config.haproxy(
         replicas={"app-1": 1001, "app-2": 1002},
         http_port=8000,
         stats_port=8001,
-        stats_socket="/run/lab/haproxy.sock",
+        stats_socket=socket,
         database_nodes={"pg-1": 5001, "pg-2": 5002},
         database_port=database_port,
     )
@@ -113,6 +114,39 @@ def test_redis_keeps_nothing_on_disk_and_a_bounded_memory() -> None:
     lines = lab_config.redis(6000, "/labs/a b").splitlines()
     assert {"port 6000", "bind 127.0.0.1", 'save ""', "appendonly no", "maxmemory 64mb"} <= set(lines)
     assert 'dir "/labs/a b"' in lines
+
+
+ODD = "/tmp/st é 🐘 \"x\" 'y' [1] $HOME \\ #"
+"""A folder can be called this."""
+
+
+def test_redis_reads_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / ODD[5:]
+    folder.mkdir()
+    program = shutil.which("redis-server")
+    assert program is not None, "redis-server is missing: apt-get install redis-server"
+    config = tmp_path / "redis.conf"
+    # Without a port it ends as soon as it has read its configuration and gone to its folder.
+    config.write_text(lab_config.redis(0, str(folder)))
+    ended = subprocess.run([program, config], capture_output=True, text=True, check=False)
+    assert "FATAL CONFIG" not in ended.stdout + ended.stderr
+    assert "Configuration loaded" in ended.stdout
+
+
+def test_promtool_finds_rules_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / ODD[5:]
+    folder.mkdir()
+    (folder / "rules é.yml").write_text("groups: []\n")
+    config = folder / "prometheus.yml"
+    config.write_text(lab_config.prometheus(TARGETS, 9093, [str(folder / "rules é.yml")]))
+    assert "1 rule files found" in programs.run("promtool", "check", "config", config)
+
+
+def test_haproxy_and_postgresql_take_a_socket_in_a_folder_of_any_name() -> None:
+    stats = next(line for line in haproxy(socket=ODD).splitlines() if "stats socket" in line)
+    assert shlex.split(stats)[:3] == ["stats", "socket", ODD]
+    settings = lab_config.postgres("""/a 'b' "c" \\d é""")
+    assert """unix_socket_directories = '"/a ''b'' ""c"" \\\\d é"'""" in settings.splitlines()
 
 
 def test_the_exporters_queries_are_yaml_with_a_type_for_every_column() -> None:
