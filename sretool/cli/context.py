@@ -179,9 +179,11 @@ def _token_of_file(prefix: str, path: str | None) -> str | None:
         token = Path(path).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise UsageError(f"{prefix}TOKEN_FILE: {path} cannot be read: {reason}") from None
+        raise UsageError(
+            f"{prefix}TOKEN_FILE: {path} cannot be read: {reason}", remedy="name a file that holds the token"
+        ) from None
     if not token:
-        raise UsageError(f"{prefix}TOKEN_FILE: {path} is empty")
+        raise UsageError(f"{prefix}TOKEN_FILE: {path} is empty", remedy="put the token into it")
     return token
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _CATALOG_SUFFIXES = {".yaml", ".yml"}
 _RUNBOOKS = "runbooks"
 
+_RIGHTS = "check that it is there and that you may read it"
+
 
 def load(paths: Sequence[Path]) -> System:
     """The system that files and folders describe together.
@@ -51,7 +53,7 @@ def files_of(path: Path) -> Iterator[Path]:
     try:
         below = sorted(entry for entry in path.rglob("*") if entry.is_file())
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        raise UsageError(f"cannot read {path}: {error.strerror}", remedy=_RIGHTS) from error
     wanted = [file for file in below if _belongs(file.relative_to(path), path.name)]
     if not wanted:
         raise UsageError(f"no catalog files in {path}", remedy="it should hold *.yaml files with `slos`")
@@ -69,9 +71,12 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+        raise UsageError(f"cannot read {file}: {error.strerror}", remedy=_RIGHTS) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"cannot read {file}: it is not UTF-8 text") from error
+        raise UsageError(
+            f"cannot read {file}: it is not UTF-8 text",
+            remedy="save it as UTF-8, or name only the files with objectives",
+        ) from error
 
 
 def shown(file: Path) -> str:
