@@ -31,19 +31,20 @@ TOLERANCE = 0.001
 ENOUGH_BAD_EVENTS = 100
 """Below, single events at the ends of the window weigh too much for a relative comparison."""
 STEP = timedelta(minutes=5)
-EDGE = timedelta(minutes=6)
+EDGE = timedelta(minutes=7)
+"""Five minutes, the minute since the rules were evaluated, and the part of one since the last whole one."""
 
 
-def raw_rates(sli: Sli) -> tuple[str, str]:
+def raw_rates(sli: Sli, over: str = "5m") -> tuple[str, str]:
     """Bad and all events per second, written down here again, apart from the code under test."""
     match sli:
         case EventRatio(bad, total):
-            return f"sum(rate({bad}[5m]))", f"sum(rate({total}[5m]))"
+            return f"sum(rate({bad}[{over}]))", f"sum(rate({total}[{over}]))"
         case BucketRatio(histogram, threshold, matchers, good):
             text = format_decimal(threshold)
             le = f'le=~"{text}|{text}.0"'
-            below = f"sum(rate({histogram}_bucket{{{matchers},{le}}}[5m]))"
-            total = f'sum(rate({histogram}_bucket{{{matchers},le="+Inf"}}[5m]))'
+            below = f"sum(rate({histogram}_bucket{{{matchers},{le}}}[{over}]))"
+            total = f'sum(rate({histogram}_bucket{{{matchers},le="+Inf"}}[{over}]))'
             return (below if good == "above" else f"({total} - {below})"), total
         case _:
             raise AssertionError(f"the bundled system has no {type(sli).__name__}")
@@ -55,6 +56,12 @@ def added_up(lab: LabRecord, rate: str, length: timedelta, end: float, step: tim
     found = query(lab.endpoints["prometheus"], f"sum_over_time(({rate}){span})")
     assert len(found) <= 1, rate
     return found[0][1] * step.total_seconds() if found else 0.0
+
+
+def whole_edge(lab: LabRecord, rate_over_the_edge: str, end: float) -> float:
+    """Events of the `EDGE` that ended at the last whole minute before `end`, each counted once and whole."""
+    minute = timedelta(minutes=1)
+    return added_up(lab, rate_over_the_edge, minute, end, minute) * (EDGE / minute)
 
 
 def status(lab: LabRecord, home: LabHome) -> dict[str, Any]:
@@ -82,10 +89,8 @@ def test_status_equals_the_raw_counters(slo: Slo, lab: LabRecord, document: dict
     assert total > 0
     start = at - slo.window.total_seconds()
     bad_at_the_ends, total_at_the_ends = (
-        sum(
-            added_up(lab, rate, EDGE, end, timedelta(minutes=1)) for end in (at, start + EDGE.total_seconds())
-        )
-        for rate in (bad_rate, total_rate)
+        sum(whole_edge(lab, rate, end) for end in (at, start + EDGE.total_seconds()))
+        for rate in raw_rates(slo.sli, format_duration(EDGE))
     )
     assert said["sli"] == pytest.approx(1 - bad / total, rel=TOLERANCE + bad_at_the_ends / total)
     assert said["total"] == pytest.approx(total, rel=TOLERANCE + EDGE / slo.window)
