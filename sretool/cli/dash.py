@@ -14,6 +14,7 @@ import click
 
 from sretool.cli import diagnostics
 from sretool.errors import SourceUnreachable, UsageError
+from sretool.tui import views
 from sretool.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _refresh(ctx: click.Context, param: click.Parameter, value: str) -> timedelt
 
 
 @click.command(name="dash")
-@click.argument("view", type=click.Choice(["overview"]), default="overview")
+@click.argument("view", type=click.Choice(views.NAMES), default=views.ROOT)
 @click.option(
     "--refresh",
     metavar="DURATION",
@@ -60,15 +61,18 @@ def command(
     """
     settings: Settings = ctx.obj
     sources = settings.resolve_sources(catalog_needed=False)
-    ctx.exit(show(sources, refresh=refresh, theme=theme, only_ascii=only_ascii))
+    shown = show(sources, view=view, refresh=refresh, theme=theme, only_ascii=only_ascii, readonly=readonly)
+    ctx.exit(shown)
 
 
 def show(
     sources: Sources,
     *,
+    view: str = views.ROOT,
     refresh: timedelta = timedelta(seconds=5),
     theme: str = "sre-dark",
     only_ascii: bool = False,
+    readonly: bool = False,
 ) -> int:
     """Open the dashboard, or print its table; gives the exit code."""
     from sretool import wiring
@@ -87,10 +91,12 @@ def show(
     return _open(
         endpoints,
         _origin(sources, only_ascii=only_ascii),
+        view=view,
         refresh=refresh,
         # Only a theme in the terminal's own colours can be stripped of every colour code.
         theme="sre-mono" if os.environ.get("NO_COLOR") is not None else theme,
         only_ascii=only_ascii,
+        readonly=readonly,
     )
 
 
@@ -110,7 +116,16 @@ def _origin(sources: Sources, *, only_ascii: bool) -> str:
     return f"lab {sources.lab.name} {by}{sources.scale}" if sources.scale != 1 else f"lab {sources.lab.name}"
 
 
-def _open(endpoints: Endpoints, origin: str, *, refresh: timedelta, theme: str, only_ascii: bool) -> int:
+def _open(
+    endpoints: Endpoints,
+    origin: str,
+    *,
+    view: str,
+    refresh: timedelta,
+    theme: str,
+    only_ascii: bool,
+    readonly: bool,
+) -> int:
     from sretool import wiring
     from sretool.tui.source import BackgroundWatch
 
@@ -130,6 +145,8 @@ def _open(endpoints: Endpoints, origin: str, *, refresh: timedelta, theme: str, 
             origin=origin,
             theme=theme,
             alerts_configured=endpoints.alertmanager is not None,
+            view=view,
+            readonly=readonly,
         )
         gc.freeze()
         gc.enable()

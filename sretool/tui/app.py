@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
@@ -17,15 +18,16 @@ from sretool.tui.detail import Past
 from sretool.tui.pace import Pace
 from sretool.tui.screens.base import BoardScreen
 from sretool.tui.screens.detail import AlertScreen, DetailScreen
-from sretool.tui.screens.overview import OverviewScreen
 from sretool.tui.screens.pages import ExplainScreen, HelpScreen
 from sretool.tui.themes import ANSI_THEMES, THEMES
+from sretool.tui.views import ROOT, VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from datetime import datetime, timedelta
 
     from textual.binding import BindingType
+    from textual.screen import Screen
 
     from sretool.core.observe.model import Snapshot
     from sretool.core.slo.model import Slo, SloId
@@ -44,12 +46,25 @@ _RESTART_AFTER = 1.0
 """Seconds until a loop that broke is started again."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Poll:
+    """One source that is asked again and again."""
+
+    ask: Callable[[], Awaitable[bool]]
+    every: float
+    """Seconds."""
+    wake: asyncio.Event
+    """Set: ask now."""
+
+
 class DashApp(App[None]):
     """`sretool dash`."""
 
     TITLE = "sretool"
     CSS_PATH = "sretool.tcss"
     ENABLE_COMMAND_PALETTE = False
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {view.name: view.make for view in VIEWS}
+    DEFAULT_MODE = ROOT
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "leave", "back; quits the overview", id="leave", show=False),
         Binding("p", "freeze", "pause", id="pause", show=False),
@@ -57,6 +72,11 @@ class DashApp(App[None]):
         Binding("T", "toggle_time", "UTC/local", id="time", show=False),
         Binding("question_mark", "help", "help", id="help", show=False),
         Binding("i", "explain", "why", id="explain", show=False),
+        *(
+            Binding(view.key, f"view('{view.name}')", view.title, id=f"view_{view.name}", show=False)
+            for view in VIEWS
+        ),
+        Binding("grave_accent", "last_view", "last view", id="last_view", show=False),
         Binding("ctrl+c", "never_quit", "", show=False, priority=True, system=True),
     ]
 
@@ -71,6 +91,8 @@ class DashApp(App[None]):
         origin: str = "",
         theme: str = "sre-dark",
         alerts_configured: bool = True,
+        view: str = ROOT,
+        readonly: bool = False,
     ) -> None:
         # Known before the theme is set: Textual chooses what NO_COLOR strips when the app is made.
         super().__init__(ansi_color=True if theme in ANSI_THEMES else None)
@@ -79,6 +101,8 @@ class DashApp(App[None]):
             self.register_theme(own)
         self.theme = theme
         self.clock = clock
+        self.readonly = readonly
+        """Whether every key that changes anything outside the screen is taken away."""
         self.board = Board(
             watch.snapshot,
             refresh=refresh,
@@ -89,7 +113,9 @@ class DashApp(App[None]):
         self._watch = watch
         self._jitter = jitter
         self._alerts_configured = alerts_configured
-        self._wake: dict[str, asyncio.Event] = {}
+        self._first_view = view
+        self._last_view = ROOT
+        self._polls: dict[str, _Poll] = {}
         self._pasts: dict[SloId, Past] = {}
         self._followed: Slo | None = None
         self._painted_at = 0.0
@@ -97,29 +123,49 @@ class DashApp(App[None]):
     # --- data in ------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        self.push_screen(OverviewScreen())
-        self._start_loop("prometheus")
+        if self._first_view != ROOT:
+            self.switch_mode(self._first_view)
+        self._poll_source("prometheus", lambda: self._watch.poll_metrics())
         if self._alerts_configured:
-            self._start_loop("alertmanager")
+            self._poll_source("alertmanager", lambda: self._watch.poll_alerts())
         self.set_interval(_TICK, self._tick)
 
-    def _start_loop(self, source: str) -> None:
-        ask = self._watch.poll_metrics if source == "prometheus" else self._watch.poll_alerts
-        self._wake[source] = asyncio.Event()
-        self.run_worker(
-            self._poll(source, ask), name=source, group=source, exclusive=True, exit_on_error=False
-        )
-
-    async def _poll(self, source: str, ask: Callable[[], Awaitable[Snapshot]]) -> None:
-        """Ask for ever: never twice at once, never faster than answers come."""
-        pace = Pace(self.board.refresh.total_seconds(), self._jitter)
-        wake = self._wake[source]
-        while True:
-            wake.clear()
+    def _poll_source(self, source: str, ask: Callable[[], Awaitable[Snapshot]]) -> None:
+        async def asked() -> bool:
             snapshot = await ask()
             self._take(snapshot)
             health = snapshot.source(source)
-            await _wait(wake, pace.pause(time.monotonic(), ok=health is not None and health.ok))
+            return health is not None and health.ok
+
+        self.start_poll(source, asked, self.board.refresh)
+
+    def start_poll(self, name: str, ask: Callable[[], Awaitable[bool]], every: timedelta) -> None:
+        """Call `ask` at once and then for ever: never twice at once, never faster than it answers.
+
+        It says whether there was an answer; without one it is called again sooner. What it learned is its
+        own to keep; the screen is drawn anew by whoever knows that something changed. A poll of the same
+        name takes the place of the one before.
+        """
+        self._polls[name] = _Poll(ask, every.total_seconds(), asyncio.Event())
+        self._start_loop(name)
+
+    def stop_poll(self, name: str) -> None:
+        if self._polls.pop(name, None) is not None:
+            self.workers.cancel_group(self, name)
+
+    def _start_loop(self, name: str) -> None:
+        poll = self._polls.get(name)
+        if poll is not None:
+            self.run_worker(
+                self._keep_asking(poll), name=name, group=name, exclusive=True, exit_on_error=False
+            )
+
+    async def _keep_asking(self, poll: _Poll) -> None:
+        pace = Pace(poll.every, self._jitter)
+        while True:
+            poll.wake.clear()
+            ok = await poll.ask()
+            await _wait(poll.wake, pace.pause(time.monotonic(), ok=ok))
 
     def _take(self, snapshot: Snapshot) -> None:
         if snapshot.seq < self.board.snapshot.seq:
@@ -146,7 +192,7 @@ class DashApp(App[None]):
         if event.state is not WorkerState.ERROR:
             return
         self.board.log.append((self.clock(), f"loop {event.worker.name} broke: {event.worker.error!r}"))
-        if event.worker.name in self._wake:
+        if event.worker.name in self._polls:
             self.set_timer(_RESTART_AFTER, lambda: self._start_loop(event.worker.name))
 
     # --- history of the SLO on screen ---------------------------------------------------------------------
@@ -214,18 +260,33 @@ class DashApp(App[None]):
     # --- keys ---------------------------------------------------------------------------------------------
 
     def action_leave(self) -> None:
-        if isinstance(self.screen, OverviewScreen):
-            self.exit()
-        else:
+        """One step back: from a page to its view, from a view to the root, and out of it."""
+        if len(self.screen_stack) > 1:
             self.pop_screen()
+        elif self.current_mode != ROOT:
+            self.open_view(ROOT)
+        else:
+            self.exit()
+
+    def open_view(self, name: str) -> None:
+        """Go to a view; it shows what it showed when it was left."""
+        if name != self.current_mode:
+            self._last_view = self.current_mode
+            self.switch_mode(name)
+
+    def action_view(self, name: str) -> None:
+        self.open_view(name)
+
+    def action_last_view(self) -> None:
+        self.open_view(self._last_view)
 
     def action_freeze(self) -> None:
         self.board.freeze(self.clock())
         self.repaint()
 
     def action_refresh_now(self) -> None:
-        for wake in self._wake.values():
-            wake.set()
+        for poll in self._polls.values():
+            poll.wake.set()
         followed, self._followed = self._followed, None
         self.follow(followed)
 

@@ -68,4 +68,6 @@ class BoardScreen(Screen[None]):
         return False
 
     def action_back(self) -> None:
-        self.app.pop_screen()
+        """One step back; the root of a view has none."""
+        if len(self.app.screen_stack) > 1:
+            self.app.pop_screen()

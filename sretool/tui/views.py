@@ -1,0 +1,36 @@
+"""The views behind the digit keys. Nothing here needs Textual: `sretool dash --help` names them too."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from sretool.tui.words import later
+
+if TYPE_CHECKING:
+    from sretool.tui.screens.base import BoardScreen
+
+
+class TopView(NamedTuple):
+    """One view, the root of its own stack of screens."""
+
+    key: str
+    """The digit that opens it."""
+    name: str
+    """For the command line and `:`."""
+    title: str
+    """What people call it."""
+    screen: str
+    """`module:Class`, imported when the view is first opened."""
+
+    def make(self) -> BoardScreen:
+        module, _, name = self.screen.partition(":")
+        return cast("BoardScreen", getattr(import_module(module), name)())
+
+
+VIEWS = (TopView("1", "overview", later("overview"), "sretool.tui.screens.overview:OverviewScreen"),)
+
+ROOT = "overview"
+"""Where leaving leads to, and what quits."""
+
+NAMES = tuple(view.name for view in VIEWS)
