@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import yaml
 
-from sretool.core.catalog import dialects, document, model, spec, values
+from sretool.core.catalog import dialects, document, model, read_watched, spec, values
 from sretool.core.slo import policy
 from sretool.core.slo.model import (
     BooleanGauge,
@@ -170,7 +170,9 @@ def _system(found: _Sorted, others: dialects.Reading) -> model.System:
         name=name,
         title=named.title if named else name,
         services=tuple(
-            model.Service(s.id, s.title, s.owner, s.tier, s.job) for file in native for s in file.services
+            model.Service(s.id, s.title, s.owner, s.tier, s.job, s.parts)
+            for file in native
+            for s in file.services
         )
         + tuple(_foreign_services(native, others)),
         tiers=tuple(
@@ -180,7 +182,7 @@ def _system(found: _Sorted, others: dialects.Reading) -> model.System:
         ),
         owners=tuple(model.Owner(o.id, o.title, o.contact, o.duties) for file in native for o in file.owners),
         dependencies=tuple(
-            model.Dependency(d.id, d.title, d.needs, d.provider, d.sla, d.breaks, d.fallback)
+            model.Dependency(d.id, d.title, d.needs, d.provider, d.sla, d.breaks, d.fallback, d.up)
             for file in native
             for d in file.dependencies
         ),
@@ -207,6 +209,7 @@ def _system(found: _Sorted, others: dialects.Reading) -> model.System:
             for file in native
             for r in file.recovery
         ),
+        watched=read_watched.of_files(native),
     )
 
 
@@ -311,18 +314,9 @@ def _sli(written: spec.SliSpec) -> model.Sli:
         group=written.group,
         query=written.query,
         unit=written.unit,
-        target=model.Target(*_bound(target)) if target else None,
+        target=model.Target(*read_watched.bound(target)) if target else None,
         meaning=written.meaning,
     )
-
-
-def _bound(written: spec.TargetSpec | spec.ThresholdSpec) -> tuple[model.Bound, float]:
-    match written.above, written.below:
-        case (value, None) if value is not None:
-            return model.Bound.ABOVE, float(value)
-        case (None, value) if value is not None:
-            return model.Bound.BELOW, float(value)
-    raise AssertionError("problems() lets only one bound pass")
 
 
 def _dashboard(written: spec.DashboardSpec) -> model.Dashboard:
@@ -342,7 +336,7 @@ def _panel(written: spec.PanelSpec) -> model.Panel:
         unit=written.unit,
         row=written.row,
         queries=tuple(model.PanelQuery(query.expr, query.legend) for query in written.queries),
-        thresholds=tuple(model.Threshold(*_bound(t), t.state) for t in written.thresholds),
+        thresholds=read_watched.thresholds(written.thresholds),
         source=written.source,
         not_configured=written.not_configured,
     )
@@ -350,10 +344,14 @@ def _panel(written: spec.PanelSpec) -> model.Panel:
 
 def _critical_path(written: spec.CriticalPathSpec) -> model.CriticalPath:
     hops = tuple(
-        model.Hop(hop.title, hop.budget, tuple(model.Hop(part.title, part.budget) for part in hop.parts))
+        model.Hop(hop.title, hop.budget, tuple(_part(part) for part in hop.parts), hop.measured, hop.unit)
         for hop in written.hops
     )
-    return model.CriticalPath(written.id, written.title, hops, written.guarantees)
+    return model.CriticalPath(written.id, written.title, hops, written.guarantees, written.service)
+
+
+def _part(written: spec.PartSpec) -> model.Hop:
+    return model.Hop(written.title, written.budget, (), written.measured, written.unit)
 
 
 def _policy(written: spec.PolicySpec) -> policy.Policy:

@@ -97,6 +97,8 @@ OwnerRef = Annotated[str, Parsed(values.identifier), Refers("owner")]
 TierRef = Annotated[int, Parsed(values.whole), Refers("tier")]
 RunbookRef = Annotated[str, Parsed(values.text), Refers("runbook")]
 DependencyRef = Annotated[str, Parsed(values.identifier), Refers("dependency")]
+ServiceRef = Annotated[str, Parsed(values.identifier), Refers("service")]
+SloRef = Annotated[str, Parsed(values.slo_id), Refers("SLO")]
 
 Unit = Literal["ratio", "s", "ms", "per_s", "per_min", "per_day", "count", "bytes", "bytes_per_s", "state"]
 """ratio 0..1 · seconds · milliseconds · events per second, minute, day · a number of things · bytes · bytes
@@ -129,6 +131,7 @@ class ServiceSpec(Written):
     owner: OwnerRef | None = None
     tier: TierRef | None = None
     job: Text | None = None
+    parts: tuple[DependencyRef, ...] = ()
 
 
 class DependencySpec(Written):
@@ -139,16 +142,21 @@ class DependencySpec(Written):
     sla: Ratio | None = None
     breaks: Text | None = None
     fallback: Text | None = None
+    up: Promql | None = None
 
 
 class PartSpec(Written):
     title: Text
     budget: Duration
+    measured: Promql | None = None
+    unit: Literal["s", "ms"] = "s"
 
 
 class HopSpec(Written):
     title: Text
     budget: Duration
+    measured: Promql | None = None
+    unit: Literal["s", "ms"] = "s"
     parts: tuple[PartSpec, ...] = ()
 
     def problems(self) -> Iterator[tuple[str | None, str]]:
@@ -161,6 +169,7 @@ class CriticalPathSpec(Written):
     title: Text
     hops: tuple[HopSpec, ...] = ()
     guarantees: tuple[Text, ...] = ()
+    service: ServiceRef | None = None
 
 
 class ImpactSpec(Written):
@@ -428,6 +437,189 @@ class DashboardSpec(Written):
     panels: tuple[PanelSpec, ...]
 
 
+class Figured(Written, kw_only=True):
+    """Something with queries, or with a text that says what would have to be set up."""
+
+    NEEDS: ClassVar[tuple[str, ...]] = ()
+    """Keys that make it measurable; each is needed."""
+
+    source: Text | None = None
+    not_configured: Text | None = None
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        given = [key for key in self.NEEDS if key in self.place.keys]
+        wanted = " and ".join(f"`{key}`" for key in self.NEEDS)
+        if self.not_configured is not None:
+            if given:
+                yield "not_configured", f"either {wanted}, or `not_configured` that says what is missing"
+        elif len(given) < len(self.NEEDS):
+            yield None, f"{wanted}, or `not_configured` that says what would have to be set up, is missing"
+        elif not self.source and "source" not in self.place.keys:
+            yield None, "`source` is missing: what is measured says where its figures come from"
+
+
+class UtilisationSpec(Written):
+    """A share 0..1 of what there is."""
+
+    title: Text
+    expr: Promql
+    thresholds: tuple[ThresholdSpec, ...] = ()
+
+
+class MeasureSpec(Written):
+    title: Text
+    expr: Promql
+    unit: Unit = "count"
+    thresholds: tuple[ThresholdSpec, ...] = ()
+
+
+class ResourceSpec(Figured):
+    """One row of the USE table for each combination of the labels `by`."""
+
+    id: Annotated[str, Parsed(values.identifier), Declares("resource")]
+    title: Text
+    by: tuple[LabelName, ...] = ()
+    utilisation: tuple[UtilisationSpec, ...] = ()
+    saturation: tuple[MeasureSpec, ...] = ()
+    errors: tuple[MeasureSpec, ...] = ()
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        yield from super().problems()
+        if bool(self.utilisation or self.saturation or self.errors) == bool(self.not_configured):
+            yield (
+                None,
+                (
+                    "a resource has `utilisation`, `saturation` or `errors`,"
+                    " or `not_configured` that says what is missing"
+                ),
+            )
+
+
+class RateSpec(Written):
+    expr: Promql
+
+
+class ErrorShareSpec(Written):
+    """A share 0..1 of the requests."""
+
+    expr: Promql
+    thresholds: tuple[ThresholdSpec, ...] = ()
+
+
+class CallDurationSpec(Written):
+    expr: Promql
+    title: Text = "p95"
+    unit: Literal["s", "ms"] = "s"
+    thresholds: tuple[ThresholdSpec, ...] = ()
+
+
+class CallSpec(Figured):
+    """Requests that a service answers, or (with `to`) sends."""
+
+    NEEDS: ClassVar[tuple[str, ...]] = ("rate",)
+
+    id: Annotated[str, Parsed(values.identifier), Declares("call")]
+    title: Text
+    service: ServiceRef | None = None
+    to: DependencyRef | None = None
+    by: tuple[LabelName, ...] = ()
+    rate: RateSpec | None = None
+    errors: ErrorShareSpec | None = None
+    duration: CallDurationSpec | None = None
+
+
+class HeadroomSpec(Figured):
+    """Something that can become full."""
+
+    NEEDS: ClassVar[tuple[str, ...]] = ("used",)
+
+    id: Annotated[str, Parsed(values.identifier), Declares("headroom")]
+    title: Text
+    by: tuple[LabelName, ...] = ()
+    used: Promql | None = None
+    limit: Promql | None = None
+    """PromQL, or a plain number."""
+    unit: Unit = "count"
+    over: Duration = timedelta(hours=6)
+    thresholds: tuple[ThresholdSpec, ...] = ()
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        yield from super().problems()
+        if not timedelta(minutes=10) <= self.over <= timedelta(days=7):
+            yield "over", "a trend is read over 10m at least and 7d at most"
+
+
+class StepSpec(Written):
+    title: Text
+    expr: Promql
+
+
+class JourneySpec(Figured):
+    NEEDS: ClassVar[tuple[str, ...]] = ("sli",)
+
+    id: Annotated[str, Parsed(values.identifier), Declares("journey")]
+    title: Text
+    sli: Promql | None = None
+    steps: tuple[StepSpec, ...] = ()
+    thresholds: tuple[ThresholdSpec, ...] = ()
+    service: ServiceRef | None = None
+    slo: SloRef | None = None
+
+
+FigureUnit = Literal[
+    "ratio", "s", "ms", "per_s", "per_min", "per_h", "per_day", "count", "bytes", "score", "money"
+]
+"""As `Unit`; a score has no unit (NPS, CLS), money has a `currency`."""
+
+
+class FigureSpec(Figured):
+    NEEDS: ClassVar[tuple[str, ...]] = ("expr",)
+
+    id: Annotated[str, Parsed(values.identifier), Declares("figure")]
+    title: Text
+    group: Literal["business", "vitals", "money"] = "business"
+    expr: Promql | None = None
+    unit: FigureUnit = "count"
+    currency: Text | None = None
+    by: tuple[LabelName, ...] = ()
+    bad: Literal["below", "above", "both"] = "both"
+    cycle: Literal["week", "day"] = "week"
+    thresholds: tuple[ThresholdSpec, ...] = ()
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        yield from super().problems()
+        if (self.unit == "money") != (self.currency is not None) and self.not_configured is None:
+            yield "currency", "`unit: money` and `currency` go together"
+
+
+class ApdexSpec(Figured):
+    NEEDS: ClassVar[tuple[str, ...]] = ("histogram", "satisfied")
+
+    id: Annotated[str, Parsed(values.identifier), Declares("apdex")]
+    title: Text
+    histogram: MetricName | None = None
+    satisfied: PositiveNumber | None = None
+    tolerating: PositiveNumber | None = None
+    """Four times `satisfied` where it is not given."""
+    matchers: Matchers = ""
+    thresholds: tuple[ThresholdSpec, ...] | None = None
+    """None: below 0.85 is a warning, below 0.7 is bad."""
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        yield from super().problems()
+        if None not in (self.satisfied, self.tolerating) and self.tolerating <= self.satisfied:  # type: ignore[operator]
+            yield "tolerating", "what is tolerated is longer than what satisfies"
+
+
+class ProbeSpec(Figured):
+    NEEDS: ClassVar[tuple[str, ...]] = ("expr",)
+
+    id: Annotated[str, Parsed(values.identifier), Declares("probe")]
+    title: Text
+    expr: Promql | None = None
+    by: tuple[LabelName, ...] = ()
+
+
 class ResponseLevelSpec(Written, kw_only=True):
     """What is done from a height of the budget downwards."""
 
@@ -513,3 +705,10 @@ class CatalogFile(Written):
     severities: SeveritiesSpec | None = None
     policy: PolicySpec | None = None
     dashboards: tuple[DashboardSpec, ...] = ()
+    resources: tuple[ResourceSpec, ...] = ()
+    calls: tuple[CallSpec, ...] = ()
+    headroom: tuple[HeadroomSpec, ...] = ()
+    journeys: tuple[JourneySpec, ...] = ()
+    figures: tuple[FigureSpec, ...] = ()
+    apdex: tuple[ApdexSpec, ...] = ()
+    probes: tuple[ProbeSpec, ...] = ()

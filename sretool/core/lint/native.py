@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import promql_parser as ql
+import yaml
 
 from sretool.core.catalog import values
 from sretool.core.lint import objectives, promql
@@ -24,10 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from decimal import Decimal
 
-    import yaml
-
 _CALENDAR_DAYS: Final = {"week": 7, "month": 30, "quarter": 90}
 _SELECTORS: Final = ("bad", "good", "total")
+_WATCHED: Final = {
+    "dependencies": ("up",),
+    "critical_paths": ("hops",),
+    "resources": ("utilisation", "saturation", "errors"),
+    "calls": ("rate", "errors", "duration"),
+    "headroom": ("used", "limit"),
+    "journeys": ("sli", "steps"),
+    "figures": ("expr",),
+    "probes": ("expr",),
+}
+"""Section → its keys that are queries, or that hold mappings with queries."""
 _QUERIES: Final = {"error_ratio": Use.SLI, "traffic": Use.SHOWN, "up": Use.SHOWN, "age": Use.SHOWN}
 
 
@@ -38,6 +48,7 @@ def expressions(source: Source, root: yaml.Node) -> Iterator[Expression]:
         for panel in items(entry(board, "panels")):
             for query in items(entry(panel, "queries")):
                 yield from _read(source, entry(query, "expr"), Use.SHOWN)
+    yield from _watched(source, root)
     for slo in items(entry(root, "slos")):
         for sli in slis_of(slo):
             for key in _SELECTORS:
@@ -45,6 +56,30 @@ def expressions(source: Source, root: yaml.Node) -> Iterator[Expression]:
                     yield from _read(source, entry(sli, key), Use.EVENTS)
             for key, use in _QUERIES.items():
                 yield from _read(source, entry(sli, key), use)
+
+
+def _watched(source: Source, root: yaml.Node) -> Iterator[Expression]:
+    """What is watched beside the objectives."""
+    for section, keys in _WATCHED.items():
+        for each in items(entry(root, section)):
+            for key in keys:
+                node = entry(each, key)
+                inner = items(node) or ([node] if isinstance(node, yaml.MappingNode) else [])
+                for part in inner:
+                    yield from _read(source, entry(part, "expr") or entry(part, "measured"), Use.SHOWN)
+                    for below in items(entry(part, "parts")):
+                        yield from _read(source, entry(below, "measured"), Use.SHOWN)
+                limit = key == "limit" and _is_number(node)
+                if not inner and not limit:
+                    yield from _read(source, node, Use.SHOWN)
+
+
+def _is_number(node: yaml.Node | None) -> bool:
+    written = scalar(node)
+    try:
+        return written is not None and float(written.value) is not None
+    except ValueError:
+        return False
 
 
 def _read(source: Source, node: yaml.Node | None, use: Use) -> Iterator[Expression]:
