@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sretool.core.slo.model import Level
 from sretool.tui import format as fmt
 from sretool.tui import overview
-from sretool.tui.braille import Chart, Limit, draw
+from sretool.tui.chart import Chart, Curve, Limit, draw
 from sretool.tui.line import LEVEL_ROLES, Span, cells, crop, rule, spread
 from sretool.units import format_duration
 
@@ -219,8 +219,7 @@ def burn_down(
     low = min(0.0, *values) if values else 0.0
     high = max(1.0, *values) if values else 1.0
     chart = Chart(
-        points=history.budget_left,
-        step=history.budget_step,
+        curves=(Curve(history.budget_left, history.budget_step),),
         start=end - slo.length(end),
         end=end,
         low=low * 1.05,
@@ -251,8 +250,7 @@ def error_ratio(
         limits.append(Limit(page, fmt.ratio_percent(page)))
     end = _minute(view.now)
     chart = Chart(
-        points=history.error_ratio,
-        step=history.error_step,
+        curves=(Curve(history.error_ratio, history.error_step),),
         start=end - _SIX_HOURS,
         end=end,
         low=0.0,
@@ -274,7 +272,7 @@ def _titled(view: View, title: str, chart: Chart, past: Past, width: int, height
     elif len(title) + 6 > width:
         title = title.rpartition(", ")[0] or title
     heading = rule(title, width, view.glyphs.rule, right)
-    if not chart.points:
+    if not any(curve.points for curve in chart.curves):
         return [heading, *_said(view, "no samples in this span", width, height - 1)]
     key = (title, chart.end, width, height, view.local_time)
     if key not in past.drawn:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from sretool.core.slo.model import Slo
+    from sretool.tui.braille import Graph
 
 NONE = "-"
 """Stands where there is no data; never 0."""
@@ -49,7 +50,11 @@ class Glyphs:
     ellipsis: str
     dot: str
     enter: str
-    braille: bool
+    time_tick: str
+    mark: str
+    band: str
+    graph: Graph
+    """What charts are drawn with."""
 
 
 UNICODE = Glyphs(
@@ -71,7 +76,10 @@ UNICODE = Glyphs(
     ellipsis="…",
     dot="·",
     enter="⏎",
-    braille=True,
+    time_tick="┬",
+    mark="┆",
+    band="░",
+    graph="braille",
 )
 
 ASCII = Glyphs(
@@ -93,7 +101,10 @@ ASCII = Glyphs(
     ellipsis="~",
     dot=".",
     enter="enter",
-    braille=False,
+    time_tick="+",
+    mark="|",
+    band=":",
+    graph="ascii",
 )
 
 LEVEL_WORDS = {

@@ -15,7 +15,7 @@ from sretool.core.slo.model import Level
 
 Role = Literal[
     "text", "dim", "bold", "title", "key", "page", "spent", "ticket", "no_data", "stale", "silenced",
-    "tag", "tag_alarm", "lost", "chart", "limit",
+    "tag", "tag_alarm", "lost", "chart", "chart2", "chart3", "chart4", "limit", "mark", "band", "inspect",
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 _ROLES = (
     "dim", "bold", "title", "key", "page", "spent", "ticket", "no-data", "stale", "silenced", "tag",
-    "tag-alarm", "lost", "chart", "limit",
+    "tag-alarm", "lost", "chart", "chart2", "chart3", "chart4", "limit", "mark", "band", "inspect",
 )  # fmt: skip
 
 _STYLES = {
@@ -28,7 +28,13 @@ _STYLES = {
     "tag-alarm": "bold reverse",
     "lost": "bold reverse",
     "chart": "none",
+    "chart2": "none",
+    "chart3": "none",
+    "chart4": "none",
     "limit": "none",
+    "mark": "bold",
+    "band": "none",
+    "inspect": "reverse",
 }
 
 
@@ -66,7 +72,7 @@ def _theme(
     )
 
 
-_ANSI_STYLES = {"dim": "dim", "limit": "dim", "no-data": "dim italic"}
+_ANSI_STYLES = {"dim": "dim", "limit": "dim", "band": "dim", "no-data": "dim italic"}
 
 THEMES = (
     _theme(
@@ -89,6 +95,11 @@ THEMES = (
             "lost": "#e5c07b",
             "chart": "#8fbcd4",
             "limit": "#8a7a55",
+            "chart2": "#c39bd3",
+            "chart3": "#8fc79a",
+            "chart4": "#d9a066",
+            "mark": "#e0c7f0",
+            "band": "#5b6673",
         },
     ),
     _theme(
@@ -112,6 +123,11 @@ THEMES = (
             "lost": "#8a5a00",
             "chart": "#1c5f8a",
             "limit": "#a08a55",
+            "chart2": "#7a3e9d",
+            "chart3": "#2b7a3d",
+            "chart4": "#9a5a00",
+            "mark": "#5a2d7a",
+            "band": "#b9bdc2",
         },
     ),
     _theme(
@@ -129,6 +145,10 @@ THEMES = (
             "tag-alarm": "ansi_red",
             "lost": "ansi_yellow",
             "chart": "ansi_blue",
+            "chart2": "ansi_magenta",
+            "chart3": "ansi_cyan",
+            "chart4": "ansi_yellow",
+            "mark": "ansi_magenta",
             "key": "ansi_cyan",
         },
         styles=_ANSI_STYLES,
@@ -162,6 +182,11 @@ THEMES = (
             "lost": "#f3e27a",
             "chart": "#8fbcd4",
             "limit": "#8a8455",
+            "chart2": "#e27bff",
+            "chart3": "#f3e27a",
+            "chart4": "#ff9f1c",
+            "mark": "#e0c7f0",
+            "band": "#5b6673",
         },
     ),
 )

@@ -16,7 +16,7 @@ from sretool.tui import alert as alert_page
 from sretool.tui import detail, overview
 from sretool.tui import format as fmt
 from sretool.tui.board import Board
-from sretool.tui.braille import draw
+from sretool.tui.chart import draw
 from sretool.tui.line import cells, plain
 from tests.support.dashboard import (
     NOW,
@@ -35,7 +35,7 @@ from tests.support.dashboard import (
 if TYPE_CHECKING:
     from sretool.core.observe.model import SloStatus, Snapshot
     from sretool.tui.board import View
-    from sretool.tui.braille import Chart
+    from sretool.tui.chart import Chart
     from sretool.tui.line import Line
 
 SIZES = [
