@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sretool.core.catalog.oncall import OnCall
 from sretool.core.catalog.watched import Watched
 from sretool.core.slo import policy
 
@@ -250,6 +251,8 @@ class System:
     recovery: tuple[RecoveryObjective, ...] = ()
     policy: policy.Policy = policy.DEFAULT
     """The standard one where the catalog has none."""
+    oncall: OnCall = field(default_factory=OnCall)
+    """Empty where the catalog says nothing of it."""
     watched: Watched = field(default_factory=Watched)
     """What is watched beside the objectives."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import yaml
 
-from sretool.core.catalog import dialects, document, model, read_watched, spec, values
+from sretool.core.catalog import dialects, document, model, read_oncall, read_watched, spec, values
 from sretool.core.slo import policy
 from sretool.core.slo.model import (
     BooleanGauge,
@@ -68,6 +68,7 @@ def read(files: Mapping[str, str]) -> model.System:
         _sort(name, text, found, intake)
     _check_services(found.native, intake)
     _check_policy(found.native, intake)
+    read_oncall.check(found.native, intake)
     others = dialects.read(found.foreign, intake) if found.foreign else dialects.Reading()
     intake.check_references()
     if not others.found and not any(file.slos for file in found.native) and not intake.problems:
@@ -191,6 +192,7 @@ def _system(found: _Sorted, others: dialects.Reading) -> model.System:
         places=_places(native, others),
         severities=_severities(native),
         policy=_policy(ruled) if ruled else policy.DEFAULT,
+        oncall=read_oncall.oncall(native),
         dashboards=tuple(_dashboard(board) for file in native for board in file.dashboards),
         rule_files=found.rule_files,
         alertmanager=found.alertmanager,

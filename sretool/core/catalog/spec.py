@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator  # noqa: TC003 - resolved at run time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -87,6 +87,8 @@ Whole = Annotated[int, Parsed(values.whole)]
 Window = Annotated[timedelta | CalendarUnit, Parsed(values.window)]
 Zone = Annotated[str, Parsed(values.zone)]
 Moment = Annotated[datetime, Parsed(values.moment)]
+Day = Annotated[date, Parsed(values.day)]
+TimeOfDay = Annotated[time, Parsed(values.time_of_day)]
 Address = Annotated[str, Parsed(values.address)]
 LabelName = Annotated[str, Parsed(values.label_name)]
 RangedPromql = Annotated[str, Parsed(values.ranged_promql)]
@@ -687,6 +689,100 @@ def _gate_problems(steps: tuple[GateStepSpec, ...]) -> Iterator[tuple[str | None
             yield "gate", f"step {step.name!r} allows {strangers[0]!r}, which the first step does not know"
 
 
+MemberRef = Annotated[str, Parsed(values.identifier), Refers("on-call member")]
+HoursRef = Annotated[str, Parsed(values.identifier), Refers("hours")]
+
+
+class MemberSpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("on-call member")]
+    title: Text
+    contact: Text | None = None
+
+
+class HoursSpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("hours")]
+    weekdays: tuple[Annotated[int, Parsed(values.weekday)], ...]
+    start: TimeOfDay
+    end: TimeOfDay
+    zone: Zone = "UTC"
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if not self.weekdays:
+            yield "weekdays", "hours on no day never come"
+        if self.end <= self.start and self.end != time(0):
+            yield "end", "hours end later on the same day than they start; 00:00 is the end of the day"
+
+
+class OverrideSpec(Written, kw_only=True):
+    """Somebody else, or nobody where there is no `member`."""
+
+    start: Moment
+    end: Moment
+    member: MemberRef | None = None
+    role: Literal["primary", "backup"] = "primary"
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if self.end <= self.start:
+            yield "end", "an override ends after it has started"
+
+
+class ScheduleSpec(Written, kw_only=True):
+    id: Annotated[str, Parsed(values.identifier), Declares("schedule")]
+    title: Text | None = None
+    zone: Zone = "UTC"
+    handover: Annotated[tuple[int | None, time], Parsed(values.handover)]
+    turn: Duration = timedelta(weeks=1)
+    since: Day
+    members: tuple[MemberRef, ...]
+    backups: tuple[MemberRef, ...] = ()
+    manager: MemberRef | None = None
+    hours: HoursRef | None = None
+    overrides: tuple[OverrideSpec, ...] = ()
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if not self.members:
+            yield "members", "a rotation of nobody"
+        weekly = self.turn % timedelta(weeks=1) == timedelta(0)
+        if self.turn % timedelta(days=1):
+            yield "turn", "a turn is whole days or weeks long: 1d, 1w, 2w"
+        elif weekly and self.handover[0] is None:
+            yield "handover", "a turn of weeks is handed over on a day of the week: monday 09:00"
+        elif not weekly and self.handover[0] is not None:
+            yield "handover", "a turn that is not whole weeks has no day of the week: write 09:00"
+
+
+class EscalationStepSpec(Written):
+    after: DurationOrNone
+    to: tuple[Text, ...]
+    how: Text | None = None
+
+
+class EscalationSpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("escalation")]
+    labels: dict[str, str]
+    steps: tuple[EscalationStepSpec, ...]
+    during: HoursRef | None = None
+    outside: HoursRef | None = None
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if not self.labels:
+            yield "labels", "an escalation without labels would be that of every alert"
+        if not self.steps:
+            yield "steps", "an escalation without steps reaches nobody"
+        delays = [step.after for step in self.steps]
+        if delays != sorted(set(delays)):
+            yield "steps", "each step comes later than the one before it"
+
+
+class OnCallSpec(Written):
+    """Who is on call, and who hears of an alert when."""
+
+    members: tuple[MemberSpec, ...] = ()
+    hours: tuple[HoursSpec, ...] = ()
+    schedules: tuple[ScheduleSpec, ...] = ()
+    escalations: tuple[EscalationSpec, ...] = ()
+
+
 class CatalogFile(Written):
     """The keys a catalog file may have, each at most once in a file."""
 
@@ -704,6 +800,7 @@ class CatalogFile(Written):
     exclusions: tuple[ExclusionSpec, ...] = ()
     severities: SeveritiesSpec | None = None
     policy: PolicySpec | None = None
+    oncall: OnCallSpec | None = None
     dashboards: tuple[DashboardSpec, ...] = ()
     resources: tuple[ResourceSpec, ...] = ()
     calls: tuple[CallSpec, ...] = ()

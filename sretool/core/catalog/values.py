@@ -4,9 +4,11 @@ value, or raises a `UsageError` that says what is wrong with it and, as its reme
 from __future__ import annotations
 
 import re
+from datetime import date, time
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
+from sretool.core.catalog.oncall import WEEKDAYS
 from sretool.core.slo.model import WINDOW, CalendarUnit, time_zone
 from sretool.errors import UsageError
 from sretool.units import parse_duration, parse_ratio, parse_time
@@ -103,6 +105,34 @@ def zone(raw: str) -> str:
     except (ValueError, OSError, LookupError):
         raise UsageError(f"{raw!r} is no time zone", remedy="write it like Europe/Berlin or UTC") from None
     return raw.strip()
+
+
+def day(raw: str) -> date:
+    """`"2026-01-05"`."""
+    try:
+        return date.fromisoformat(raw.strip())
+    except ValueError:
+        raise UsageError(f"{raw!r} is no day", remedy="write it like 2026-01-05") from None
+
+
+def time_of_day(raw: str) -> time:
+    """`"09:00"`."""
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", raw.strip()):
+        raise UsageError(f"{raw!r} is no time of day", remedy='write it like "09:00"')
+    return time.fromisoformat(raw.strip())
+
+
+def weekday(raw: str) -> int:
+    """`"monday"` → 0."""
+    if raw.strip().lower() not in WEEKDAYS:
+        raise UsageError(f"{raw!r} is no day of the week", remedy=f"write one of {', '.join(WEEKDAYS)}")
+    return WEEKDAYS.index(raw.strip().lower())
+
+
+def handover(raw: str) -> tuple[int | None, time]:
+    """`"monday 09:00"`, or `"09:00"` for turns that are not whole weeks."""
+    on, _, at = raw.strip().rpartition(" ")
+    return (weekday(on) if on else None), time_of_day(at)
 
 
 def moment(raw: str) -> datetime:
