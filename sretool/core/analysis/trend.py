@@ -54,6 +54,9 @@ class Trend:
     """From the first to the last point."""
 
 
+UNKNOWN: Final = Trend(Direction.UNKNOWN)
+
+
 @dataclass(frozen=True, slots=True)
 class Slope:
     """Change of value for each second, with the ends of its interval."""
