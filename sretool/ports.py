@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from sretool.core.alerting.silences import NewSilence, Silence
     from sretool.core.analysis.recording import Points
     from sretool.core.observe.model import Alert, Sample, Series
 
@@ -88,4 +89,24 @@ class AlertSource(Protocol):
         """Active, silenced and inhibited ones."""
         ...
 
+    async def silences(self) -> Sequence[Silence]:
+        """All that are remembered: those to come, active ones, and expired ones for a while."""
+        ...
+
     async def aclose(self) -> None: ...
+
+
+class AlertDesk(AlertSource, Protocol):
+    """An Alertmanager that is also told what to do. Every method raises a `SourceError` and nothing else."""
+
+    async def silence(self, silence: NewSilence) -> str:
+        """Create a silence, or change the one of its id; gives the id it has now."""
+        ...
+
+    async def expire(self, silence: str) -> None:
+        """End a silence now."""
+        ...
+
+    async def configuration(self) -> str:
+        """What it routes by, as YAML."""
+        ...

@@ -40,7 +40,17 @@ class HttpRequest:
     path: str
     """Below the endpoint's address, with a slash in front."""
     form: Mapping[str, str] | None = None
-    """Sent as a POST form, because queries outgrow what fits into an address; None: a GET."""
+    """Sent as a POST form, because queries outgrow what fits into an address; None: no form."""
+    json: bytes | None = None
+    """Sent as the body of a POST."""
+    delete: bool = False
+    """Whether what stands at `path` is to be deleted; else, without form and JSON, it is read."""
+
+    @property
+    def method(self) -> str:
+        if self.delete:
+            return "DELETE"
+        return "GET" if self.form is None and self.json is None else "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +134,10 @@ class HttpSource:
         )
 
     async def _exchange(self, client: httpx.AsyncClient, request: HttpRequest) -> tuple[int, bytes]:
-        method = "GET" if request.form is None else "POST"
-        async with client.stream(method, request.path, data=request.form) as response:
+        headers = {"Content-Type": "application/json"} if request.json is not None else None
+        async with client.stream(
+            request.method, request.path, data=request.form, content=request.json, headers=headers
+        ) as response:
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk

@@ -97,7 +97,11 @@ class Watch:
             return self._snapshot
         began = self._clock.now()
         try:
-            alerts = assemble.open_alerts(await self._alerts.alerts(), self._reading.slos)
+            found = await self._alerts.alerts()
+            # Acks are silences with a mark; where nothing is hidden there is none to tell apart.
+            hidden = any(alert.silenced_by for alert in found)
+            silences = await self._alerts.silences() if hidden else ()
+            alerts = assemble.open_alerts(found, self._reading.slos, silences)
         except SourceError as error:
             return self._failed(ALERTMANAGER, began, error)
         self._seen.extend(_resolved(self._snapshot.alerts, alerts, began))

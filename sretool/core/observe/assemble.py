@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.alerting.acks import ack_of
 from sretool.core.observe.model import AlertState, Change, SloStatus
 from sretool.core.observe.plan import CHANGES_BACK, FIGURE, excluded_spans, past_step, past_until
 from sretool.core.slo.budget import Past, buckets
@@ -19,6 +20,8 @@ from sretool.units import format_duration, parse_duration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from sretool.core.alerting.acks import Ack
+    from sretool.core.alerting.silences import Silence
     from sretool.core.observe.model import Alert, Sample, Series
     from sretool.core.slo.model import Slo
 
@@ -327,18 +330,21 @@ NO_SEVERITY = "none"
 """`severity` of an alert that fires all the time, so that its absence shows that alerting is dead."""
 
 
-def open_alerts(alerts: Iterable[Alert], slos: Iterable[Slo] = ()) -> tuple[Alert, ...]:
+def open_alerts(
+    alerts: Iterable[Alert], slos: Iterable[Slo] = (), silences: Iterable[Silence] = ()
+) -> tuple[Alert, ...]:
     """Those somebody may have to act on: firing ones first, pages before tickets, oldest first.
 
     An alert of one of `slos` belongs to its group, and is as severe as its pair of windows whatever its label
-    calls that.
+    calls that. One that only acks among `silences` hide is acknowledged, not silenced.
     """
     known = {str(slo.id): slo for slo in slos}
     of = _Index(known.values())
+    taken = {silence.id: ack for silence in silences for ack in [ack_of(silence)] if ack is not None}
     return tuple(
         sorted(
             (
-                _of_slo(alert, known.get(of.id(alert.labels)))
+                _acknowledged(_of_slo(alert, known.get(of.id(alert.labels))), taken)
                 for alert in alerts
                 if alert.labels.get("severity") != NO_SEVERITY
             ),
@@ -351,6 +357,13 @@ def open_alerts(alerts: Iterable[Alert], slos: Iterable[Slo] = ()) -> tuple[Aler
             ),
         )
     )
+
+
+def _acknowledged(alert: Alert, taken: Mapping[str, Ack]) -> Alert:
+    acks = [taken[id_] for id_ in alert.silenced_by if id_ in taken]
+    if not acks or len(acks) < len(alert.silenced_by):
+        return alert
+    return replace(alert, state=AlertState.ACKNOWLEDGED, ack=min(acks, key=lambda ack: ack.since))
 
 
 def _of_slo(alert: Alert, slo: Slo | None) -> Alert:

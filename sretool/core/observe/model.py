@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
+    from sretool.core.alerting.acks import Ack
     from sretool.core.slo.model import BurnAlert, Level, Severity, Slo, SloId
     from sretool.core.slo.policy import GateState
 
@@ -58,6 +59,8 @@ class Alert:
     receivers: tuple[str, ...] = ()
     silenced_by: tuple[str, ...] = ()
     """Ids of the silences that hide it."""
+    ack: Ack | None = None
+    """Who has taken it, where nothing but an acknowledgement hides it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,9 @@ DOWN = {"alertname": "ServiceDown", "service": "amas", "instance": "app-1", "sev
     ("text", "matchers"),
     [
         ('service="amas"', [Matcher("service", "amas")]),
-        ("service=amas,alertname=ServiceDown", [Matcher("service", "amas"), Matcher("alertname", "ServiceDown")]),
-        ('{a!="b", c=~"x|y", d!~"z.*",a="b"}', [Matcher("a", "b", equal=False), Matcher("c", "x|y", regex=True),
-                                         Matcher("d", "z.*", equal=False, regex=True), Matcher("a", "b")]),
+        ("a=b,alertname=Down", [Matcher("a", "b"), Matcher("alertname", "Down")]),
+        ('{a!="b", c=~"x|y"}', [Matcher("a", "b", equal=False), Matcher("c", "x|y", regex=True)]),
+        ('a="b",d!~"z.*"', [Matcher("a", "b"), Matcher("d", "z.*", equal=False, regex=True)]),
         (r'path="a\"b\\c\nd"', [Matcher("path", 'a"b\\c\nd')]),
         ('note="a,b=c"', [Matcher("note", "a,b=c")]),
     ],

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sretool.core.alerting import acks
+from sretool.core.alerting.silences import Silence, SilenceState
 from sretool.core.observe import assemble, plan
 from sretool.core.observe.model import AlertState, Sample, Series
 from sretool.core.slo.budget import Count
@@ -292,3 +294,21 @@ def test_processes_that_started_together_leave_the_list_together() -> None:
     assert started(just) == ["10 processes started"]
     assert started(plan.CHANGES_BACK + timedelta(seconds=1)) == []
     assert started(plan.STARTS_BACK - timedelta(seconds=30)) == []
+
+
+@pytest.mark.parametrize(
+    ("hidden_by", "state"),
+    [
+        pytest.param(("ack",), AlertState.ACKNOWLEDGED, id="an ack alone"),
+        pytest.param(("ack", "plain"), AlertState.SILENCED, id="an ack and a silence"),
+        pytest.param(("plain",), AlertState.SILENCED, id="a silence alone"),
+        pytest.param(("unknown",), AlertState.SILENCED, id="a silence that is not known"),
+    ],
+)
+def test_an_alert_that_only_acks_hide_is_acknowledged(hidden_by: tuple[str, ...], state: AlertState) -> None:
+    told = replace(alert("Down"), state=AlertState.SILENCED, silenced_by=hidden_by)
+    new = acks.take(told.labels, "mia", "looking", NOON)
+    ack = Silence("ack", new.matchers, NOON, NOON + HOUR, "mia", new.comment, SilenceState.ACTIVE)
+    (found,) = assemble.open_alerts([told], silences=[ack, replace(ack, id="plain", comment="deploy")])
+    assert found.state is state
+    assert (found.ack.owner if found.ack else None) == ("mia" if state is AlertState.ACKNOWLEDGED else None)
