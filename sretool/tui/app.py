@@ -12,6 +12,7 @@ from textual.binding import Binding
 from textual.events import Event, Key, Paste
 from textual.worker import Worker, WorkerState
 
+from sretool.core.observe.questions import Answers, Wanted
 from sretool.errors import SourceError
 from sretool.tui.board import Board
 from sretool.tui.detail import Past
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.screen import Screen
 
+    from sretool.core.catalog.model import System
     from sretool.core.observe.model import Snapshot
     from sretool.core.slo.model import Slo, SloId
     from sretool.tui.board import Notice, View
@@ -42,6 +44,7 @@ _PASSING = 0.15
 """Seconds a row must stay under the cursor before its history is asked for."""
 _HISTORY_EVERY = 60.0
 _HISTORY_RETRY = 5.0
+_PANELS = "panels"
 _RESTART_AFTER = 1.0
 """Seconds until a loop that broke is started again."""
 
@@ -93,6 +96,7 @@ class DashApp(App[None]):
         alerts_configured: bool = True,
         view: str = ROOT,
         readonly: bool = False,
+        system: System | None = None,
     ) -> None:
         # Known before the theme is set: Textual chooses what NO_COLOR strips when the app is made.
         super().__init__(ansi_color=True if theme in ANSI_THEMES else None)
@@ -103,6 +107,11 @@ class DashApp(App[None]):
         self.clock = clock
         self.readonly = readonly
         """Whether every key that changes anything outside the screen is taken away."""
+        self.system = system
+        """The catalog; None: only objectives are known."""
+        self.answers = Answers()
+        """To what the screen on top wants to know beside the objectives."""
+        self._wanted = Wanted()
         self.board = Board(
             watch.snapshot,
             refresh=refresh,
@@ -166,6 +175,23 @@ class DashApp(App[None]):
             poll.wake.clear()
             ok = await poll.ask()
             await _wait(poll.wake, pace.pause(time.monotonic(), ok=ok))
+
+    def want(self, wanted: Wanted | None) -> None:
+        """Keep `answers` to these questions fresh, and to no others; None: nobody asks any more."""
+        if wanted is None:
+            self.stop_poll(_PANELS)
+            return
+        changed, self._wanted = wanted != self._wanted, wanted
+        running = self._polls.get(_PANELS)
+        if running is None:
+            self.start_poll(_PANELS, self._ask_wanted, self.board.refresh)
+        elif changed:
+            running.wake.set()
+
+    async def _ask_wanted(self) -> bool:
+        self.answers = await self._watch.ask(self._wanted)
+        self.repaint()
+        return self.answers.error is None
 
     def _take(self, snapshot: Snapshot) -> None:
         if snapshot.seq < self.board.snapshot.seq:
