@@ -2,7 +2,8 @@
 
     SretoolError
     ├── UsageError               what was asked for cannot be done as asked
-    │   └── CatalogError         files with problems; carries every Problem found
+    │   ├── CatalogError         files with problems; carries every Problem found
+    │   └── RunUnreadable        a run folder that is none, or damaged
     ├── SourceError              a server sretool reads from
     │   ├── SourceUnreachable    no connection
     │   ├── SourceTimeout        connected, but no answer in time
@@ -61,6 +62,10 @@ class CatalogError(UsageError):
         self.problems = problems
         self.warnings = warnings
         """What would have been left out of files that are otherwise usable."""
+
+
+class RunUnreadable(UsageError):
+    """A run folder or a line in it cannot be read."""
 
 
 class SourceError(SretoolError):

@@ -10,6 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from sretool.adapters.store.marks import MarkFile
+    from sretool.adapters.store.runs import RunStore
     from sretool.core.observe.running import Running
     from sretool.core.slo.model import Slo
     from sretool.core.slo.policy import Policy
@@ -82,3 +87,19 @@ def history(endpoint: Endpoint) -> HistorySource:
     from sretool.adapters.prometheus.history import PrometheusHistory
 
     return PrometheusHistory(endpoint)
+
+
+def runs(project: Path, environment: Mapping[str, str]) -> RunStore:
+    """The run folders of the project that `project` lies in."""
+    from sretool.adapters.project import state_folder
+    from sretool.adapters.store.runs import RunStore
+
+    return RunStore(state_folder(project, environment))
+
+
+def marks(project: Path, environment: Mapping[str, str]) -> MarkFile:
+    """The changes written down in the project that `project` lies in."""
+    from sretool.adapters.project import state_folder
+    from sretool.adapters.store.marks import MarkFile
+
+    return MarkFile(state_folder(project, environment))
