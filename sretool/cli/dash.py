@@ -19,6 +19,7 @@ from sretool.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
     from sretool.cli.context import Settings, Sources
+    from sretool.core.catalog.model import System
     from sretool.tui.board import Board
     from sretool.tui.format import Glyphs
     from sretool.tui.source import Watched
@@ -90,6 +91,7 @@ def show(
         return diagnostics.OK
     return _open(
         endpoints,
+        system,
         _origin(sources, only_ascii=only_ascii),
         view=view,
         refresh=refresh,
@@ -118,6 +120,7 @@ def _origin(sources: Sources, *, only_ascii: bool) -> str:
 
 def _open(
     endpoints: Endpoints,
+    system: System,
     origin: str,
     *,
     view: str,
@@ -147,6 +150,7 @@ def _open(
             alerts_configured=endpoints.alertmanager is not None,
             view=view,
             readonly=readonly,
+            system=system,
         )
         gc.freeze()
         gc.enable()
