@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sretool.core.alerting.silences import NewSilence, Silence
     from sretool.core.analysis.recording import Points
-    from sretool.core.observe.model import Alert, Sample, Series
+    from sretool.core.observe.model import Alert, Change, Drill, Sample, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,18 @@ class HistorySource(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Diary(Protocol):
+    """What people and programs of the project wrote down. Never raises: what cannot be read is not there."""
+
+    def changes(self) -> Sequence[Change]:
+        """Every mark on hand, oldest first."""
+        ...
+
+    def drills(self) -> Sequence[Drill]:
+        """Those that are running."""
+        ...
 
 
 class AlertSource(Protocol):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sretool.adapters.store.marks import MarkFile
+    from sretool.adapters.store.notebook import Notebook
     from sretool.adapters.store.runs import RunStore
     from sretool.core.observe.running import Running
     from sretool.core.slo.model import Slo
@@ -34,6 +35,8 @@ class Endpoints:
     """For one question, answer included."""
     policy: Policy | None = None
     """What a low budget means; None: the standard policy."""
+    state: Path | None = None
+    """Folder of marks and runs; None: none are shown."""
 
 
 class SystemClock:
@@ -65,7 +68,12 @@ def watch(sources: Endpoints) -> Watch:
 
         alerts = Alertmanager(sources.alertmanager, deadline=sources.deadline)
     prometheus = Prometheus(sources.prometheus, deadline=sources.deadline)
-    return Watch(sources.slos, prometheus, alerts, SystemClock(), sources.policy or DEFAULT)
+    diary = None
+    if sources.state is not None:
+        from sretool.adapters.store.notebook import Notebook
+
+        diary = Notebook(sources.state)
+    return Watch(sources.slos, prometheus, alerts, SystemClock(), sources.policy or DEFAULT, diary)
 
 
 def metrics(endpoint: Endpoint, deadline: timedelta) -> MetricsSource:
@@ -87,6 +95,20 @@ def history(endpoint: Endpoint) -> HistorySource:
     from sretool.adapters.prometheus.history import PrometheusHistory
 
     return PrometheusHistory(endpoint)
+
+
+def state_folder(project: Path, environment: Mapping[str, str]) -> Path:
+    """Where sretool keeps what it writes for the project that `project` lies in."""
+    from sretool.adapters.project import state_folder
+
+    return state_folder(project, environment)
+
+
+def notebook(state: Path, who: str) -> Notebook:
+    """Marks, runs and ticks in `state`, written to in the name of `who`."""
+    from sretool.adapters.store.notebook import Notebook
+
+    return Notebook(state, who)
 
 
 def runs(project: Path, environment: Mapping[str, str]) -> RunStore:

@@ -30,6 +30,8 @@ class Sources:
     """The lab these belong to; None where the endpoints were given."""
     scale: int
     """Time scale of the lab's symptom rules: 10 where their windows are a tenth, otherwise 1."""
+    state: Path | None = None
+    """Where marks, runs and ticks of the project are; None: nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,13 @@ class Settings:
                 "no catalog of objectives is known", remedy="give --catalog PATH or set SRETOOL_CATALOG"
             )
         scale = lab.scale if lab is not None else 1
-        return Sources(prometheus, alertmanager, catalog, lab, scale)
+        return Sources(prometheus, alertmanager, catalog, lab, scale, self.state())
+
+    def state(self) -> Path:
+        """Folder of marks, runs and ticks: the project's, else the user's."""
+        from sretool.adapters.project import state_folder
+
+        return state_folder(self.project, self.environment or {})
 
     def endpoints(self, lab: LabRecord | None) -> tuple[Endpoint | None, Endpoint | None]:
         """Prometheus and Alertmanager: the ones given, otherwise those of `lab`."""

@@ -81,7 +81,11 @@ def show(
 
     system = objectives.load(sources)
     endpoints = wiring.Endpoints(
-        tuple(system.slos), sources.prometheus, sources.alertmanager, policy=system.policy
+        tuple(system.slos),
+        sources.prometheus,
+        sources.alertmanager,
+        policy=system.policy,
+        state=sources.state,
     )
     hint = _why_no_screen()
     only_ascii = only_ascii or not (sys.stdout.encoding or "").lower().startswith("utf")

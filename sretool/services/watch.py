@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from sretool.core.observe import assemble, release
 from sretool.core.observe.model import AlertState, Change, Snapshot, SourceHealth
+from sretool.core.observe.plan import CHANGES_BACK
 from sretool.core.slo import policy as policies
 from sretool.errors import SourceError
+from sretool.services.panels import Panels
 from sretool.services.reading import MetricsReader, Reading
 
 if TYPE_CHECKING:
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sretool.core.observe.model import Alert, SloHistory
+    from sretool.core.observe.questions import Answers, Wanted
     from sretool.core.slo.model import Slo
     from sretool.core.slo.policy import Policy
-    from sretool.ports import AlertSource, Clock, MetricsSource
+    from sretool.ports import AlertSource, Clock, Diary, MetricsSource
 
 PROMETHEUS: Final = "prometheus"
 ALERTMANAGER: Final = "alertmanager"
@@ -43,13 +46,17 @@ class Watch:
         alerts: AlertSource | None,
         clock: Clock,
         policy: Policy = policies.DEFAULT,
+        diary: Diary | None = None,
     ) -> None:
         self._slos = tuple(slos)
         self._metrics = metrics
         self._alerts = alerts
         self._clock = clock
         self._policy = policy
+        self._diary = diary
+        """None: nothing is written down."""
         self._reader = MetricsReader(self._slos, metrics)
+        self._panels = Panels(metrics, clock)
         self._reading = Reading()
         self._seen: deque[Change] = deque(maxlen=_REMEMBERED)
         """What happened while we watched and no server remembers: sources lost and back, alerts resolved."""
@@ -111,6 +118,14 @@ class Watch:
         """What the charts of one SLO need; raises SourceError."""
         return await self._reader.history(slo, self._clock.now())
 
+    def error_ratio(self, slo: Slo, step: timedelta) -> str:
+        """PromQL of the bad share of one SLO at points `step` apart; to be asked with `ask`."""
+        return self._reader.error_ratio(slo, step)
+
+    async def ask(self, wanted: Wanted) -> Answers:
+        """Whatever a screen wants beside the snapshot; failures are told in the answers."""
+        return await self._panels.ask(wanted)
+
     async def aclose(self) -> None:
         await self._metrics.aclose()
         if self._alerts is not None:
@@ -135,15 +150,23 @@ class Watch:
 
     def _publish(self, snapshot: Snapshot, began: datetime, now: datetime) -> Snapshot:
         """Number the snapshot; polls of two sources may overlap, so it is made from the newest of each."""
+        marks = tuple(self._diary.changes()) if self._diary is not None else ()
         self._snapshot = replace(
             snapshot,
             seq=self._snapshot.seq + 1,
             at=now,
             took=now - began,
             sources=tuple(self._health.values()),
-            changes=assemble.latest([*self._reading.changes, *self._seen]),
+            changes=assemble.latest([*self._reading.changes, *self._seen, *_recent(marks, now)]),
+            marks=marks,
+            drills=tuple(self._diary.drills()) if self._diary is not None else (),
         )
         return self._snapshot
+
+
+def _recent(marks: Sequence[Change], now: datetime) -> list[Change]:
+    """Those as young as the changes a server is asked for; none from the future."""
+    return [mark for mark in marks if now - CHANGES_BACK <= mark.at <= now]
 
 
 def _resolved(before: Sequence[Alert], after: Sequence[Alert], at: datetime) -> list[Change]:

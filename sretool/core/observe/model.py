@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from sretool.core.alerting.acks import Ack
+    from sretool.core.catalog.model import Dependency
     from sretool.core.slo.model import BurnAlert, Level, Severity, Slo, SloId
     from sretool.core.slo.policy import GateState
 
@@ -81,6 +82,46 @@ class SourceHealth:
     """Time of its newest sample: an answer with old samples is old data. None: no samples, or not known."""
     remedy: str | None = None
     """What can be done about the error; None where ok or nothing is known."""
+    cause: str | None = None
+    """The error in a few words, without the server's name and address; None where ok."""
+    endpoint: str | None = None
+    """Which of several servers answered last; None: there is only one, or none has answered."""
+    remarks: tuple[str, ...] = ()
+    """What the server said beside its last answer: parts are missing, a query is doubtful."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """A game day, fault or load test that is running now: caused by us on purpose."""
+
+    name: str
+    started: datetime
+    services: tuple[str, ...] = ()
+    """What it may hurt; empty: anything."""
+    ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What looks at the system from outside and saw it answer, or not."""
+
+    name: str
+    up: bool
+    at: datetime
+    dependency: str | None = None
+    """Id of the dependency it looks at; None: at the system itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadMan:
+    """The alert that always fires, so that its absence shows that alerting is broken."""
+
+    name: str
+    """As last seen, or as the catalog's rules call it."""
+    seen_at: datetime | None
+    """None: not once since the watch began."""
+    missing_since: datetime | None
+    """None: it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +167,17 @@ class Snapshot:
     """Firing ones first, pages before tickets, oldest first; of the last time Alertmanager answered."""
     sources: tuple[SourceHealth, ...]
     changes: tuple[Change, ...] = ()
+    marks: tuple[Change, ...] = ()
+    """Every change that somebody wrote down, oldest first: for charts that go further back than `changes`."""
     gate: GateState | None = None
     """What the error budget policy lets pass now; None: no budget is known, or nobody asked."""
+    drills: tuple[Drill, ...] = ()
+    """Those that are running."""
+    probes: tuple[Probe, ...] = ()
+    dead_man: DeadMan | None = None
+    """None: none is expected, or alerts are not known."""
+    dependencies: tuple[Dependency, ...] = ()
+    """What the system stands on, as its catalog says."""
 
     def source(self, name: str) -> SourceHealth | None:
         return next((source for source in self.sources if source.name == name), None)
@@ -139,20 +189,18 @@ class Change:
 
     at: datetime
     kind: str
-    """`"restart"`, `"alert"`, `"resolved"`, `"source"`."""
+    """`"restart"`, `"alert"`, `"resolved"`, `"source"`; of marks `"deploy"`, `"flag"`, `"scale"`,
+    `"note"`."""
     text: str
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SloHistory:
-    """What the charts of one SLO show."""
+    """Where the budget of one SLO went."""
 
     slo: SloId
     at: datetime
-    error_ratio: tuple[tuple[datetime, float], ...]
-    """Bad share of 5 minutes over the last 6 hours, `error_step` apart; a missing point is a gap."""
-    error_step: timedelta
     budget_left: tuple[tuple[datetime, float], ...]
     """Over the SLO's window, `budget_step` apart: what was left of today's window budget at that time."""
     budget_step: timedelta
