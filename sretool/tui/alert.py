@@ -9,6 +9,7 @@ from sretool.core.observe.model import AlertState
 from sretool.tui import format as fmt
 from sretool.tui import overview
 from sretool.tui.line import Span, crop, rule
+from sretool.tui.words import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from sretool.core.observe.model import Alert
     from sretool.tui.board import View
-    from sretool.tui.line import Line, Role
+    from sretool.tui.line import Line
 
 _FIRST = ("summary", "description", "impact", "runbook")
 
@@ -60,61 +61,13 @@ def explanation(view: View, log: Sequence[tuple[datetime, str]], width: int) -> 
     lines: list[Line] = [overview.verdict_line(view, width), crop([], width)]
     lines.append(rule("HOW IT WAS REACHED", width, view.glyphs.rule))
     for reason in verdict.reasons:
-        lines += _bullets([reason], width)
+        lines += _bullets([reason.said(tr)], width)
     lines.append(rule("FULL TEXT", width, view.glyphs.rule))
-    lines += _bullets([verdict.text(10_000)], width)
+    lines += _bullets([verdict.text(10_000, tr)], width)
     if log:
         lines.append(rule("LOG of this dashboard, newest first", width, view.glyphs.rule))
         for moment, text in reversed(log):
             lines += _bullets([f"{view.clock(moment)}  {text}"], width)
-    return lines
-
-
-def help_lines(
-    view: View,
-    screen: str,
-    keys: Iterable[tuple[str, str]],
-    everywhere: Iterable[tuple[str, str]],
-    width: int,
-) -> list[Line]:
-    """The keys of one screen, then those that work everywhere, then what the signs mean."""
-    from sretool.core.slo.model import Level
-    from sretool.tui.line import LEVEL_ROLES
-
-    lines: list[Line] = [rule(f"KEYS: {screen}", width, view.glyphs.rule)]
-    lines += _keys(keys, width)
-    lines.append(rule("EVERYWHERE", width, view.glyphs.rule))
-    lines += _keys(everywhere, width)
-    lines.append(rule("SIGNS", width, view.glyphs.rule))
-    meanings = {
-        Level.PAGE: "page: a burn that needs a human now",
-        Level.SPENT: "spent: the budget is gone; hold risky changes",
-        Level.TICKET: "slow: a burn for this shift",
-        Level.NO_DATA: "no data: unknown, never counted as ok",
-        Level.OK: "ok",
-    }
-    for level, meaning in meanings.items():
-        lines.append(
-            crop([Span(f"  {view.glyphs.levels[level]}   ", LEVEL_ROLES[level]), Span(meaning)], width)
-        )
-    signs = (
-        (view.glyphs.stale, "beside a sign: the last state known; its source is away or its samples are old"),
-        (view.glyphs.silenced, "its alert is silenced"),
-        (view.glyphs.acknowledged, "its alert is acknowledged"),
-    )
-    role: Role = "silenced"
-    for sign, meaning in signs:
-        lines.append(crop([Span(f"  {sign}   ", role), Span(meaning)], width))
-    return lines
-
-
-def _keys(keys: Iterable[tuple[str, str]], width: int) -> list[Line]:
-    lines: list[Line] = []
-    for key, meaning in keys:
-        rows = wrap(meaning, max(width - 20, 10))
-        for number, row in enumerate(rows):
-            head = key if number == 0 else ""
-            lines.append(crop([Span(f"  {fmt.fit(head, 16)}", "key"), Span(row)], width))
     return lines
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +15,7 @@ from sretool.core.slo.model import Level, Severity
 from sretool.tui import format as fmt
 from sretool.tui.board import SOURCE_SHORT
 from sretool.tui.line import LEVEL_ROLES, Span, cells, crop, plain, rule, spread
+from sretool.tui.words import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,12 +45,15 @@ def _counts(view: View, crumbs: str, short: int) -> list[Span]:
         more = f" +{view.missed}" if view.missed else ""
         word = "PAUSED" if short > 1 else f"PAUSED {view.clock(view.frozen_at)}"
         spans += [Span(f" {word}{more} ", "tag"), Span("  ")]
+    if view.production:
+        spans += [Span(tr("PROD"), "spent"), Span(" ")]
+    if view.readonly and short < 3:
+        spans += [Span(tr("read-only"), "dim"), Span("  ")]
     place = crumbs or (view.origin if short < 3 else "")
     if place:
         spans += [Span(place, "title"), Span("  ")]
-    if view.filter.text or view.filter.abnormal_only:
-        bang = "!" if view.filter.abnormal_only else ""
-        spans += [Span(f"/{view.filter.text}{bang}", "key"), Span("  ")]
+    if view.filter:
+        spans += [Span(view.filter.words, "key"), Span("  ")]
     if view.waiting or (crumbs and short):
         return spans
     levels = [status.level for status in view.snapshot.statuses]
@@ -98,9 +101,9 @@ def _source(source: SourceAge, short: int) -> list[Span]:
 
 def verdict_line(view: View, width: int) -> list[Span]:
     """Row 2: the verdict, its tag set apart."""
-    text = view.verdict.text(max(width - 2, 1))
-    tag = view.verdict.tag.value
-    alarm = view.verdict.tag in (Tag.US, Tag.STALE)
+    text = view.verdict.text(max(width - 2, 1), tr)
+    tag = tr(view.verdict.tag.value)
+    alarm = view.verdict.tag in (Tag.US, Tag.STALE, Tag.DRILL)
     role: Role = "tag_alarm" if view.verdict.level is Level.PAGE else "tag" if alarm else "bold"
     if len(text) < len(tag):
         return crop([Span(f" {text}", role)], width)
@@ -433,17 +436,10 @@ def alert_subject(alert: Alert) -> str:
     return ""
 
 
-_OF_SOURCE = re.compile(r"(?P<what>\w+(?: lost)?): \w+ at \S+ (?P<why>.+)", re.DOTALL)
-"""`prometheus lost: Prometheus at http://127.0.0.1:9090 gave no answer in 5 s`"""
-
-
 def change_text(change: Change) -> str:
-    """What happened; of a source its cause without its address: row 1 and `i` are about the source."""
-    if change.kind != "source":
-        return change.text
-    found = _OF_SOURCE.fullmatch(change.text)
-    text = f"{found['what']}: {found['why'].removeprefix('gave ')}" if found else change.text
-    return " ".join((text[:1].upper() + text[1:]).split())
+    """What happened, as a sentence begins."""
+    text = " ".join(change.text.split())
+    return text[:1].upper() + text[1:] if change.kind == "source" else text
 
 
 def changes_line(view: View, width: int) -> list[Span]:
@@ -485,10 +481,12 @@ def changes_lines(view: View, width: int, rows: int) -> list[Line]:
     return lines
 
 
-def key_bar(keys: Sequence[tuple[str, str]], width: int, last: tuple[str, str] = ("?", "help")) -> list[Span]:
-    """As many keys as fit, and always the way to the rest of them."""
+def key_bar(
+    keys: Sequence[tuple[str, str]], width: int, last: tuple[str, str] = ("?", "help"), *, lead: str = ""
+) -> list[Span]:
+    """As many keys as fit after the words of `lead`, and always the way to the rest of them."""
     end = [Span(last[0], "key"), Span(f" {last[1]}", "dim")]
-    spans = [Span(" ")]
+    spans = [Span(f" {lead}  " if lead else " ", "bold")]
     for key, word in keys:
         piece = [Span(key, "key"), Span(f" {word}  ", "dim")]
         if cells(spans) + cells(piece) + cells(end) > width:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.cells import cell_len
 
-from sretool.core.observe.model import AlertState, Change
+from sretool.core.observe.model import AlertState
 from sretool.core.slo import policy
 from sretool.core.slo.model import Level
 from sretool.tui import alert as alert_page
@@ -266,28 +266,6 @@ def test_a_freeze_stands_in_the_status_line(left: float, width: int, shown: str)
     assert shown in plain(line)
     if not shown:
         assert not any(step.name.split()[0] in plain(line) for step in policy.DEFAULT.gate)
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        (
-            "prometheus lost: Prometheus at http://127.0.0.1:9090 gave no answer in 5 s",
-            "Prometheus lost: no answer in 5 s",
-        ),
-        (
-            "alertmanager lost: Alertmanager at http://am:1/a cannot be reached: refused",
-            "Alertmanager lost: cannot be reached: refused",
-        ),
-        (
-            "prometheus: Prometheus at http://127.0.0.1:1 gave no answer in 5 s",
-            "Prometheus: no answer in 5 s",
-        ),
-        ("prometheus answers again", "Prometheus answers again"),
-    ],
-)
-def test_a_change_of_a_source_tells_the_cause_without_its_address(text: str, shown: str) -> None:
-    assert overview.change_text(Change(NOW, "source", text)) == shown
 
 
 @pytest.mark.parametrize("width", range(40, 161, 7))
