@@ -14,17 +14,20 @@ from textual.worker import Worker, WorkerState
 
 from sretool.core.observe.questions import Answers, Wanted
 from sretool.errors import SourceError
+from sretool.tui import keys
 from sretool.tui.board import Board
 from sretool.tui.detail import Past
 from sretool.tui.pace import Pace
+from sretool.tui.pages import LoopState
 from sretool.tui.screens.base import BoardScreen
 from sretool.tui.screens.detail import AlertScreen, DetailScreen
-from sretool.tui.screens.pages import ExplainScreen, HelpScreen
+from sretool.tui.screens.pages import ExplainScreen, HelpScreen, LogScreen
 from sretool.tui.themes import ANSI_THEMES, THEMES
 from sretool.tui.views import ROOT, VIEWS
+from sretool.tui.words import later, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from datetime import datetime, timedelta
 
     from textual.binding import BindingType
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from sretool.tui.source import Watched
 
 NOT_DRAWN = "the screen could not be drawn"
+_WHO_ARE_YOU = later("nobody is known: set me and teams in ~/.config/sretool/config.toml")
 _TICK = 1.0
 """Seconds between two looks at the clock."""
 _PASSING = 0.15
@@ -69,17 +73,16 @@ class DashApp(App[None]):
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {view.name: view.make for view in VIEWS}
     DEFAULT_MODE = ROOT
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "leave", "back; quits the overview", id="leave", show=False),
-        Binding("p", "freeze", "pause", id="pause", show=False),
-        Binding("R", "refresh_now", "refresh", id="refresh", show=False),
-        Binding("T", "toggle_time", "UTC/local", id="time", show=False),
-        Binding("question_mark", "help", "help", id="help", show=False),
-        Binding("i", "explain", "why", id="explain", show=False),
-        *(
-            Binding(view.key, f"view('{view.name}')", view.title, id=f"view_{view.name}", show=False)
-            for view in VIEWS
-        ),
-        Binding("grave_accent", "last_view", "last view", id="last_view", show=False),
+        keys.bind("leave"),
+        keys.bind("quit", priority=True),
+        keys.bind("pause", "freeze"),
+        keys.bind("refresh", "refresh_now"),
+        keys.bind("time", "toggle_time"),
+        keys.bind("help"),
+        keys.bind("explain"),
+        keys.bind("bell", "toggle_bell"),
+        *(keys.bind(f"view_{view.name}", f"view('{view.name}')") for view in VIEWS),
+        keys.bind("last_view"),
         Binding("ctrl+c", "never_quit", "", show=False, priority=True, system=True),
     ]
 
@@ -97,6 +100,8 @@ class DashApp(App[None]):
         view: str = ROOT,
         readonly: bool = False,
         system: System | None = None,
+        own_keys: Mapping[str, str] | None = None,
+        owners: frozenset[str] = frozenset(),
     ) -> None:
         # Known before the theme is set: Textual chooses what NO_COLOR strips when the app is made.
         super().__init__(ansi_color=True if theme in ANSI_THEMES else None)
@@ -107,6 +112,12 @@ class DashApp(App[None]):
         self.clock = clock
         self.readonly = readonly
         """Whether every key that changes anything outside the screen is taken away."""
+        self.own_keys = dict(own_keys or {})
+        """The reader's keys by id; others are as the table has them."""
+        self.set_keymap(self.own_keys)
+        self.owners = owners
+        """Who "mine" means: the reader and the reader's teams."""
+        self.bell_rings = True
         self.system = system
         """The catalog; None: only objectives are known."""
         self.answers = Answers()
@@ -119,12 +130,16 @@ class DashApp(App[None]):
             glyphs=glyphs,
             alerts_configured=alerts_configured,
         )
+        self.board.readonly = readonly
+        self.board.turn_to(ROOT)
         self._watch = watch
         self._jitter = jitter
         self._alerts_configured = alerts_configured
         self._first_view = view
         self._last_view = ROOT
         self._polls: dict[str, _Poll] = {}
+        self._broke: dict[str, str] = {}
+        """Why a loop ended last, by its name."""
         self._pasts: dict[SloId, Past] = {}
         self._followed: Slo | None = None
         self._painted_at = 0.0
@@ -132,8 +147,7 @@ class DashApp(App[None]):
     # --- data in ------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        if self._first_view != ROOT:
-            self.switch_mode(self._first_view)
+        self.open_view(self._first_view)
         self._poll_source("prometheus", lambda: self._watch.poll_metrics())
         if self._alerts_configured:
             self._poll_source("alertmanager", lambda: self._watch.poll_alerts())
@@ -209,7 +223,7 @@ class DashApp(App[None]):
         for notice in notices:
             self.notify(notice.text, severity="warning" if notice.bad else "information", markup=False)
             if notice.bad:
-                self.bell()
+                self.ring()
             elif notice.text.startswith("Prometheus back") and self._followed is not None:
                 followed, self._followed = self._followed, None
                 self.follow(followed)
@@ -218,6 +232,7 @@ class DashApp(App[None]):
         if event.state is not WorkerState.ERROR:
             return
         self.board.log.append((self.clock(), f"loop {event.worker.name} broke: {event.worker.error!r}"))
+        self._broke[event.worker.name] = repr(event.worker.error)
         if event.worker.name in self._polls:
             self.set_timer(_RESTART_AFTER, lambda: self._start_loop(event.worker.name))
 
@@ -298,6 +313,7 @@ class DashApp(App[None]):
         """Go to a view; it shows what it showed when it was left."""
         if name != self.current_mode:
             self._last_view = self.current_mode
+            self.board.turn_to(name)
             self.switch_mode(name)
 
     def action_view(self, name: str) -> None:
@@ -322,13 +338,52 @@ class DashApp(App[None]):
 
     def action_help(self) -> None:
         if isinstance(self.screen, BoardScreen):
-            self.push_screen(HelpScreen(self.screen.TITLE_WORDS, self.screen.OWN_KEYS))
+            self.push_screen(HelpScreen(self.screen.TITLE_WORDS, tuple(self._ids_here())))
+
+    def _ids_here(self) -> set[str]:
+        """Ids of the keys that work on the screen on top, on whichever of its panes."""
+        nodes = [self, self.screen, *self.screen.query("*").results()]
+        bound = {binding.id for node in nodes for _, binding in node._bindings}
+        return {id for id in bound if id in keys.KEYS and not (self.readonly and keys.KEYS[id].writes)}
 
     def action_explain(self) -> None:
         self.push_screen(ExplainScreen())
 
+    def action_toggle_bell(self) -> None:
+        self.bell_rings = not self.bell_rings
+        self.tell(tr("bell on") if self.bell_rings else tr("bell off"))
+
+    def ring(self) -> None:
+        """Sound the bell, unless the reader turned it off."""
+        if self.bell_rings:
+            self.bell()
+
+    def tell(self, text: str, *, bad: bool = False) -> None:
+        """One toast."""
+        self.notify(text, severity="warning" if bad else "information", markup=False)
+
+    def only_mine(self) -> None:
+        """Keep what belongs to the reader and the reader's teams, or show everything again."""
+        if self.owners or self.board.filter.owners:
+            self.board.only_mine(self.owners)
+            self.repaint()
+        else:
+            self.tell(tr(_WHO_ARE_YOU), bad=True)
+
+    def open_log(self) -> None:
+        self.push_screen(LogScreen())
+
+    def loops(self) -> list[LoopState]:
+        """Every loop that asks something, and whether it runs."""
+        running = {worker.name for worker in self.workers if worker.is_running}
+        return [
+            LoopState(name, name in running, poll.every, self._broke.get(name, ""))
+            for name, poll in self._polls.items()
+        ]
+
     def action_never_quit(self) -> None:
-        self.notify("ctrl+c does not quit here; q does, on the overview")
+        leave = keys.first("leave", self.own_keys)
+        self.tell(tr("ctrl+c does not quit here; {key} does, on the overview", key=leave))
 
 
 async def _wait(wake: asyncio.Event, seconds: float) -> None:

@@ -64,6 +64,8 @@ class View:
     """Where the data comes from: `lab amas ÷10`."""
     local_time: bool
     glyphs: fmt.Glyphs
+    readonly: bool = False
+    production: bool = False
 
     @property
     def stale(self) -> bool:
@@ -102,7 +104,11 @@ class Board:
         self.origin = origin
         self.glyphs = glyphs
         self.local_time = False
-        self.filter = Filter()
+        self.readonly = False
+        self.production = False
+        """Whether what is shown serves real users."""
+        self._filters: dict[str, Filter] = {}
+        self._view = ""
         self.log: list[tuple[datetime, str]] = []
         """What went wrong inside the program or with a source, newest last."""
         self._alerts_configured = alerts_configured
@@ -165,6 +171,26 @@ class Board:
         self._frozen = None if self._frozen is not None else (self.snapshot, now)
         self._missed = 0
 
+    @property
+    def filter(self) -> Filter:
+        """Of the view on screen: each keeps its own."""
+        return self._filters.get(self._view, Filter())
+
+    @filter.setter
+    def filter(self, wanted: Filter) -> None:
+        self._filters[self._view] = wanted
+
+    def turn_to(self, view: str) -> None:
+        """Another view is on screen."""
+        self._view = view
+
+    def unfilter(self) -> None:
+        self.filter = Filter()
+
+    def only_mine(self, owners: frozenset[str]) -> None:
+        """Only what these own, or everything again."""
+        self.filter = replace(self.filter, owners=frozenset() if self.filter.owners else owners)
+
     def search(self, text: str) -> None:
         self.filter = replace(self.filter, text=text.strip())
 
@@ -199,6 +225,8 @@ class Board:
             origin=self.origin,
             local_time=self.local_time,
             glyphs=self.glyphs,
+            readonly=self.readonly,
+            production=self.production,
         )
 
     def _sources(self) -> Sequence[str]:

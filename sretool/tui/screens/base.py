@@ -1,40 +1,84 @@
-"""What every screen of the dashboard has: row 1, a key bar, and a way to be told of new data."""
+"""What every screen of the dashboard has: row 1, a key bar, a line to type into, news of new data."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
 
-from textual.binding import Binding
+from rich.cells import cell_len
+from textual.events import Paste
 from textual.screen import Screen
 
-from sretool.tui import overview
+from sretool.tui import keys, overview
+from sretool.tui.line import Span, crop
+from sretool.tui.typed import TypedLine
 from sretool.tui.widgets.sheet import Sheet
+from sretool.tui.words import later, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import timedelta
 
     from textual.binding import BindingType
-    from textual.events import Key, Paste, Resize
+    from textual.events import Key, Resize
 
     from sretool.tui.app import DashApp
     from sretool.tui.board import View
+    from sretool.tui.line import Line
+    from sretool.tui.typed import Outcome
+
+
+class ScreenPoll(NamedTuple):
+    """A source that is asked only while its screen is on top."""
+
+    name: str
+    ask: Callable[[], Awaitable[bool]]
+    """Whether there was an answer."""
+    every: timedelta
+
+
+@dataclass
+class _Typing:
+    """A line being typed in place of the key bar."""
+
+    prompt: str
+    line: TypedLine
+    hint: Callable[[str], str]
+    """What to say beside the text so far."""
+    changed: Callable[[str], None]
+    done: Callable[[str | None], None]
+    """The text; None: dropped."""
+    completions: Callable[[str], Sequence[str]]
+    offered: tuple[str, ...] = ()
+    """What tab goes through."""
+
+
+@dataclass
+class _Choosing:
+    """One key being asked for in place of the key bar."""
+
+    question: str
+    choices: Mapping[str, tuple[str, Callable[[], None]]]
+    """Key → its word, and what it does."""
+    done: Callable[[], None]
 
 
 class BoardScreen(Screen[None]):
     """A screen that shows a View."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "back", id="back", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [keys.bind("back")]
+    BAR: ClassVar[Sequence[str | tuple[str, str]]] = ()
+    """Ids of the keys in the key bar, the most useful first; with another word where that says more."""
     KEYS: ClassVar[Sequence[tuple[str, str]]] = ()
-    """Key and word for the key bar, the most useful first."""
     OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = ()
-    """Keys of this screen with a sentence each."""
     TITLE_WORDS: ClassVar[str] = ""
 
     def __init__(self) -> None:
         super().__init__()
         self._composed = False
+        self._typing: _Typing | None = None
+        self._choosing: _Choosing | None = None
+        self._polled: tuple[str, ...] = ()
 
     @property
     def dash(self) -> DashApp:
@@ -44,6 +88,10 @@ class BoardScreen(Screen[None]):
         """Draw `view`; called after each refresh, each second and each key that changes what is shown."""
         raise NotImplementedError
 
+    def polls(self) -> Sequence[ScreenPoll]:
+        """What is asked while this screen is on top, beside Prometheus and Alertmanager."""
+        return ()
+
     def on_mount(self) -> None:
         self._composed = True
 
@@ -51,23 +99,163 @@ class BoardScreen(Screen[None]):
         if self._composed and self.size.width:
             self.show(self.dash.view())
 
-    def show_frame(self, view: View, crumbs: str = "") -> None:
-        width = self.size.width
-        self.query_one("#status", Sheet).show([overview.status_line(view, width, crumbs)])
-        keys = [(view.glyphs.enter if key == "enter" else key, word) for key, word in self.KEYS]
-        self.query_one("#keys", Sheet).show([overview.key_bar(keys, width)])
-
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self.dash.repaint)
 
     def on_screen_resume(self) -> None:
+        polls = self.polls()
+        self._polled = tuple(poll.name for poll in polls)
+        for poll in polls:
+            self.dash.start_poll(poll.name, poll.ask, poll.every)
         self.call_after_refresh(self.dash.repaint)
+
+    def on_screen_suspend(self) -> None:
+        for name in self._polled:
+            self.dash.stop_poll(name)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not (self.dash.readonly and action in keys.WRITES)
+
+    # --- the frame ----------------------------------------------------------------------------------------
+
+    def show_frame(self, view: View, crumbs: str = "") -> None:
+        width = self.size.width
+        self.query_one("#status", Sheet).show([overview.status_line(view, width, crumbs)])
+        self.query_one("#keys", Sheet).show([self._last_row(view, width)])
+
+    def _last_row(self, view: View, width: int) -> Line:
+        if self._typing is not None:
+            return _typing_line(self._typing, width)
+        if self._choosing is not None:
+            words = [(key, word) for key, (word, _) in self._choosing.choices.items()]
+            return overview.key_bar(words, width, ("esc", tr("back")), lead=self._choosing.question)
+        return overview.key_bar(self._bar(view), width, (self._sign("help", view), tr("help")))
+
+    def _bar(self, view: View) -> list[tuple[str, str]]:
+        bar: list[tuple[str, str]] = []
+        if not self.BAR:
+            return [(view.glyphs.enter if key == "enter" else key, tr(word)) for key, word in self.KEYS]
+        for item in self.BAR:
+            id, word = (item, keys.KEYS[item].word) if isinstance(item, str) else item
+            if not (self.dash.readonly and keys.KEYS[id].writes):
+                bar.append((self._sign(id, view), tr(word)))
+        return bar
+
+    def _sign(self, id: str, view: View) -> str:
+        sign = keys.first(id, self.dash.own_keys)
+        return view.glyphs.enter if sign == "enter" else sign
+
+    # --- keys before everything else ----------------------------------------------------------------------
 
     def take_input(self, event: Key | Paste) -> bool:
         """See a key or a paste before anything else does; True keeps it from everything else."""
-        return False
+        if self._typing is not None:
+            self._take_typed(self._typing, event)
+        elif self._choosing is not None and not isinstance(event, Paste):
+            self._take_choice(self._choosing, event)
+        else:
+            return False
+        self.dash.repaint()
+        return True
+
+    def _take_typed(self, typing: _Typing, event: Key | Paste) -> None:
+        outcome: Outcome = "open"
+        before = typing.line.text
+        if isinstance(event, Paste):
+            typing.line.paste(event.text)
+        else:
+            outcome = typing.line.take(event.key, event.character if event.is_printable else None)
+        if outcome == "complete":
+            self._complete(typing)
+        elif typing.line.text != before:
+            typing.offered = ()
+        typing.changed(typing.line.text)
+        if outcome in ("kept", "dropped"):
+            self._typing = None
+            typing.done(typing.line.text if outcome == "kept" else None)
+
+    def _complete(self, typing: _Typing) -> None:
+        """The next of what may be meant; tab again gives the one after it."""
+        offered = typing.offered or tuple(typing.completions(typing.line.text))
+        if not offered:
+            return
+        known = offered.index(typing.line.text) + 1 if typing.line.text in offered else 0
+        typing.line.replace(offered[known % len(offered)])
+        typing.offered = offered if len(offered) > 1 else ()
+
+    def _take_choice(self, choosing: _Choosing, event: Key) -> None:
+        chosen = choosing.choices.get(event.character or event.key)
+        self._choosing = None
+        choosing.done()
+        if chosen is not None:
+            chosen[1]()
+
+    def ask_line(
+        self,
+        prompt: str,
+        done: Callable[[str | None], None],
+        *,
+        text: str = "",
+        hint: Callable[[str], str] = lambda text: "",
+        changed: Callable[[str], None] = lambda text: None,
+        completions: Callable[[str], Sequence[str]] = lambda text: (),
+    ) -> None:
+        """Let a line be typed in place of the key bar; `done` gets it, or None where it was dropped."""
+        self._typing = _Typing(prompt, TypedLine(text), hint, changed, done, completions)
+        self.dash.repaint()
+
+    def ask_key(
+        self,
+        question: str,
+        choices: Mapping[str, tuple[str, Callable[[], None]]],
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Ask for one of some keys in place of the key bar; any other key drops the question."""
+        self._choosing = _Choosing(question, choices, done)
+        self.dash.repaint()
+
+    # --- filter -------------------------------------------------------------------------------------------
+
+    def filter_text(self) -> str:
+        """What `/` starts from."""
+        return self.dash.board.filter.text
+
+    def filter_by(self, text: str) -> None:
+        """Show only what matches; called with every key that is typed."""
+        self.dash.board.search(text)
+
+    def filter_problem(self) -> str | None:
+        """Why a term of the filter is no regular expression."""
+        return self.dash.board.filter.problem
+
+    def action_filter(self) -> None:
+        hint = tr(_FILTER_HINT)
+        self.ask_line(
+            "/",
+            lambda text: self.filter_by(text or ""),
+            text=self.filter_text(),
+            hint=lambda text: self.filter_problem() or hint,
+            changed=self.filter_by,
+        )
 
     def action_back(self) -> None:
-        """One step back; the root of a view has none."""
+        """One step back; at the root of a view, which has none, drop its filter."""
         if len(self.app.screen_stack) > 1:
             self.app.pop_screen()
+        elif self.dash.board.filter:
+            self.dash.board.unfilter()
+            self.dash.repaint()
+
+
+_FILTER_HINT = later("regex, !not, key=value; enter keeps, esc clears")
+
+
+def _typing_line(typing: _Typing, width: int) -> Line:
+    line = typing.line
+    before, after = line.text[: line.cursor], line.text[line.cursor :]
+    room = max(width - cell_len(typing.prompt) - 2, 1)
+    while cell_len(before) > room:
+        before = before[1:]
+    spans = [Span(f" {typing.prompt}", "key"), Span(before, "bold"), Span("_", "key"), Span(after, "bold")]
+    hint = typing.hint(line.text)
+    return crop([*spans, Span(f"   {hint}", "dim")], width)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding
-
 from sretool.tui import alert as alert_lines
-from sretool.tui import detail
+from sretool.tui import detail, keys
 from sretool.tui.line import Span, crop
 from sretool.tui.screens.base import BoardScreen
 from sretool.tui.widgets.sheet import Sheet
+from sretool.tui.words import later
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -24,12 +23,11 @@ class DetailScreen(BoardScreen):
     """State, burn, budget and charts of one SLO."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "next(1)", "next SLO", id="next_slo", show=False),
-        Binding("k,up", "next(-1)", "previous SLO", id="previous_slo", show=False),
+        keys.bind("down", "next(1)"),
+        keys.bind("up", "next(-1)"),
     ]
-    KEYS = (("esc", "back"), ("j k", "next, previous"), ("R", "refresh"), ("T", "UTC/local"), ("i", "why"))
-    OWN_KEYS = (("j k", "next, previous SLO in the order of the overview"), ("esc q", "back to the overview"))
-    TITLE_WORDS = "one SLO"
+    BAR = ("back", "down", "up", "refresh", "time", "explain")
+    TITLE_WORDS = later("one SLO")
 
     def __init__(self, slo: SloId) -> None:
         super().__init__()
@@ -61,9 +59,8 @@ class DetailScreen(BoardScreen):
 class AlertScreen(BoardScreen):
     """Everything one alert says about itself."""
 
-    KEYS = (("esc", "back"), ("R", "refresh"), ("T", "UTC/local"), ("i", "why"))
-    OWN_KEYS = (("esc q", "back to the overview"),)
-    TITLE_WORDS = "one alert"
+    BAR = ("back", "refresh", "time", "explain")
+    TITLE_WORDS = later("one alert")
 
     def __init__(self, fingerprint: str) -> None:
         super().__init__()

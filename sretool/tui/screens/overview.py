@@ -4,63 +4,48 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.events import Paste
 
 from sretool.core.slo.model import SloId
-from sretool.tui import detail, overview
+from sretool.tui import detail, keys, overview
 from sretool.tui.screens.base import BoardScreen
-from sretool.tui.widgets.prompt import Prompt
 from sretool.tui.widgets.rows import Rows
 from sretool.tui.widgets.sheet import Sheet
+from sretool.tui.words import later
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
-    from textual.events import Key
 
     from sretool.core.observe.model import Alert, SloStatus
     from sretool.tui.board import View
     from sretool.tui.line import Line
     from sretool.tui.overview import Column
-    from sretool.tui.widgets.prompt import Outcome
-
-_SEARCHING = "-searching"
 
 
 class OverviewScreen(BoardScreen):
     """The root screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # With priority: run before the next key of the same burst is looked at.
-        Binding("slash", "search", "filter", id="filter", show=False, priority=True),
-        Binding("exclamation_mark", "abnormal", "abnormal only", id="abnormal", show=False),
-        Binding("tab", "app.focus_next", "next pane", id="next_pane", show=False),
+        keys.bind("filter", priority=True),
+        keys.bind("abnormal"),
+        keys.bind("mine"),
+        keys.bind("next_pane", "app.focus_next"),
+        keys.bind("previous_pane", "app.focus_previous"),
     ]
-    KEYS = (
-        ("enter", "detail"),
-        ("/", "filter"),
-        ("!", "abnormal"),
-        ("tab", "alerts"),
-        ("p", "pause"),
-        ("i", "why"),
-        ("R", "refresh"),
-        ("q", "quit"),
+    BAR = (
+        ("open", later("detail")),
+        "filter",
+        "abnormal",
+        ("next_pane", later("alerts")),
+        "pause",
+        "explain",
+        "refresh",
+        ("leave", later("quit")),
     )
-    OWN_KEYS = (
-        ("j k, arrows", "move"),
-        ("g G", "first (and stay on the worst), last"),
-        ("ctrl+d ctrl+u", "half a page down, up"),
-        ("enter", "open the SLO or the alert under the cursor"),
-        ("tab", "from the SLOs to the alerts and back"),
-        ("/", "filter: a regex, !x without x, key=value (service, slo, owner, tier, level, ...); esc clears"),
-        ("!", "only what is not ok"),
-        ("q", "quit (esc clears the filter)"),
-    )
-    TITLE_WORDS = "overview"
+    TITLE_WORDS = later("overview")
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +68,6 @@ class OverviewScreen(BoardScreen):
                 yield Rows(self._draw_alert, id="alerts", cursor=self.dash.board.glyphs.cursor)
                 yield Sheet(id="side-changes")
         yield Sheet(id="changes")
-        yield Prompt(id="prompt")
         yield Sheet(id="keys")
 
     def on_mount(self) -> None:
@@ -188,34 +172,9 @@ class OverviewScreen(BoardScreen):
         else:
             self.dash.open_alert(event.key)
 
-    def take_input(self, event: Key | Paste) -> bool:
-        if not self.has_class(_SEARCHING):
-            return False
-        prompt = self.query_one(Prompt)
-        if isinstance(event, Paste):
-            prompt.paste(event.text)
-            outcome: Outcome = "open"
-        else:
-            outcome = prompt.take(event)
-        self.dash.board.search(prompt.text if outcome != "dropped" else "")
-        prompt.complain(self.dash.board.filter.problem)
-        if outcome != "open":
-            self.remove_class(_SEARCHING)
-        self.dash.repaint()
-        return True
-
-    def action_search(self) -> None:
-        self.add_class(_SEARCHING)
-        self.query_one(Prompt).open(self.dash.board.filter.text)
-
     def action_abnormal(self) -> None:
         self.dash.board.toggle_abnormal()
         self.dash.repaint()
 
-    def action_back(self) -> None:
-        """Escape: drop the filter. The root has nothing to go back to."""
-        if self.dash.board.filter.text or self.dash.board.filter.abnormal_only:
-            self.dash.board.search("")
-            if self.dash.board.filter.abnormal_only:
-                self.dash.board.toggle_abnormal()
-            self.dash.repaint()
+    def action_mine(self) -> None:
+        self.dash.only_mine()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from sretool.tui import keys
 from sretool.tui.line import Span, plain
 from sretool.tui.widgets.sheet import Styled
 
@@ -27,13 +27,13 @@ class Rows(Styled, ScrollView, can_focus=True):
     """Draws visible rows only, through a function from value to line; the first cell shows the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "down", id="down", show=False),
-        Binding("up,k", "move(-1)", "up", id="up", show=False),
-        Binding("home,g", "first", "first", id="first", show=False),
-        Binding("end,G", "last", "last", id="last", show=False),
-        Binding("ctrl+d,pagedown", "page(1)", "half a page down", id="page_down", show=False),
-        Binding("ctrl+u,pageup", "page(-1)", "half a page up", id="page_up", show=False),
-        Binding("enter", "choose", "open", id="open", show=False),
+        keys.bind("down", "move(1)"),
+        keys.bind("up", "move(-1)"),
+        keys.bind("first"),
+        keys.bind("last"),
+        keys.bind("page_down", "page(1)"),
+        keys.bind("page_up", "page(-1)"),
+        keys.bind("open", "choose"),
     ]
 
     @dataclass
