@@ -14,6 +14,7 @@ from sretool.ports import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sretool.adapters.files.config import Auth, Config, Context
     from sretool.adapters.lab.record import LabRecord
 
 
@@ -32,6 +33,11 @@ class Sources:
     """Time scale of the lab's symptom rules: 10 where their windows are a tenth, otherwise 1."""
     state: Path | None = None
     """Where marks, runs and ticks of the project are; None: nobody asked."""
+    context: Context | None = None
+    """The context of the configuration these belong to."""
+    more_prometheus: tuple[Endpoint, ...] = ()
+    """Asked where the first does not answer."""
+    more_alertmanager: tuple[Endpoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +50,28 @@ class Settings:
     prometheus: str | None = None
     alertmanager: str | None = None
     lab: str | None = None
+    context: str | None = None
     environment: Mapping[str, str] | None = None
-    """Where identification comes from; None: nowhere."""
+    """Where identification and the configuration come from; None: nowhere."""
+
+    def configuration(self) -> Config:
+        """What the user's and the project's configuration files say; UsageError with every problem."""
+        from sretool.adapters.files import config
+
+        if self.environment is None:
+            return config.Config()
+        return config.read(config.files(self.project, self.environment))
 
     def resolve_sources(self, *, catalog_needed: bool = True) -> Sources:
-        """Options and environment first, then the named lab, then the one running lab.
+        """Options and environment first, then the named lab or context, then the one running lab.
 
         A lab that nobody named is used only where no endpoint is given, and stderr says so: the alerts
         of one system must not appear beside the objectives of another. UsageError where a server or a
         catalog that is needed remains unknown, or where several labs run.
         """
+        context = self.chosen_context()
+        if context is not None:
+            return self._of_context(context, catalog_needed=catalog_needed)
         lab = self.chosen_lab()
         prometheus, alertmanager = self.endpoints(lab)
         if prometheus is None:
@@ -68,6 +86,67 @@ class Settings:
             )
         scale = lab.scale if lab is not None else 1
         return Sources(prometheus, alertmanager, catalog, lab, scale, self.state())
+
+    def chosen_context(self) -> Context | None:
+        """The context named, or the one the configuration prefers where no server and no lab is named."""
+        if self.context is not None and self.lab is not None:
+            raise UsageError("a context and a lab are both named", remedy="give --context or --lab")
+        servers_given = self.prometheus is not None or self.alertmanager is not None
+        if self.context is None and (self.lab is not None or servers_given):
+            return None
+        config = self.configuration()
+        name = self.context or config.context
+        if name is None:
+            return None
+        if name not in config.contexts:
+            known = ", ".join(config.contexts) or "none"
+            raise UsageError(
+                f"there is no context {name!r} (known: {known})",
+                remedy="write it as [contexts.NAME] into ~/.config/sretool/config.toml",
+            )
+        return config.contexts[name]
+
+    def _of_context(self, context: Context, *, catalog_needed: bool) -> Sources:
+        """The servers of a context; those given as options take their places."""
+        prometheus = self._servers("prometheus", self.prometheus, context.prometheus, context.prometheus_auth)
+        alertmanager = self._servers(
+            "alertmanager", self.alertmanager, context.alertmanager, context.alertmanager_auth
+        )
+        if not prometheus:
+            raise UsageError(
+                f"the context {context.name} names no Prometheus", remedy=f"add one to {context.file}"
+            )
+        catalog = self.catalog or context.catalog
+        for path in catalog:
+            if not path.exists():
+                raise UsageError(
+                    f"context {context.name}: there is no catalog {path}", remedy=f"correct {context.file}"
+                )
+        if not catalog and catalog_needed:
+            raise UsageError(
+                f"the context {context.name} names no catalog",
+                remedy=f"add catalog = [...] to {context.file}, or give --catalog PATH",
+            )
+        return Sources(
+            prometheus[0],
+            alertmanager[0] if alertmanager else None,
+            catalog,
+            lab=None,
+            scale=1,
+            state=self.state(),
+            context=context,
+            more_prometheus=prometheus[1:],
+            more_alertmanager=alertmanager[1:],
+        )
+
+    def _servers(
+        self, name: str, given: str | None, of_context: tuple[str, ...], auth: Auth
+    ) -> tuple[Endpoint, ...]:
+        environment = self.environment or {}
+        if given is not None:
+            return (endpoint(name, given, environment),)
+        secrets = _secrets(f"{name}_auth", auth, environment)
+        return tuple(endpoint(name, url, secrets, prefix=f"{name}_auth.") for url in of_context)
 
     def state(self) -> Path:
         """Folder of marks, runs and ticks: the project's, else the user's."""
@@ -114,19 +193,43 @@ class Settings:
         return None
 
 
-def endpoint(name: str, url: str, environment: Mapping[str, str]) -> Endpoint:
+def _secrets(table: str, auth: Auth, environment: Mapping[str, str]) -> dict[str, str]:
+    """What a context says about identification, as `endpoint` reads it; what it refers to is looked up."""
+
+    def looked_up(variable: str) -> str:
+        value = environment.get(variable)
+        if not value:
+            raise UsageError(f"{table}: {variable} is not set", remedy=f"export {variable}=...")
+        return value
+
+    found = {
+        "TOKEN": looked_up(auth.token_env) if auth.token_env else None,
+        "TOKEN_FILE": auth.token_file,
+        "USERNAME": auth.username,
+        "PASSWORD": looked_up(auth.password_env) if auth.password_env else None,
+        "CA_FILE": auth.ca_file,
+        "CLIENT_CERT": auth.client_cert,
+        "CLIENT_KEY": auth.client_key,
+        "HEADERS": ",".join(f"{key}={value}" for key, value in auth.headers.items()) or None,
+    }
+    if auth.password_file:
+        found["PASSWORD"] = _token_of_file(f"{table}.password_file", auth.password_file)
+    return {f"{table}.{key}": value for key, value in found.items() if value is not None}
+
+
+def endpoint(name: str, url: str, environment: Mapping[str, str], *, prefix: str | None = None) -> Endpoint:
     """The server `name` at `url`, identified as `SRETOOL_<NAME>_*` in the environment says.
 
     A user name in the address counts as basic authentication and is taken out of it, so that no message
     ever shows the password. UsageError where the settings cannot be used.
     """
-    prefix = f"SRETOOL_{name.upper()}_"
+    prefix = prefix or f"SRETOOL_{name.upper()}_"
 
     def setting(key: str) -> str | None:
         return environment.get(prefix + key) or None
 
     address, in_url = _address(name, url)
-    token = setting("TOKEN") or _token_of_file(prefix, setting("TOKEN_FILE"))
+    token = setting("TOKEN") or _token_of_file(f"{prefix}TOKEN_FILE", setting("TOKEN_FILE"))
     username, password = setting("USERNAME"), setting("PASSWORD")
     if password is not None and username is None:
         raise UsageError(f"{prefix}PASSWORD is set without {prefix}USERNAME", remedy="set both or neither")
@@ -180,7 +283,7 @@ def _address(name: str, url: str) -> tuple[str, tuple[str, str] | None]:
     return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", "")), basic
 
 
-def _token_of_file(prefix: str, path: str | None) -> str | None:
+def _token_of_file(named: str, path: str | None) -> str | None:
     if path is None:
         return None
     try:
@@ -188,10 +291,10 @@ def _token_of_file(prefix: str, path: str | None) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise UsageError(
-            f"{prefix}TOKEN_FILE: {path} cannot be read: {reason}", remedy="name a file that holds the token"
+            f"{named}: {path} cannot be read: {reason}", remedy="name a file that holds the token"
         ) from None
     if not token:
-        raise UsageError(f"{prefix}TOKEN_FILE: {path} is empty", remedy="put the token into it")
+        raise UsageError(f"{named}: {path} is empty", remedy="put the token into it")
     return token
 
 

@@ -56,7 +56,7 @@ def command(ctx: click.Context, seconds: float, no_history: bool) -> None:
     settings: Settings = ctx.obj
     name = settings.lab or _SYSTEM
     # The demo shows its own lab, whatever the environment says about other servers.
-    ctx.obj = replace(settings, lab=name, catalog=(), prometheus=None, alertmanager=None)
+    ctx.obj = replace(settings, lab=name, context=None, catalog=(), prometheus=None, alertmanager=None)
     before = record.load(name)
     was_up = before is not None and before.state is record.LabState.RUNNING and record.supervised(before)
     with _ended_like_ctrl_c():

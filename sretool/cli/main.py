@@ -89,31 +89,43 @@ def _change_directory(ctx: click.Context, param: click.Parameter, value: Path | 
 )
 @click.option(
     "--prometheus",
-    metavar="URL",
+    metavar="URL[,URL]",
+    multiple=True,
     envvar="SRETOOL_PROMETHEUS_URL",
     show_envvar=True,
-    help="Prometheus or a store that speaks its API.",
+    help="Prometheus or a store that speaks its API; several hold the same and stand in for each other.",
 )
 @click.option(
     "--alertmanager",
-    metavar="URL",
+    metavar="URL[,URL]",
+    multiple=True,
     envvar="SRETOOL_ALERTMANAGER_URL",
     show_envvar=True,
-    help="Alertmanager.",
+    help="Alertmanager; several are members of one cluster.",
 )
 @click.option("--lab", metavar="NAME", help="Use the endpoints and the catalog of this running lab.")
+@click.option(
+    "--context",
+    metavar="NAME",
+    help="Use the servers and the catalog of this context of the configuration file.",
+)
 @click.version_option(__version__, prog_name="sretool", message="%(prog)s %(version)s")
 @click.pass_context
 def group(
     ctx: click.Context,
     catalog: tuple[Path, ...],
-    prometheus: str | None,
-    alertmanager: str | None,
+    prometheus: tuple[str, ...],
+    alertmanager: tuple[str, ...],
     lab: str | None,
+    context: str | None,
 ) -> None:
     """Objectives, alerts and drills for people on call, in the terminal.
 
-    Without --prometheus, --alertmanager and --lab the one running lab is used.
+    Without --prometheus, --alertmanager, --lab and --context the one running lab is used.
+
+    \b
+    Contexts, keys and looks are read from ~/.config/sretool/config.toml
+    and the project's .sretool/config.toml.
 
     \b
     Identification comes from the environment, for ALERTMANAGER likewise:
@@ -128,11 +140,15 @@ def group(
     ctx.obj = Settings(
         project=Path.cwd(),
         catalog=catalog,
-        prometheus=prometheus,
-        alertmanager=alertmanager,
+        prometheus=_joined(prometheus),
+        alertmanager=_joined(alertmanager),
         lab=lab,
         environment=os.environ,
     )
+
+
+def _joined(urls: tuple[str, ...]) -> str | None:
+    return ",".join(urls) or None
 
 
 def main(argv: Sequence[str] | None = None) -> None:
