@@ -18,6 +18,9 @@ from sretool.tui import views
 from sretool.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sretool.adapters.store.notebook import Notebook
     from sretool.cli.context import Settings, Sources
     from sretool.core.catalog.model import System
     from sretool.tui.board import Board
@@ -86,6 +89,7 @@ def show(
         sources.alertmanager,
         policy=system.policy,
         state=sources.state,
+        dependencies=system.dependencies,
     )
     hint = _why_no_screen()
     only_ascii = only_ascii or not (sys.stdout.encoding or "").lower().startswith("utf")
@@ -134,6 +138,7 @@ def _open(
     readonly: bool,
 ) -> int:
     from sretool import wiring
+    from sretool.cli.main import COMMANDS
     from sretool.tui.source import BackgroundWatch
 
     # What is made while starting lives to the end: searching it for garbage would cost a tenth of the start.
@@ -155,6 +160,8 @@ def _open(
             view=view,
             readonly=readonly,
             system=system,
+            notebook=_notebook(endpoints.state),
+            commands=tuple(COMMANDS),
         )
         gc.freeze()
         gc.enable()
@@ -192,6 +199,13 @@ def _print_once(endpoints: Endpoints, origin: str, *, only_ascii: bool) -> None:
         raise SourceUnreachable(health.error or "Prometheus gave no answer", remedy=health.remedy)
     width = max(shutil.get_terminal_size(fallback=(100, 24)).columns, 40)
     click.echo("\n".join(overview.plain_table(board.view(_now()), width)))
+
+
+def _notebook(state: Path | None) -> Notebook | None:
+    from sretool import wiring
+
+    who = os.environ.get("USER") or os.environ.get("LOGNAME") or ""
+    return wiring.notebook(state, who) if state is not None else None
 
 
 def _glyphs(*, only_ascii: bool) -> Glyphs:

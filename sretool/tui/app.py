@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
@@ -14,39 +15,45 @@ from textual.worker import Worker, WorkerState
 
 from sretool.core.observe.questions import Answers, Wanted
 from sretool.errors import SourceError
-from sretool.tui import keys
+from sretool.tui import keys, slo_charts
 from sretool.tui.board import Board
-from sretool.tui.detail import Past
 from sretool.tui.pace import Pace
 from sretool.tui.pages import LoopState
 from sretool.tui.screens.base import BoardScreen
 from sretool.tui.screens.detail import AlertScreen, DetailScreen
 from sretool.tui.screens.pages import ExplainScreen, HelpScreen, LogScreen
+from sretool.tui.slo_charts import Charted, Drawn, Past
 from sretool.tui.themes import ANSI_THEMES, THEMES
+from sretool.tui.timeline import Timeline
+from sretool.tui.triage import UPKEEP_EVERY, Triage
 from sretool.tui.views import ROOT, VIEWS
 from sretool.tui.words import later, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
     from datetime import datetime, timedelta
 
     from textual.binding import BindingType
     from textual.screen import Screen
 
+    from sretool.adapters.store.notebook import Notebook
     from sretool.core.catalog.model import System
     from sretool.core.observe.model import Snapshot
     from sretool.core.slo.model import Slo, SloId
     from sretool.tui.board import Notice, View
     from sretool.tui.format import Glyphs
+    from sretool.tui.screens.runs import RunShelf
     from sretool.tui.source import Watched
 
 NOT_DRAWN = "the screen could not be drawn"
 _WHO_ARE_YOU = later("nobody is known: set me and teams in ~/.config/sretool/config.toml")
+_UPKEEP_TICK = 5.0
 _TICK = 1.0
 """Seconds between two looks at the clock."""
 _PASSING = 0.15
 """Seconds a row must stay under the cursor before its history is asked for."""
-_HISTORY_EVERY = 60.0
+_HISTORY_EVERY = 300.0
+"""Its points are hours apart."""
 _HISTORY_RETRY = 5.0
 _PANELS = "panels"
 _RESTART_AFTER = 1.0
@@ -100,8 +107,11 @@ class DashApp(App[None]):
         view: str = ROOT,
         readonly: bool = False,
         system: System | None = None,
+        triage: Triage | None = None,
         own_keys: Mapping[str, str] | None = None,
         owners: frozenset[str] = frozenset(),
+        notebook: Notebook | None = None,
+        commands: Collection[str] = (),
     ) -> None:
         # Known before the theme is set: Textual chooses what NO_COLOR strips when the app is made.
         super().__init__(ansi_color=True if theme in ANSI_THEMES else None)
@@ -117,12 +127,20 @@ class DashApp(App[None]):
         self.set_keymap(self.own_keys)
         self.owners = owners
         """Who "mine" means: the reader and the reader's teams."""
+        self.notebook = notebook
+        """Runs, marks and ticks of the project; None: there is nowhere to keep them."""
+        self.commands = commands
+        """What `sretool` can do beside this dashboard."""
         self.bell_rings = True
         self.system = system
         """The catalog; None: only objectives are known."""
+        self.triage = triage or Triage(system=system)
         self.answers = Answers()
         """To what the screen on top wants to know beside the objectives."""
         self._wanted = Wanted()
+        self.timeline = Timeline()
+        """The time that every chart shows."""
+        self._drawn = Drawn()
         self.board = Board(
             watch.snapshot,
             refresh=refresh,
@@ -152,6 +170,15 @@ class DashApp(App[None]):
         if self._alerts_configured:
             self._poll_source("alertmanager", lambda: self._watch.poll_alerts())
         self.set_interval(_TICK, self._tick)
+        self.set_interval(_UPKEEP_TICK, self._look_after_acks)
+
+    def _look_after_acks(self) -> None:
+        """From the first ack on, renew what is near its end and drop what is over, whatever is on screen."""
+        wanted = not self.readonly and self.triage.desk is not None
+        if wanted and "acks" not in self._polls and self.triage.has_acks(self.board.snapshot):
+            self.start_poll(
+                "acks", lambda: self.triage.poll_silences(self.clock, upkeep=True), UPKEEP_EVERY
+            )
 
     def _poll_source(self, source: str, ask: Callable[[], Awaitable[Snapshot]]) -> None:
         async def asked() -> bool:
@@ -176,11 +203,16 @@ class DashApp(App[None]):
         if self._polls.pop(name, None) is not None:
             self.workers.cancel_group(self, name)
 
+    def wake_poll(self, name: str) -> None:
+        """Ask this one now."""
+        if name in self._polls:
+            self._polls[name].wake.set()
+
     def _start_loop(self, name: str) -> None:
         poll = self._polls.get(name)
         if poll is not None:
             self.run_worker(
-                self._keep_asking(poll), name=name, group=name, exclusive=True, exit_on_error=False
+                partial(self._keep_asking, poll), name=name, group=name, exclusive=True, exit_on_error=False
             )
 
     async def _keep_asking(self, poll: _Poll) -> None:
@@ -200,7 +232,8 @@ class DashApp(App[None]):
         if running is None:
             self.start_poll(_PANELS, self._ask_wanted, self.board.refresh)
         elif changed:
-            running.wake.set()
+            # What is only passed by on the way to something else is not asked for.
+            self.set_timer(_PASSING, running.wake.set)
 
     async def _ask_wanted(self) -> bool:
         self.answers = await self._watch.ask(self._wanted)
@@ -250,6 +283,15 @@ class DashApp(App[None]):
             self._keep_history(slo), name="history", group="history", exclusive=True, exit_on_error=False
         )
 
+    def error_ratio(self, slo: Slo, step: timedelta) -> str:
+        """PromQL of the bad share of one SLO at points `step` apart."""
+        return self._watch.error_ratio(slo, step)
+
+    def charted(self, slo: Slo) -> Charted:
+        """What the charts of an SLO are drawn from."""
+        ratio = slo_charts.ratio(slo, self.error_ratio, self.timeline, self.answers)
+        return Charted(self.past(slo.id), ratio, self.timeline, self._drawn)
+
     def past(self, slo: SloId) -> Past:
         return self._pasts.get(slo, Past())
 
@@ -285,11 +327,20 @@ class DashApp(App[None]):
                 self.board.log.append((self.clock(), told))
                 self.notify(told, severity="error", markup=False)
 
+    @cached_property
+    def shelf(self) -> RunShelf | None:
+        """The runs that screens look at; None without a notebook."""
+        from sretool.tui.screens.runs import RunShelf
+
+        return RunShelf(self.notebook) if self.notebook is not None else None
+
     def open_slo(self, slo: SloId) -> None:
         self.push_screen(DetailScreen(slo))
 
     def open_alert(self, fingerprint: str) -> None:
-        self.push_screen(AlertScreen(fingerprint))
+        from sretool.tui.screens.alerts import OpenAlertScreen
+
+        self.push_screen(OpenAlertScreen(fingerprint))
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, Key | Paste) and not event.is_forwarded and isinstance(self.screen, BoardScreen):

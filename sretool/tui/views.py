@@ -28,7 +28,12 @@ class TopView(NamedTuple):
         return cast("BoardScreen", getattr(import_module(module), name)())
 
 
-VIEWS = (TopView("1", "overview", later("overview"), "sretool.tui.screens.overview:OverviewScreen"),)
+VIEWS = (
+    TopView("1", "overview", later("overview"), "sretool.tui.screens.overview:OverviewScreen"),
+    TopView("2", "alerts", later("alerts"), "sretool.tui.screens.alerts:AlertsScreen"),
+    TopView("5", "gameday", later("game day"), "sretool.tui.screens.runs:GameDayScreen"),
+    TopView("6", "load", later("load"), "sretool.tui.screens.runs:LoadScreen"),
+)
 
 ROOT = "overview"
 """Where leaving leads to, and what quits."""

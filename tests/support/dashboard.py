@@ -259,6 +259,7 @@ class FakeWatch:
         self.statuses = tuple(statuses) if statuses is not None else amas()
         self.alerts = some_alerts()
         self.changes = some_changes()
+        self.marks: tuple[Change, ...] = ()
         self.down: set[str] = set()
         self.crash: Exception | None = None
         """Raised by the next poll of Prometheus: a fault of the program itself."""
@@ -308,7 +309,8 @@ class FakeWatch:
             self.answers = replace(self.answers, error="connection refused")
             return self.answers
         now = self.clock()
-        tracks = {(expr, span): track for expr, span in wanted.past if (track := self._track(expr, span, now))}
+        known = ((question, self._track(*question, now)) for question in wanted.past)
+        tracks = {question: track for question, track in known if track is not None}
         self.answers = replace(self.answers, error=None, tracks={**self.answers.tracks, **tracks})
         return self.answers
 
@@ -355,5 +357,6 @@ class FakeWatch:
             alerts=self.snapshot.alerts if alerts is None else alerts,
             sources=tuple(self._health.values()),
             changes=self.changes,
+            marks=self.marks,
         )
         return self.snapshot

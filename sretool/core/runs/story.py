@@ -104,19 +104,19 @@ class RequestTotal:
     requests: int = 0
     failures: int = 0
     latency: dict[float, int] = field(default_factory=dict)
-    rates: list[float] = field(default_factory=list)
+    rates: list[tuple[datetime, float]] = field(default_factory=list)
     """Requests per second of the last ticks, newest last."""
 
     @property
     def histogram(self) -> Histogram:
         return tuple(sorted(self.latency.items()))
 
-    def take(self, tick: events.RequestTick, seconds: float) -> None:
+    def take(self, tick: events.RequestTick, at: datetime, seconds: float) -> None:
         self.requests += tick.requests
         self.failures += tick.failures
         for bound, count in tick.latency:
             self.latency[bound] = self.latency.get(bound, 0) + count
-        self.rates.append(tick.requests / seconds)
+        self.rates.append((at, tick.requests / seconds))
         del self.rates[:-_TREND]
 
 
@@ -254,7 +254,7 @@ class Story:
         failures = sum(tick.failures for tick in what.requests)
         latency = merged(tick.latency for tick in what.requests)
         for tick in what.requests:
-            self.requests.setdefault(tick.name, RequestTotal(tick.name)).take(tick, what.seconds)
+            self.requests.setdefault(tick.name, RequestTotal(tick.name)).take(tick, event.at, what.seconds)
         self.load.append(
             LoadPoint(
                 at=event.at,
