@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -35,9 +36,6 @@ class Sources:
     """Where marks, runs and ticks of the project are; None: nobody asked."""
     context: Context | None = None
     """The context of the configuration these belong to."""
-    more_prometheus: tuple[Endpoint, ...] = ()
-    """Asked where the first does not answer."""
-    more_alertmanager: tuple[Endpoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ class Settings:
         alertmanager = self._servers(
             "alertmanager", self.alertmanager, context.alertmanager, context.alertmanager_auth
         )
-        if not prometheus:
+        if prometheus is None:
             raise UsageError(
                 f"the context {context.name} names no Prometheus", remedy=f"add one to {context.file}"
             )
@@ -128,25 +126,24 @@ class Settings:
                 remedy=f"add catalog = [...] to {context.file}, or give --catalog PATH",
             )
         return Sources(
-            prometheus[0],
-            alertmanager[0] if alertmanager else None,
+            prometheus,
+            alertmanager,
             catalog,
             lab=None,
             scale=1,
             state=self.state(),
             context=context,
-            more_prometheus=prometheus[1:],
-            more_alertmanager=alertmanager[1:],
         )
 
     def _servers(
         self, name: str, given: str | None, of_context: tuple[str, ...], auth: Auth
-    ) -> tuple[Endpoint, ...]:
+    ) -> Endpoint | None:
         environment = self.environment or {}
         if given is not None:
-            return (endpoint(name, given, environment),)
+            return endpoint(name, given, environment)
         secrets = _secrets(f"{name}_auth", auth, environment)
-        return tuple(endpoint(name, url, secrets, prefix=f"{name}_auth.") for url in of_context)
+        found = [endpoint(name, url, secrets, prefix=f"{name}_auth.") for url in of_context]
+        return replace(found[0], fallbacks=tuple(found[1:])) if found else None
 
     def state(self) -> Path:
         """Folder of marks, runs and ticks: the project's, else the user's."""
@@ -220,6 +217,9 @@ def _secrets(table: str, auth: Auth, environment: Mapping[str, str]) -> dict[str
 def endpoint(name: str, url: str, environment: Mapping[str, str], *, prefix: str | None = None) -> Endpoint:
     """The server `name` at `url`, identified as `SRETOOL_<NAME>_*` in the environment says.
 
+    Several addresses, with commas between them, are servers that hold the same: the first is asked, the
+    others where it does not answer, all with the same identification.
+
     A user name in the address counts as basic authentication and is taken out of it, so that no message
     ever shows the password. UsageError where the settings cannot be used.
     """
@@ -228,7 +228,8 @@ def endpoint(name: str, url: str, environment: Mapping[str, str], *, prefix: str
     def setting(key: str) -> str | None:
         return environment.get(prefix + key) or None
 
-    address, in_url = _address(name, url)
+    first, *others = re.split(r",(?=\s*https?://)", url)
+    address, in_url = _address(name, first.strip())
     token = setting("TOKEN") or _token_of_file(f"{prefix}TOKEN_FILE", setting("TOKEN_FILE"))
     username, password = setting("USERNAME"), setting("PASSWORD")
     if password is not None and username is None:
@@ -255,6 +256,7 @@ def endpoint(name: str, url: str, environment: Mapping[str, str], *, prefix: str
         ca_file=setting("CA_FILE"),
         client_cert=(certificate, key) if certificate is not None else None,
         headers=_headers(prefix, setting("HEADERS") or ""),
+        fallbacks=tuple(endpoint(name, other.strip(), environment) for other in others),
     )
 
 

@@ -137,12 +137,19 @@ def group(
     """
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         ctx.color = False
+    # What the shell has set says nothing about a context that is named: it must not mix into it.
+    if context is not None:
+        from_shell = click.core.ParameterSource.ENVIRONMENT
+        catalog = () if ctx.get_parameter_source("catalog") is from_shell else catalog
+        prometheus = () if ctx.get_parameter_source("prometheus") is from_shell else prometheus
+        alertmanager = () if ctx.get_parameter_source("alertmanager") is from_shell else alertmanager
     ctx.obj = Settings(
         project=Path.cwd(),
         catalog=catalog,
         prometheus=_joined(prometheus),
         alertmanager=_joined(alertmanager),
         lab=lab,
+        context=context,
         environment=os.environ,
     )
 
