@@ -71,6 +71,11 @@ class RunUnreadable(UsageError):
 class SourceError(SretoolError):
     """A server did not give what was asked for."""
 
+    def __init__(self, message: str, *, remedy: str | None = None, cause: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.cause = cause or message
+        """The message without the server's name and address, for where both are known."""
+
 
 class SourceUnreachable(SourceError):
     """No connection could be made, or it broke."""

@@ -30,6 +30,8 @@ class Endpoint:
     """PEM files of the client certificate and its key; no key file where the certificate's file has it."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Sent with every request: the tenant of a multi-tenant store."""
+    fallbacks: tuple[Endpoint, ...] = ()
+    """Servers that hold the same, asked in this order where this one does not answer."""
 
 
 class Clock(Protocol):
@@ -50,6 +52,28 @@ class MetricsSource(Protocol):
     ) -> Sequence[Series]: ...
 
     async def aclose(self) -> None: ...
+
+
+class Served(Protocol):
+    """Something that several servers may answer."""
+
+    @property
+    def address(self) -> str | None:
+        """Of the server that answers now; None where there is only one."""
+        ...
+
+    def turn_away(self) -> bool:
+        """Ask another server from now on; whether there is one."""
+        ...
+
+    def remarks(self) -> Sequence[str]:
+        """What servers said beside their answers since this was last asked: parts are missing, a query is
+        doubtful (`info: …`)."""
+        ...
+
+
+class WatchedMetrics(MetricsSource, Served, Protocol):
+    """What a watch reads figures from."""
 
 
 class SurveySource(MetricsSource, Protocol):
@@ -106,6 +130,10 @@ class AlertSource(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class WatchedAlerts(AlertSource, Served, Protocol):
+    """What a watch reads alerts from."""
 
 
 class AlertDesk(AlertSource, Protocol):

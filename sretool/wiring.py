@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sretool.adapters.store.marks import MarkFile
     from sretool.adapters.store.notebook import Notebook
     from sretool.adapters.store.runs import RunStore
+    from sretool.core.catalog.model import Dependency
     from sretool.core.observe.running import Running
     from sretool.core.slo.model import Slo
     from sretool.core.slo.policy import Policy
@@ -37,6 +38,8 @@ class Endpoints:
     """What a low budget means; None: the standard policy."""
     state: Path | None = None
     """Folder of marks and runs; None: none are shown."""
+    dependencies: tuple[Dependency, ...] = ()
+    """What the system stands on."""
 
 
 class SystemClock:
@@ -73,7 +76,8 @@ def watch(sources: Endpoints) -> Watch:
         from sretool.adapters.store.notebook import Notebook
 
         diary = Notebook(sources.state)
-    return Watch(sources.slos, prometheus, alerts, SystemClock(), sources.policy or DEFAULT, diary)
+    policy = sources.policy or DEFAULT
+    return Watch(sources.slos, prometheus, alerts, SystemClock(), policy, diary, sources.dependencies)
 
 
 def metrics(endpoint: Endpoint, deadline: timedelta) -> MetricsSource:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
     from datetime import datetime
 
-    from sretool.core.observe.model import Change, Series, SloHistory
+    from sretool.core.observe.model import Change, Probe, Series, SloHistory
     from sretool.core.slo.budget import Past
     from sretool.core.slo.model import Slo, SloId
     from sretool.ports import MetricsSource
@@ -52,6 +52,9 @@ class Reading:
     pasts: Mapping[SloId, Past] = field(default_factory=dict)
     """Of SLOs whose budget may end or recover."""
     changes: tuple[Change, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    dead_men: tuple[str, ...] = ()
+    """Alerts that fire all the time, as far as the rules are concerned."""
     data_at: datetime | None = None
     """When rules were evaluated last, or, without rules, when anything was scraped last."""
     shortfall: str | None = None
@@ -75,7 +78,7 @@ class _Kept:
         self.about, self.due_at, self.error = about, now + self.every, None
 
     def failed(self, about: frozenset[SloId], now: datetime, error: SourceError) -> None:
-        self.about, self.due_at, self.error = about, now + RETRY_AFTER, error.message
+        self.about, self.due_at, self.error = about, now + RETRY_AFTER, error.cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +149,13 @@ class MetricsReader:
     async def history(self, slo: Slo, now: datetime) -> SloHistory:
         """What the charts of one SLO need; raises SourceError."""
         asked = history.queries(slo, now, from_rules=slo.id in self._last.recorded)
-        error_ratio, counts = await self._all(self._range(asked.error_ratio), self._range(asked.counts))
+        (counts,) = await self._all(self._range(asked.counts))
         (spent,) = await self._all(self._source.instant(asked.spent))
-        return history.assemble(slo, now, error_ratio, counts, spent)
+        return history.assemble(slo, now, counts, spent)
+
+    def error_ratio(self, slo: Slo, step: timedelta) -> str:
+        """PromQL of its bad share at points `step` apart, of what the rules recorded where they did."""
+        return history.error_ratio(slo, step, from_rules=slo.id in self._last.recorded)
 
     async def _read_sums(
         self, slos: Sequence[Slo], known: dict[SloId, Numbers], at: datetime | None, when: datetime
@@ -234,7 +241,12 @@ class MetricsReader:
         except SourceError as error:
             self._changes_kept.failed(frozenset(), now, error)
             return
-        self._last = replace(self._last, changes=assemble.changes(samples))
+        self._last = replace(
+            self._last,
+            changes=assemble.changes(samples),
+            probes=assemble.probes(samples),
+            dead_men=assemble.dead_men(samples),
+        )
         self._changes_kept.renewed(frozenset(), now)
 
     def _range(self, query: plan.RangeQuery) -> Coroutine[None, None, Sequence[Series]]:

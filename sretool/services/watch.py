@@ -16,6 +16,7 @@ from sretool.core.observe.model import AlertState, Change, Snapshot, SourceHealt
 from sretool.core.observe.plan import CHANGES_BACK
 from sretool.core.slo import policy as policies
 from sretool.errors import SourceError
+from sretool.services.dead_man import DeadManWatch
 from sretool.services.panels import Panels
 from sretool.services.reading import MetricsReader, Reading
 
@@ -23,14 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from sretool.core.catalog.model import Dependency
     from sretool.core.observe.model import Alert, SloHistory
     from sretool.core.observe.questions import Answers, Wanted
     from sretool.core.slo.model import Slo
     from sretool.core.slo.policy import Policy
-    from sretool.ports import AlertSource, Clock, Diary, MetricsSource
+    from sretool.ports import Clock, Diary, Served, WatchedAlerts, WatchedMetrics
 
 PROMETHEUS: Final = "prometheus"
 ALERTMANAGER: Final = "alertmanager"
+
+_OLD_DATA: Final = timedelta(minutes=3)
+"""Age of the newest samples from which on another server is asked, where there is one."""
+
+_INFO: Final = "info: "
 
 _REMEMBERED: Final = 50
 """Events of our own that are kept for the list of changes."""
@@ -42,11 +49,12 @@ class Watch:
     def __init__(
         self,
         slos: Sequence[Slo],
-        metrics: MetricsSource,
-        alerts: AlertSource | None,
+        metrics: WatchedMetrics,
+        alerts: WatchedAlerts | None,
         clock: Clock,
         policy: Policy = policies.DEFAULT,
         diary: Diary | None = None,
+        dependencies: Sequence[Dependency] = (),
     ) -> None:
         self._slos = tuple(slos)
         self._metrics = metrics
@@ -55,12 +63,14 @@ class Watch:
         self._policy = policy
         self._diary = diary
         """None: nothing is written down."""
+        self._dead_man = DeadManWatch()
         self._reader = MetricsReader(self._slos, metrics)
         self._panels = Panels(metrics, clock)
         self._reading = Reading()
         self._seen: deque[Change] = deque(maxlen=_REMEMBERED)
         """What happened while we watched and no server remembers: sources lost and back, alerts resolved."""
         now = clock.now()
+        self._turned_at = now
         self._health = {
             name: SourceHealth(name, False, now, None, None, None, None)
             for name in ((PROMETHEUS,) if alerts is None else (PROMETHEUS, ALERTMANAGER))
@@ -72,6 +82,7 @@ class Watch:
             statuses=assemble.statuses(self._slos, {}, {}, now),
             alerts=(),
             sources=tuple(self._health.values()),
+            dependencies=tuple(dependencies),
         )
 
     @property
@@ -89,14 +100,17 @@ class Watch:
         try:
             reading = await self._reader.read(began, at)
         except SourceError as error:
-            return self._failed(PROMETHEUS, began, error)
+            return self._failed(self._metrics, PROMETHEUS, began, error)
         if reading.shortfall is not None and reading.shortfall != self._reading.shortfall:
             self._seen.append(Change(began, "source", f"{PROMETHEUS}: {reading.shortfall}"))
         self._reading = reading
         statuses = assemble.statuses(reading.slos, reading.numbers, reading.pasts, at or began)
         gate = policies.state(self._policy, release.standings(statuses, at or began))
-        snapshot = replace(self._snapshot, statuses=statuses, gate=gate)
-        return self._answered(PROMETHEUS, began, snapshot, reading.data_at)
+        self._dead_man.expect(reading.dead_men)
+        snapshot = replace(self._snapshot, statuses=statuses, gate=gate, probes=reading.probes)
+        if at is None:
+            self._turn_from_old_data(began, reading.data_at)
+        return self._answered(self._metrics, PROMETHEUS, began, snapshot, reading.data_at)
 
     async def poll_alerts(self) -> Snapshot:
         """Ask Alertmanager once; a failure becomes the source's health. Without one nothing changes."""
@@ -110,9 +124,11 @@ class Watch:
             silences = await self._alerts.silences() if hidden else ()
             alerts = assemble.open_alerts(found, self._reading.slos, silences)
         except SourceError as error:
-            return self._failed(ALERTMANAGER, began, error)
+            return self._failed(self._alerts, ALERTMANAGER, began, error)
         self._seen.extend(_resolved(self._snapshot.alerts, alerts, began))
-        return self._answered(ALERTMANAGER, began, replace(self._snapshot, alerts=alerts), None)
+        always = [a.name for a in found if a.labels.get("severity") == assemble.NO_SEVERITY]
+        snapshot = replace(self._snapshot, alerts=alerts, dead_man=self._dead_man.seen(always, began))
+        return self._answered(self._alerts, ALERTMANAGER, began, snapshot, None)
 
     async def history(self, slo: Slo) -> SloHistory:
         """What the charts of one SLO need; raises SourceError."""
@@ -131,20 +147,45 @@ class Watch:
         if self._alerts is not None:
             await self._alerts.aclose()
 
-    def _answered(self, name: str, began: datetime, snapshot: Snapshot, data_at: datetime | None) -> Snapshot:
+    def _turn_from_old_data(self, now: datetime, data_at: datetime | None) -> None:
+        """Where the server answers with old samples, another one may have newer: it is asked next."""
+        old = data_at is None or now - data_at > _OLD_DATA
+        if old and now - self._turned_at >= _OLD_DATA and self._metrics.turn_away():
+            self._turned_at = now
+
+    def _answered(
+        self, source: Served, name: str, began: datetime, snapshot: Snapshot, data_at: datetime | None
+    ) -> Snapshot:
         before, now = self._health[name], self._clock.now()
         if before.error is not None:
             self._seen.append(Change(now, "source", f"{name} answers again"))
-        self._health[name] = SourceHealth(name, True, now, now - began, None, now, data_at)
+        where, remarks = source.address, tuple(source.remarks())
+        if before.endpoint is not None and where is not None and where != before.endpoint:
+            self._seen.append(Change(now, "source", f"{name} is now read from {where}"))
+        # A query that is asked every few seconds repeats its remark: told once, shown as long as it is made.
+        new = [each for each in remarks if each not in before.remarks and not each.startswith(_INFO)]
+        self._seen.extend(Change(now, "source", f"{name} remarks: {each}") for each in new)
+        self._health[name] = SourceHealth(
+            name, True, now, now - began, None, now, data_at, endpoint=where, remarks=remarks
+        )
         return self._publish(snapshot, began, now)
 
-    def _failed(self, name: str, began: datetime, error: SourceError) -> Snapshot:
+    def _failed(self, source: Served, name: str, began: datetime, error: SourceError) -> Snapshot:
         before, now = self._health[name], self._clock.now()
+        cause = " ".join(error.cause.split())
         if before.ok:
-            self._seen.append(Change(now, "source", f"{name} lost: {error.message}"))
+            self._seen.append(Change(now, "source", f"{name} lost: {cause.removeprefix('gave ')}"))
         message = " ".join(error.message.split())
         self._health[name] = replace(
-            before, ok=False, checked_at=now, latency=None, error=message, remedy=error.remedy
+            before,
+            ok=False,
+            checked_at=now,
+            latency=None,
+            error=message,
+            remedy=error.remedy,
+            cause=cause,
+            endpoint=source.address,
+            remarks=(),
         )
         return self._publish(self._snapshot, began, now)
 

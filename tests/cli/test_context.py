@@ -196,3 +196,16 @@ def test_an_impossible_port_is_told_with_what_to_write(port: str) -> None:
     assert "secret" not in caught.value.message
     assert caught.value.remedy is not None
     assert "http://127.0.0.1:9090" in caught.value.remedy
+
+
+def test_several_addresses_are_one_server_and_its_fallbacks() -> None:
+    environment = {"SRETOOL_PROMETHEUS_TOKEN": "t0ken"}
+    found = endpoint("prometheus", "http://a:9090, http://b:9090/prom,https://c", environment)
+    assert found.url == "http://a:9090"
+    assert [each.url for each in found.fallbacks] == ["http://b:9090/prom", "https://c"]
+    assert {each.token for each in (found, *found.fallbacks)} == {"t0ken"}
+
+
+def test_a_comma_in_a_password_separates_nothing() -> None:
+    found = endpoint("prometheus", "http://ana:a,b@prom:9090", {})
+    assert (found.url, found.basic, found.fallbacks) == ("http://prom:9090", ("ana", "a,b"), ())

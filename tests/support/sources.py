@@ -63,6 +63,17 @@ class FakeMetrics:
     """Raised instead of any answer."""
     asked: list[str] = field(default_factory=list)
     closed: bool = False
+    address: str | None = None
+    said: tuple[str, ...] = ()
+    """Remarks beside every answer."""
+    turned_away: int = 0
+
+    def turn_away(self) -> bool:
+        self.turned_away += 1
+        return self.address is not None
+
+    def remarks(self) -> Sequence[str]:
+        return self.said
 
     async def instant(self, query: str, at: datetime | None = None) -> Sequence[Sample]:
         self.asked.append(query)
@@ -92,6 +103,13 @@ class FakeAlerts:
     written_error: SourceError | None = None
     """Raised by everything that would change something."""
     routing: str = ""
+    address: str | None = None
+
+    def turn_away(self) -> bool:
+        return False
+
+    def remarks(self) -> Sequence[str]:
+        return ()
 
     async def alerts(self) -> Sequence[Alert]:
         if self.error is not None:

@@ -32,6 +32,16 @@ class Alertmanager:
             "Alertmanager", endpoint, error_text=protocol.error_text, deadline=deadline, transport=transport
         )
 
+    @property
+    def address(self) -> str | None:
+        return self._http.address
+
+    def turn_away(self) -> bool:
+        return self._http.turn_away()
+
+    def remarks(self) -> Sequence[str]:
+        return ()
+
     async def alerts(self) -> Sequence[Alert]:
         reply = await self._http.ask(protocol.ALERTS)
         return protocol.read_alerts(reply.body, reply.where)

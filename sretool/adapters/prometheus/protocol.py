@@ -249,4 +249,4 @@ def _timeout(deadline: timedelta) -> dict[str, str]:
 
 
 def _warnings(envelope: _Envelope) -> tuple[str, ...]:
-    return (*envelope.warnings, *envelope.infos)
+    return (*envelope.warnings, *(f"info: {said}" for said in envelope.infos))

@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.alerting.acks import ack_of
-from sretool.core.observe.model import AlertState, Change, SloStatus
+from sretool.core.observe.causes import DEPENDENCY
+from sretool.core.observe.model import AlertState, Change, Probe, SloStatus
 from sretool.core.observe.plan import CHANGES_BACK, FIGURE, excluded_spans, past_step, past_until
 from sretool.core.slo.budget import Past, buckets
 from sretool.core.slo.evaluate import Numbers, evaluate
@@ -382,15 +383,40 @@ def changes(samples: Sequence[Sample]) -> tuple[Change, ...]:
     starts: list[Change] = []
     found: list[Change] = []
     for sample in samples:
+        figure = sample.labels.get(FIGURE)
+        if figure not in ("restart", "alert"):
+            continue
         at = datetime.fromtimestamp(sample.value, UTC)
-        if sample.labels.get(FIGURE) == "restart":
+        if figure == "restart":
             starts.append(Change(at, "restart", f"{_process(sample.labels)} started", sample.labels))
-        elif sample.labels.get(FIGURE) == "alert":
+        else:
             found.append(Change(at, "alert", _alert_text(sample.labels), sample.labels))
     if not samples:
         return ()
     begin = max(sample.at for sample in samples) - CHANGES_BACK
     return latest([*(start for start in _together(starts) if start.at >= begin), *found])
+
+
+def probes(samples: Iterable[Sample]) -> tuple[Probe, ...]:
+    """Answer to `plan.changes`: what probes saw, failing ones first."""
+    found = (
+        Probe(
+            name=labels.get("probe") or labels.get("instance") or labels.get("job") or "probe",
+            up=sample.value > 0,
+            at=sample.at,
+            dependency=labels.get(DEPENDENCY),
+        )
+        for sample in samples
+        for labels in (sample.labels,)
+        if labels.get(FIGURE) == "probe"
+    )
+    return tuple(sorted(found, key=lambda probe: (probe.up, probe.name)))
+
+
+def dead_men(samples: Iterable[Sample]) -> tuple[str, ...]:
+    """Answer to `plan.changes`: names of the alerts that fire all the time."""
+    names = {s.labels.get("alertname", "") for s in samples if s.labels.get(FIGURE) == "dead man"}
+    return tuple(sorted(names - {""}))
 
 
 def latest(found: Iterable[Change]) -> tuple[Change, ...]:

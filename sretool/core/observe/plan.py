@@ -76,7 +76,11 @@ def ages(slos: Sequence[Slo]) -> str:
 
 
 def changes() -> str:
-    """What started lately: processes and alerts; the value is when."""
+    """What started lately: processes and alerts; the value is when.
+
+    Beside them what looks at the system from outside (`probe_success`, 1 or 0), and alerts that are to fire
+    all the time.
+    """
     back = format_duration(CHANGES_BACK)
     lately = f"> time() - {int(CHANGES_BACK.total_seconds())}"
     started = f"> time() - {int(STARTS_BACK.total_seconds())}"
@@ -87,7 +91,15 @@ def changes() -> str:
         for which in ('severity=~"page|ticket"', 'slo!="",severity!~"page|ticket|none"')
     )
     alerts = f"max_over_time(ALERTS_FOR_STATE[{back}]) {lately} and ignoring (alertstate) ({firing})"
-    return any_of((named("restart", f"process_start_time_seconds {started}"), named("alert", alerts)))
+    dead_men = 'max by (alertname) (ALERTS{alertstate="firing",severity="none"})'
+    return any_of(
+        (
+            named("restart", f"process_start_time_seconds {started}"),
+            named("alert", alerts),
+            named("probe", "probe_success"),
+            named("dead man", dead_men),
+        )
+    )
 
 
 def past(slos: Sequence[Slo], now: datetime) -> tuple[RangeQuery, ...]:
