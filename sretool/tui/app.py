@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
@@ -210,10 +210,14 @@ class DashApp(App[None]):
 
     def _start_loop(self, name: str) -> None:
         poll = self._polls.get(name)
-        if poll is not None:
-            self.run_worker(
-                partial(self._keep_asking, poll), name=name, group=name, exclusive=True, exit_on_error=False
-            )
+        if poll is None:
+            return
+
+        # A function: a worker that is replaced before its first step leaves no coroutine behind.
+        async def keep_asking() -> None:
+            await self._keep_asking(poll)
+
+        self.run_worker(keep_asking, name=name, group=name, exclusive=True, exit_on_error=False)
 
     async def _keep_asking(self, poll: _Poll) -> None:
         pace = Pace(poll.every, self._jitter)

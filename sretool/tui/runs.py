@@ -18,7 +18,7 @@ from sretool.tui.spark import spark
 from sretool.tui.words import later, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
     from sretool.core.observe.model import Change
@@ -137,7 +137,7 @@ _STARTERS: Final = {
 }
 
 
-def how_to_start(kinds: Sequence[RunKind], folder: str, commands: Sequence[str], width: int) -> list[Line]:
+def how_to_start(kinds: Sequence[RunKind], folder: str, commands: Collection[str], width: int) -> list[Line]:
     """What stands below the list while there is nothing to show; `commands` are those this program has."""
     of_load = RunKind.LOAD in kinds
     said = [tr(_FIRST_OF[of_load])]
