@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sretool.core.alerting import acks, firings
 from sretool.core.alerting.silences import NewSilence, SilenceState, exactly
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from sretool.core.observe.model import Alert, SloStatus
     from sretool.core.slo.model import Severity
     from sretool.ports import AlertDesk, Clock, MetricsSource
-
-WEEK: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ VIEWS = (
     TopView("2", "alerts", later("alerts"), "sretool.tui.screens.alerts:AlertsScreen"),
     TopView("5", "gameday", later("game day"), "sretool.tui.screens.runs:GameDayScreen"),
     TopView("6", "load", later("load"), "sretool.tui.screens.runs:LoadScreen"),
+    TopView("7", "oncall", later("on-call & escalation"), "sretool.tui.screens.oncall:OnCallScreen"),
 )
 
 ROOT = "overview"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sretool.core.alerting.silences import Matcher
 
 BACK: Final = timedelta(days=30)
+WEEK: Final = timedelta(days=7)
 
 _MOST_STEPS: Final = 8_640
 """Prometheus answers 11,000 points for a series; 30 days in steps of 5 minutes are 8,640."""

@@ -16,7 +16,7 @@ from sretool.core.slo.windows import threshold
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sretool.core.alerting.escalation import Row
@@ -65,24 +65,33 @@ def stage_of(alert: Alert) -> Stage:
             return Stage.NEW
 
 
+class Reader:
+    """Reads alerts with the help of one catalog, as many and as often as are looked at."""
+
+    def __init__(self, system: System | None) -> None:
+        self._owners = _owners(system)
+        self._oncall = system.oncall if system is not None else OnCall()
+
+    def open(self, alert: Alert, now: datetime) -> Open:
+        stage, labels = stage_of(alert), alert.labels
+        owner = self.owner(alert)
+        rule = escalation.rule_for(self._oncall, labels, alert.since)
+        if rule is None:
+            return Open(alert, stage, owner)
+        acked = alert.ack.since if alert.ack is not None else None
+        steps = escalation.timetable(self._oncall, rule, alert.since, now, acked)
+        waiting = stage is Stage.NEW
+        return Open(alert, stage, owner, steps, escalation.escalates_in(steps, now) if waiting else None)
+
+    def owner(self, alert: Alert) -> str | None:
+        labels, owners = alert.labels, self._owners
+        return labels.get("owner") or owners.get(alert.slo or "") or owners.get(labels.get("service", ""))
+
+
 def opened(alerts: Iterable[Alert], system: System | None, now: datetime) -> tuple[Open, ...]:
     """The alerts in the order given."""
-    owners = _owners(system)
-    oncall = system.oncall if system is not None else OnCall()
-    return tuple(_open(alert, owners, oncall, now) for alert in alerts)
-
-
-def _open(alert: Alert, owners: Mapping[str, str], oncall: OnCall, now: datetime) -> Open:
-    stage = stage_of(alert)
-    labels = alert.labels
-    owner = labels.get("owner") or owners.get(alert.slo or "") or owners.get(labels.get("service", ""))
-    rule = escalation.rule_for(oncall, labels, alert.since)
-    if rule is None:
-        return Open(alert, stage, owner)
-    acked = alert.ack.since if alert.ack is not None else None
-    steps = escalation.timetable(oncall, rule, alert.since, now, acked)
-    waiting = stage is Stage.NEW
-    return Open(alert, stage, owner, steps, escalation.escalates_in(steps, now) if waiting else None)
+    reader = Reader(system)
+    return tuple(reader.open(alert, now) for alert in alerts)
 
 
 def _owners(system: System | None) -> dict[str, str]:
