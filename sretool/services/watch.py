@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sretool.core.observe.questions import Answers, Wanted
     from sretool.core.slo.model import Slo
     from sretool.core.slo.policy import Policy
-    from sretool.ports import Clock, Diary, Served, WatchedAlerts, WatchedMetrics
+    from sretool.ports import Clock, Diary, Served, SnapshotKeeper, WatchedAlerts, WatchedMetrics
 
 PROMETHEUS: Final = "prometheus"
 ALERTMANAGER: Final = "alertmanager"
@@ -55,6 +55,7 @@ class Watch:
         policy: Policy = policies.DEFAULT,
         diary: Diary | None = None,
         dependencies: Sequence[Dependency] = (),
+        keeper: SnapshotKeeper | None = None,
     ) -> None:
         self._slos = tuple(slos)
         self._metrics = metrics
@@ -84,6 +85,9 @@ class Watch:
             sources=tuple(self._health.values()),
             dependencies=tuple(dependencies),
         )
+        self._keeper = keeper
+        if keeper is not None and (last := keeper.last()) is not None:
+            self._snapshot = self._remembered(last)
 
     @property
     def slos(self) -> tuple[Slo, ...]:
@@ -110,7 +114,10 @@ class Watch:
         snapshot = replace(self._snapshot, statuses=statuses, gate=gate, probes=reading.probes)
         if at is None:
             self._turn_from_old_data(began, reading.data_at)
-        return self._answered(self._metrics, PROMETHEUS, began, snapshot, reading.data_at)
+        answered = self._answered(self._metrics, PROMETHEUS, began, snapshot, reading.data_at)
+        if at is None and self._keeper is not None:
+            self._keeper.keep(answered)
+        return answered
 
     async def poll_alerts(self) -> Snapshot:
         """Ask Alertmanager once; a failure becomes the source's health. Without one nothing changes."""
@@ -142,7 +149,34 @@ class Watch:
         """Whatever a screen wants beside the snapshot; failures are told in the answers."""
         return await self._panels.ask(wanted)
 
+    def _remembered(self, last: Snapshot) -> Snapshot:
+        """What was known when the program ran before, of what the catalog still has; every source is as old."""
+        known = {status.slo.base_id: status for status in last.statuses}
+        members = {status.slo.id: status for status in last.statuses}
+        blank = {status.slo.id: status for status in self._snapshot.statuses}
+        wanted = {slo.id: slo for slo in self._slos}
+        kept = [
+            replace(status, slo=replace(wanted[status.slo.base_id], id=status.slo.id, group=status.slo.group))
+            for status in members.values()
+            if status.slo.base_id in wanted
+        ]
+        missing = [status for slo, status in blank.items() if slo not in known]
+        for name, health in self._health.items():
+            before = last.source(name)
+            if before is not None and before.good_at is not None:
+                self._health[name] = replace(health, good_at=before.good_at, data_at=before.data_at)
+        return replace(
+            self._snapshot,
+            statuses=(*kept, *missing),
+            alerts=last.alerts if ALERTMANAGER in self._health else (),
+            sources=tuple(self._health.values()),
+            changes=last.changes,
+            gate=last.gate,
+        )
+
     async def aclose(self) -> None:
+        if self._keeper is not None:
+            self._keeper.close()
         await self._metrics.aclose()
         if self._alerts is not None:
             await self._alerts.aclose()

@@ -19,6 +19,7 @@ from sretool.tui import keys, slo_charts
 from sretool.tui.board import Board
 from sretool.tui.pace import Pace
 from sretool.tui.pages import LoopState
+from sretool.tui.reader import Reader
 from sretool.tui.screens.base import BoardScreen
 from sretool.tui.screens.detail import AlertScreen, DetailScreen
 from sretool.tui.screens.pages import ExplainScreen, HelpScreen, LogScreen
@@ -30,7 +31,7 @@ from sretool.tui.views import ROOT, VIEWS
 from sretool.tui.words import later, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterable
     from datetime import datetime, timedelta
 
     from textual.binding import BindingType
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from sretool.core.observe.model import Snapshot
     from sretool.core.slo.model import Slo, SloId
     from sretool.tui.board import Notice, View
+    from sretool.tui.contexts import Contexts
     from sretool.tui.format import Glyphs
     from sretool.tui.screens.runs import RunShelf
     from sretool.tui.source import Watched
@@ -108,8 +110,8 @@ class DashApp(App[None]):
         readonly: bool = False,
         system: System | None = None,
         triage: Triage | None = None,
-        own_keys: Mapping[str, str] | None = None,
-        owners: frozenset[str] = frozenset(),
+        reader: Reader | None = None,
+        contexts: Contexts | None = None,
         notebook: Notebook | None = None,
         commands: Collection[str] = (),
     ) -> None:
@@ -122,19 +124,21 @@ class DashApp(App[None]):
         self.clock = clock
         self.readonly = readonly
         """Whether every key that changes anything outside the screen is taken away."""
-        self.own_keys = dict(own_keys or {})
-        """The reader's keys by id; others are as the table has them."""
-        self.set_keymap(self.own_keys)
-        self.owners = owners
-        """Who "mine" means: the reader and the reader's teams."""
+        self.reader = reader or Reader()
+        self.own_keys = self.reader.keys
+        self.set_keymap(dict(self.own_keys))
+        self.contexts = contexts
+        """Where else `:ctx` leads; None: nowhere."""
         self.notebook = notebook
         """Runs, marks and ticks of the project; None: there is nowhere to keep them."""
         self.commands = commands
         """What `sretool` can do beside this dashboard."""
-        self.bell_rings = True
+        self.bell_rings = self.reader.bell
         self.system = system
         """The catalog; None: only objectives are known."""
-        self.triage = triage or Triage(system=system)
+        self.triage = triage or Triage(
+            system=system, me=self.reader.me or None, teams=tuple(sorted(self.reader.teams))
+        )
         self.answers = Answers()
         """To what the screen on top wants to know beside the objectives."""
         self._wanted = Wanted()
@@ -149,6 +153,7 @@ class DashApp(App[None]):
             alerts_configured=alerts_configured,
         )
         self.board.readonly = readonly
+        self.board.production = contexts is not None and contexts.production
         self.board.turn_to(ROOT)
         self._watch = watch
         self._jitter = jitter
@@ -176,9 +181,7 @@ class DashApp(App[None]):
         """From the first ack on, renew what is near its end and drop what is over, whatever is on screen."""
         wanted = not self.readonly and self.triage.desk is not None
         if wanted and "acks" not in self._polls and self.triage.has_acks(self.board.snapshot):
-            self.start_poll(
-                "acks", lambda: self.triage.poll_silences(self.clock, upkeep=True), UPKEEP_EVERY
-            )
+            self.start_poll("acks", lambda: self.triage.poll_silences(self.clock, upkeep=True), UPKEEP_EVERY)
 
     def _poll_source(self, source: str, ask: Callable[[], Awaitable[Snapshot]]) -> None:
         async def asked() -> bool:
@@ -419,8 +422,8 @@ class DashApp(App[None]):
 
     def only_mine(self) -> None:
         """Keep what belongs to the reader and the reader's teams, or show everything again."""
-        if self.owners or self.board.filter.owners:
-            self.board.only_mine(self.owners)
+        if self.reader.owners or self.board.filter.owners:
+            self.board.only_mine(self.reader.owners)
             self.repaint()
         else:
             self.tell(tr(_WHO_ARE_YOU), bad=True)

@@ -1,4 +1,4 @@
-"""What the charts of one SLO need: its error ratio over hours and its budget over the whole window."""
+"""What the charts of one SLO need: its error ratio over any time and its budget over the whole window."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from sretool.core.observe.model import Sample, Series
     from sretool.core.slo.model import Slo
 
-ERROR_RATIO_BACK: Final = timedelta(hours=6)
-
 USED_OVER: Final = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1), timedelta(days=3))
 
 _BUDGET_POINTS: Final = 240
@@ -30,9 +28,8 @@ _BUDGET_POINTS: Final = 240
 
 @dataclass(frozen=True, slots=True)
 class HistoryQueries:
-    """The three questions behind one history."""
+    """The two questions behind one history."""
 
-    error_ratio: RangeQuery
     counts: RangeQuery
     """Bad and all events of each step of the burn-down."""
     spent: str
@@ -49,12 +46,6 @@ def queries(slo: Slo, now: datetime, *, from_rules: bool) -> HistoryQueries:
     counts = _recorded_counts(slo) if from_rules else _raw_counts(slo)
     step, until = budget_step(slo), past_until(now)
     return HistoryQueries(
-        error_ratio=RangeQuery(
-            _recorded_ratio(slo) if from_rules else _raw_ratio(slo),
-            until - ERROR_RATIO_BACK,
-            until,
-            RULE_INTERVAL,
-        ),
         counts=RangeQuery(
             any_of(named(what, events(step)) for what, events in counts.items()),
             until - slo.length(now) + step,
@@ -72,7 +63,6 @@ def queries(slo: Slo, now: datetime, *, from_rules: bool) -> HistoryQueries:
 def assemble(
     slo: Slo,
     now: datetime,
-    error_ratio: Iterable[Series],
     counts: Iterable[Series],
     spent: Iterable[Sample],
 ) -> SloHistory:
@@ -94,8 +84,6 @@ def assemble(
     return SloHistory(
         slo=slo.id,
         at=now,
-        error_ratio=next((series.points for series in error_ratio), ()),
-        error_step=RULE_INTERVAL,
         budget_left=burn_down(past, slo.budget),
         budget_step=step,
         used=used,
@@ -121,6 +109,19 @@ def _raw_counts(slo: Slo) -> dict[str, Callable[[timedelta], str]]:
     return {"bad": events(slo.bad_rate(RATE_WINDOW)), "total": events(slo.total_rate(RATE_WINDOW))}
 
 
+def error_ratio(slo: Slo, step: timedelta, *, from_rules: bool) -> str:
+    """PromQL of the bad share at points `step` apart: that of 5 minutes, or of a longer step as a whole."""
+    if step <= RATE_WINDOW:
+        return _recorded_ratio(slo) if from_rules else _raw_ratio(slo, RATE_WINDOW)
+    if not from_rules:
+        return _raw_ratio(slo, step)
+    bad, total = (
+        f"sum_over_time({recorded(name, slo)}[{format_duration(step)}])"
+        for name in ("slo:bad:rate5m", "slo:total:rate5m")
+    )
+    return f"{bad} / ({total} > 0)"
+
+
 def _recorded_ratio(slo: Slo) -> str:
     # Two evaluations back at most: Prometheus's own five minutes would paint over short gaps.
     back = format_duration(2 * RULE_INTERVAL)
@@ -130,5 +131,5 @@ def _recorded_ratio(slo: Slo) -> str:
     return f"{bad} / ({total} > 0)"
 
 
-def _raw_ratio(slo: Slo) -> str:
-    return f"{slo.bad_rate(RATE_WINDOW)} / ({slo.total_rate(RATE_WINDOW)} > 0)"
+def _raw_ratio(slo: Slo, window: timedelta) -> str:
+    return f"{slo.bad_rate(window)} / ({slo.total_rate(window)} > 0)"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.containers import Horizontal, Vertical
 
 from sretool.core.slo.model import SloId
-from sretool.tui import detail, keys, overview
+from sretool.tui import keys, overview, slo_charts
 from sretool.tui.screens.base import BoardScreen
 from sretool.tui.widgets.rows import Rows
 from sretool.tui.widgets.sheet import Sheet
@@ -113,8 +113,10 @@ class OverviewScreen(BoardScreen):
         chart.display = plan.chart
         width = self.size.width // 2 if plan.chart else 0
         chart.styles.width = width
-        if plan.chart:
-            self._follow_cursor()
+        if not plan.chart:
+            self.dash.want(None)
+        else:
+            self._follow_cursor(view)
             chart.show(self._chart_lines(view, width, plan.lower))
         pane = self.size.width - width
         self.query_one("#alerts-heading", Sheet).show([overview.alerts_heading(view, pane)])
@@ -134,22 +136,24 @@ class OverviewScreen(BoardScreen):
         status = self.dash.board.status(slo) if slo is not None else None
         if status is None:
             return []
-        past = self.dash.past(status.slo.id)
+        charted = self.dash.charted(status.slo)
         upper = height // 2
         inner = width - 1
         return [
-            *detail.error_ratio(view, status.slo, past, inner, height - upper, named=True),
-            *detail.burn_down(view, status.slo, past, inner, upper, named=True),
+            *slo_charts.error_ratio(view, status.slo, charted, inner, height - upper, named=True),
+            *slo_charts.burn_down(view, status.slo, charted, inner, upper, named=True),
         ]
 
     def _selected(self) -> SloId | None:
         key = self.query_one("#slos", Rows).cursor
         return SloId(key) if key is not None else None
 
-    def _follow_cursor(self) -> None:
+    def _follow_cursor(self, view: View) -> None:
         slo = self._selected()
         status = self.dash.board.status(slo) if slo is not None else None
         self.dash.follow(status.slo if status is not None else None)
+        if status is not None and not view.waiting:
+            self.dash.want(slo_charts.wanted(status.slo, self.dash.error_ratio, self.dash.timeline))
 
     def _draw_slo(self, value: Hashable, width: int) -> Line:
         status, view = cast("SloStatus", value), self._view

@@ -18,12 +18,12 @@ def test_a_month_is_drawn_with_a_point_every_three_hours() -> None:
     asked = history.queries(slo(), NOON, from_rules=True)
     assert asked.counts.step == history.budget_step(slo()) == timedelta(hours=3)
     assert (asked.counts.end - asked.counts.start) / asked.counts.step == 239
-    assert asked.error_ratio.end - asked.error_ratio.start == timedelta(hours=6)
 
 
 def test_without_rules_the_counters_are_asked() -> None:
     asked = history.queries(slo(), NOON, from_rules=False)
-    for expr in (asked.error_ratio.expr, asked.counts.expr, asked.spent):
+    ratios = [history.error_ratio(slo(), step, from_rules=False) for step in (timedelta(minutes=1), DAY)]
+    for expr in (*ratios, asked.counts.expr, asked.spent):
         assert "slo:" not in expr
         assert "errors_total" in expr
 
@@ -37,7 +37,7 @@ def test_the_budget_goes_down_to_what_is_left_and_shares_add_up() -> None:
         Series({"figure": "bad"}, tuple((each, 100.0 if each == at[100] else 0.0) for each in at)),
     ]
     spent = [Sample({"figure": "1h"}, NOON, 0.0), Sample({"figure": "3d"}, NOON, 24.0)]
-    found = history.assemble(month, NOON, [], counts, spent)
+    found = history.assemble(month, NOON, counts, spent)
     assert found.budget_left[0] == (at[0], 1)
     assert found.budget_left[99][1] == 1
     # 240,000 events allow 240 bad ones.
@@ -56,11 +56,20 @@ def test_the_budget_goes_down_to_what_is_left_and_shares_add_up() -> None:
 def test_windows_longer_than_the_slos_are_not_asked_for() -> None:
     day = slo(days=1)
     assert '"3d"' not in history.queries(day, NOON, from_rules=True).spent
-    found = history.assemble(day, NOON, [], [], [])
+    found = history.assemble(day, NOON, [], [])
     assert set(found.used) == {timedelta(hours=1), timedelta(hours=6), DAY}
 
 
 def test_no_data_draws_nothing() -> None:
-    found = history.assemble(slo(), NOON, [], [], [])
-    assert (found.error_ratio, found.budget_left) == ((), ())
+    found = history.assemble(slo(), NOON, [], [])
+    assert found.budget_left == ()
     assert set(found.used.values()) == {None}
+
+
+def test_points_of_long_steps_are_about_all_that_happened_in_them() -> None:
+    short = history.error_ratio(slo(), timedelta(minutes=5), from_rules=True)
+    long = history.error_ratio(slo(), timedelta(hours=1), from_rules=True)
+    assert "last_over_time" in short
+    assert long.count("sum_over_time") == 2
+    assert long.count("[1h]") == 2
+    assert "[1h]" in history.error_ratio(slo(), timedelta(hours=1), from_rules=False)
