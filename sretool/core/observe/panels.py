@@ -60,6 +60,8 @@ class Shown:
     condition: Condition
     points: Points = ()
     """Of a chart."""
+    before: Points = ()
+    """What it was at the time it is compared with, moved to now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +87,21 @@ def chart_span(over: timedelta, until: datetime | None = None) -> Span:
     return Span(over, timedelta(seconds=seconds), until=until)
 
 
-def wanted(board: Dashboard, span: Span) -> Wanted:
-    """What a dashboard asks whose charts show `span`."""
+def wanted(board: Dashboard, span: Span, compared: Span | None = None) -> Wanted:
+    """What a dashboard asks whose charts show `span`, and beside it another time."""
+    spans = (span,) if compared is None else (span, compared)
     queries = [(panel, query) for panel in board.panels for query in panel.queries]
     return Wanted(
         now=tuple(query.expr for panel, query in queries if panel.kind != "chart"),
-        past=tuple((query.expr, span) for panel, query in queries if panel.kind == "chart"),
+        past=tuple((query.expr, each) for each in spans for panel, query in queries if panel.kind == "chart"),
     )
 
 
-def data(panel: Panel, answers: Answers, span: Span) -> PanelData:
+def data(panel: Panel, answers: Answers, span: Span, compared: Span | None = None) -> PanelData:
     if panel.not_configured is not None:
         return PanelData(panel, condition=Condition.OK)
     if panel.kind == "chart":
-        return _chart(panel, answers, span)
+        return _chart(panel, answers, span, compared)
     found = [(query, answers.now(query.expr)) for query in panel.queries]
     shown = tuple(
         Shown(legend(query, sample.labels), sample.value, judge(sample.value, panel.thresholds))
@@ -114,18 +117,19 @@ def data(panel: Panel, answers: Answers, span: Span) -> PanelData:
     )
 
 
-def _chart(panel: Panel, answers: Answers, span: Span) -> PanelData:
+def _chart(panel: Panel, answers: Answers, span: Span, compared: Span | None) -> PanelData:
     tracks = [(query, answers.track(query.expr, span)) for query in panel.queries]
     shown = []
     for query, track in tracks:
+        before = _before(answers, query, compared)
         for series in sorted(track.series, key=lambda series: sorted(series.labels.items())):
             # A curve that ended before the last steps says nothing about now.
             last = series.points[-1]
             fresh = track.until is not None and last[0] >= track.until - 2 * span.step
             value = last[1] if fresh else None
-            shown.append(
-                Shown(legend(query, series.labels), value, judge(value, panel.thresholds), series.points)
-            )
+            earlier = before.get(frozenset(series.labels.items()), ())
+            condition = judge(value, panel.thresholds)
+            shown.append(Shown(legend(query, series.labels), value, condition, series.points, earlier))
     return PanelData(
         panel,
         tuple(shown),
@@ -134,6 +138,17 @@ def _chart(panel: Panel, answers: Answers, span: Span) -> PanelData:
         next((track.error for _, track in tracks if track.error), None),
         span,
     )
+
+
+def _before(
+    answers: Answers, query: PanelQuery, compared: Span | None
+) -> dict[frozenset[tuple[str, str]], Points]:
+    if compared is None:
+        return {}
+    return {
+        frozenset(series.labels.items()): tuple((at + compared.back, value) for at, value in series.points)
+        for series in answers.track(query.expr, compared).series
+    }
 
 
 def _condition(panel: Panel, shown: Iterable[Shown]) -> Condition:
