@@ -5,6 +5,7 @@
     theme = "sre-dark"
     lang = "en"
     graph = "braille"
+    silence_longest = "24h"          # cap on a silence
     context = "prod-eu"              # used where none is named
 
     [keys]
@@ -85,6 +86,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lang: str | None = None
     graph: str | None = None
     bell: bool | None = None
+    silence_longest: str | None = None
     context: str | None = None
     keys: dict[str, str] = {}
     contexts: dict[str, Any] = {}
@@ -120,6 +122,8 @@ class Config:
     lang: str | None = None
     graph: str | None = None
     bell: bool | None = None
+    silence_longest: str | None = None
+    """How long a silence may be, as written."""
     context: str | None = None
     """The context used where none is named."""
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -163,6 +167,7 @@ def _merged(first: Config, then: Config) -> Config:
         lang=then.lang or first.lang,
         graph=then.graph or first.graph,
         bell=first.bell if then.bell is None else then.bell,
+        silence_longest=then.silence_longest or first.silence_longest,
         context=then.context or first.context,
         keys={**first.keys, **then.keys},
         contexts={**first.contexts, **then.contexts},
@@ -210,6 +215,7 @@ def _read_one(path: Path, problems: list[Problem]) -> Config:
         lang=known.lang,
         graph=known.graph,
         bell=known.bell,
+        silence_longest=known.silence_longest,
         context=known.context,
         keys=known.keys,
         contexts=contexts,
