@@ -89,7 +89,7 @@ def _ended_like_ctrl_c() -> Iterator[None]:
 
 def _show(ctx: click.Context, seconds: float) -> None:
     if all(stream.isatty() for stream in (sys.stdin, sys.stdout)) and os.environ.get("TERM") != "dumb":
-        ctx.exit(dash.show(ctx.obj.resolve_sources()))
+        ctx.exit(dash.show(ctx.obj))
     diagnostics.talk("waiting for live data")
     _wait_for_data(ctx.obj.resolve_sources())
     began = time.monotonic()
