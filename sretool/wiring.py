@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from sretool.adapters.store.runs import RunStore
     from sretool.core.catalog.model import Dependency
     from sretool.core.observe.running import Running
-    from sretool.core.slo.model import Slo
+    from sretool.core.slo.model import Severity, Slo
     from sretool.core.slo.policy import Policy
     from sretool.ports import Endpoint, HistorySource, MetricsSource, SurveySource
+    from sretool.services.duty import Duty
     from sretool.services.watch import Watch
 
 
@@ -78,6 +79,17 @@ def watch(sources: Endpoints) -> Watch:
         diary = Notebook(sources.state)
     policy = sources.policy or DEFAULT
     return Watch(sources.slos, prometheus, alerts, SystemClock(), policy, diary, sources.dependencies)
+
+
+def duty(alertmanager: Endpoint, prometheus: Endpoint, severities: Mapping[Severity, str]) -> Duty:
+    """Alert duty at real servers; nothing is asked or told before its first use."""
+    from sretool.adapters.alertmanager.source import Alertmanager
+    from sretool.adapters.prometheus.source import Prometheus
+    from sretool.services.duty import Duty
+
+    # A month of alerts takes longer than a refresh may.
+    metrics = Prometheus(prometheus, deadline=timedelta(seconds=30))
+    return Duty(Alertmanager(alertmanager), metrics, SystemClock(), severities)
 
 
 def metrics(endpoint: Endpoint, deadline: timedelta) -> MetricsSource:

@@ -28,6 +28,7 @@ COMMANDS = {
     "lab": "A real system on this machine: up, down, status, logs, reset.",
     "dash": "The live dashboard.",
     "slo": "Objectives: status, why, rules, lint, backtest, gate, reports.",
+    "alerts": "What is open and who has it; acks, silences, history, routes.",
     "runs": "Load tests, experiments and game days: list, show, prune.",
     "mark": "Write down a deploy, a flag, a scaling or a note.",
     "init": "Propose a catalog of objectives from a server's metrics.",

@@ -6,22 +6,21 @@ Acks are looked after here: renewed while their alert fires, dropped when it has
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sretool.core.alerting import acks, firings
 from sretool.core.alerting.silences import NewSilence, SilenceState, exactly
-from sretool.core.observe import debt
+from sretool.core.observe import assemble, debt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sretool.core.alerting.firings import Firing
     from sretool.core.alerting.silences import Matcher, Silence
     from sretool.core.observe.debt import Debt
     from sretool.core.observe.model import Alert, SloStatus
-    from sretool.core.slo.model import Severity
+    from sretool.core.slo.model import Severity, Slo
     from sretool.ports import AlertDesk, Clock, MetricsSource
 
 
@@ -50,6 +49,10 @@ class Duty:
         self._severities = severities or {}
         self._gone: dict[str, datetime] = {}
         """Since when the alert of an ack is missing, by the ack's silence."""
+
+    async def alerts(self, slos: Iterable[Slo] = ()) -> tuple[Alert, ...]:
+        """The open alerts, most urgent first; those that only acks hide are acknowledged."""
+        return assemble.open_alerts(await self._desk.alerts(), slos, await self._desk.silences())
 
     async def silences(self) -> tuple[Silence, ...]:
         return tuple(await self._desk.silences())

@@ -99,7 +99,20 @@ class NewSilence:
 
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:
-    """`service=amas,alertname=~"Http.*"`; UsageError says what cannot be read."""
+    """`service=amas,alertname=~"Http.*"`; UsageError where that cannot be read, or would mean every alert."""
+    found = read_matchers(text)
+    if not found:
+        raise UsageError("there is no matcher", remedy=_HOW)
+    if all(matcher.matches({}) for matcher in found):
+        raise UsageError(
+            "every matcher also matches a label that is not there, so that all alerts would be silenced",
+            remedy="name a label and the value it must have",
+        )
+    return found
+
+
+def read_matchers(text: str) -> tuple[Matcher, ...]:
+    """Matchers as Alertmanager writes them, whatever they mean; UsageError says what cannot be read."""
     inner = text.strip().removeprefix("{").removesuffix("}").strip()
     found: list[Matcher] = []
     position = 0
@@ -110,13 +123,6 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
             raise UsageError(f"{inner[position:][:40]!r} is not a matcher", remedy=_HOW)
         found.append(_matcher(match))
         position = match.end() + 1
-    if not found:
-        raise UsageError("there is no matcher", remedy=_HOW)
-    if all(matcher.matches({}) for matcher in found):
-        raise UsageError(
-            "every matcher also matches a label that is not there, so that all alerts would be silenced",
-            remedy="name a label and the value it must have",
-        )
     return tuple(found)
 
 
