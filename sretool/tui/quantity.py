@@ -72,16 +72,18 @@ def share(value: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """`0`, `0.4ms`, `388ms`, `1.2s`, `4m10s`, `3h05m`."""
+    """`0s`, `18us`, `0.4ms`, `388ms`, `1.2s`, `4m10s`, `3h05m`."""
     sign, value = ("-", -value) if value < 0 else ("", value)
     if value == 0:
         return "0s"
+    if value < 0.0001:
+        return f"{sign}{value * 1e6:.0f}us"
     if value < 0.0095:
-        return f"{sign}{value * 1000:.1f}ms"
+        return f"{sign}{value * 1000:.1f}".removesuffix(".0") + "ms"
     if value < 0.9995:
         return f"{sign}{value * 1000:.0f}ms"
     if value < 60:
-        return f"{sign}{value:.1f}s" if value < 9.95 else f"{sign}{value:.0f}s"
+        return (f"{sign}{value:.1f}".removesuffix(".0") if value < 9.95 else f"{sign}{value:.0f}") + "s"
     if value < 3600:
         return f"{sign}{int(value // 60)}m{int(value % 60):02d}s"
     if value < 172800:
@@ -120,11 +122,13 @@ def number(value: float) -> str:
 
 
 def change(value: float | None, before: float | None) -> str:
-    """How much more than before: `+12%`, `-30%`, `x31`, `same`; `-` where either is not known."""
+    """How much more than before: `+12%`, `-30%`, `x31`, `to 0`, `same`; `-` where either is not known."""
     if value is None or before is None:
         return fmt.NONE
     if before == 0:
         return "same" if value == 0 else "new"
+    if value == 0:
+        return "to 0"
     ratio = value / before
     if ratio >= 2.95:
         return f"x{ratio:.0f}"

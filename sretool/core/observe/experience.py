@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 LATELY: Final = Span(timedelta(hours=2), timedelta(minutes=2))
 """For the course on screen and for an hour ago."""
 
+FAR: Final = 0.1
+"""Of the usual: a tenth of all values is outside its band at any time, most of them by a hair."""
+
 _AROUND: Final = timedelta(minutes=30)
 """Before and after the same time of another day."""
 
@@ -89,6 +92,13 @@ class Compared:
         if self.value < self.usual.low:
             return Side.BELOW
         return Side.ABOVE if self.value > self.usual.high else None
+
+    @property
+    def is_far(self) -> bool:
+        """Whether it differs from its middle by so much that somebody should look."""
+        if self.value is None or self.usual is None:
+            return False
+        return abs(self.value - self.usual.middle) > FAR * abs(self.usual.middle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +222,11 @@ def _figures(figure: Figure, answers: Answers, now: datetime) -> list[FigureRow]
 
 
 def _condition(compared: Compared, judged: Condition, bad: Side) -> Condition:
-    """A threshold's word counts; outside the usual band, on the side that hurts, is worth a look."""
+    """A threshold's word counts; far outside the usual band, on the side that hurts, is worth a look."""
     if compared.value is None:
         return Condition.NO_DATA
-    side = compared.side
-    unusual = side is not None and bad in (side, Side.BOTH)
-    return worst((judged, Condition.WARN)) if unusual else judged
+    hurts = compared.side is not None and bad in (compared.side, Side.BOTH)
+    return worst((judged, Condition.WARN)) if hurts and compared.is_far else judged
 
 
 def _apdex(apdex: Apdex, answers: Answers) -> ApdexRow:
