@@ -32,6 +32,7 @@ VIEWS = (
     TopView("1", "overview", later("overview"), "sretool.tui.screens.overview:OverviewScreen"),
     TopView("2", "alerts", later("alerts"), "sretool.tui.screens.alerts:AlertsScreen"),
     TopView("3", "infra", later("infrastructure"), "sretool.tui.screens.infra:InfraScreen"),
+    TopView("4", "users", later("experience & business"), "sretool.tui.screens.users:UsersScreen"),
     TopView("5", "gameday", later("game day"), "sretool.tui.screens.runs:GameDayScreen"),
     TopView("6", "load", later("load"), "sretool.tui.screens.runs:LoadScreen"),
     TopView("7", "oncall", later("on-call & escalation"), "sretool.tui.screens.oncall:OnCallScreen"),
