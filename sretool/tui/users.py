@@ -35,7 +35,7 @@ AGAINST = {
     Against.WEEK: later("1w ago"),
 }
 
-_SIDES = {Side.BELOW: later("below p5"), Side.ABOVE: later("above p95"), Side.BOTH: ""}
+_SIDES = {Side.BELOW: later("below p5"), Side.ABOVE: later("above p95")}
 
 _VITALS = later("export them from the browser (LCP, INP, CLS) and add `figures` of `group: vitals`")
 _MONEY = later("add `figures` of `group: money` with a `currency`")
@@ -113,10 +113,7 @@ def _hurt(row: Row) -> str:
 def _odd(row: FigureRow) -> str:
     value = quantity(row.compared.value, row.figure.unit, row.figure.currency)
     side = row.compared.side
-    told = (
-        {Side.BELOW: tr("below p5"), Side.ABOVE: tr("above p95")}.get(side) if side else tr("out of bounds")
-    )
-    return f"{tr(row.name)} {value} {told}"
+    return f"{tr(row.name)} {value} {tr(_SIDES[side]) if side else tr('out of bounds')}"
 
 
 # --- journeys and figures ---------------------------------------------------------------------------------
@@ -206,14 +203,11 @@ def _figure(row: FigureRow, view: View, width: int, against: Against) -> list[Sp
             least=LEAST_PERIODS,
             every=tr(compared.every),
         )
-        spans.append(Span(f"  {known}", "dim"))
-        return spans
-    spans.append(
-        Span(f"  {band(compared.value, compared.usual, 17, view.glyphs)}", role(row.condition, view, "dim"))
-    )
-    if compared.side is not None:
-        told = tr("below p5") if compared.side is Side.BELOW else tr("above p95")
-        spans.append(Span(f" {told}", tone))
+        return [*spans, Span(f"  {known}", "dim")]
+    drawn = band(compared.value, compared.usual, 17, view.glyphs)
+    quiet = role(row.condition, view, "dim")
+    side = tr(_SIDES[compared.side]) if compared.side is not None else ""
+    spans += [Span(f"  {drawn}", quiet), Span(f" {fmt.fit(side, 9)}", quiet)]
     if width - cells(spans) >= 24:
         of = tr("of {count} {every}", count=compared.usual.periods, every=tr(compared.every))
         spans.append(Span(f"  {fmt.fit(of, 11)}", "dim"))
