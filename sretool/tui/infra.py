@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from sretool.core.analysis.trend import FURTHEST, LEAST_SHARE, Direction
 from sretool.core.catalog.model import Dashboard, Panel, PanelQuery
-from sretool.core.observe.infra import HOUR, CallRow, HeadroomRow, UseRow
+from sretool.core.observe.infra import HOUR, CallRow, HeadroomRow, UseRow, trend_span
 from sretool.core.observe.panels import Condition
 from sretool.tui import format as fmt
+from sretool.tui.chart import Chart, Curve, draw, pinned
 from sretool.tui.line import Span, cells, crop, rule
 from sretool.tui.panel import glyph, old, role
-from sretool.tui.quantity import change, quantity
+from sretool.tui.quantity import change, of_unit, quantity
 from sretool.tui.spark import spark
 from sretool.tui.words import tr
 from sretool.units import format_duration
@@ -213,8 +214,9 @@ def _use(row: UseRow, view: View, width: int, *, wide: bool) -> list[Span]:
     if top is not None:
         tone = role(top.condition, view, "dim")
         spans.append(Span(fmt.bar(top.value, 7, view.glyphs), role(top.condition, view, "chart")))
-        percent = quantity(top.value, "ratio")
-        spans.append(Span(f"{fmt.fit(percent, 5, 'right')} {fmt.fit(tr(top.title), 8)}", tone))
+        percent = fmt.NONE if top.value is None else f"{top.value * 100:.0f}%"
+        title = fmt.fit(tr(top.title), 8, ellipsis=view.glyphs.ellipsis)
+        spans.append(Span(f"{fmt.fit(percent, 5, 'right')} {title}", tone))
     else:
         spans.append(Span(" " * 21))
     spans.append(Span(" "))
@@ -285,7 +287,7 @@ def _red_cell(title: str, measured: Measured | None, view: View, room: int) -> S
 
 
 def _headroom(row: HeadroomRow, view: View, width: int) -> list[Span]:
-    name = min(26, max(width - 52, 16))
+    name = min(26, max(width - 58, 16))
     spans = [Span(fmt.fit(row.name, name, ellipsis=view.glyphs.ellipsis) + " ", role(row.condition, view))]
     if row.used is None:
         return [*spans, Span(tr("no data"), "no_data")]
@@ -298,7 +300,7 @@ def _headroom(row: HeadroomRow, view: View, width: int) -> list[Span]:
     else:
         spans.append(Span(" " * 14))
         amount = quantity(row.used, unit)
-    spans.append(Span(f"  {fmt.fit(going(row), 21)}", role(row.condition, view, "dim")))
+    spans.append(Span(f"  {fmt.fit(going(row), 17)}", role(row.condition, view, "dim")))
     if width - cells(spans) >= len(amount) + 4:
         spans.append(Span(f" {amount}", "dim"))
     if width - cells(spans) >= 13:
@@ -369,8 +371,30 @@ def about(row: Row, view: View, width: int, height: int) -> list[Line]:
     labels = " ".join(f"{name}={value}" for name, value in row.labels.items() if value)
     if labels:
         lines.append(crop([Span(f" {labels}", "dim")], width))
+    room = height - len(lines)
+    if row.course and room >= 8:
+        lines += _course(row, view, width, min(room, 16))
     lines += [crop([], width)] * (height - len(lines))
     return lines[:height]
+
+
+def _course(row: Row, view: View, width: int, height: int) -> list[Line]:
+    """What its trend was read from."""
+    match row:
+        case UseRow():
+            title, unit = (row.utilisation.title, "ratio") if row.utilisation else ("", "ratio")
+            span, top = HOUR, 1.0
+        case CallRow():
+            title, unit, span, top = "rate", "per_s", HOUR, 0.0
+        case HeadroomRow():
+            title, unit, span = "used", row.headroom.unit, trend_span(row.headroom)
+            top = row.limit or 0.0
+    curve = Curve(row.course, span.step)
+    low, high = pinned((curve,), at_least_to=top, room=1.0 if top else 1.1)
+    end = span.end(view.now)
+    chart = Chart((curve,), end - span.over, end, low, high, of_unit(unit))
+    heading = rule(f"{tr(title)} {format_duration(span.over)}", width, view.glyphs.rule)
+    return [heading, *draw(chart, width, height - 1, view.glyphs, local_time=view.local_time)]
 
 
 def _headroom_about(row: HeadroomRow, width: int) -> list[Line]:

@@ -92,6 +92,7 @@ class InfraScreen(PanelScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.query_one("#about").styles.height = "1fr"
         self.query_one("#use").focus()
 
     @property
@@ -183,7 +184,7 @@ class InfraScreen(PanelScreen):
     def _show_about(self, view: View, width: int) -> None:
         sheet = self.query_one("#about", Sheet)
         row = self._selected()
-        sheet.show(infra.about(row, view, width, max(sheet.size.height, 8)) if row is not None else [])
+        sheet.show(infra.about(row, view, width, sheet.size.height) if row is not None else [])
 
     def on_rows_moved(self, event: Rows.Moved) -> None:
         self.dash.repaint()
