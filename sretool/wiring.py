@@ -10,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from sretool.adapters.files.runbooks import Runbooks
     from sretool.adapters.store.marks import MarkFile
     from sretool.adapters.store.notebook import Notebook
     from sretool.adapters.store.runs import RunStore
-    from sretool.core.catalog.model import Dependency
+    from sretool.adapters.store.snapshots import SnapshotFile
+    from sretool.core.catalog.model import Dependency, System
     from sretool.core.observe.running import Running
     from sretool.core.slo.model import Severity, Slo
     from sretool.core.slo.policy import Policy
@@ -41,11 +43,32 @@ class Endpoints:
     """Folder of marks and runs; None: none are shown."""
     dependencies: tuple[Dependency, ...] = ()
     """What the system stands on."""
+    snapshots: SnapshotFile | None = None
+    """Where the last snapshot is; None: it is not kept."""
 
 
 class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+def system(paths: Sequence[Path], cache: Path) -> System:
+    """What catalog files and folders say; read again only where one of them has changed since the last time.
+
+    Raises as `adapters.files.catalog.load` does.
+    """
+    from sretool.adapters.files.catalog import read_anew, seen
+    from sretool.adapters.store import freezer
+    from sretool.core.catalog.model import System
+
+    facts = seen(paths)
+    place = cache / "catalogs" / facts.place
+    found, _ = freezer.kept(place, tuple)
+    if found is not None and len(found) == 2 and found[0] == facts.state and isinstance(found[1], System):
+        return found[1]
+    read = read_anew(facts.files)
+    freezer.keep(place, (facts.state, read))
+    return read
 
 
 async def running(prometheus: Endpoint) -> Running:
@@ -78,7 +101,23 @@ def watch(sources: Endpoints) -> Watch:
 
         diary = Notebook(sources.state)
     policy = sources.policy or DEFAULT
-    return Watch(sources.slos, prometheus, alerts, SystemClock(), policy, diary, sources.dependencies)
+    return Watch(
+        sources.slos,
+        prometheus,
+        alerts,
+        SystemClock(),
+        policy,
+        diary,
+        sources.dependencies,
+        sources.snapshots,
+    )
+
+
+def snapshots(state: Path, context: Iterable[str]) -> SnapshotFile:
+    """The last snapshot of the servers and catalogs that `context` names."""
+    from sretool.adapters.store.snapshots import SnapshotFile
+
+    return SnapshotFile(state, context)
 
 
 def duty(alertmanager: Endpoint, prometheus: Endpoint, severities: Mapping[Severity, str]) -> Duty:
@@ -125,6 +164,13 @@ def notebook(state: Path, who: str) -> Notebook:
     from sretool.adapters.store.notebook import Notebook
 
     return Notebook(state, who)
+
+
+def runbooks(catalog: Sequence[Path], state: Path | None, known: Mapping[str, str]) -> Runbooks:
+    """The runbooks of a catalog and of the project; `known` are those without a file."""
+    from sretool.adapters.files.runbooks import Runbooks
+
+    return Runbooks(catalog, state, known)
 
 
 def runs(project: Path, environment: Mapping[str, str]) -> RunStore:

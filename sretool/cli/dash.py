@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sretool.cli.stages import Stage
     from sretool.tui.board import Board
     from sretool.tui.desk import BackgroundDesk
+    from sretool.tui.early import EarlyFrame
     from sretool.tui.source import Watched
     from sretool.tui.triage import Triage
     from sretool.wiring import Endpoints
@@ -124,43 +125,68 @@ def _open(
 ) -> int:
     from sretool import wiring
     from sretool.cli.main import COMMANDS
+    from sretool.tui.early import EarlyFrame
     from sretool.tui.source import BackgroundWatch
 
     endpoints = stage.endpoints
     # What is made while starting lives to the end: searching it for garbage would cost a tenth of the start.
     gc.disable()
-    watch = BackgroundWatch(lambda: wiring.watch(endpoints))
-    desk = _desk(stage)
-    try:
-        # Importing Textual takes longer than the first answers; they arrive meanwhile.
-        from sretool.tui.app import DashApp
+    with EarlyFrame(chosen.theme, os.environ) as early:
+        _paint_early(early, stage, chosen, refresh)
+        watch = BackgroundWatch(lambda: wiring.watch(endpoints))
+        desk = _desk(stage)
+        try:
+            # Importing Textual takes longer than the first answers; they arrive meanwhile.
+            from sretool.tui.app import DashApp
 
-        app = DashApp(
-            watch,
-            refresh=refresh,
-            clock=_now,
-            jitter=random.random,
-            glyphs=chosen.glyphs(),
-            origin=stage.origin,
-            theme=chosen.theme,
-            alerts_configured=endpoints.alertmanager is not None,
-            view=view,
-            readonly=readonly,
-            system=stage.system,
-            triage=_triage(stage, desk),
-            reader=stage.reader,
-            contexts=contexts,
-            notebook=_notebook(endpoints.state, stage.reader.me),
-            commands=tuple(COMMANDS),
-        )
-        gc.freeze()
-        gc.enable()
-        app.run()
-    finally:
-        watch.close()
-        if desk is not None:
-            desk.close()
+            app = DashApp(
+                watch,
+                refresh=refresh,
+                clock=_now,
+                jitter=random.random,
+                glyphs=chosen.glyphs(),
+                origin=stage.origin,
+                theme=chosen.theme,
+                alerts_configured=endpoints.alertmanager is not None,
+                view=view,
+                readonly=readonly,
+                system=stage.system,
+                triage=_triage(stage, desk),
+                reader=stage.reader,
+                contexts=contexts,
+                notebook=_notebook(endpoints.state, stage.reader.me),
+                commands=tuple(COMMANDS),
+            )
+            gc.freeze()
+            gc.enable()
+            early.followed()
+            app.run()
+        finally:
+            watch.close()
+            if desk is not None:
+                desk.close()
     return diagnostics.BROKEN if app.return_code else diagnostics.OK
+
+
+def _paint_early(early: EarlyFrame, stage: Stage, chosen: Looks, refresh: timedelta) -> None:
+    """Show what an earlier session knew, where it kept anything."""
+    snapshots = stage.endpoints.snapshots
+    last = snapshots.last() if snapshots is not None else None
+    if last is None:
+        return
+    from sretool.core.observe.remembered import as_it_was
+    from sretool.tui.board import Board
+
+    now = _now()
+    board = Board(
+        as_it_was(last, now),
+        refresh=refresh,
+        origin=stage.origin,
+        glyphs=chosen.glyphs(),
+        alerts_configured=stage.endpoints.alertmanager is not None,
+    )
+    board.production = stage.production
+    early.paint(board.view(now))
 
 
 def _desk(stage: Stage) -> BackgroundDesk | None:

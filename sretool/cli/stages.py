@@ -9,8 +9,10 @@ from sretool import wiring
 from sretool.cli import looks, objectives
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from sretool.adapters.files.runbooks import Runbooks
+    from sretool.adapters.store.snapshots import SnapshotFile
     from sretool.cli.context import Settings, Sources
     from sretool.core.catalog.model import System
     from sretool.tui.reader import Reader
@@ -31,6 +33,11 @@ class Stage:
     """Where the data comes from, for row 1: `lab amas ÷10`."""
     production: bool
     reader: Reader
+    runbooks: Runbooks
+    environment: Mapping[str, str]
+    """Of programs that are given the terminal, as it is now."""
+    addresses: Mapping[str, str]
+    """What commands of runbooks call by name."""
 
 
 def open_stage(settings: Settings) -> Stage:
@@ -44,10 +51,30 @@ def open_stage(settings: Settings) -> Stage:
         policy=system.policy,
         state=sources.state,
         dependencies=system.dependencies,
+        snapshots=_snapshots(sources),
     )
     reader = looks.reader(settings.configuration(), sources.context, settings.project)
     production = sources.context is not None and sources.context.production
-    return Stage(_name(sources), endpoints, system, _origin(sources), production, reader)
+    return Stage(
+        _name(sources),
+        endpoints,
+        system,
+        _origin(sources),
+        production,
+        reader,
+        wiring.runbooks(sources.catalog, sources.state, system.runbooks),
+        dict(settings.environment or {}),
+        _addresses(sources),
+    )
+
+
+def _snapshots(sources: Sources) -> SnapshotFile | None:
+    """The last snapshot of these servers and catalogs."""
+    if sources.state is None:
+        return None
+    servers = (sources.prometheus, sources.alertmanager)
+    urls = [server.url if server is not None else "" for server in servers]
+    return wiring.snapshots(sources.state, [*urls, *(str(path.absolute()) for path in sources.catalog)])
 
 
 class Stages:
@@ -92,6 +119,16 @@ def _name(sources: Sources) -> str:
     if sources.context is not None:
         return sources.context.name
     return f"{_LAB}{sources.lab.name}" if sources.lab is not None else ""
+
+
+def _addresses(sources: Sources) -> dict[str, str]:
+    """`PROMETHEUS`, `ALERTMANAGER`, and in a lab `APP` and the others that `sretool lab status` prints."""
+    found = {"PROMETHEUS": sources.prometheus.url}
+    if sources.alertmanager is not None:
+        found["ALERTMANAGER"] = sources.alertmanager.url
+    if sources.lab is not None:
+        found |= {name.upper().replace("-", "_"): url for name, url in sources.lab.endpoints.items()}
+    return found
 
 
 def _origin(sources: Sources) -> str:

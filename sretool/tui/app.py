@@ -14,6 +14,7 @@ from textual.events import Event, Key, Paste
 from textual.worker import Worker, WorkerState
 
 from sretool.core.observe.questions import Answers, Wanted
+from sretool.core.observe.recording import Seen
 from sretool.errors import SourceError
 from sretool.tui import keys, slo_charts
 from sretool.tui.board import Board
@@ -21,7 +22,7 @@ from sretool.tui.pace import Pace
 from sretool.tui.pages import LoopState
 from sretool.tui.reader import Reader
 from sretool.tui.screens.base import BoardScreen
-from sretool.tui.screens.detail import AlertScreen, DetailScreen
+from sretool.tui.screens.detail import DetailScreen
 from sretool.tui.screens.pages import ExplainScreen, HelpScreen, LogScreen
 from sretool.tui.slo_charts import Charted, Drawn, Past
 from sretool.tui.themes import ANSI_THEMES, THEMES
@@ -31,16 +32,19 @@ from sretool.tui.views import ROOT, VIEWS
 from sretool.tui.words import later, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
     from datetime import datetime, timedelta
 
     from textual.binding import BindingType
     from textual.screen import Screen
+    from textual.worker import WorkType
 
+    from sretool.adapters.files.runbooks import Runbooks
     from sretool.adapters.store.notebook import Notebook
     from sretool.core.catalog.model import System
-    from sretool.core.observe.model import Snapshot
+    from sretool.core.observe.model import Alert, Snapshot
     from sretool.core.slo.model import Slo, SloId
+    from sretool.services.recording import Session
     from sretool.tui.board import Notice, View
     from sretool.tui.contexts import Contexts
     from sretool.tui.format import Glyphs
@@ -58,6 +62,8 @@ _HISTORY_EVERY = 300.0
 """Its points are hours apart."""
 _HISTORY_RETRY = 5.0
 _PANELS = "panels"
+_KEYS_NOTED = 5
+_STEPS_EVERY = 3.0
 _RESTART_AFTER = 1.0
 """Seconds until a loop that broke is started again."""
 
@@ -114,6 +120,9 @@ class DashApp(App[None]):
         contexts: Contexts | None = None,
         notebook: Notebook | None = None,
         commands: Collection[str] = (),
+        runbooks: Runbooks | None = None,
+        environment: Mapping[str, str] | None = None,
+        addresses: Mapping[str, str] | None = None,
     ) -> None:
         # Known before the theme is set: Textual chooses what NO_COLOR strips when the app is made.
         super().__init__(ansi_color=True if theme in ANSI_THEMES else None)
@@ -133,6 +142,12 @@ class DashApp(App[None]):
         """Runs, marks and ticks of the project; None: there is nowhere to keep them."""
         self.commands = commands
         """What `sretool` can do beside this dashboard."""
+        self.runbooks = runbooks
+        """None: nobody knows where they lie."""
+        self.environment = environment or {}
+        """Of programs that are given the terminal: as it was before this program changed its own."""
+        self.addresses = addresses or {}
+        """What commands of runbooks call by name: `PROMETHEUS`, `APP`, …"""
         self.bell_rings = self.reader.bell
         self.system = system
         """The catalog; None: only objectives are known."""
@@ -145,6 +160,9 @@ class DashApp(App[None]):
         self.timeline = Timeline()
         """The time that every chart shows."""
         self._drawn = Drawn()
+        self.session: Session | None = None
+        """What is written down of all this; None: it cannot be."""
+        self._keys_typed: tuple[str, ...] = ()
         self.board = Board(
             watch.snapshot,
             refresh=refresh,
@@ -166,6 +184,8 @@ class DashApp(App[None]):
         self._pasts: dict[SloId, Past] = {}
         self._followed: Slo | None = None
         self._painted_at = 0.0
+        self._steps: dict[tuple[str, str], tuple[float, tuple[tuple[str, bool], ...]]] = {}
+        """When the steps of a runbook were read for a subject, and what they were."""
 
     # --- data in ------------------------------------------------------------------------------------------
 
@@ -220,7 +240,8 @@ class DashApp(App[None]):
         async def keep_asking() -> None:
             await self._keep_asking(poll)
 
-        self.run_worker(keep_asking, name=name, group=name, exclusive=True, exit_on_error=False)
+        work: WorkType[None] = keep_asking
+        self.run_worker(work, name=name, group=name, exclusive=True, exit_on_error=False)
 
     async def _keep_asking(self, poll: _Poll) -> None:
         pace = Pace(poll.every, self._jitter)
@@ -299,6 +320,12 @@ class DashApp(App[None]):
         ratio = slo_charts.ratio(slo, self.error_ratio, self.timeline, self.answers)
         return Charted(self.past(slo.id), ratio, self.timeline, self._drawn)
 
+    def forget_histories(self) -> None:
+        """Another time is shown: what is known of the past is asked again."""
+        self._pasts.clear()
+        followed, self._followed = self._followed, None
+        self.follow(followed)
+
     def past(self, slo: SloId) -> Past:
         return self._pasts.get(slo, Past())
 
@@ -341,6 +368,55 @@ class DashApp(App[None]):
 
         return RunShelf(self.notebook) if self.notebook is not None else None
 
+    @property
+    def context_name(self) -> str:
+        """What the present servers are called; empty where they have no name."""
+        return self.contexts.current if self.contexts is not None else ""
+
+    def open_runbook(self, name: str | None, subject: str, about: str = "", service: str = "") -> None:
+        """Read a runbook for `subject` (what is worked on), whose ticks are shown and kept."""
+        from sretool.tui.screens.runbook import RunbookScreen
+
+        if name:
+            self.push_screen(RunbookScreen(name, subject, about, service))
+        else:
+            self.tell(tr("no runbook is named for it: set runbook in the SLO or the alert rule"), bad=True)
+
+    def runbook_steps(self, name: str | None, subject: str) -> tuple[tuple[str, bool], ...]:
+        """The steps of a runbook, and which of them are done for `subject`; none as long as it is not read."""
+        if not name or "://" in name or self.runbooks is None:
+            return ()
+        asked = (name, subject)
+        known = self._steps.get(asked)
+        if known is None or time.monotonic() - known[0] > _STEPS_EVERY:
+            # Put down first: it is read once at a time.
+            self._steps[asked] = (time.monotonic(), known[1] if known is not None else ())
+            self.run_worker(self._read_steps(name, subject), group="steps", exit_on_error=False)
+        return self._steps[asked][1]
+
+    async def _read_steps(self, name: str, subject: str) -> None:
+        # The first time the Markdown library is loaded; keys are answered meanwhile.
+        from sretool.tui.runbook import steps_of
+
+        before = self._steps[name, subject][1]
+        found = await asyncio.to_thread(steps_of, self.runbooks, self.notebook, name, subject)
+        self._steps[name, subject] = (time.monotonic(), found)
+        if found != before:
+            self.repaint()
+
+    def open_runbook_of_slo(self, slo: Slo) -> None:
+        self.open_runbook(slo.runbook, f"slo:{slo.id}", slo.id, slo.service)
+
+    def open_runbook_of_alert(self, alert: Alert) -> None:
+        # One firing is one incident: the next one begins with nothing done.
+        subject = f"alert:{alert.fingerprint}@{int(alert.since.timestamp())}"
+        known = self.board.status(alert.slo) if alert.slo is not None else None
+        named = alert.annotations.get("runbook") or alert.annotations.get("runbook_url")
+        service = alert.labels.get("service") or (known.slo.service if known is not None else "")
+        self.open_runbook(
+            named or (known.slo.runbook if known is not None else None), subject, alert.name, service
+        )
+
     def open_slo(self, slo: SloId) -> None:
         self.push_screen(DetailScreen(slo))
 
@@ -352,9 +428,23 @@ class DashApp(App[None]):
     async def on_event(self, event: Event) -> None:
         if isinstance(event, Key | Paste) and not event.is_forwarded and isinstance(self.screen, BoardScreen):
             self.board.touched(self.clock())
-            if self.screen.take_input(event):
-                return
+            asked = self.screen.takes_text
+            if not self.screen.take_input(event):
+                await super().on_event(event)
+            # What is typed into a line is not written down: it may be anything.
+            self._note_seen(event.key if isinstance(event, Key) and not asked else "")
+            return
         await super().on_event(event)
+
+    def _note_seen(self, key: str) -> None:
+        """Into the recording, where there is one: what is on screen, and the last keys."""
+        if self.session is None or not self.session.running:
+            return
+        if key:
+            self._keys_typed = (*self._keys_typed, key)[-_KEYS_NOTED:]
+        screen = self.screen
+        about = getattr(screen, "slo", "") or getattr(screen, "fingerprint", "")
+        self.session.seen(Seen(str(getattr(screen, "TITLE_WORDS", "")), str(about), self._keys_typed))
 
     # --- keys ---------------------------------------------------------------------------------------------
 

@@ -66,6 +66,7 @@ _SHOW = (
     Key("dashboards", "D", later("dashboards"), later("the system's own dashboards")),
     Key("silences", "S", later("silences"), later("the list of silences")),
     Key("runbook", "r", later("runbook"), later("the runbook")),
+    Key("pager", "|", later("pager"), later("read it in $PAGER")),
     Key("owner", "o", later("owner"), later("owner and escalation")),
     Key("explain", "i", later("why"), later("how the verdict was reached")),
     Key("copy", "y", later("copy"), later("copy the value with its query and time")),
@@ -85,7 +86,7 @@ _TIME = (
     Key("refresh", "R", later("refresh"), later("ask every source now")),
 )
 _ACT = (
-    Key("mark", "space", later("mark"), later("mark for an action on several at once")),
+    Key("mark", "space", later("mark"), later("mark for an action on several at once; tick a step")),
     Key("ack", "a", later("ack"), later("acknowledge: somebody is on it"), writes=True),
     Key("silence", "s", later("silence"), later("silence"), writes=True),
     Key(
@@ -101,8 +102,18 @@ _ACT = (
     Key("handover", "H", later("hand over"), later("the hand-over note")),
     Key("calendar", "C", later("calendar"), later("the rota as a calendar")),
     Key("hold", "P", later("hold"), later("hold the run where it is"), writes=True),
+    Key("editor", "ctrl+e", later("edit"), later("edit it in $EDITOR"), writes=True),
     Key("more", ">", later("more"), later("more: users, time"), writes=True),
     Key("fewer", "<", later("fewer"), later("fewer: users, time"), writes=True),
+)
+_REPLAY = (
+    Key("next_change", ".", later("next change"), later("to the next change of a state or an alert")),
+    Key("previous_change", "comma", later("change before"), later("to the change before")),
+    Key("next_page", ")", later("next page"), later("to the next page")),
+    Key("previous_page", "(", later("page before"), later("to the page before")),
+    Key("faster", "}", later("faster"), later("faster: x1, x10, x60")),
+    Key("slower", "{", later("slower"), later("slower")),
+    Key("jump_to", "@", later("jump"), later("to a time: 03:10, -5m")),
 )
 _PROGRAM = (
     Key("bell", "b", later("bell"), later("bell on or off")),
@@ -116,6 +127,7 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     (later("SHOW"), _SHOW),
     (later("TIME"), _TIME),
     (later("ACT"), _ACT),
+    (later("REPLAY"), _REPLAY),
     (later("PROGRAM"), _PROGRAM),
 )
 KEYS: dict[str, Key] = {key.id: key for _, group in GROUPS for key in group}

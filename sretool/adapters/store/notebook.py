@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 from sretool.adapters.store.marks import MarkFile
 from sretool.adapters.store.runs import RunStore
 from sretool.adapters.store.ticks import TickFile
+from sretool.core.observe.marks import Mark
 from sretool.core.observe.model import Drill
 from sretool.core.runs.model import RunKind, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from sretool.core.observe.model import Change
@@ -31,6 +33,10 @@ class Notebook:
         self.runs = RunStore(state)
         self.marks = MarkFile(state)
         self.ticks = TickFile(state)
+
+    def note(self, text: str, at: datetime, service: str | None = None) -> None:
+        """Write a mark of kind note; OSError where it cannot be kept."""
+        self.marks.append(Mark(at, "note", text, service, self.who))
 
     def changes(self) -> Sequence[Change]:
         """Every mark, oldest first."""

@@ -62,6 +62,7 @@ class AlertActions(BoardScreen):
         keys.bind("ack"),
         keys.bind("silence"),
         keys.bind("end"),
+        keys.bind("runbook"),
     ]
 
     def __init__(self) -> None:
@@ -76,6 +77,11 @@ class AlertActions(BoardScreen):
     def targets(self) -> list[Alert]:
         """The alerts the next action is about."""
         raise NotImplementedError
+
+    def action_runbook(self) -> None:
+        """That of the first alert: steps are worked through one alert at a time."""
+        for alert in self.targets()[:1]:
+            self.dash.open_runbook_of_alert(alert)
 
     def polls(self) -> Sequence[ScreenPoll]:
         if self.triage.desk is None:

@@ -66,7 +66,7 @@ class _Choosing:
 class BoardScreen(Screen[None]):
     """A screen that shows a View."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [keys.bind("back")]
+    BINDINGS: ClassVar[list[BindingType]] = [keys.bind("back"), keys.bind("note")]
     BAR: ClassVar[Sequence[str | tuple[str, str]]] = ()
     """Ids of the keys in the key bar, the most useful first; with another word where that says more."""
     KEYS: ClassVar[Sequence[tuple[str, str]]] = ()
@@ -145,6 +145,11 @@ class BoardScreen(Screen[None]):
         sign = keys.first(id, self.dash.own_keys)
         return view.glyphs.enter if sign == "enter" else sign
 
+    @property
+    def takes_text(self) -> bool:
+        """Whether keys are letters now."""
+        return self._typing is not None
+
     # --- keys before everything else ----------------------------------------------------------------------
 
     def take_input(self, event: Key | Paste) -> bool:
@@ -213,6 +218,33 @@ class BoardScreen(Screen[None]):
         """Ask for one of some keys in place of the key bar; any other key drops the question."""
         self._choosing = _Choosing(question, choices, done)
         self.dash.repaint()
+
+    # --- notes ----------------------------------------------------------------------------------------------
+
+    def note_service(self) -> str | None:
+        """What a note that is written here is about; None: everything."""
+        return None
+
+    def action_note(self) -> None:
+        """Let a note be typed; it stands among the changes, on the charts and in the log of a run."""
+        if self.dash.notebook is None:
+            self.dash.tell(tr("there is nowhere to keep notes"), bad=True)
+            return
+        service = self.note_service()
+        hint = tr("about {service}; enter keeps it", service=service) if service else tr("enter keeps it")
+        self.ask_line(tr("note: "), self._keep_note, hint=lambda text: hint)
+
+    def _keep_note(self, text: str | None) -> None:
+        notebook, words = self.dash.notebook, " ".join((text or "").split())
+        if notebook is None or not words:
+            return
+        try:
+            notebook.note(words, self.dash.clock(), self.note_service())
+        except OSError as error:
+            self.dash.tell(f"{error.strerror}: {notebook.marks.path}", bad=True)
+            return
+        self.dash.tell(tr("noted: {text}", text=words))
+        self.dash.action_refresh_now()
 
     # --- filter -------------------------------------------------------------------------------------------
 

@@ -35,10 +35,11 @@ class DetailScreen(TimedScreen, BodyScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         keys.bind("down", "next(1)"),
         keys.bind("up", "next(-1)"),
+        keys.bind("runbook"),
     ]
     BAR = (
-        "back", "down", "range", "pan_back", "pan_forward", "zoom_in", "zoom_out", "now", "inspect",
-        "compare", "copy", "refresh", "time", "explain",
+        "back", "runbook", "down", "range", "pan_back", "pan_forward", "zoom_in", "zoom_out", "now",
+        "inspect", "compare", "copy", "refresh", "time", "explain",
     )  # fmt: skip
     TITLE_WORDS = later("one SLO")
 
@@ -83,11 +84,24 @@ class DetailScreen(TimedScreen, BodyScreen):
             charted=self.dash.charted(slo),
             needs=needs,
             fired=_fired(answers.track(*_fired_question(slo))),
+            steps=tuple(
+                detail.RunbookStep(text, done)
+                for text, done in self.dash.runbook_steps(slo.runbook, f"slo:{slo.id}")
+            ),
         )
 
     def _service(self, slo: Slo) -> Service | None:
         known = self.dash.system.services if self.dash.system is not None else ()
         return next((service for service in known if service.id == slo.service), None)
+
+    def note_service(self) -> str | None:
+        status = self.dash.board.status(self.slo)
+        return status.slo.service if status is not None else None
+
+    def action_runbook(self) -> None:
+        status = self.dash.board.status(self.slo)
+        if status is not None:
+            self.dash.open_runbook_of_slo(status.slo)
 
     def copied(self) -> str | None:
         status = self.dash.board.status(self.slo)

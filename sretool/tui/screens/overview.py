@@ -32,11 +32,13 @@ class OverviewScreen(BoardScreen):
         keys.bind("filter", priority=True),
         keys.bind("abnormal"),
         keys.bind("mine"),
+        keys.bind("runbook"),
         keys.bind("next_pane", "app.focus_next"),
         keys.bind("previous_pane", "app.focus_previous"),
     ]
     BAR = (
         ("open", later("detail")),
+        "runbook",
         "filter",
         "abnormal",
         ("next_pane", later("alerts")),
@@ -175,6 +177,16 @@ class OverviewScreen(BoardScreen):
             self.dash.open_slo(SloId(event.key))
         else:
             self.dash.open_alert(event.key)
+
+    def action_runbook(self) -> None:
+        alerts = self.query_one("#alerts", Rows)
+        view, slo = self.dash.view(), self._selected()
+        if alerts.has_focus:
+            for alert in view.alerts:
+                if alert.fingerprint == alerts.cursor:
+                    self.dash.open_runbook_of_alert(alert)
+        elif slo is not None and (status := self.dash.board.status(slo)) is not None:
+            self.dash.open_runbook_of_slo(status.slo)
 
     def action_abnormal(self) -> None:
         self.dash.board.toggle_abnormal()
