@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App
 from textual.binding import Binding
 from textual.events import Event, Key, Paste
 from textual.worker import Worker, WorkerState
@@ -24,12 +24,13 @@ from sretool.tui.reader import Reader
 from sretool.tui.screens.base import BoardScreen
 from sretool.tui.screens.detail import DetailScreen
 from sretool.tui.screens.pages import ExplainScreen, HelpScreen, LogScreen
+from sretool.tui.shell import Shell
 from sretool.tui.slo_charts import Charted, Drawn, Past
 from sretool.tui.themes import ANSI_THEMES, THEMES
 from sretool.tui.timeline import Timeline
 from sretool.tui.triage import UPKEEP_EVERY, Triage
 from sretool.tui.views import ROOT, VIEWS
-from sretool.tui.words import later, tr
+from sretool.tui.words import tr
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from sretool.tui.source import Watched
 
 NOT_DRAWN = "the screen could not be drawn"
-_WHO_ARE_YOU = later("nobody is known: set me and teams in ~/.config/sretool/config.toml")
 _UPKEEP_TICK = 5.0
 _TICK = 1.0
 """Seconds between two looks at the clock."""
@@ -79,7 +79,7 @@ class _Poll:
     """Set: ask now."""
 
 
-class DashApp(App[None]):
+class DashApp(Shell):
     """`sretool dash`."""
 
     TITLE = "sretool"
@@ -88,16 +88,12 @@ class DashApp(App[None]):
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {view.name: view.make for view in VIEWS}
     DEFAULT_MODE = ROOT
     BINDINGS: ClassVar[list[BindingType]] = [
-        keys.bind("leave"),
-        keys.bind("quit", priority=True),
         keys.bind("pause", "freeze"),
         keys.bind("refresh", "refresh_now"),
         keys.bind("time", "toggle_time"),
         keys.bind("help"),
         keys.bind("explain"),
-        keys.bind("bell", "toggle_bell"),
-        *(keys.bind(f"view_{view.name}", f"view('{view.name}')") for view in VIEWS),
-        keys.bind("last_view"),
+        keys.bind("dashboards"),
         Binding("ctrl+c", "never_quit", "", show=False, priority=True, system=True),
     ]
 
@@ -125,7 +121,11 @@ class DashApp(App[None]):
         addresses: Mapping[str, str] | None = None,
     ) -> None:
         # Known before the theme is set: Textual chooses what NO_COLOR strips when the app is made.
+        no_color = os.environ.get("NO_COLOR")
         super().__init__(ansi_color=True if theme in ANSI_THEMES else None)
+        if no_color is not None:
+            # Textual takes it away from the environment; the programs we start must still see it.
+            os.environ["NO_COLOR"] = no_color
         self.animation_level = "none"
         for own in THEMES:
             self.register_theme(own)
@@ -177,7 +177,6 @@ class DashApp(App[None]):
         self._jitter = jitter
         self._alerts_configured = alerts_configured
         self._first_view = view
-        self._last_view = ROOT
         self._polls: dict[str, _Poll] = {}
         self._broke: dict[str, str] = {}
         """Why a loop ended last, by its name."""
@@ -420,10 +419,34 @@ class DashApp(App[None]):
     def open_slo(self, slo: SloId) -> None:
         self.push_screen(DetailScreen(slo))
 
+    def open_service(self, service: str) -> None:
+        from sretool.tui.screens.service import ServiceScreen
+
+        self.push_screen(ServiceScreen(service))
+
     def open_alert(self, fingerprint: str) -> None:
         from sretool.tui.screens.alerts import OpenAlertScreen
 
         self.push_screen(OpenAlertScreen(fingerprint))
+
+    def open_dashboard(self, name: str) -> None:
+        """One of the catalog's, by its id."""
+        from sretool.tui.screens.boards import DashboardScreen
+
+        boards = self.system.dashboards if self.system is not None else ()
+        board = next((board for board in boards if board.id == name), None)
+        if board is None:
+            known = ", ".join(board.id for board in boards) or tr("none")
+            self.tell(
+                tr("there is no dashboard {name}; there are: {known}", name=name, known=known), bad=True
+            )
+        else:
+            self.push_screen(DashboardScreen(board))
+
+    def action_dashboards(self) -> None:
+        from sretool.tui.screens.boards import DashboardsScreen
+
+        self.push_screen(DashboardsScreen())
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, Key | Paste) and not event.is_forwarded and isinstance(self.screen, BoardScreen):
@@ -448,28 +471,6 @@ class DashApp(App[None]):
 
     # --- keys ---------------------------------------------------------------------------------------------
 
-    def action_leave(self) -> None:
-        """One step back: from a page to its view, from a view to the root, and out of it."""
-        if len(self.screen_stack) > 1:
-            self.pop_screen()
-        elif self.current_mode != ROOT:
-            self.open_view(ROOT)
-        else:
-            self.exit()
-
-    def open_view(self, name: str) -> None:
-        """Go to a view; it shows what it showed when it was left."""
-        if name != self.current_mode:
-            self._last_view = self.current_mode
-            self.board.turn_to(name)
-            self.switch_mode(name)
-
-    def action_view(self, name: str) -> None:
-        self.open_view(name)
-
-    def action_last_view(self) -> None:
-        self.open_view(self._last_view)
-
     def action_freeze(self) -> None:
         self.board.freeze(self.clock())
         self.repaint()
@@ -492,31 +493,10 @@ class DashApp(App[None]):
         """Ids of the keys that work on the screen on top, on whichever of its panes."""
         nodes = [self, self.screen, *self.screen.query("*").results()]
         bound = {binding.id for node in nodes for _, binding in node._bindings}
-        return {id for id in bound if id in keys.KEYS and not (self.readonly and keys.KEYS[id].writes)}
+        return {id for id in bound if id in keys.KEYS and self.offers(id)}
 
     def action_explain(self) -> None:
         self.push_screen(ExplainScreen())
-
-    def action_toggle_bell(self) -> None:
-        self.bell_rings = not self.bell_rings
-        self.tell(tr("bell on") if self.bell_rings else tr("bell off"))
-
-    def ring(self) -> None:
-        """Sound the bell, unless the reader turned it off."""
-        if self.bell_rings:
-            self.bell()
-
-    def tell(self, text: str, *, bad: bool = False) -> None:
-        """One toast."""
-        self.notify(text, severity="warning" if bad else "information", markup=False)
-
-    def only_mine(self) -> None:
-        """Keep what belongs to the reader and the reader's teams, or show everything again."""
-        if self.reader.owners or self.board.filter.owners:
-            self.board.only_mine(self.reader.owners)
-            self.repaint()
-        else:
-            self.tell(tr(_WHO_ARE_YOU), bad=True)
 
     def open_log(self) -> None:
         self.push_screen(LogScreen())

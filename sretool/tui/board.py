@@ -66,6 +66,8 @@ class View:
     glyphs: fmt.Glyphs
     readonly: bool = False
     production: bool = False
+    replay: str = ""
+    """How a recorded session is played; empty: this is the present."""
 
     @property
     def stale(self) -> bool:
@@ -78,10 +80,10 @@ class View:
 
     @property
     def alerts_stale(self) -> bool:
-        return self.alertmanager is not None and self.alertmanager.freshness in (
-            Freshness.STALE,
-            Freshness.LOST,
-        )
+        alertmanager = self.alertmanager
+        if alertmanager is None or alertmanager.freshness is Freshness.WAITING:
+            return False
+        return not alertmanager.freshness.usable
 
     def clock(self, moment: datetime, *, seconds: bool = True) -> str:
         return fmt.clock(moment, local=self.local_time, seconds=seconds)
@@ -105,6 +107,8 @@ class Board:
         self.glyphs = glyphs
         self.local_time = False
         self.readonly = False
+        self.replay = ""
+        """How a recorded session is played; empty: this is the present."""
         self.production = False
         """Whether what is shown serves real users."""
         self._filters: dict[str, Filter] = {}
@@ -134,6 +138,12 @@ class Board:
         if self._alerts_configured and self.source("alertmanager", now).freshness.usable:
             notices += self._alert_notices()
         return notices
+
+    def rewind(self, snapshot: Snapshot) -> None:
+        """Go back to an earlier snapshot: nothing that came after it has happened yet."""
+        self.snapshot = snapshot
+        self._lost_since.clear()
+        self._paging = self._open_pages = None
 
     def tick(self, now: datetime) -> tuple[Notice, ...]:
         """Time went on: a source may have become too old without any answer."""
@@ -227,6 +237,7 @@ class Board:
             glyphs=self.glyphs,
             readonly=self.readonly,
             production=self.production,
+            replay=self.replay,
         )
 
     def _sources(self) -> Sequence[str]:

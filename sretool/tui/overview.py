@@ -41,6 +41,9 @@ def status_line(view: View, width: int, crumbs: str = "") -> list[Span]:
 
 def _counts(view: View, crumbs: str, short: int) -> list[Span]:
     spans = [Span(" ")]
+    if view.replay:
+        word = view.replay if short < 2 else view.replay.partition("  ")[0]
+        spans += [Span(f" {word} ", "tag"), Span("  ")]
     if view.frozen_at is not None:
         more = f" +{view.missed}" if view.missed else ""
         word = "PAUSED" if short > 1 else f"PAUSED {view.clock(view.frozen_at)}"
@@ -94,6 +97,8 @@ def _source(source: SourceAge, short: int) -> list[Span]:
             return [Span(f"{name} {fmt.age(source.age)}", "dim")]
         case Freshness.AGEING:
             return [Span(f"{name} {fmt.age(source.age)}", "ticket")]
+        case Freshness.REMEMBERED:
+            return [Span(f" {name.upper()} {fmt.age(source.age)} OLD ", "lost")]
         case Freshness.STALE | Freshness.LOST:
             aged = f" {fmt.age(source.age)}" if source.age is not None and short < 3 else ""
             return [Span(f" {name.upper()} {source.freshness.value.upper()}{aged} ", "lost")]

@@ -120,9 +120,14 @@ def decode(plain: Plain) -> Any:
     raise RecordingUnreadable(f"a recorded value has the unknown type {tag!r}")
 
 
-@cache
 def _fields(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.init)
+    known = _FIELDS.get(kind)
+    if known is None:
+        known = _FIELDS[kind] = tuple(field.name for field in fields(kind) if field.init)
+    return known
+
+
+_FIELDS: Final[dict[type, tuple[str, ...]]] = {}
 
 
 @cache

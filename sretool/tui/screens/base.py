@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from textual.events import Paste
 from textual.screen import Screen
 
 from sretool.tui import keys, overview
 from sretool.tui.line import Span, crop
 from sretool.tui.typed import TypedLine
-from sretool.tui.widgets.sheet import Sheet
+from sretool.tui.widgets.rows import Rows
+from sretool.tui.widgets.sheet import Sheet, Styled
 from sretool.tui.words import later, tr
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from textual.binding import BindingType
     from textual.events import Key, Resize
+    from textual.geometry import Offset
+    from textual.widget import Widget
 
     from sretool.tui.app import DashApp
     from sretool.tui.board import View
@@ -69,8 +73,6 @@ class BoardScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [keys.bind("back"), keys.bind("note")]
     BAR: ClassVar[Sequence[str | tuple[str, str]]] = ()
     """Ids of the keys in the key bar, the most useful first; with another word where that says more."""
-    KEYS: ClassVar[Sequence[tuple[str, str]]] = ()
-    OWN_KEYS: ClassVar[Sequence[tuple[str, str]]] = ()
     TITLE_WORDS: ClassVar[str] = ""
 
     def __init__(self) -> None:
@@ -133,8 +135,6 @@ class BoardScreen(Screen[None]):
 
     def _bar(self, view: View) -> list[tuple[str, str]]:
         bar: list[tuple[str, str]] = []
-        if not self.BAR:
-            return [(view.glyphs.enter if key == "enter" else key, tr(word)) for key, word in self.KEYS]
         for item in self.BAR:
             id, word = (item, keys.KEYS[item].word) if isinstance(item, str) else item
             if not (self.dash.readonly and keys.KEYS[id].writes):
@@ -246,6 +246,52 @@ class BoardScreen(Screen[None]):
         self.dash.tell(tr("noted: {text}", text=words))
         self.dash.action_refresh_now()
 
+    # --- panes, copies, exports ----------------------------------------------------------------------------
+
+    def jump(self) -> None:
+        """Put a letter on every pane; the one that is typed goes there."""
+        panes = [pane for pane in self.query("*") if pane.focusable and pane.region.size]
+        if len(panes) < 2:
+            self.dash.tell(tr("there is only one pane"))
+            return
+        letters = dict(zip(_LETTERS, panes, strict=False))
+        signs = [_Letter(letter, pane.region.offset) for letter, pane in letters.items()]
+        self.mount_all(signs)
+
+        def gone() -> None:
+            for each in signs:
+                each.remove()
+
+        choices = {letter: (pane.id or "", partial(_focus, pane)) for letter, pane in letters.items()}
+        self.ask_key(tr("go to"), choices, gone)
+
+    def copied(self) -> str | None:
+        """What a copy takes: a value with its query and time, or the row under the cursor."""
+        rows = self.focused
+        if not isinstance(rows, Rows) or rows.cursor is None:
+            return None
+        view = self.dash.view()
+        return f"{rows.cursor_text()}\n{tr('at')} {view.now:%Y-%m-%dT%H:%M:%SZ}  {view.origin}".rstrip()
+
+    @property
+    def title_words(self) -> str:
+        """What an export of this screen is called, in English: file names do not change with the reader."""
+        return self.TITLE_WORDS
+
+    def text_lines(self) -> list[str]:
+        """The screen as text: what each pane drew last, at its place."""
+        pieces: list[list[tuple[int, str]]] = [[] for _ in range(self.size.height)]
+        for pane in self.query(Styled).results():
+            region = pane.region
+            for row in range(region.height if pane.display else 0):
+                if 0 <= region.y + row < len(pieces):
+                    pieces[region.y + row].append((region.x, pane.render_line(row).text))
+        return [_joined(row) for row in pieces]
+
+    def exported(self) -> Mapping[str, Any]:
+        """What an export as JSON has beside objectives and alerts."""
+        return {}
+
     # --- filter -------------------------------------------------------------------------------------------
 
     def filter_text(self) -> str:
@@ -279,7 +325,31 @@ class BoardScreen(Screen[None]):
             self.dash.repaint()
 
 
+def _focus(pane: Widget) -> None:
+    pane.focus()
+
+
+class _Letter(Sheet):
+    """The letter of a pane, on its corner."""
+
+    def __init__(self, letter: str, at: Offset) -> None:
+        super().__init__()
+        self.styles.position = "absolute"
+        self.styles.width, self.styles.height = 3, 1
+        self.styles.offset = (at.x, at.y)
+        self.show([[Span(f" {letter} ", "tag")]])
+
+
+_LETTERS = "asdfghjkl"
 _FILTER_HINT = later("regex, !not, key=value; enter keeps, esc clears")
+
+
+def _joined(pieces: list[tuple[int, str]]) -> str:
+    """Texts that begin in some columns as one line."""
+    line = ""
+    for column, text in sorted(pieces):
+        line = set_cell_size(line, column) + text
+    return line.rstrip()
 
 
 def _typing_line(typing: _Typing, width: int) -> Line:
