@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 
-from sretool.core.observe.panels import Condition, worst
+from sretool.core.observe.panels import ABNORMAL, Condition, worst
 from sretool.tui import format as fmt
 from sretool.tui import panel as panels
 from sretool.tui.line import Span, crop, rule
@@ -75,8 +75,8 @@ def grid(data: Sequence[PanelData], width: int, height: int) -> Grid:
         if any(data[number].panel.kind == "chart" for number in numbers)
     ]
     if spare > 0 and growing:
-        for place, each in enumerate(growing):
-            wanted[each] += spare // len(growing) + (1 if place < spare % len(growing) else 0)
+        for place, place in enumerate(growing):
+            wanted[place] += spare // len(growing) + (1 if place < spare % len(growing) else 0)
     placed, headings, top = [], [], 0
     for (title, numbers, columns), tall in zip(lines, wanted, strict=True):
         if title:
@@ -135,7 +135,7 @@ def _row(parts: Sequence[tuple[int, Line]], width: int) -> Line:
 
 def summary(board: Dashboard, data: Sequence[PanelData], view: View, error: str | None, width: int) -> Line:
     """Row 2: what is wrong on this dashboard, or that nothing is."""
-    bad = [each for each in data if each.condition in (Condition.BAD, Condition.WARN)]
+    bad = [each for each in data if each.condition in ABNORMAL]
     dark = [each for each in data if each.condition is Condition.NO_DATA]
     worst_of = worst(each.condition for each in data)
     if error is not None:
@@ -167,8 +167,8 @@ def list_row(board: Dashboard, width: int) -> Line:
     return crop(
         [
             Span("  "),
-            Span(fmt.fit(board.id, 20), "bold"),
-            Span(fmt.fit(tr(board.title), 28)),
+            Span(fmt.fit(board.id, 18), "bold"),
+            Span(fmt.fit(tr(board.title), 18)),
             Span(about, "dim"),
         ],
         width,

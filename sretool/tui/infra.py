@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sretool.core.analysis.trend import FURTHEST, LEAST_SHARE, Direction
 from sretool.core.catalog.model import Dashboard, Panel, PanelQuery
 from sretool.core.observe.infra import HOUR, CallRow, HeadroomRow, UseRow, trend_span
-from sretool.core.observe.panels import Condition
+from sretool.core.observe.panels import ABNORMAL, Condition
 from sretool.tui import format as fmt
 from sretool.tui.chart import Chart, Curve, draw, pinned
 from sretool.tui.line import Span, cells, crop, rule
@@ -112,7 +112,7 @@ def summary(found: Infrastructure, view: View, error: str | None, width: int) ->
         return crop([Span(f" {tr('nothing of the infrastructure is configured')}", "dim")], width)
     if all(row.at is None for row in every if not_configured(row) is None):
         return crop([Span(f" {tr('asking Prometheus...')}", "dim")], width)
-    wrong = [row for row in ordered(every) if row.condition in (Condition.BAD, Condition.WARN)]
+    wrong = [row for row in ordered(every) if row.condition in ABNORMAL]
     dark = [row for row in every if row.condition is Condition.NO_DATA]
     if not wrong:
         text = tr("nothing is saturated: {count} resources and calls in bounds", count=len(every) - len(dark))

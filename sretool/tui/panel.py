@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from sretool.tui.line import Line, Role
 
 LEVELS = {
+    Condition.EMERGENCY: Level.SPENT,
     Condition.BAD: Level.PAGE,
     Condition.WARN: Level.TICKET,
     Condition.NO_DATA: Level.NO_DATA,
     Condition.OK: Level.OK,
 }
 ROLES: dict[Condition, Role] = {
+    Condition.EMERGENCY: "spent",
     Condition.BAD: "page",
     Condition.WARN: "ticket",
     Condition.NO_DATA: "no_data",
@@ -112,7 +114,7 @@ def least_height(data: PanelData) -> int:
     if data.panel.not_configured is not None:
         return 3
     if data.panel.kind == "chart":
-        return 8
+        return 10
     if data.panel.kind == "stat":
         return 2 + max(len(data.shown), 1)
     return 2 + min(max(len(data.shown), 1), 12)
@@ -243,6 +245,8 @@ def _chart(data: PanelData, view: View, around: Surroundings, width: int, room: 
     )
     label = of_unit(panel.unit)
     low, high = charts.pinned(curves, at_least_to=_least_top(data))
+    if panel.unit == "ratio" and high / 1.1 <= 1:
+        high = min(high, 1.0)
     # A limit far above everything measured would press the curves flat.
     limits = tuple(
         charts.Limit(each.value, label(each.value)) for each in panel.thresholds if low <= each.value <= high
@@ -267,10 +271,11 @@ def _chart(data: PanelData, view: View, around: Surroundings, width: int, room: 
 def _least_top(data: PanelData) -> float:
     """The nearest limit where curves come near it, so that it is on the chart."""
     peak = max((value for shown in data.shown for _, value in shown.points), default=0.0)
-    near = [t.value for t in data.panel.thresholds if t.bound is Bound.ABOVE and peak >= t.value / 3]
+    above = sorted(t.value for t in data.panel.thresholds if t.bound is Bound.ABOVE and t.value > 0)
     below = [t.value for t in data.panel.thresholds if t.bound is Bound.BELOW]
+    near = [value for value in above if peak >= value / 3] or (above if peak == 0 else [])
     top = max([peak, *near[:1], *below])
-    return top if top > 0 else 1.0
+    return top if top > 0 else 0.01 if data.panel.unit == "ratio" else 1.0
 
 
 def _legend(data: PanelData, view: View, chart: charts.Chart, width: int) -> list[Line]:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from sretool.core.analysis.usual import LEAST_PERIODS
 from sretool.core.catalog.watched import FigureGroup, Side
 from sretool.core.observe.experience import LATELY, Against, ApdexRow, FigureRow, JourneyRow, ProbeRow
-from sretool.core.observe.panels import Condition
+from sretool.core.observe.panels import ABNORMAL, Condition
 from sretool.tui import format as fmt
 from sretool.tui.line import Span, cells, crop, rule
 from sretool.tui.panel import glyph, old, role
@@ -80,14 +80,14 @@ def summary(found: Experience, view: View, error: str | None, width: int) -> Lin
         return crop([Span(f" {said}", "dim")], width)
     if configured and all(row.at is None for row in configured):
         return crop([Span(f" {tr('asking Prometheus...')}", "dim")], width)
-    hurt = [row for row in ordered(found.journeys) if row.condition in (Condition.BAD, Condition.WARN)]
-    odd = [row for row in ordered(found.figures) if row.condition in (Condition.BAD, Condition.WARN)]
+    hurt = [row for row in ordered(found.journeys) if row.condition in ABNORMAL]
+    odd = [row for row in ordered(found.figures) if row.condition in ABNORMAL]
     dark = [row for row in configured if row.condition is Condition.NO_DATA]
     if hurt:
         told = ", ".join(_hurt(row) for row in hurt)
         worst = hurt[0].condition
-        tag: Role = "tag_alarm" if worst is Condition.BAD else "tag"
-        head = tr("USERS ARE HURT") if worst is Condition.BAD else tr("USERS NOTICE")
+        tag: Role = "tag_alarm" if worst is not Condition.WARN else "tag"
+        head = tr("USERS ARE HURT") if worst is not Condition.WARN else tr("USERS NOTICE")
         return crop(
             [Span(f" {head} ", tag if not view.stale else "stale"), Span(told, role(worst, view))], width
         )

@@ -191,7 +191,7 @@ class Threshold:
     bound: Bound
     value: float
     state: str
-    """`"warn"` or `"bad"`."""
+    """`"warn"`, `"bad"` or `"emergency"`."""
 
 
 @dataclass(frozen=True, slots=True)

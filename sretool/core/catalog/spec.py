@@ -407,7 +407,7 @@ class QuerySpec(Written):
 class ThresholdSpec(Written, kw_only=True):
     above: Number | None = None
     below: Number | None = None
-    state: Literal["warn", "bad"]
+    state: Literal["warn", "bad", "emergency"]
 
     def problems(self) -> Iterator[tuple[str | None, str]]:
         if (self.above is None) == (self.below is None):

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.analysis.trend import UNKNOWN, Trend, reaches, trend
-from sretool.core.observe.panels import Condition, judge, worst
+from sretool.core.observe.panels import ABNORMAL, Condition, judge, worst
 from sretool.core.observe.questions import Span, Wanted
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class UseRow:
     def worst(self) -> Measured | None:
         """The measure behind the condition; None while nothing is wrong."""
         bad = [each for each in self.measures if each.condition is self.condition]
-        return bad[0] if bad and self.condition in (Condition.BAD, Condition.WARN) else None
+        return bad[0] if bad and self.condition in ABNORMAL else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,14 @@ _LEGEND = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
 class Condition(StrEnum):
     """How something is, worst first."""
 
+    EMERGENCY = "emergency"
     BAD = "bad"
     WARN = "warn"
     NO_DATA = "no data"
     OK = "ok"
+
+
+ABNORMAL: Final = (Condition.EMERGENCY, Condition.BAD, Condition.WARN)
 
 
 def worst(conditions: Iterable[Condition]) -> Condition:
