@@ -132,6 +132,10 @@ class Rows(Styled, ScrollView, can_focus=True):
         under = self.get_component_rich_style("sre--cursor", partial=True) if self.has_focus else None
         return self.strip([head, *line[1:]], width, under)
 
+    def cursor_text(self) -> str:
+        """The row under the cursor as plain text."""
+        return self.line_text(self._row())[1:].strip() if self._values else ""
+
     def line_text(self, row: int) -> str:
         """Row `row` as plain text."""
         return plain(self._draw(self._values[row][1], self.size.width))
