@@ -75,8 +75,8 @@ def grid(data: Sequence[PanelData], width: int, height: int) -> Grid:
         if any(data[number].panel.kind == "chart" for number in numbers)
     ]
     if spare > 0 and growing:
-        for place, place in enumerate(growing):
-            wanted[place] += spare // len(growing) + (1 if place < spare % len(growing) else 0)
+        for turn, place in enumerate(growing):
+            wanted[place] += spare // len(growing) + (1 if turn < spare % len(growing) else 0)
     placed, headings, top = [], [], 0
     for (title, numbers, columns), tall in zip(lines, wanted, strict=True):
         if title:
