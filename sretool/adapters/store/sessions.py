@@ -88,22 +88,32 @@ def read(path: Path) -> Recorded:
             f"{file}: {error.strerror or error}",
             remedy="sretool runs list shows recorded sessions; sretool dash --record makes one",
         ) from error
-    unzip = zlib.decompressobj(wbits=_GZIP)
-    parts: list[bytes] = []
-    torn = False
-    for start in range(0, len(data), _CHUNK):
-        try:
-            parts.append(unzip.decompress(data[start : start + _CHUNK]))
-        except zlib.error as error:
-            if not start and not any(parts):
-                raise RunUnreadable(f"{file} is no recorded session: {error}") from error
-            torn = True
-            break
-    *whole, rest = b"".join(parts).split(b"\n")
+    text, ended = _unzipped(data)
+    *whole, rest = text.split(b"\n")
     lines, broken = _decoded(whole)
     if not lines:
-        raise RunUnreadable(f"{file} holds no whole line", remedy="it was ended before anything was recorded")
-    return Recorded(lines, torn or broken or bool(rest) or not unzip.eof)
+        raise RunUnreadable(
+            f"{file} holds no recorded session", remedy="sretool runs list shows those there are"
+        )
+    return Recorded(lines, broken or bool(rest) or not ended)
+
+
+def _unzipped(data: bytes) -> tuple[bytes, bool]:
+    """As much as can be had, and whether that is all: what follows a damage is lost, what is before is not."""
+    unzip = zlib.decompressobj(wbits=_GZIP)
+    parts: list[bytes] = []
+    place, size = 0, _CHUNK
+    while place < len(data):
+        before = unzip.copy()
+        try:
+            parts.append(unzip.decompress(data[place : place + size]))
+            place += size
+        except zlib.error:
+            if size == 1:
+                break
+            # A damage takes its whole piece with it: smaller pieces lose less.
+            unzip, size = before, max(size // 16, 1)
+    return b"".join(parts), unzip.eof
 
 
 def _decoded(raw: Iterable[bytes]) -> tuple[tuple[Any, ...], bool]:
