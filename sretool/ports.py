@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sretool.core.alerting.silences import NewSilence, Silence
     from sretool.core.analysis.recording import Points
-    from sretool.core.observe.model import Alert, Change, Drill, Sample, Series
+    from sretool.core.observe.model import Alert, Change, Drill, Sample, Series, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,18 @@ class Diary(Protocol):
     def drills(self) -> Sequence[Drill]:
         """Those that are running."""
         ...
+
+
+class SnapshotKeeper(Protocol):
+    """Where the last snapshot outlives the program. Never raises: what cannot be kept is not there."""
+
+    def last(self) -> Snapshot | None: ...
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Called often; decides itself how often it writes."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class AlertSource(Protocol):

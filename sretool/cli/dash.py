@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from sretool.cli import diagnostics, looks
+from sretool.cli import diagnostics, looks, serving
 from sretool.cli.stages import Stages, open_stage
 from sretool.errors import SourceUnreachable, UsageError
 from sretool.tui import views, words
@@ -60,6 +60,14 @@ def _refresh(ctx: click.Context, param: click.Parameter, value: str) -> timedelt
 @click.option("--lang", "language", type=click.Choice(words.LANGUAGES), help="Language; LANG's by default.")
 @click.option("--ascii", "only_ascii", is_flag=True, help="Draw with ASCII only.")
 @click.option("--readonly", is_flag=True, help="Offer no key that changes anything.")
+@click.option("--serve", "served", is_flag=True, help="Show it in a browser on this machine, read-only.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="Of --serve; a free one by default.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -70,12 +78,17 @@ def command(
     language: str | None,
     only_ascii: bool,
     readonly: bool,
+    served: bool,
+    port: int,
 ) -> None:
     """The live dashboard: objectives, budgets, burn rates, alerts and what changed.
 
     Without a terminal to draw on (a pipe, TERM=dumb) the same data is printed once as a table.
     """
     settings: Settings = ctx.obj
+    if served:
+        looking = serving.looks_of(refresh, theme, graph, language, only_ascii=only_ascii)
+        ctx.exit(serving.serve(settings, [view, *looking], port, f"sretool {view}"))
     chosen = looks.choose(
         settings.configuration(),
         os.environ,
@@ -113,6 +126,8 @@ def show(
 
 
 def _why_no_screen() -> str | None:
+    if serving.is_served(os.environ):
+        return None
     if os.environ.get("TERM", "") in ("", "dumb"):
         return "TERM is empty or dumb; set it to what the terminal is (xterm-256color) for the live screen"
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
@@ -172,7 +187,8 @@ def _paint_early(early: EarlyFrame, stage: Stage, chosen: Looks, refresh: timede
     """Show what an earlier session knew, where it kept anything."""
     snapshots = stage.endpoints.snapshots
     last = snapshots.last() if snapshots is not None else None
-    if last is None:
+    # What goes to a browser is Textual's own protocol and nothing before it.
+    if last is None or serving.is_served(os.environ):
         return
     from sretool.core.observe.remembered import as_it_was
     from sretool.tui.board import Board

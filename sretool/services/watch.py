@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sretool.core.observe import assemble, release
 from sretool.core.observe.model import AlertState, Change, Snapshot, SourceHealth
 from sretool.core.observe.plan import CHANGES_BACK
+from sretool.core.observe.remembered import remembered
 from sretool.core.slo import policy as policies
 from sretool.errors import SourceError
 from sretool.services.dead_man import DeadManWatch
@@ -87,7 +88,8 @@ class Watch:
         )
         self._keeper = keeper
         if keeper is not None and (last := keeper.last()) is not None:
-            self._snapshot = self._remembered(last)
+            self._snapshot = remembered(last, self._snapshot)
+            self._health = {source.name: source for source in self._snapshot.sources}
 
     @property
     def slos(self) -> tuple[Slo, ...]:
@@ -148,31 +150,6 @@ class Watch:
     async def ask(self, wanted: Wanted) -> Answers:
         """Whatever a screen wants beside the snapshot; failures are told in the answers."""
         return await self._panels.ask(wanted)
-
-    def _remembered(self, last: Snapshot) -> Snapshot:
-        """What was known when the program ran before, of what the catalog still has; every source is as old."""
-        known = {status.slo.base_id: status for status in last.statuses}
-        members = {status.slo.id: status for status in last.statuses}
-        blank = {status.slo.id: status for status in self._snapshot.statuses}
-        wanted = {slo.id: slo for slo in self._slos}
-        kept = [
-            replace(status, slo=replace(wanted[status.slo.base_id], id=status.slo.id, group=status.slo.group))
-            for status in members.values()
-            if status.slo.base_id in wanted
-        ]
-        missing = [status for slo, status in blank.items() if slo not in known]
-        for name, health in self._health.items():
-            before = last.source(name)
-            if before is not None and before.good_at is not None:
-                self._health[name] = replace(health, good_at=before.good_at, data_at=before.data_at)
-        return replace(
-            self._snapshot,
-            statuses=(*kept, *missing),
-            alerts=last.alerts if ALERTMANAGER in self._health else (),
-            sources=tuple(self._health.values()),
-            changes=last.changes,
-            gate=last.gate,
-        )
 
     async def aclose(self) -> None:
         if self._keeper is not None:

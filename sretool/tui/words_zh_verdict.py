@@ -93,7 +93,11 @@ VERDICT: Final[dict[str, str]] = {
     "Prometheus: {state}, {why}": "Prometheus：{state}，{why}",
     "{source}: {state}{old}{error}": "{source}：{state}{old}{error}",
     ", {span} old": "，已有 {span}",
+    "this is what was known when the dashboard was last open; nothing has answered yet": (
+        "这是上次打开时所知的内容；尚无任何应答"
+    ),
     "waiting": "等待中",
+    "remembered": "上次所知",
     "fresh": "新鲜",
     "ageing": "变旧",
     "stale": "过期",

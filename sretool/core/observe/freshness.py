@@ -22,6 +22,8 @@ class Freshness(StrEnum):
 
     WAITING = "waiting"
     """Asked for the first time; neither an answer nor a failure yet."""
+    REMEMBERED = "remembered"
+    """Nothing has come yet; what is known is of an earlier session."""
     FRESH = "fresh"
     AGEING = "ageing"
     """Older than it should be, still usable; a countdown made from it must stop."""
@@ -67,6 +69,8 @@ def judge(
         freshness = Freshness.WAITING if health.ok or health.error is None else Freshness.LOST
         return SourceAge(health.name, freshness, None, None, health.error, health.cause)
     silent = max(now - health.good_at, timedelta())
+    if not health.ok and health.error is None:
+        return SourceAge(health.name, Freshness.REMEMBERED, silent, health.data_at or health.good_at, None)
     data_age = max(now - health.data_at, timedelta()) if health.data_at is not None else silent
     beat = sample_every if sample_every is not None else timedelta()
     freshness = _mark(silent, data_age, failing=not health.ok, refresh=refresh, beat=beat)

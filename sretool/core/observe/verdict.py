@@ -94,7 +94,9 @@ def judge(
 
 def _stale(case: _Case) -> Verdict:
     snapshot, prometheus, alertmanager = case.snapshot, case.prometheus, case.alertmanager
-    why = prometheus.error or phrase("it answers, but its newest sample is old")
+    why: str | Phrase = prometheus.error or phrase("it answers, but its newest sample is old")
+    if prometheus.freshness is Freshness.REMEMBERED:
+        why = phrase("this is what was known when the dashboard was last open; nothing has answered yet")
     reasons = (
         phrase(
             "Prometheus cannot be trusted now, so every row keeps its last state, marked `?`;"
