@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from textual.binding import BindingType
     from textual.screen import Screen
+    from textual.timer import Timer
     from textual.worker import WorkType
 
     from sretool.adapters.files.runbooks import Runbooks
@@ -163,6 +164,7 @@ class DashApp(Shell):
         self.session: Session | None = None
         """What is written down of all this; None: it cannot be."""
         self._keys_typed: tuple[str, ...] = ()
+        self._asking_soon: Timer | None = None
         self.board = Board(
             watch.snapshot,
             refresh=refresh,
@@ -260,7 +262,9 @@ class DashApp(Shell):
             self.start_poll(_PANELS, self._ask_wanted, self.board.refresh)
         elif changed:
             # What is only passed by on the way to something else is not asked for.
-            self.set_timer(_PASSING, running.wake.set)
+            if self._asking_soon is not None:
+                self._asking_soon.stop()
+            self._asking_soon = self.set_timer(_PASSING, running.wake.set)
 
     async def _ask_wanted(self) -> bool:
         self.answers = await self._watch.ask(self._wanted)

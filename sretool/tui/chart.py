@@ -19,6 +19,7 @@ from rich.cells import cell_len
 from sretool.tui import format as fmt
 from sretool.tui.braille import DOTS, Ink, cell_bits, cell_sign
 from sretool.tui.line import Span, crop
+from sretool.tui.words import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -169,22 +170,25 @@ def pinned(
 
 def legend(chart: Chart, glyphs: Glyphs) -> list[Span]:
     """What the signs mean, of those that are on the chart: `-- now  .. 1w ago  ┆ deploy  ░ maintenance`."""
-    spans: list[Span] = []
+    return [span for part in legend_parts(chart, glyphs) for span in (*part, Span("  "))]
+
+
+def legend_parts(chart: Chart, glyphs: Glyphs) -> list[list[Span]]:
+    """The same sign by sign: curves, bands, marks."""
+    parts: list[list[Span]] = []
     named = len([curve for curve in chart.curves if curve.name]) > 1
     for number, curve in enumerate(chart.curves):
         if named and curve.name:
-            spans += [
-                Span(_sample(number, curve, glyphs), _role(number, curve)),
-                Span(f" {curve.name}  ", "dim"),
-            ]
-    if any(chart.start <= mark.at <= chart.end for mark in chart.marks):
-        shown = [mark for mark in chart.marks if chart.start <= mark.at <= chart.end]
-        text = shown[-1].text if len({mark.text for mark in shown}) == 1 else "changes"
-        spans += [Span(glyphs.mark, "mark"), Span(f" {text}  ", "dim")]
+            sign = Span(_sample(number, curve, glyphs), _role(number, curve))
+            parts.append([sign, Span(f" {curve.name}", "dim")])
     bands = [band.text for band in chart.bands if band.end > chart.start and band.start < chart.end]
     if bands:
-        spans += [Span(glyphs.band, "band"), Span(f" {', '.join(dict.fromkeys(bands))}  ", "dim")]
-    return spans
+        parts.append([Span(glyphs.band, "band"), Span(f" {', '.join(dict.fromkeys(bands))}", "dim")])
+    marks = {mark.text for mark in chart.marks if chart.start <= mark.at <= chart.end}
+    if marks:
+        text = marks.pop() if len(marks) == 1 else tr("changes")
+        parts.append([Span(glyphs.mark, "mark"), Span(f" {text}", "dim")])
+    return parts
 
 
 def _sample(number: int, curve: Curve, glyphs: Glyphs) -> str:

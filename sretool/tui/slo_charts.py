@@ -11,7 +11,18 @@ from rich.cells import cell_len
 from sretool.core.observe.questions import Span as Stretch
 from sretool.core.observe.questions import Track, Wanted
 from sretool.tui import format as fmt
-from sretool.tui.chart import Band, Chart, Curve, Limit, Mark, draw, legend, pinned, reading_at, readings
+from sretool.tui.chart import (
+    Band,
+    Chart,
+    Curve,
+    Limit,
+    Mark,
+    draw,
+    legend_parts,
+    pinned,
+    reading_at,
+    readings,
+)
 from sretool.tui.line import Span, cells, crop
 from sretool.tui.timeline import (
     Compare,
@@ -149,7 +160,7 @@ def burn_down(
         ideal=(1.0, 0.0),
         cursor=_inside(charted.timeline.cursor, start, end),
     )
-    parts = [[Span(f"{view.glyphs.ideal} {tr('even spend')}", "dim")]]
+    parts = [[Span(f"{view.glyphs.ideal} {tr('even spend')}", "dim")], *legend_parts(chart, view.glyphs)]
     as_of = past.history.at if past.error is not None or view.stale else None
     right = _right(view, charted.timeline, chart, as_of, past.error)
     return _titled("budget", view, title, parts, right, chart, charted.drawn, width, height)
@@ -194,10 +205,9 @@ def error_ratio(
         bands=bands(view, slo),
         cursor=_inside(timeline.cursor, start, end),
     )
-    if explained := legend(chart, view.glyphs):
-        parts.append(crop(explained, cells(explained) - 2))
     if found.compared is not None:
         parts.append([Span(comparison_words(_how_much(chart), timeline.compare), "bold")])
+    parts += legend_parts(chart, view.glyphs)
     as_of = found.track.at if found.error is not None or view.stale else None
     right = _right(view, timeline, chart, as_of, found.error)
     return _titled("ratio", view, title, parts, right, chart, charted.drawn, width, height)
@@ -291,7 +301,7 @@ def headed(
     tail = f" {right} {stroke * 2}" if right else ""
     for part in parts:
         if cells(spans) + cells(part) + 1 + cell_len(tail) + 2 > width:
-            break
+            continue
         spans += [Span(" "), *part, Span(" ")]
     free = width - cells(spans) - cell_len(tail)
     if free < 0:

@@ -13,6 +13,7 @@ from sretool.core.observe.model import (
     Alert,
     AlertState,
     Change,
+    Drill,
     Series,
     SloHistory,
     SloStatus,
@@ -259,6 +260,7 @@ class FakeWatch:
         self.statuses = tuple(statuses) if statuses is not None else amas()
         self.alerts = some_alerts()
         self.changes = some_changes()
+        self.drills: tuple[Drill, ...] = ()
         self.marks: tuple[Change, ...] = ()
         self.down: set[str] = set()
         self.crash: Exception | None = None
@@ -357,6 +359,7 @@ class FakeWatch:
             alerts=self.snapshot.alerts if alerts is None else alerts,
             sources=tuple(self._health.values()),
             changes=self.changes,
+            drills=self.drills,
             marks=self.marks,
         )
         return self.snapshot

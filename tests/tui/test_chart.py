@@ -188,7 +188,7 @@ def test_marks_and_bands_are_drawn_where_no_line_runs_and_are_named() -> None:
         assert [at for at, sign in enumerate(row[4:]) if sign == "┆"] == [5]
         assert [at for at, sign in enumerate(row[4:]) if sign == "░"] == [15, 16, 17, 18, 19, 20]
     assert _columns_with_ink(rows) == set(range(30))
-    assert plain(legend(chart, fmt.UNICODE)) == "┆ deploy v412  ░ maintenance  "
+    assert plain(legend(chart, fmt.UNICODE)) == "░ maintenance  ┆ deploy v412  "
 
 
 def test_a_band_that_is_not_over_reaches_the_edge() -> None:
