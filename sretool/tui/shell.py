@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
+from textual.screen import ModalScreen
 
 from sretool.adapters.files.exports import write_new
 from sretool.errors import SretoolError
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from sretool.tui.reader import Reader
 
 _GRAPHS: tuple[Graph, ...] = ("braille", "block", "ascii")
+
+
+_BEFORE_OTHERS = frozenset({"command", "export"})
+"""Actions of keys with priority that are also letters or signs."""
 
 
 class Shell(App[None]):
@@ -58,6 +63,12 @@ class Shell(App[None]):
     _last_view = ROOT
 
     system: System | None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where a dialog is open, keys that come before all others are text typed into it."""
+        if action in _BEFORE_OTHERS and isinstance(self.screen, ModalScreen):
+            return False
+        return super().check_action(action, parameters)
 
     @abstractmethod
     def view(self) -> View: ...

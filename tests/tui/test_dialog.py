@@ -47,11 +47,11 @@ async def test_keys_of_the_dashboard_are_text_in_a_dialog() -> None:
             "NOTE", [Text("note", "NOTE")], verb="Keep", glyphs=fmt.UNICODE, notes=notes, risky=False
         )
         dash.app.push_screen(asked, answers.append)
-        await dash.press("q", "p", "2", "question_mark", "slash")
-        assert "so far: qp2?/" in dash.text()
+        await dash.press("q", "p", "2", "question_mark", "slash", "e", "colon")
+        assert "so far: qp2?/e:" in dash.text()
         await dash.press("enter", "enter")
         assert dash.app.is_running
-    assert answers == [{"note": "qp2?/"}]
+    assert answers == [{"note": "qp2?/e:"}]
 
 
 async def test_what_check_finds_wrong_keeps_the_dialog_open() -> None:
