@@ -290,15 +290,29 @@ def pasts(slos: Sequence[Slo], series: Iterable[Series], now: datetime) -> dict[
     }
 
 
+def unmatched(selectors: Sequence[str], samples: Iterable[Sample]) -> frozenset[str]:
+    """Those of `selectors` that have no series, out of the answers to `plan.matched` about them."""
+    there = {sample.labels.get(FIGURE) for sample in samples}
+    return frozenset(selector for number, selector in enumerate(selectors) if str(number) not in there)
+
+
 def statuses(
-    slos: Sequence[Slo], numbers: Mapping[SloId, Numbers], past_of: Mapping[SloId, Past], now: datetime
+    slos: Sequence[Slo],
+    numbers: Mapping[SloId, Numbers],
+    past_of: Mapping[SloId, Past],
+    now: datetime,
+    unmatched_of: Mapping[SloId, tuple[str, ...]] | None = None,
 ) -> tuple[SloStatus, ...]:
     """One status per SLO, worst first; an SLO without numbers has no data."""
-    judged = (_status(slo, numbers.get(slo.id) or Numbers(at=now), past_of.get(slo.id)) for slo in slos)
+    strangers = unmatched_of or {}
+    judged = (
+        _status(slo, numbers.get(slo.id) or Numbers(at=now), past_of.get(slo.id), strangers.get(slo.id, ()))
+        for slo in slos
+    )
     return tuple(sorted(judged, key=_worst_first))
 
 
-def _status(slo: Slo, numbers: Numbers, past: Past | None) -> SloStatus:
+def _status(slo: Slo, numbers: Numbers, past: Past | None, unmatched: tuple[str, ...]) -> SloStatus:
     found = evaluate(slo, numbers, past)
     return SloStatus(
         slo=slo,
@@ -315,6 +329,7 @@ def _status(slo: Slo, numbers: Numbers, past: Past | None) -> SloStatus:
         exhausts_in=found.exhausts_in,
         recovers_in=found.recovers_in,
         problem=found.problem,
+        unmatched=unmatched if found.level is Level.NO_DATA else (),
     )
 
 

@@ -32,6 +32,9 @@ CHANGES_BACK: Final = timedelta(hours=6)
 STARTS_BACK: Final = CHANGES_BACK + timedelta(minutes=10)
 """Longer than what is shown: processes that started together are counted whole until all are too old."""
 
+MATCHED_BACK: Final = timedelta(hours=1)
+"""A target that was down for less is no reason to doubt a selector."""
+
 FIGURE: Final = "figure"
 """Label that says what a value of a joined query is."""
 
@@ -260,6 +263,15 @@ def _raw_window(number: int, slo: Slo, at: datetime) -> Iterator[str]:
     yield named(f"{number}:total", f"{over('sum_over_time', total, length)} * {seconds}")
     steps = max(length // RATE_WINDOW, 1)
     yield named(f"{number}:coverage", f"clamp_max({over('count_over_time', total, length)} / {steps}, 1)")
+
+
+def matched(selectors: Sequence[str]) -> tuple[str, ...]:
+    """How many series each selector has had lately; no value, numbered as in `selectors`, where none."""
+    back = format_duration(MATCHED_BACK)
+    return _batches(
+        named(str(number), f"count(last_over_time({selector}[{back}]))")
+        for number, selector in enumerate(selectors)
+    )
 
 
 def _recorded_counts(slos: Sequence[Slo], step: timedelta) -> Iterator[str]:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import promql_parser as promql
 
+from sretool.core.slo.selectors import selectors
 from sretool.core.slo.simulate import CannotSimulate, Timeline, matchers_of, matching, parse
 from sretool.core.slo.windows import RATE_WINDOW
 from sretool.errors import SretoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sretool.core.slo.model import Slo
 
@@ -127,8 +128,8 @@ def feed_of(slo: Slo) -> Feed:
     """CannotProve where no such series are found."""
     bad, total = slo.bad_rate(RATE_WINDOW), slo.total_rate(RATE_WINDOW)
     try:
-        selectors, counters = _selectors((bad, total))
-        candidates = list(_candidates(slo, selectors))
+        reads, counters = _selectors((bad, total))
+        candidates = list(_candidates(slo, reads))
         if not candidates or len(candidates) > _MOST_SERIES:
             raise CannotProve(f"{len(candidates)} kinds of series are read, at most {_MOST_SERIES} are tried")
         gauges = [dict(labels)["__name__"] not in counters for labels in candidates]
@@ -138,7 +139,7 @@ def feed_of(slo: Slo) -> Feed:
             for labels, gauge, good, wrong in zip(candidates, gauges, *states, strict=True)
             if gauge or good or wrong
         )
-        feed = Feed(sources, any(gauges), tuple(selectors))
+        feed = Feed(sources, any(gauges), tuple(reads))
         _verify(bad, total, feed)
         if not feed.whole:
             feed = _replicated(bad, total, feed)
@@ -164,16 +165,11 @@ def _replicated(bad: str, total: str, feed: Feed) -> Feed:
     return replicated
 
 
-def _selectors(exprs: Iterable[str]) -> tuple[list[promql.VectorSelector], set[str]]:
+def _selectors(exprs: Sequence[str]) -> tuple[list[promql.VectorSelector], set[str]]:
     """All selectors, each once, and the names of those that a rate is taken of."""
-    found: dict[str, promql.VectorSelector] = {}
     counters: set[str] = set()
 
     def visit(expr: Any) -> None:
-        if isinstance(expr, promql.MatrixSelector):
-            visit(expr.vector_selector)
-        if isinstance(expr, promql.VectorSelector):
-            found.setdefault(str(expr), expr)
         if isinstance(expr, promql.Call) and expr.func.name in ("rate", "increase"):
             counters.update(
                 arg.vector_selector.name or "" for arg in expr.args if isinstance(arg, promql.MatrixSelector)
@@ -181,19 +177,20 @@ def _selectors(exprs: Iterable[str]) -> tuple[list[promql.VectorSelector], set[s
 
     for expr in exprs:
         promql.walk(parse(expr), pre_visit=visit)
-    if any(not selector.name for selector in found.values()):
+    found = list(selectors(exprs).values())
+    if any(not selector.name for selector in found):
         raise CannotProve("a selector without a metric name is read")
-    return list(found.values()), counters
+    return found, counters
 
 
 # --- label values that selectors accept
 
 
-def _candidates(slo: Slo, selectors: Sequence[promql.VectorSelector]) -> Iterator[dict[str, str]]:
+def _candidates(slo: Slo, reads: Sequence[promql.VectorSelector]) -> Iterator[dict[str, str]]:
     """Label sets, one for each way in which selectors of one metric can tell its series apart."""
     groups = dict.fromkeys(slo.group_by, "x") | {name: value for name, value in slo.group if value}
-    for name in dict.fromkeys(selector.name for selector in selectors):
-        of_name = [selector for selector in selectors if selector.name == name]
+    for name in dict.fromkeys(selector.name for selector in reads):
+        of_name = [selector for selector in reads if selector.name == name]
         pools: dict[str, list[str]] = {label: [value] for label, value in groups.items()}
         for selector in of_name:
             for label, op, value in matchers_of(selector):
