@@ -138,6 +138,7 @@ def month(found: Month) -> dict[str, Any]:
         "end": found.end,
         "until": found.until,
         "complete": found.complete,
+        "zone": found.period.zone,
         "slos": [_month_of_slo(each) for each in found.slos],
         "other_alerts": [{**firing(each), "labels": dict(labels)} for labels, each in found.other_alerts],
     }
@@ -152,6 +153,10 @@ def _month_of_slo(found: MonthOfSlo) -> dict[str, Any]:
         "owner": slo.owner,
         "tier": slo.tier,
         "objective": slo.objective,
+        "zone": found.period.zone,
+        "start": found.period.start,
+        "end": found.period.end,
+        "until": found.period.until,
         "sli": found.sli,
         "met": found.met,
         "good": float(found.ledger.total - found.ledger.bad) if found.ledger is not None else None,
