@@ -146,14 +146,18 @@ def _read(
     from sretool import wiring
     from sretool.errors import SourceUnreachable
 
-    async def once() -> tuple[Snapshot, Reading]:
+    answer: list[tuple[Snapshot, Reading]] = []
+
+    async def once() -> None:
         watch = wiring.watch(wiring.Endpoints(tuple(slos), prometheus, deadline=PATIENCE, policy=policy))
         try:
-            return await watch.poll_metrics(at, changes=False), watch.reading
+            # Not returned: asyncio.run makes a text of what its task returns, all samples among it.
+            answer.append((await watch.poll_metrics(at, changes=False), watch.reading))
         finally:
             await watch.aclose()
 
-    snapshot, reading = asyncio.run(once())
+    asyncio.run(once())
+    ((snapshot, reading),) = answer
     failed = next((source for source in snapshot.sources if not source.ok), None)
     if failed is not None:
         raise SourceUnreachable(failed.error or f"{failed.name} gave no answer", remedy=failed.remedy)
