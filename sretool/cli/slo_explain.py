@@ -199,6 +199,8 @@ def _ledger(found: Explanation, ledger: Ledger) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     for share, bad, when, what in (headings, *rows):
         yield (f"{share.rjust(widths[0])}  {bad.rjust(widths[1])}  {when.ljust(widths[2])}  {what}".rstrip())
+    if any(entry.left_out is not None for entry in ledger.entries):
+        yield "(excluded time counts nowhere above; alerts that Prometheus evaluated in it stay as they were)"
     if found.alerts_replayed and any(entry.alerts for entry in ledger.entries):
         yield "(alerts from before the rules were loaded are what these would have said)"
 
@@ -217,6 +219,9 @@ def _what(entry: Entry) -> str:
     peak = f", peak {burn_text(entry.peak_burn)}" if entry.peak_burn else ""
     alerts = sorted({_pair_name(firing) for firing in entry.alerts})
     fired = f"; fired {', '.join(alerts)}" if alerts else ""
+    if entry.left_out is not None:
+        away = f"{_number(entry.left_out.bad)} bad of {_number(entry.left_out.total)} events"
+        return f"{entry.kind}{f' {entry.name!r}' if entry.name else ''}, excluded: {away}{fired}"
     return f"{entry.kind}{f' {entry.name!r}' if entry.name else ''}{peak}{fired}"
 
 

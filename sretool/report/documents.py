@@ -89,6 +89,8 @@ def _entry_as_json(entry: Entry) -> dict[str, Any]:
         "share": float(entry.share),
         "peak_burn": entry.peak_burn,
         "alerts": [firing(each) for each in entry.alerts],
+        "source": entry.source or None,
+        "left_out": {"bad": entry.left_out.bad, "total": entry.left_out.total} if entry.left_out else None,
     }
 
 

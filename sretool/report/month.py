@@ -63,6 +63,8 @@ def _render(template: str, month: Month, made_at: datetime, *, escape: bool) -> 
         goal=goal,
         own_window=own_window,
         entry_name=entry_name,
+        excluded=excluded,
+        has_excluded=has_excluded,
         entry_time=entry_time,
         numbered=numbered,
         background=background,
@@ -228,6 +230,19 @@ def entry_name(entry: Entry) -> str:
             return "Last moments"
         case _:
             return "Unnamed incident"
+
+
+def excluded(entry: Entry) -> str:
+    """What of the entry does not count; nothing where all of it does."""
+    away = entry.left_out
+    if away is None:
+        return ""
+    return f", excluded: {_number(away.bad)} of {_number(away.total)} events that went wrong do not count"
+
+
+def has_excluded(found: MonthOfSlo) -> bool:
+    """Whether alerts may have been evaluated on events that do not count."""
+    return found.ledger is not None and any(entry.left_out is not None for entry in found.ledger.entries)
 
 
 def entry_time(entry: Entry, period: Period) -> str:

@@ -13,11 +13,12 @@ from sretool.core.slo.evaluate import Numbers, needs_past
 from sretool.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Coroutine, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sretool.core.observe.model import Change, Sample, Series, SloHistory
     from sretool.core.slo.budget import Past
+    from sretool.core.slo.exclusions import Spans
     from sretool.core.slo.model import Slo, SloId
     from sretool.ports import MetricsSource
 
@@ -189,7 +190,17 @@ class MetricsReader:
             self._range("error ratio", asked.error_ratio), self._range("events", asked.counts)
         )
         (spent,) = await self._all(self._instant("budget spent", asked.spent))
-        return history.assemble(slo, now, error_ratio, counts, spent)
+        # Figures out of raw counters lack what is excluded already.
+        spans = history.excluded_parts(slo, now) if slo.id in self._last.recorded else []
+        taken = assemble.excluded_sums([slo], await self._taken_away([(slo, spans)]))
+        return history.assemble(slo, now, error_ratio, counts, spent, taken.get(slo.id, {}))
+
+    async def _taken_away(self, spans_of: Iterable[tuple[Slo, Spans]]) -> Sequence[Sample]:
+        query = plan.taken_away(spans_of)
+        if query is None:
+            return ()
+        (samples,) = await self._all(self._instant("what exclusions take away", query))
+        return samples
 
     async def _read_sums(
         self, slos: Sequence[Slo], known: dict[SloId, Numbers], at: datetime | None, when: datetime
@@ -270,11 +281,13 @@ class MetricsReader:
         try:
             purpose = "the past, for when a budget ends or recovers"
             answers = await self._all(*(self._range(purpose, query) for query in queries))
+            parts = ((slo, assemble.excluded_parts(slo, when)) for slo in from_rules)
+            taken = assemble.excluded_sums(from_rules, await self._taken_away(parts))
         except SourceError as error:
             self._past_kept.failed(about, now, error)
             return
         series = [each for answer in answers for each in answer]
-        self._last = replace(reading, pasts=assemble.pasts(slos, series, when))
+        self._last = replace(reading, pasts=assemble.pasts(slos, series, when, taken))
         self._past_kept.renewed(about, now)
 
     async def _read_matched(self, at: datetime | None, now: datetime) -> None:

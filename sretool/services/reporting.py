@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from sretool.core.observe import explanation, month
-from sretool.services.explaining import all_ranges, read_status, rules_since
+from sretool.core.slo.exclusions import left_out
+from sretool.services.explaining import all_ranges, kept, read_status, rules_since
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,9 +92,17 @@ async def _of_slo(
     slo = status.slo
     asked = explanation.counts(slo, period.start, period.until, from_rules=from_rules)
     (answer,) = await all_ranges(source, [asked])
-    past = explanation.past(asked, answer)
+    whole = explanation.past(asked, answer)
+    past = await kept(slo, source, asked, whole, from_rules=from_rules)
     since = await rules_since(slo, source, period.until, period.until - period.start)
-    return month.of_slo(status, past, explanation.completed_alerts(slo, fired, past, since), known, period)
+    return month.of_slo(
+        status,
+        past,
+        explanation.completed_alerts(slo, fired, past, since),
+        known,
+        period,
+        left_out(whole, past),
+    )
 
 
 def _of(slo: Slo, fired: Sequence[tuple[Mapping[str, str], Firing]]) -> list[Firing]:

@@ -184,14 +184,15 @@ def of_slo(
     alerts: tuple[tuple[Firing, ...], bool],
     known: Iterable[Span],
     asked: Period,
+    left_out: Past | None = None,
 ) -> MonthOfSlo:
-    """One SLO's month out of what happened in it."""
+    """One SLO's month out of what happened in it, less what is excluded: that is `left_out`."""
     slo = status.slo
     with_data = sum(count is not None for count in past.counts)
     midnights = asked.midnights
     return MonthOfSlo(
         status=status,
-        ledger=ledger(past, slo.budget, with_exclusions(slo, known), alerts[0]),
+        ledger=ledger(past, slo.budget, with_exclusions(slo, known), alerts[0], left_out=left_out),
         coverage=with_data / max(len(past.counts), 1),
         days=tuple(_stretches(past, midnights)),
         weeks=tuple(_stretches(past, [each for each in midnights if asked.local(each).weekday() == 0])),

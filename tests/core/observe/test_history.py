@@ -7,6 +7,8 @@ import pytest
 from sretool.core.observe import history
 from sretool.core.observe.model import Sample, Series
 from sretool.core.observe.plan import past_until
+from sretool.core.slo.exclusions import key
+from sretool.core.slo.model import Exclusion
 from tests.support.slos import slo
 
 NOON = datetime(2026, 11, 21, 12, 0, 5, tzinfo=UTC)
@@ -64,3 +66,30 @@ def test_no_data_draws_nothing() -> None:
     found = history.assemble(slo(), NOON, [], [], [])
     assert (found.error_ratio, found.budget_left) == ((), ())
     assert set(found.used.values()) == {None}
+
+
+def test_what_is_excluded_is_in_no_chart() -> None:
+    shut = slo(exclusions=(Exclusion(NOON - timedelta(hours=2), NOON - timedelta(hours=1), "work"),))
+    asked = history.queries(shut, NOON, from_rules=True)
+    minutes = [asked.error_ratio.start + n * timedelta(minutes=1) for n in range(361)]
+    steps = [asked.counts.start + n * asked.counts.step for n in range(240)]
+    parts = history.excluded_parts(shut, NOON)
+    taken = {f"bad:{key(*part)}": 40.0 for part in parts}
+    found = history.assemble(
+        shut,
+        NOON,
+        [Series({}, tuple((at, 0.5) for at in minutes))],
+        [
+            Series({"figure": what}, tuple((at, value) for at in steps))
+            for what, value in (("bad", 50.0), ("total", 1e5))
+        ],
+        [Sample({"figure": "6h"}, NOON, 100.0), Sample({"figure": "1h"}, NOON, 50.0)],
+        taken,
+    )
+    left = {at for at, _ in found.error_ratio}
+    assert not any(NOON - timedelta(hours=2) <= at < NOON - timedelta(minutes=55) for at in left)
+    assert len(left) == 361 - 65
+    whole = 240 * 1e5 * 0.001
+    assert found.used[timedelta(hours=6)] == pytest.approx(60 / whole)
+    assert found.used[timedelta(hours=1)] == pytest.approx(10 / whole)
+    assert found.used[shut.window] == pytest.approx((240 * 50 - 40) / whole)
