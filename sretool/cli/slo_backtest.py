@@ -101,7 +101,7 @@ def command(
 
     Ends with 0, with 6 where an objective has no data at all, 3 where Prometheus cannot be asked.
     """
-    from sretool.adapters.files import catalog
+    from sretool.cli import objectives
     from sretool.core.analysis.backtest import what_if
     from sretool.core.catalog import values
     from sretool.core.slo.select import select
@@ -112,8 +112,8 @@ def command(
     window = _option("--window", values.duration, window_text)
     hold = _option("--for", values.duration_or_none, hold_text) or timedelta()
     settings: Settings = ctx.obj
-    sources = settings.resolve_sources()
-    slos = select(catalog.load(sources.catalog).slos, ids)
+    sources = settings.resolve_sources(catalog_needed=False)
+    slos = select(objectives.load(sources).slos, ids)
     asked = _Asked(since, until, spans(incidents, sources.catalog), hold, objective, window)
     others = [what_if(slo, objective, window) for slo in slos] if asked.changed else []
     recordings = _read(sources.prometheus, slos, others, asked)

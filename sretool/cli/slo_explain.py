@@ -49,17 +49,18 @@ def command(
 
     Which window pairs fire, since when, and when they clear if errors stop now; what spent the budget, as a
     ledger that adds up exactly; which label values carry the errors. ID is service/name or its beginning.
+    Without a catalog it is one that the rules of Sloth or Pyrra already record on the server.
 
     Ends as `slo status` does: 0 where it is ok or needs a ticket, 1 where it pages or its budget is spent,
     6 without data, 3 where Prometheus cannot be asked.
     """
-    from sretool.adapters.files import catalog
+    from sretool.cli import objectives
     from sretool.core.slo.select import select
 
     settings: Settings = ctx.obj
     at = past_moment(at_text) if at_text is not None else None
-    sources = settings.resolve_sources()
-    chosen = select(catalog.load(sources.catalog).slos, [id_.partition("{")[0]])
+    sources = settings.resolve_sources(catalog_needed=False)
+    chosen = select(objectives.load(sources).slos, [id_.partition("{")[0]])
     spans = known.spans(incidents, sources.catalog)
     found = _read(sources.prometheus, chosen, id_, at, spans)
     if output_format == "json":

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -75,6 +75,38 @@ def test_status_needs_no_file(server: str, capsys: pytest.CaptureFixture[str]) -
     assert code == 1
     assert "1 objective is recorded by Sloth" in err
     assert "cannot be shown (grouped)" in err
+
+
+def run(server: str, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
+    code = diagnostics.run(group, ["--prometheus", server, "slo", *arguments])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_explain_needs_no_file(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = run(server, capsys, "explain", "default/checkout", "--format", "json")
+    assert code == 1
+    assert found["ledger"]["spent"] == pytest.approx(2)
+    assert sum(each["share"] for each in found["ledger"]["entries"]) == pytest.approx(2)
+    code, found = run(server, capsys, "explain", "shop/orders", "--format", "json")
+    assert code == 0
+    assert found["ledger"]["spent"] == pytest.approx(0.5, rel=0.05)
+
+
+def test_gate_report_and_backtest_need_no_file(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = run(server, capsys, "gate", "--format", "json")
+    assert (code, found["outcome"], found["slo"]) == (1, "stop", "default/checkout")
+    month = f"{datetime.now(UTC) - 10 * MINUTE:%Y-%m}"
+    code, found = run(server, capsys, "report", "--month", month, "--to", "json")
+    assert (code, {each["id"]: each["met"] for each in found["slos"]}) == (
+        0,
+        {"shop/orders": True, "default/checkout": False},
+    )
+    code, found = run(server, capsys, "backtest", "--days", "0.05", "--format", "json")
+    assert code == 0
+    assert {each["id"]: each["origin"] for each in found["slos"]} == {
+        "shop/orders": "counters",
+        "default/checkout": "counters",
+    }
 
 
 def test_a_server_without_any_says_what_to_do(

@@ -53,4 +53,6 @@ def read(file: str, text: str) -> tuple[Span, ...]:
     found = document.decode(root, IncidentsFile, file, intake) if root is not None else None
     if intake.problems or found is None:
         raise CatalogError(tuple(sorted(intake.problems, key=lambda problem: problem.line)))
-    return tuple(Span(each.name, each.start, each.end, Kind(each.kind)) for each in found.incidents)
+    return tuple(
+        Span(each.name, each.start, each.end, Kind(each.kind), source=file) for each in found.incidents
+    )

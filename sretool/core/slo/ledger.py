@@ -46,7 +46,7 @@ _PRECEDENCE: Final = {kind: rank for rank, kind in enumerate(Kind)}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Something that is known to have happened."""
+    """Something that is known to have happened, whoever knows it: a file, the catalog, a store of runs."""
 
     name: str
     start: datetime

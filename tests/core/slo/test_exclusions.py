@@ -130,7 +130,8 @@ def test_the_maintenance_is_shown_with_what_it_took_away() -> None:
     )
     assert made is not None
     (entry,) = [each for each in made.entries if each.kind is Kind.MAINTENANCE]
-    assert (entry.start, entry.end, entry.share, entry.bad) == (work.start, work.end, 0, 0)
+    assert (entry.start, entry.end) == (work.start, work.end)
+    assert entry.share == entry.bad == 0
     assert entry.left_out == Count(250.0, 600.0)
     assert entry.source == "exclusions"
 
