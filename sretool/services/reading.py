@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sretool.core.observe import assemble, history, plan
+from sretool.core.observe.batch import batched
 from sretool.core.slo.evaluate import Numbers, needs_past
 from sretool.errors import SourceError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from sretool.core.observe.batch import Batch
     from sretool.core.observe.model import Change, Sample, Series, SloHistory
     from sretool.core.slo.budget import Past
     from sretool.core.slo.exclusions import Spans
@@ -228,14 +230,17 @@ class MetricsReader:
         about = frozenset(slo.id for slo in slos)
         if not about:
             return {}, ()
+        together = batched(slos)
         if at is not None or self._raw_present_kept.due(about, now):
             purpose = "ratios of short windows and present traffic, from counters"
-            self._raw_present = await self._raw_answer(purpose, slos, plan.raw_present(slos), at, data_at)
+            self._raw_present = await self._raw_answer(
+                purpose, together, plan.raw_present(together.asked), at, data_at
+            )
             self._raw_present_kept.renewed(about, now)
         if at is not None or self._raw_window_kept.due(about, now):
-            queries = plan.raw_window(slos, at or now)
+            queries = plan.raw_window(together.asked, at or now)
             purpose = "ratios of long windows, sums and coverage, from counters"
-            self._raw_window = await self._raw_answer(purpose, slos, queries, at, data_at)
+            self._raw_window = await self._raw_answer(purpose, together, queries, at, data_at)
             self._raw_window_kept.renewed(about, now)
         present, window = self._raw_present, self._raw_window
         found = {slo.id: slo for answer in (present, window) for slo in answer.slos}
@@ -258,14 +263,17 @@ class MetricsReader:
     async def _raw_answer(
         self,
         purpose: str,
-        slos: Sequence[Slo],
+        slos: Batch,
         queries: Sequence[str],
         at: datetime | None,
         data_at: datetime,
     ) -> _RawAnswer:
         answers = await self._all(*(self._instant(purpose, query, at) for query in queries))
         samples = [sample for answer in answers for sample in answer]
-        return _RawAnswer(assemble.raw_numbers(slos, samples, data_at), assemble.raw_members(slos, samples))
+        return _RawAnswer(
+            slos.own(assemble.raw_numbers(slos.asked, samples, data_at)),
+            slos.own_slos(assemble.raw_members(slos.asked, samples)),
+        )
 
     async def _read_pasts(self, when: datetime, now: datetime, *, fresh: bool) -> None:
         """Read the past of the SLOs whose future depends on it; a quiet system needs none."""
@@ -277,7 +285,8 @@ class MetricsReader:
             return
         from_rules = [slo for slo in slos if slo.id in reading.recorded]
         queries = [*plan.past(from_rules, when)]
-        queries += [plan.raw_past(slo, when) for slo in slos if slo.id not in reading.recorded]
+        raw = batched([slo for slo in slos if slo.id not in reading.recorded])
+        queries += plan.raw_pasts(raw.asked, when)
         try:
             purpose = "the past, for when a budget ends or recovers"
             answers = await self._all(*(self._range(purpose, query) for query in queries))
@@ -287,7 +296,8 @@ class MetricsReader:
             self._past_kept.failed(about, now, error)
             return
         series = [each for answer in answers for each in answer]
-        self._last = replace(reading, pasts=assemble.pasts(slos, series, when, taken))
+        pasts = raw.own(assemble.pasts((*from_rules, *raw.members), series, when, taken))
+        self._last = replace(reading, pasts=pasts)
         self._past_kept.renewed(about, now)
 
     async def _read_matched(self, at: datetime | None, now: datetime) -> None:

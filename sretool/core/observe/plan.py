@@ -115,6 +115,23 @@ def raw_past(slo: Slo, now: datetime) -> RangeQuery:
     return RangeQuery(any_of(exprs), until - slo.window + step, until, step)
 
 
+def raw_pasts(slos: Sequence[Slo], now: datetime) -> tuple[RangeQuery, ...]:
+    """As `raw_past` for each, joined where their steps fall together and they stay short.
+
+    A shorter window is then read farther back than it goes; what is too old has no place in its past.
+    """
+    joined: list[RangeQuery] = []
+    for query in (raw_past(slo, now) for slo in slos):
+        last = joined[-1] if joined else None
+        alike = last is not None and (last.end, last.step) == (query.end, query.step)
+        if last is not None and alike and len(last.expr) + len(query.expr) <= QUERY_LENGTH:
+            start = min(last.start, query.start)
+            joined[-1] = RangeQuery(any_of((last.expr, query.expr)), start, query.end, query.step)
+        else:
+            joined.append(query)
+    return tuple(joined)
+
+
 def past_step(slo: Slo) -> timedelta:
     """Hours for windows from a day up; shorter windows in some 24 steps, multiples of five minutes."""
     fitting = slo.window / 24 // RATE_WINDOW * RATE_WINDOW
