@@ -315,7 +315,7 @@ def _freeze(gate: GateState) -> str:
 def _reasons(status: SloStatus) -> list[str]:
     slo = status.slo
     lines = [
-        f"{slo.id}: {pair.severity}, burns {burn_text(status.burns.get(pair.long))} over"
+        f"{slo.id}: {pair.label}, burns {burn_text(status.burns.get(pair.long))} over"
         f" {format_duration(pair.long)} and {burn_text(status.burns.get(pair.short))} over"
         f" {format_duration(pair.short)}, limit {float(pair.factor(slo.window)):.4g}x"
         for pair in status.firing

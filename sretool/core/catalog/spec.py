@@ -17,7 +17,7 @@ from typing import Annotated, ClassVar, Final, Literal
 import msgspec
 
 from sretool.core.catalog import values
-from sretool.core.slo.model import CalendarUnit, CalendarWindow
+from sretool.core.slo.model import CalendarUnit, CalendarWindow, Severity
 from sretool.core.slo.rules import RESERVED_LABELS
 from sretool.units import format_duration
 
@@ -308,15 +308,65 @@ class PartOfSliSpec(RatioSpec):
 _ALL_KEYS: Final = frozenset(RatioSpec.KINDS) | {key for keys in RatioSpec.KINDS.values() for key in keys}
 
 
-class BurnAlertSpec(Written):
-    severity: Literal["page", "ticket"]
-    spends: Share
+class BurnAlertSpec(Written, kw_only=True):
+    severity: Annotated[str, Parsed(values.label_text)]
+    """page, ticket, or a name of one's own with its `urgency`."""
+    urgency: Literal["page", "ticket"] | None = None
+    spends: Share | None = None
+    factor: PositiveNumber | None = None
+    """Instead of `spends`: how many times too fast."""
     long: Duration
     short: Duration
 
     def problems(self) -> Iterator[tuple[str | None, str]]:
         if self.short >= self.long:
             yield "short", "the short window must be shorter than the long one"
+        if (self.spends is None) == (self.factor is None):
+            yield "factor" if self.factor else None, "an alert has either `spends` or a `factor`"
+        if self.urgency is None and self.severity not in _SEVERITIES:
+            yield "severity", f"severity {self.severity!r} needs an `urgency`: page or ticket"
+        if self.urgency is not None and self.severity in _SEVERITIES and self.severity != self.urgency:
+            yield "urgency", f"a {self.severity} cannot be as urgent as a {self.urgency}"
+
+    def spent(self, long: timedelta, window: timedelta) -> Decimal:
+        """Share of an SLO's budget that is gone when it has burnt at the factor for `long`."""
+        if self.spends is not None:
+            return self.spends
+        assert self.factor is not None
+        second = timedelta(seconds=1)
+        return self.factor * (long // second) / (window // second)
+
+
+_SEVERITIES: Final = tuple(Severity)
+
+
+class AlertPolicySpec(Written, kw_only=True):
+    """Burn-rate alerts for many SLOs; their windows are those of an SLO over 30 days."""
+
+    id: Annotated[str, Parsed(values.identifier), Declares("alert policy")]
+    title: Text | None = None
+    tiers: tuple[TierRef, ...] = ()
+    """SLOs of these tiers have it; without any, those that name it."""
+    default: Literal["true", "false"] = "false"
+    """Whether SLOs for which no other policy is meant have it."""
+    alerts: tuple[BurnAlertSpec, ...]
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        seen: set[tuple[timedelta, timedelta]] = set()
+        for alert in self.alerts:
+            line = alert.place.line
+            windows = (alert.long, alert.short)
+            words = f"{format_duration(alert.long)}/{format_duration(alert.short)} (line {line})"
+            if windows in seen:
+                yield "alerts", f"the windows {words} are there twice"
+            seen.add(windows)
+            if alert.long > _POLICY_WINDOW:
+                yield "alerts", f"{words} is longer than {format_duration(_POLICY_WINDOW)}"
+            elif alert.factor is not None and alert.spent(alert.long, _POLICY_WINDOW) > 1:
+                yield "alerts", f"{words} spends more than the whole budget before it fires"
+
+
+_POLICY_WINDOW: Final = timedelta(days=30)
 
 
 class ExclusionSpec(Written, kw_only=True):
@@ -343,7 +393,9 @@ class SloSpec(Written, kw_only=True):
     sli: RatioSpec
     group_by: tuple[LabelName, ...] = ()
     alerts: tuple[BurnAlertSpec, ...] | None = None
-    """None: the standard pairs for the window; an empty list: no alerts."""
+    """None: those of its policy; an empty list: no alerts."""
+    alert_policy: Annotated[str, Parsed(values.identifier), Refers("alert policy")] | None = None
+    """None: that of its tier or of the catalog, else the standard pairs for its window."""
     min_events: Annotated[int, Parsed(values.positive_whole)] | None = None
     exclusions: tuple[ExclusionSpec, ...] = ()
     tier: TierRef | None = None
@@ -369,6 +421,10 @@ class SloSpec(Written, kw_only=True):
         for alert in self.alerts or ():
             if alert.long > self.length:
                 yield "alerts", "an alert's long window is longer than the SLO's own window"
+            elif alert.factor is not None and alert.spent(alert.long, self.length) > 1:
+                yield "alerts", f"at {alert.factor}x the whole budget is gone before {alert.severity} fires"
+        if self.alerts is not None and self.alert_policy is not None:
+            yield "alert_policy", "an SLO has either its own `alerts` or an `alert_policy`"
         if self.timezone is not None and self.calendar is None:
             yield "timezone", "a time zone goes with a calendar window only: week, month or quarter"
         for label in self.group_by:
@@ -511,5 +567,6 @@ class CatalogFile(Written):
     slos: tuple[SloSpec, ...] = ()
     exclusions: tuple[ExclusionSpec, ...] = ()
     severities: SeveritiesSpec | None = None
+    alert_policies: tuple[AlertPolicySpec, ...] = ()
     policy: PolicySpec | None = None
     dashboards: tuple[DashboardSpec, ...] = ()

@@ -189,6 +189,13 @@ def matchers(raw: str) -> str:
     return stripped.rstrip(",")
 
 
+def label_text(raw: str) -> str:
+    """A label's value that routes and queries can name: `"critical"`, `"P1"`."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", raw):
+        raise UsageError(f"{raw!r} is no name", remedy="use letters, digits, dots, dashes and underscores")
+    return raw
+
+
 def selector(raw: str) -> str:
     """`http_requests_total{status=~"5.."}`: one set of series, without functions and without a range."""
     stripped = raw.strip()
