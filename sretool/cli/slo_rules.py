@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sretool.cli.context import Settings
+    from sretool.core.catalog.model import System
     from sretool.core.slo.model import Slo
+    from sretool.errors import Problem
+
+
+NOT_PROMQL: Final = "SLO201"
+"""The linter's code for it."""
 
 
 def _pairs(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -105,7 +111,9 @@ def command(
         )
     if out is not None and _is_folder(out) and output_format != "prometheus":
         raise UsageError("Kubernetes resources go into one file", remedy="give a file as --out")
-    system = catalog.load(catalog_paths(settings, paths))
+    files = catalog_paths(settings, paths)
+    system = catalog.load(files)
+    _refuse_what_is_no_promql(system, files)
     diagnostics.tell_warnings(system.warnings)
     severities = {**system.severities, **_severities(renamed)}
     if output_format == "kubernetes":
@@ -125,6 +133,37 @@ def command(
         write(Path(out), text)
     if tests is not None and out is not None:
         _write_tests(Path(tests), Path(out), system.slos, severities)
+
+
+def _refuse_what_is_no_promql(system: System, paths: Sequence[Path]) -> None:
+    """Raise CatalogError with the place of every query that no Prometheus would load."""
+    from sretool.core.lint.promql import SyntaxProblem, parse
+    from sretool.core.slo.windows import RATE_WINDOW
+    from sretool.errors import CatalogError, Problem
+
+    wrong: list[Problem] = []
+    for slo in system.slos:
+        trees = (parse(expr) for expr in (slo.bad_rate(RATE_WINDOW), slo.total_rate(RATE_WINDOW)))
+        found = next((tree for tree in trees if isinstance(tree, SyntaxProblem)), None)
+        if found is not None:
+            file, line = system.places[slo.base_id]
+            wrong.append(Problem(file, line, f"{slo.id}: not PromQL: {found.message}"))
+    if wrong:
+        raise CatalogError(_as_written(paths) or tuple(wrong))
+
+
+def _as_written(paths: Sequence[Path]) -> tuple[Problem, ...]:
+    """The same where the files say it, with line and column; the rules wrap it in more."""
+    from sretool.adapters.files import catalog
+    from sretool.core.lint.run import lint
+    from sretool.errors import Problem
+
+    texts = {catalog.shown(file): file.read_bytes() for path in paths for file in catalog.files_of(path)}
+    return tuple(
+        Problem(found.file, found.line, found.message)
+        for found in lint(texts).findings
+        if found.code == NOT_PROMQL
+    )
 
 
 def _is_folder(path: str) -> bool:
