@@ -96,5 +96,5 @@ def test_queries_that_are_no_promql_are_told_with_their_places(
     err = capsys.readouterr().err
     assert f"{catalog}:2: " in err
     assert f"{catalog}:5: " in err
-    assert "column 24" in err
+    assert "(column 48)" in err
     assert f"{catalog}:3: " not in err
