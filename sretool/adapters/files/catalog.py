@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sretool.core.catalog.read import read
-from sretool.errors import UsageError
+from sretool.errors import Problem, UsageError, Wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,16 +18,27 @@ _CATALOG_SUFFIXES = {".yaml", ".yml"}
 _RUNBOOKS = "runbooks"
 
 _RIGHTS = "check that it is there and that you may read it"
+_NO_TEXT = "is not UTF-8 text; save it as UTF-8, or name only the files with objectives"
 
 
 def load(paths: Sequence[Path]) -> System:
     """The system that files and folders describe together.
 
     Of a folder: every `*.yaml` and `*.yml` below it, and the `*.md` in folders named `runbooks`; hidden ones
-    are left out. UsageError names a file that cannot be read, CatalogError every problem in those that can.
+    are left out. CatalogError names every file that cannot be read and every problem in those that can.
     """
-    files = {shown(file): _text(file) for path in paths for file in files_of(path)}
-    return read(files)
+    files: dict[str, str] = {}
+    unreadable: list[Problem] = []
+    for file in (file for path in paths for file in files_of(path)):
+        try:
+            files[shown(file)] = file.read_text(encoding="utf-8")
+        except OSError as error:
+            why = f"cannot be read: {error.strerror}; {_RIGHTS}"
+            unreadable.append(Problem(shown(file), 1, why, Wrong.UNREADABLE))
+        except UnicodeDecodeError as error:
+            line = error.object[: error.start].count(b"\n") + 1
+            unreadable.append(Problem(shown(file), line, _NO_TEXT, Wrong.UNREADABLE))
+    return read(files, unreadable)
 
 
 def bundled(system: str) -> Path:
@@ -65,18 +76,6 @@ def _belongs(file: Path, folder: str) -> bool:
         return False
     parent = file.parent.name or folder
     return file.suffix in _CATALOG_SUFFIXES or (file.suffix == ".md" and parent == _RUNBOOKS)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}", remedy=_RIGHTS) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"cannot read {file}: it is not UTF-8 text",
-            remedy="save it as UTF-8, or name only the files with objectives",
-        ) from error
 
 
 def shown(file: Path) -> str:

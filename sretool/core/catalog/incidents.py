@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from sretool.core.catalog import document, values
-from sretool.core.catalog.spec import Parsed, Text, Written
+from sretool.core.catalog.spec import Found, Parsed, Text, Written
 from sretool.core.slo.ledger import Kind, Span
 from sretool.errors import CatalogError
 from sretool.units import parse_time
@@ -35,7 +35,7 @@ class IncidentSpec(Written):
     end: Time
     kind: Literal["incident", "chaos", "maintenance"] = "incident"
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.end <= self.start:
             yield "end", "an incident must end after it starts"
 

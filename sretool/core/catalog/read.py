@@ -33,10 +33,10 @@ from sretool.core.slo.model import (
     SloId,
 )
 from sretool.core.slo.windows import default_alerts, fitted, usable
-from sretool.errors import CatalogError, UsageError
+from sretool.errors import CatalogError, UsageError, Wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sretool.core.slo.model import SimpleSli
     from sretool.core.slo.model import Sli as SloSli
@@ -60,9 +60,13 @@ class _Sorted:
     runbooks: dict[str, str] = field(default_factory=dict)
 
 
-def read(files: Mapping[str, str]) -> model.System:
-    """The system that these files (name → text) describe together; CatalogError with every problem found."""
-    intake = document.Intake()
+def read(files: Mapping[str, str], unreadable: Sequence[Problem] = ()) -> model.System:
+    """The system that these files (name → text) describe together; CatalogError with every problem found.
+
+    `unreadable` are the files that belong to them and have no text: problems, too. What the others refer to
+    may be in them.
+    """
+    intake = document.Intake(problems=[*unreadable])
     found = _Sorted()
     for name, text in files.items():
         _sort(name, text, found, intake)
@@ -70,10 +74,13 @@ def read(files: Mapping[str, str]) -> model.System:
     _check_policy(found.native, intake)
     _check_alert_policies(found.native, intake)
     others = dialects.read(found.foreign, intake) if found.foreign else dialects.Reading()
-    intake.check_references()
+    if not unreadable:
+        intake.check_references()
     if not others.found and not any(file.slos for file in found.native) and not intake.problems:
         first = next(iter(files), "catalog")
-        intake.problem(first, 1, "no SLO is declared: a catalog has `slos` in at least one file")
+        intake.problem(
+            first, 1, "no SLO is declared: a catalog has `slos` in at least one file", Wrong.OF_SET
+        )
     if intake.problems:
         raise CatalogError(_in_order(intake.problems, files), _in_order(intake.warnings, files))
     return replace(_system(found, others), warnings=_in_order(intake.warnings, files))
@@ -124,7 +131,7 @@ def _check_rules(root: yaml.Node, name: str, intake: document.Intake) -> None:
                 except UsageError as error:
                     intake.problem(name, document.line_of(expression), f"expr: {error.message}")
             else:
-                intake.problem(name, document.line_of(rule), "a rule needs an `expr`")
+                intake.problem(name, document.line_of(rule), "a rule needs an `expr`", Wrong.MISSING)
             runbook = _entry(_entry(rule, "annotations"), "runbook")
             if isinstance(runbook, yaml.ScalarNode):
                 intake.refer("runbook", runbook.value, name, document.line_of(runbook))

@@ -19,6 +19,7 @@ import msgspec
 from sretool.core.catalog import values
 from sretool.core.slo.model import CalendarUnit, CalendarWindow, Severity
 from sretool.core.slo.rules import RESERVED_LABELS
+from sretool.errors import Wrong
 from sretool.units import format_duration
 
 
@@ -55,6 +56,10 @@ class Place:
         return self.keys.get(key, self.line) if key else self.line
 
 
+Found = tuple[str | None, str] | tuple[str | None, str, Wrong]
+"""The key a problem is shown at, what is wrong, and of which kind that is where it is not a value."""
+
+
 class Written(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, dict=True):
     """A mapping of a file."""
 
@@ -68,8 +73,8 @@ class Written(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, dict=Tru
     def place(self, place: Place) -> None:
         self.__dict__["place"] = place
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
-        """What is wrong between fields: (key it is shown at, message)."""
+    def problems(self) -> Iterator[Found]:
+        """What is wrong between fields."""
         yield from ()
 
 
@@ -151,7 +156,7 @@ class HopSpec(Written):
     budget: Duration
     parts: tuple[PartSpec, ...] = ()
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.parts and sum((part.budget for part in self.parts), timedelta()) != self.budget:
             yield "parts", f"the budgets of the parts of {self.title!r} do not add up to its own"
 
@@ -189,7 +194,7 @@ class TargetSpec(Written):
     above: Number | None = None
     below: Number | None = None
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if (self.above is None) == (self.below is None):
             yield None, "a target has either `above` or `below`"
 
@@ -250,7 +255,7 @@ class RatioSpec(Written):
         """The key that stands for it; None where there is none."""
         return next((key for key in self.KINDS if key in self.place.keys), None)
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         kind = self.kind
         if kind is None:
             yield (
@@ -268,17 +273,25 @@ class RatioSpec(Written):
                 return
         yield from self._incomplete(kind)
 
-    def _incomplete(self, kind: str) -> Iterator[tuple[str | None, str]]:
+    def _incomplete(self, kind: str) -> Iterator[Found]:
         given = self.place.keys
         match kind:
             case "bad" | "good" if "total" not in given:
-                yield None, f"`total` is missing: an sli of counters has `{kind}` and `total`"
+                yield None, f"`total` is missing: an sli of counters has `{kind}` and `total`", Wrong.MISSING
             case "total":
-                yield None, "`bad` is missing: an sli of counters has `bad` (or `good`) and `total`"
+                yield (
+                    None,
+                    "`bad` is missing: an sli of counters has `bad` (or `good`) and `total`",
+                    Wrong.MISSING,
+                )
             case "histogram" if "threshold" not in given:
-                yield None, "`threshold` is missing: an sli of a histogram has `histogram` and `threshold`"
+                yield (
+                    None,
+                    "`threshold` is missing: an sli of a histogram has `histogram` and `threshold`",
+                    Wrong.MISSING,
+                )
             case "age" if "max_age" not in given:
-                yield None, "`max_age` is missing: an sli of an age has `age` and `max_age`"
+                yield None, "`max_age` is missing: an sli of an age has `age` and `max_age`", Wrong.MISSING
             case "weighted" | "worst":
                 parts = self.weighted if kind == "weighted" else self.worst
                 if parts is not None and len(parts) < 2:
@@ -298,7 +311,7 @@ class PartOfSliSpec(RatioSpec):
     weight: PositiveNumber | None = None
     """How many events each event counts for; 1 where it is not given."""
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         yield from super().problems()
         for how in ("weighted", "worst"):
             if how in self.place.keys:
@@ -318,7 +331,7 @@ class BurnAlertSpec(Written, kw_only=True):
     long: Duration
     short: Duration
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.short >= self.long:
             yield "short", "the short window must be shorter than the long one"
         if (self.spends is None) == (self.factor is None):
@@ -351,7 +364,7 @@ class AlertPolicySpec(Written, kw_only=True):
     """Whether SLOs for which no other policy is meant have it."""
     alerts: tuple[BurnAlertSpec, ...]
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         seen: set[tuple[timedelta, timedelta]] = set()
         for alert in self.alerts:
             line = alert.place.line
@@ -378,7 +391,7 @@ class ExclusionSpec(Written, kw_only=True):
     slos: tuple[Text, ...] = ()
     """Ids, with `*` and `?` for several; only where it stands in the catalog itself."""
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.end <= self.start:
             yield "end", "an exclusion ends after its start"
 
@@ -417,7 +430,7 @@ class SloSpec(Written, kw_only=True):
             return self.window
         return CalendarWindow(self.window).nominal
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         for alert in self.alerts or ():
             if alert.long > self.length:
                 yield "alerts", "an alert's long window is longer than the SLO's own window"
@@ -454,7 +467,7 @@ class ThresholdSpec(Written, kw_only=True):
     below: Number | None = None
     state: Literal["warn", "bad"]
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if (self.above is None) == (self.below is None):
             yield None, "a threshold has either `above` or `below`"
 
@@ -469,11 +482,15 @@ class PanelSpec(Written):
     source: Text | None = None
     not_configured: Text | None = None
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if bool(self.queries) == bool(self.not_configured):
             yield None, "a panel has `queries`, or `not_configured` that says what is missing"
         if self.queries and not self.source:
-            yield None, "`source` is missing: a panel with queries says where its figures come from"
+            yield (
+                None,
+                "`source` is missing: a panel with queries says where its figures come from",
+                Wrong.MISSING,
+            )
 
 
 class DashboardSpec(Written):
@@ -492,7 +509,7 @@ class ResponseLevelSpec(Written, kw_only=True):
     title: Text
     actions: tuple[Text, ...] = ()
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if (self.below is None) == (self.upto is None):
             yield None, "a mark is either `below` a share of the budget or `upto` one (that share included)"
 
@@ -506,7 +523,7 @@ class GateStepSpec(Written, kw_only=True):
     """Kinds of changes; the first step lists all there are."""
     asks: Text | None = None
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.below is not None and self.upto is not None:
             yield "upto", "a mark is either `below` a share of the budget or `upto` one (that share included)"
 
@@ -523,7 +540,7 @@ class PolicySpec(Written):
     gate: tuple[GateStepSpec, ...] | None = None
     exceptions: tuple[ExceptionKindSpec, ...] | None = None
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         steps = self.gate
         if steps is not None:
             yield from _gate_problems(steps)
@@ -540,7 +557,7 @@ def _height(marked: ResponseLevelSpec | GateStepSpec) -> tuple[Decimal, bool]:
     return marked.below or Decimal(0), False
 
 
-def _gate_problems(steps: tuple[GateStepSpec, ...]) -> Iterator[tuple[str | None, str]]:
+def _gate_problems(steps: tuple[GateStepSpec, ...]) -> Iterator[Found]:
     if not steps or any(mark is not None for mark in (steps[0].below, steps[0].upto)):
         yield "gate", "the first step of a gate is that of a full budget: it has neither `below` nor `upto`"
     known = set(steps[0].allow) if steps else set()

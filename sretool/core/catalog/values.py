@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from sretool.core.slo.model import WINDOW, CalendarUnit, time_zone
-from sretool.errors import UsageError
+from sretool.errors import UsageError, Wrong
 from sretool.units import parse_duration, parse_ratio, parse_time
 
 if TYPE_CHECKING:
@@ -53,14 +53,21 @@ def slo_id(raw: str) -> str:
 
 def objective(raw: str) -> Decimal:
     """`"99.9%"` or `"0.999"`: more than 0, less than 1."""
-    value = ratio(raw)
+    try:
+        value = ratio(raw)
+    except UsageError as error:
+        wrong = Wrong.TARGET if error.wrong is Wrong.VALUE else error.wrong
+        raise UsageError(error.message, remedy=error.remedy, wrong=wrong) from None
     if value == 1:
         raise UsageError(
             f"{raw!r} leaves no error budget, so the first failure would break it for good",
             remedy="aim below 100%, 99.9% for example",
+            wrong=Wrong.TARGET,
         )
     if value == 0:
-        raise UsageError(f"{raw!r} asks for nothing", remedy="write it like 99.9% or 0.999")
+        raise UsageError(
+            f"{raw!r} asks for nothing", remedy="write it like 99.9% or 0.999", wrong=Wrong.TARGET
+        )
     return value
 
 

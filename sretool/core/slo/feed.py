@@ -120,6 +120,7 @@ class Feed:
 _GAUGE_VALUES: Final = (1.0, 0.0, 1e12, -1e12)
 _REPLICA: Final = "instance"
 _MOST_SERIES: Final = 6
+_MOST_STATES: Final = 40
 _TRIAL = 12
 """Minutes after which every rate over 5 minutes is steady."""
 
@@ -133,19 +134,40 @@ def feed_of(slo: Slo) -> Feed:
         if not candidates or len(candidates) > _MOST_SERIES:
             raise CannotProve(f"{len(candidates)} kinds of series are read, at most {_MOST_SERIES} are tried")
         gauges = [dict(labels)["__name__"] not in counters for labels in candidates]
-        states = _states(bad, total, candidates, gauges)
-        sources = tuple(
-            Source(labels, gauge, good, wrong)
-            for labels, gauge, good, wrong in zip(candidates, gauges, *states, strict=True)
-            if gauge or good or wrong
-        )
-        feed = Feed(sources, any(gauges), tuple(reads))
-        _verify(bad, total, feed)
+        feed = _verified(bad, total, candidates, gauges, tuple(reads))
         if not feed.whole:
             feed = _replicated(bad, total, feed)
     except CannotSimulate as error:
         raise CannotProve(error.message) from error
     return feed
+
+
+def _verified(
+    bad: str,
+    total: str,
+    candidates: Sequence[Mapping[str, str]],
+    gauges: Sequence[bool],
+    reads: tuple[promql.VectorSelector, ...],
+) -> Feed:
+    """With the first states by which shares come out as they are put in.
+
+    Of the worst of several parts a good event of one and a bad one of another are no share of anything.
+    """
+    error = CannotProve("no series were found that make its events good or bad")
+    for states in itertools.islice(_states(bad, total, candidates, gauges), _MOST_STATES):
+        sources = tuple(
+            Source(labels, gauge, good, wrong)
+            for labels, gauge, good, wrong in zip(candidates, gauges, *states, strict=True)
+            if gauge or good or wrong
+        )
+        feed = Feed(sources, any(gauges), reads)
+        try:
+            _verify(bad, total, feed)
+        except CannotProve as found:
+            error = found
+        else:
+            return feed
+    raise error
 
 
 def _replicated(bad: str, total: str, feed: Feed) -> Feed:
@@ -264,13 +286,12 @@ def _examples(pattern: str) -> Iterator[str]:
 
 def _states(
     bad: str, total: str, candidates: Sequence[Mapping[str, str]], gauges: Sequence[bool]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """What each series has to do for an event to be good, and to be bad: as little as possible."""
+) -> Iterator[tuple[tuple[float, ...], tuple[float, ...]]]:
+    """What each series may have to do for an event to be good, and to be bad: as little as possible first."""
     choices = [_GAUGE_VALUES if gauge else (0.0, 1.0) for gauge in gauges]
     ways = sorted(itertools.product(*choices), key=lambda way: sum(value == 1.0 for value in way))
-    good: tuple[float, ...] | None = None
-    wrong: tuple[float, ...] | None = None
-    size: float | None = None
+    good: list[tuple[tuple[float, ...], float]] = []
+    wrong: list[tuple[tuple[float, ...], float]] = []
     for way in ways:
         sources = [
             Source(labels, gauge, value, value)
@@ -278,15 +299,16 @@ def _states(
         ]
         found = _rates(bad, total, sources, (Phase(_TRIAL, 1),))
         early = _rates(bad, total, sources, (Phase(2, 1),))
-        if found is None or early is None or found[1] <= 0 or not _near(found[1], size or found[1]):
+        if found is None or early is None or found[1] <= 0:
             continue
-        if good is None and _near(found[0], 0) and _near(early[0], 0):
-            good, size = way, found[1]
-        elif wrong is None and _near(found[0], found[1]) and _near(early[0], early[1]):
-            wrong, size = way, found[1]
-        if good is not None and wrong is not None:
-            return good, wrong
-    raise CannotProve("no series were found that make its events good or bad")
+        if _near(found[0], 0) and _near(early[0], 0):
+            pairs, others = [(way, each) for each, size in wrong if _near(found[1], size)], good
+        elif _near(found[0], found[1]) and _near(early[0], early[1]):
+            pairs, others = [(each, way) for each, size in good if _near(found[1], size)], wrong
+        else:
+            continue
+        others.append((way, found[1]))
+        yield from pairs
 
 
 def _rates(
