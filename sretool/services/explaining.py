@@ -109,7 +109,7 @@ async def _suspects(slo: Slo, source: MetricsSource, found: Explanation) -> Susp
     length = max(-(-(end - start) // RULE_INTERVAL) * RULE_INTERVAL, RATE_WINDOW)
     query = explanation.increments(slo.sli, length)
     if query is None:
-        return explanation.no_suspicion(span, "its indicator is not a ratio of counters")
+        return explanation.no_suspicion(span, explanation.no_increments(slo.sli))
     try:
         samples = await source.instant(query, end)
     except SourceRefused as error:

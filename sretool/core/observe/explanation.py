@@ -399,6 +399,20 @@ def increments(sli: Sli, length: timedelta) -> str | None:
     return any_of(exprs) if exprs else None
 
 
+def no_increments(sli: Sli) -> str:
+    """Why `increments` has nothing to ask, and what would help."""
+    queries = [part for part in _simple(sli) if isinstance(part, ErrorRatioQuery)]
+    if any(query.shared is not None for query in queries):
+        return (
+            "another tool's rules record only its ratio, not the events behind it;"
+            " give the file it comes from with --catalog"
+        )
+    return (
+        "its indicator is a query for the share itself, which does not say what it counts;"
+        " write it as `bad` and `total` where it is a ratio of counters"
+    )
+
+
 def _simple(sli: Sli) -> tuple[SimpleSli, ...]:
     return tuple(part.sli for part in sli.parts) if isinstance(sli, Composite) else (sli,)
 
