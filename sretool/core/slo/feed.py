@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import promql_parser as promql
 
+from sretool.core.slo.model import NativeBucketRatio
 from sretool.core.slo.selectors import selectors
 from sretool.core.slo.simulate import CannotSimulate, Timeline, matchers_of, matching, parse
 from sretool.core.slo.windows import RATE_WINDOW
@@ -127,6 +128,8 @@ _TRIAL = 12
 
 def feed_of(slo: Slo) -> Feed:
     """CannotProve where no such series are found."""
+    if isinstance(slo.sli, NativeBucketRatio):
+        raise CannotProve("promtool of Prometheus 2 takes no native histograms as input series")
     bad, total = slo.bad_rate(RATE_WINDOW), slo.total_rate(RATE_WINDOW)
     try:
         reads, counters = _selectors((bad, total))
