@@ -13,6 +13,7 @@ import click
 from sretool.cli import diagnostics
 from sretool.cli.known import incidents_option, spans
 from sretool.cli.output import format_option, write_json
+from sretool.core.slo.windows import RATE_WINDOW, reads_counters
 from sretool.errors import UsageError
 from sretool.units import format_decimal, format_duration, format_time
 
@@ -101,7 +102,7 @@ def command(
 
     Ends with 0, with 6 where an objective has no data at all, 3 where Prometheus cannot be asked.
     """
-    from sretool.adapters.files import catalog
+    from sretool.cli import objectives
     from sretool.core.analysis.backtest import what_if
     from sretool.core.catalog import values
     from sretool.core.slo.select import select
@@ -112,8 +113,8 @@ def command(
     window = _option("--window", values.duration, window_text)
     hold = _option("--for", values.duration_or_none, hold_text) or timedelta()
     settings: Settings = ctx.obj
-    sources = settings.resolve_sources()
-    slos = select(catalog.load(sources.catalog).slos, ids)
+    sources = settings.resolve_sources(catalog_needed=False)
+    slos = select(objectives.load(sources).slos, ids)
     asked = _Asked(since, until, spans(incidents, sources.catalog), hold, objective, window)
     others = [what_if(slo, objective, window) for slo in slos] if asked.changed else []
     recordings = _read(sources.prometheus, slos, others, asked)
@@ -385,6 +386,11 @@ def _doubts(recordings: Iterable[Recording], since: datetime) -> list[str]:
             lines.append(f"{each.slo.id}: only {coverage:.1%} of the span has data ({each.origin})")
         if not each.slo.alerts:
             lines.append(f"{each.slo.id}: no pair could fire at this target and window")
+        uneven = sorted({w for pair in each.slo.alerts for w in (pair.long, pair.short) if w % RATE_WINDOW})
+        uneven = [window for window in uneven if reads_counters(each.slo, window)]
+        if uneven:
+            named = ", ".join(map(format_duration, uneven))
+            lines.append(f"{each.slo.id}: {named} out of 5-minute rates, so up to 4 minutes early or late")
     return ["", *lines] if lines else []
 
 

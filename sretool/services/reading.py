@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sretool.core.observe import assemble, history, plan
+from sretool.core.observe.batch import batched
 from sretool.core.slo.evaluate import Numbers, needs_past
 from sretool.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Coroutine, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sretool.core.observe.model import Change, Probe, Series, SloHistory
+    from sretool.core.observe.batch import Batch
+    from sretool.core.observe.model import Change, Probe, Sample, Series, SloHistory
     from sretool.core.slo.budget import Past
+    from sretool.core.slo.exclusions import Spans
     from sretool.core.slo.model import Slo, SloId
     from sretool.ports import MetricsSource
 
@@ -34,10 +38,28 @@ RAW_WINDOW_EVERY: Final = timedelta(minutes=5)
 RETRY_AFTER: Final = timedelta(seconds=30)
 """Pause after a forecast or the changes could not be read, so that a slow query is not asked every second."""
 
+MATCHED_EVERY: Final = timedelta(minutes=5)
+"""Selectors that match nothing are somebody's mistake and change with a catalog or a deploy."""
+
 _AT_ONCE: Final = 4
 """Queries under way at the same time, so that a server in trouble is not met by a crowd."""
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One query and what it took."""
+
+    purpose: str
+    """What it is asked for, for people."""
+    promql: str
+    took: timedelta
+    """Until its answer was read, waiting for other queries left out."""
+    samples: int | None
+    """In the answer; None: it failed."""
+    span: plan.RangeQuery | None = None
+    """None: at one instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +79,12 @@ class Reading:
     """Alerts that fire all the time, as far as the rules are concerned."""
     data_at: datetime | None = None
     """When rules were evaluated last, or, without rules, when anything was scraped last."""
+    rated: frozenset[SloId] = frozenset()
+    """Those of `recorded` of which only the rates are, so that ratios and sums are computed from these."""
+    unmatched: Mapping[SloId, tuple[str, ...]] = field(default_factory=dict)
+    """Selectors without any series, of SLOs without figures."""
+    asked: tuple[Asked, ...] = ()
+    """Every query for this reading, in the order they were put."""
     shortfall: str | None = None
     """What could not be read although the figures could, in one line; its last values are kept."""
 
@@ -97,6 +125,14 @@ def _in_place(slos: Sequence[Slo], found: Sequence[Slo]) -> tuple[Slo, ...]:
     return tuple(each for slo in slos for each in (groups.get(slo.id) if slo.is_template else None) or (slo,))
 
 
+def _is_empty(numbers: Numbers | None) -> bool:
+    return numbers is None or (numbers.total is None and not numbers.error_ratios)
+
+
+def _since(began: float) -> timedelta:
+    return timedelta(seconds=time.perf_counter() - began)
+
+
 class MetricsReader:
     """Asks one Prometheus about a fixed set of SLOs, again and again."""
 
@@ -111,13 +147,16 @@ class MetricsReader:
         self._raw_window_kept = _Kept(RAW_WINDOW_EVERY)
         self._past_kept = _Kept(PAST_EVERY)
         self._changes_kept = _Kept(CHANGES_EVERY)
+        self._matched_kept = _Kept(MATCHED_EVERY)
+        self._asked: list[Asked] = []
 
-    async def read(self, now: datetime, at: datetime | None = None) -> Reading:
+    async def read(self, now: datetime, at: datetime | None = None, *, changes: bool = True) -> Reading:
         """The present, or what was at `at`; raises SourceError where the figures could not be had."""
         when = at or now
+        self._asked = []
         samples, ages = await self._all(
-            self._source.instant(plan.recorded(self._slos), at),
-            self._source.instant(plan.ages(self._slos), at),
+            self._instant("everything that rules recorded of the SLOs", plan.recorded(self._slos), at),
+            self._instant("when their rules were evaluated last", plan.ages(self._slos), at),
         )
         evaluated_at, scraped_at = assemble.evaluation_times(ages)
         slos = assemble.members(self._slos, samples)
@@ -138,24 +177,37 @@ class MetricsReader:
             numbers={**raw, **known},
             slos=_in_place(slos, raw_slos),
             recorded=frozenset(recorded) | frozenset(rates),
+            rated=frozenset(rates) - frozenset(recorded),
             data_at=max(evaluated_at.values(), default=scraped_at),
         )
         await self._read_pasts(when, now, fresh=at is not None)
-        if at is None:
+        await self._read_matched(at, now)
+        if at is None and changes:
             await self._read_changes(now)
-        self._last = replace(self._last, shortfall=self._past_kept.error or self._changes_kept.error)
+        failed = self._past_kept.error or self._changes_kept.error or self._matched_kept.error
+        self._last = replace(self._last, shortfall=failed, asked=tuple(self._asked))
         return self._last
 
     async def history(self, slo: Slo, now: datetime) -> SloHistory:
         """What the charts of one SLO need; raises SourceError."""
         asked = history.queries(slo, now, from_rules=slo.id in self._last.recorded)
-        (counts,) = await self._all(self._range(asked.counts))
-        (spent,) = await self._all(self._source.instant(asked.spent))
-        return history.assemble(slo, now, counts, spent)
+        (counts,) = await self._all(self._range("events", asked.counts))
+        (spent,) = await self._all(self._instant("budget spent", asked.spent))
+        # Figures out of raw counters lack what is excluded already.
+        spans = history.excluded_parts(slo, now) if slo.id in self._last.recorded else []
+        taken = assemble.excluded_sums([slo], await self._taken_away([(slo, spans)]))
+        return history.assemble(slo, now, counts, spent, taken.get(slo.id, {}))
 
     def error_ratio(self, slo: Slo, step: timedelta) -> str:
         """PromQL of its bad share at points `step` apart, of what the rules recorded where they did."""
         return history.error_ratio(slo, step, from_rules=slo.id in self._last.recorded)
+
+    async def _taken_away(self, spans_of: Iterable[tuple[Slo, Spans]]) -> Sequence[Sample]:
+        query = plan.taken_away(spans_of)
+        if query is None:
+            return ()
+        (samples,) = await self._all(self._instant("what exclusions take away", query))
+        return samples
 
     async def _read_sums(
         self, slos: Sequence[Slo], known: dict[SloId, Numbers], at: datetime | None, when: datetime
@@ -163,7 +215,8 @@ class MetricsReader:
         query = plan.sums(slos, when)
         if query is None:
             return known
-        (samples,) = await self._all(self._source.instant(query, at))
+        purpose = "events of calendar windows so far, and what exclusions take away"
+        (samples,) = await self._all(self._instant(purpose, query, at))
         return assemble.with_sums(slos, samples, known, when)
 
     async def _read_rated(
@@ -171,7 +224,8 @@ class MetricsReader:
     ) -> dict[SloId, Numbers]:
         if not slos:
             return {}
-        (samples,) = await self._all(self._source.instant(plan.from_rates(slos), at))
+        purpose = "ratios and sums of SLOs of which only rates are recorded"
+        (samples,) = await self._all(self._instant(purpose, plan.from_rates(slos), at))
         return assemble.rated_numbers(slos, samples, rates)
 
     async def _read_raw(
@@ -181,12 +235,17 @@ class MetricsReader:
         about = frozenset(slo.id for slo in slos)
         if not about:
             return {}, ()
+        together = batched(slos)
         if at is not None or self._raw_present_kept.due(about, now):
-            self._raw_present = await self._raw_answer(slos, plan.raw_present(slos), at, data_at)
+            purpose = "ratios of short windows and present traffic, from counters"
+            self._raw_present = await self._raw_answer(
+                purpose, together, plan.raw_present(together.asked), at, data_at
+            )
             self._raw_present_kept.renewed(about, now)
         if at is not None or self._raw_window_kept.due(about, now):
-            queries = plan.raw_window(slos, at or now)
-            self._raw_window = await self._raw_answer(slos, queries, at, data_at)
+            queries = plan.raw_window(together.asked, at or now)
+            purpose = "ratios of long windows, sums and coverage, from counters"
+            self._raw_window = await self._raw_answer(purpose, together, queries, at, data_at)
             self._raw_window_kept.renewed(about, now)
         present, window = self._raw_present, self._raw_window
         found = {slo.id: slo for answer in (present, window) for slo in answer.slos}
@@ -207,11 +266,19 @@ class MetricsReader:
         return {s.id: assemble.without_excluded(s, numbers[s.id], {}, when) for s in kept}, kept
 
     async def _raw_answer(
-        self, slos: Sequence[Slo], queries: Sequence[str], at: datetime | None, data_at: datetime
+        self,
+        purpose: str,
+        slos: Batch,
+        queries: Sequence[str],
+        at: datetime | None,
+        data_at: datetime,
     ) -> _RawAnswer:
-        answers = await self._all(*(self._source.instant(query, at) for query in queries))
+        answers = await self._all(*(self._instant(purpose, query, at) for query in queries))
         samples = [sample for answer in answers for sample in answer]
-        return _RawAnswer(assemble.raw_numbers(slos, samples, data_at), assemble.raw_members(slos, samples))
+        return _RawAnswer(
+            slos.own(assemble.raw_numbers(slos.asked, samples, data_at)),
+            slos.own_slos(assemble.raw_members(slos.asked, samples)),
+        )
 
     async def _read_pasts(self, when: datetime, now: datetime, *, fresh: bool) -> None:
         """Read the past of the SLOs whose future depends on it; a quiet system needs none."""
@@ -223,21 +290,56 @@ class MetricsReader:
             return
         from_rules = [slo for slo in slos if slo.id in reading.recorded]
         queries = [*plan.past(from_rules, when)]
-        queries += [plan.raw_past(slo, when) for slo in slos if slo.id not in reading.recorded]
+        raw = batched([slo for slo in slos if slo.id not in reading.recorded])
+        queries += plan.raw_pasts(raw.asked, when)
         try:
-            answers = await self._all(*(self._range(query) for query in queries))
+            purpose = "the past, for when a budget ends or recovers"
+            answers = await self._all(*(self._range(purpose, query) for query in queries))
+            parts = ((slo, assemble.excluded_parts(slo, when)) for slo in from_rules)
+            taken = assemble.excluded_sums(from_rules, await self._taken_away(parts))
         except SourceError as error:
             self._past_kept.failed(about, now, error)
             return
         series = [each for answer in answers for each in answer]
-        self._last = replace(reading, pasts=assemble.pasts(slos, series, when))
+        pasts = raw.own(assemble.pasts((*from_rules, *raw.members), series, when, taken))
+        self._last = replace(reading, pasts=pasts)
         self._past_kept.renewed(about, now)
+
+    async def _read_matched(self, at: datetime | None, now: datetime) -> None:
+        """Ask which selectors of SLOs without figures match nothing."""
+        reading = self._last
+        empty = [slo for slo in reading.slos if _is_empty(reading.numbers.get(slo.id))]
+        if not empty:
+            self._last = replace(reading, unmatched={})
+            return
+        about = frozenset(slo.id for slo in empty)
+        if at is None and not self._matched_kept.due(about, now):
+            return
+        # The parser behind it is read only where it is needed.
+        from sretool.core.slo.selectors import needed
+
+        needs = {slo.id: needed(slo) for slo in empty}
+        every = list(dict.fromkeys(selector for each in needs.values() for selector in each))
+        purpose = "which selectors of SLOs without data match any series"
+        try:
+            answers = await self._all(*(self._instant(purpose, query, at) for query in plan.matched(every)))
+        except SourceError as error:
+            self._matched_kept.failed(about, now, error)
+            return
+        nowhere = assemble.unmatched(every, [sample for answer in answers for sample in answer])
+        found = {
+            slo_id: missing
+            for slo_id, each in needs.items()
+            if (missing := tuple(selector for selector in each if selector in nowhere))
+        }
+        self._last = replace(reading, unmatched=found)
+        self._matched_kept.renewed(about, now)
 
     async def _read_changes(self, now: datetime) -> None:
         if not self._changes_kept.due(frozenset(), now):
             return
         try:
-            (samples,) = await self._all(self._source.instant(plan.changes()))
+            (samples,) = await self._all(self._instant("what started lately", plan.changes()))
         except SourceError as error:
             self._changes_kept.failed(frozenset(), now, error)
             return
@@ -249,8 +351,25 @@ class MetricsReader:
         )
         self._changes_kept.renewed(frozenset(), now)
 
-    def _range(self, query: plan.RangeQuery) -> Coroutine[None, None, Sequence[Series]]:
-        return self._source.range(query.expr, query.start, query.end, query.step)
+    async def _instant(self, purpose: str, expr: str, at: datetime | None = None) -> Sequence[Sample]:
+        began = time.perf_counter()
+        samples: Sequence[Sample] | None = None
+        try:
+            samples = await self._source.instant(expr, at)
+            return samples
+        finally:
+            count = len(samples) if samples is not None else None
+            self._asked.append(Asked(purpose, expr, _since(began), count))
+
+    async def _range(self, purpose: str, query: plan.RangeQuery) -> Sequence[Series]:
+        began = time.perf_counter()
+        series: Sequence[Series] | None = None
+        try:
+            series = await self._source.range(query.expr, query.start, query.end, query.step)
+            return series
+        finally:
+            count = sum(len(each.points) for each in series) if series is not None else None
+            self._asked.append(Asked(purpose, query.expr, _since(began), count, query))
 
     async def _all(self, *asks: Coroutine[None, None, _T]) -> list[_T]:
         """The answers in order, asked a few at a time; all are awaited before the first error is raised."""

@@ -100,18 +100,27 @@ class Watch:
         """The newest one; before the first poll no SLO has data and no source has answered."""
         return self._snapshot
 
-    async def poll_metrics(self, at: datetime | None = None) -> Snapshot:
-        """Ask Prometheus once, about the time `at` where given; a failure becomes the source's health."""
+    @property
+    def reading(self) -> Reading:
+        """What the newest snapshot's figures were made of."""
+        return self._reading
+
+    async def poll_metrics(self, at: datetime | None = None, *, changes: bool = True) -> Snapshot:
+        """Ask Prometheus once, about the time `at` where given; a failure becomes the source's health.
+
+        `changes`: also what started lately, which only the present is asked about.
+        """
         began = self._clock.now()
         try:
-            reading = await self._reader.read(began, at)
+            reading = await self._reader.read(began, at, changes=changes)
         except SourceError as error:
             return self._failed(self._metrics, PROMETHEUS, began, error)
         if reading.shortfall is not None and reading.shortfall != self._reading.shortfall:
             self._seen.append(Change(began, "source", f"{PROMETHEUS}: {reading.shortfall}"))
         self._reading = reading
-        statuses = assemble.statuses(reading.slos, reading.numbers, reading.pasts, at or began)
-        gate = policies.state(self._policy, release.standings(statuses, at or began))
+        when = at or began
+        statuses = assemble.statuses(reading.slos, reading.numbers, reading.pasts, when, reading.unmatched)
+        gate = policies.state(self._policy, release.standings(statuses, when))
         self._dead_man.expect(reading.dead_men)
         snapshot = replace(self._snapshot, statuses=statuses, gate=gate, probes=reading.probes)
         if at is None:

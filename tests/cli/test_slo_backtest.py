@@ -168,6 +168,8 @@ def test_what_if_compares_with_what_is(catalog: Path, capsys: pytest.CaptureFixt
         text = capsys.readouterr().out
         assert backtest(url, catalog, "--objective", "90%", "--format", "json") == 0
     assert "what if: target 90%, window 7d" in text
+    # Windows that rates over five minutes do not tile.
+    assert "5h36m out of 5-minute rates, so up to 4 minutes early or late" in text
     assert "no pair would have fired" in text
     assert "0 pages, 0 tickets\nas it is: 2 pages, 0 tickets" in text
     document = json.loads(capsys.readouterr().out)

@@ -186,21 +186,23 @@ def test_the_budget_query_says_what_was_generated(tmp_path: Path, slo: Any) -> N
     now = int(time.time()) // 300 * 300
     prepare(shop(), tmp_path / "tsdb", tmp_path / "cache", now)
     made = shop().history(now // HOUR * HOUR)
-    sums = {
-        dict(track.labels)["__name__"]: float(track.values[-1440:].sum()) * STEP
+    rates = {
+        dict(track.labels)["__name__"]: track.values
         for track in made.tracks(Segment(made.begins, now))
         if dict(track.labels).get("slo") == slo.id
     }
     window = timedelta(minutes=5)
     with serving(tmp_path) as prometheus:
         for name, of_window in (("bad", slo.sli.bad_rate(window)), ("total", slo.sli.total_rate(window))):
-            recorded = f'sum_over_time(slo:{name}:rate5m{{slo="{slo.id}"}}[24h])'
-            # Both ends of a range count in Prometheus 2: one sample more than the 1440 of a day.
-            assert prometheus.value(recorded, now) * STEP == pytest.approx(
-                sums[f"slo:{name}:rate5m"], rel=0.005
-            )
-            raw = f"sum_over_time(({of_window})[24h:5m])"
-            assert prometheus.value(raw, now) * 300 == pytest.approx(sums[f"slo:{name}:rate5m"], rel=0.01)
+            minutes = rates[f"slo:{name}:rate5m"]
+            day = float(minutes[-1440:].sum()) * STEP
+            # Both ends of a range count in Prometheus 2: a minute less keeps a day's samples to 1440 and 288.
+            recorded = f'sum_over_time(slo:{name}:rate5m{{slo="{slo.id}"}}[23h59m])'
+            assert prometheus.value(recorded, now) * STEP == pytest.approx(day, rel=1e-9)
+            # A rate reaches back over five minutes: the two differ by the events of five minutes at each end.
+            at_the_ends = float(minutes[-1445:-1435].sum() + minutes[-5:].sum()) * STEP
+            raw = f"sum_over_time(({of_window})[23h59m:5m])"
+            assert prometheus.value(raw, now) * 300 == pytest.approx(day, abs=at_the_ends)
 
 
 @dataclass(frozen=True, slots=True)

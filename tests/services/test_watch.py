@@ -9,7 +9,7 @@ import pytest
 
 from sretool.adapters.prometheus.source import Prometheus
 from sretool.core.observe.model import AlertState, DeadMan, Sample, Series
-from sretool.core.slo.model import Level
+from sretool.core.slo.model import CalendarUnit, CalendarWindow, Exclusion, Level
 from sretool.errors import SourceTimeout, SourceUnreachable
 from sretool.ports import Endpoint
 from sretool.services.watch import Watch
@@ -437,3 +437,35 @@ async def test_where_nothing_fires_all_the_time_nothing_is_missed() -> None:
     watch = Watch([slo()], answers(recorded()), FakeAlerts(), FakeClock())
     await watch.poll_metrics()
     assert (await watch.poll_alerts()).dead_man is None
+
+
+async def test_a_thousand_recorded_slos_take_six_queries_at_most() -> None:
+    """Rolling and calendar windows, exclusions, some burning, some overspent."""
+    exclusion = Exclusion(RECORDED_AT - 3 * HOUR, RECORDED_AT - 2 * HOUR, "maintenance")
+    slos = []
+    samples: list[Sample] = []
+    for number in range(1000):
+        id_ = f"shop/slo-{number:04}"
+        calendar = CalendarWindow(CalendarUnit.MONTH) if number % 10 == 1 else None
+        slos.append(slo(id=id_, calendar=calendar, exclusions=(exclusion,) if number % 10 == 2 else ()))
+        bad, ratio = (1500.0, 0.02) if number % 10 == 0 else (10.0, 0.0001)
+        samples += recorded(bad, ratio, id=id_)
+    source = answers(samples)
+    watch = Watch(slos, source, None, FakeClock())
+    snapshot = await watch.poll_metrics()
+    assert len(snapshot.statuses) == 1000
+    assert {Level.PAGE, Level.OK} <= {status.level for status in snapshot.statuses}
+    assert len(watch.reading.asked) == len(source.asked) <= 6
+    assert watch.reading.recorded == {each.id for each in slos}
+    assert watch.reading.rated == frozenset()
+
+
+async def test_selectors_without_series_are_looked_at_now_and_then() -> None:
+    source, clock = FakeMetrics(lambda _query: []), FakeClock()
+    watch = Watch([slo()], source, None, clock)
+    snapshot = await watch.poll_metrics()
+    assert snapshot.statuses[0].unmatched == ("requests_total",)
+    clock.advance(timedelta(minutes=1))
+    snapshot = await watch.poll_metrics()
+    assert snapshot.statuses[0].unmatched == ("requests_total",)
+    assert len([query for query in source.asked if "last_over_time(requests_total" in query]) == 1

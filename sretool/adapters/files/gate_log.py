@@ -1,4 +1,4 @@
-"""The record of exceptions to the release gate: one JSON line each, only ever appended to."""
+"""The record of what the release gate let pass unseen or by exception: a JSON line each, only appended."""
 
 from __future__ import annotations
 

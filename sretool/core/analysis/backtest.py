@@ -16,7 +16,7 @@ import numpy as np
 from sretool.core.analysis.recording import STEP
 from sretool.core.slo.ledger import Kind
 from sretool.core.slo.model import Severity
-from sretool.core.slo.windows import RATE_WINDOW, default_alerts, reads_counters, threshold
+from sretool.core.slo.windows import RATE_WINDOW, default_alerts, reads_counters, threshold, usable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,15 +55,22 @@ class Alarm:
 
 
 def what_if(slo: Slo, objective: Decimal | None, window: timedelta | None) -> Slo:
-    """The SLO with another target or another rolling window, and the pairs that belong to these."""
+    """The SLO with another target or another rolling window, and the pairs that belong to these.
+
+    Pairs of its own stay, as far as they can work.
+    """
     length = window or slo.window
     target = objective if objective is not None else slo.objective
+    if slo.alerts == default_alerts(slo.window, slo.budget):
+        alerts = default_alerts(length, 1 - target)
+    else:
+        alerts = usable((pair for pair in slo.alerts if pair.long <= length), length, 1 - target)
     return replace(
         slo,
         objective=target,
         window=length,
         calendar=slo.calendar if window is None else None,
-        alerts=default_alerts(length, 1 - target),
+        alerts=alerts,
     )
 
 

@@ -17,8 +17,9 @@ from typing import Annotated, ClassVar, Final, Literal
 import msgspec
 
 from sretool.core.catalog import values
-from sretool.core.slo.model import CalendarUnit, CalendarWindow
+from sretool.core.slo.model import CalendarUnit, CalendarWindow, Severity
 from sretool.core.slo.rules import RESERVED_LABELS
+from sretool.errors import Wrong
 from sretool.units import format_duration
 
 
@@ -55,6 +56,10 @@ class Place:
         return self.keys.get(key, self.line) if key else self.line
 
 
+Found = tuple[str | None, str] | tuple[str | None, str, Wrong]
+"""The key a problem is shown at, what is wrong, and of which kind that is where it is not a value."""
+
+
 class Written(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, dict=True):
     """A mapping of a file."""
 
@@ -68,8 +73,8 @@ class Written(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, dict=Tru
     def place(self, place: Place) -> None:
         self.__dict__["place"] = place
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
-        """What is wrong between fields: (key it is shown at, message)."""
+    def problems(self) -> Iterator[Found]:
+        """What is wrong between fields."""
         yield from ()
 
 
@@ -161,7 +166,7 @@ class HopSpec(Written):
     unit: Literal["s", "ms"] = "s"
     parts: tuple[PartSpec, ...] = ()
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.parts and sum((part.budget for part in self.parts), timedelta()) != self.budget:
             yield "parts", f"the budgets of the parts of {self.title!r} do not add up to its own"
 
@@ -200,7 +205,7 @@ class TargetSpec(Written):
     above: Number | None = None
     below: Number | None = None
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if (self.above is None) == (self.below is None):
             yield None, "a target has either `above` or `below`"
 
@@ -261,7 +266,7 @@ class RatioSpec(Written):
         """The key that stands for it; None where there is none."""
         return next((key for key in self.KINDS if key in self.place.keys), None)
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         kind = self.kind
         if kind is None:
             yield (
@@ -279,17 +284,25 @@ class RatioSpec(Written):
                 return
         yield from self._incomplete(kind)
 
-    def _incomplete(self, kind: str) -> Iterator[tuple[str | None, str]]:
+    def _incomplete(self, kind: str) -> Iterator[Found]:
         given = self.place.keys
         match kind:
             case "bad" | "good" if "total" not in given:
-                yield None, f"`total` is missing: an sli of counters has `{kind}` and `total`"
+                yield None, f"`total` is missing: an sli of counters has `{kind}` and `total`", Wrong.MISSING
             case "total":
-                yield None, "`bad` is missing: an sli of counters has `bad` (or `good`) and `total`"
+                yield (
+                    None,
+                    "`bad` is missing: an sli of counters has `bad` (or `good`) and `total`",
+                    Wrong.MISSING,
+                )
             case "histogram" if "threshold" not in given:
-                yield None, "`threshold` is missing: an sli of a histogram has `histogram` and `threshold`"
+                yield (
+                    None,
+                    "`threshold` is missing: an sli of a histogram has `histogram` and `threshold`",
+                    Wrong.MISSING,
+                )
             case "age" if "max_age" not in given:
-                yield None, "`max_age` is missing: an sli of an age has `age` and `max_age`"
+                yield None, "`max_age` is missing: an sli of an age has `age` and `max_age`", Wrong.MISSING
             case "weighted" | "worst":
                 parts = self.weighted if kind == "weighted" else self.worst
                 if parts is not None and len(parts) < 2:
@@ -309,7 +322,7 @@ class PartOfSliSpec(RatioSpec):
     weight: PositiveNumber | None = None
     """How many events each event counts for; 1 where it is not given."""
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         yield from super().problems()
         for how in ("weighted", "worst"):
             if how in self.place.keys:
@@ -319,15 +332,65 @@ class PartOfSliSpec(RatioSpec):
 _ALL_KEYS: Final = frozenset(RatioSpec.KINDS) | {key for keys in RatioSpec.KINDS.values() for key in keys}
 
 
-class BurnAlertSpec(Written):
-    severity: Literal["page", "ticket"]
-    spends: Share
+class BurnAlertSpec(Written, kw_only=True):
+    severity: Annotated[str, Parsed(values.label_text)]
+    """page, ticket, or a name of one's own with its `urgency`."""
+    urgency: Literal["page", "ticket"] | None = None
+    spends: Share | None = None
+    factor: PositiveNumber | None = None
+    """Instead of `spends`: how many times too fast."""
     long: Duration
     short: Duration
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.short >= self.long:
             yield "short", "the short window must be shorter than the long one"
+        if (self.spends is None) == (self.factor is None):
+            yield "factor" if self.factor else None, "an alert has either `spends` or a `factor`"
+        if self.urgency is None and self.severity not in _SEVERITIES:
+            yield "severity", f"severity {self.severity!r} needs an `urgency`: page or ticket"
+        if self.urgency is not None and self.severity in _SEVERITIES and self.severity != self.urgency:
+            yield "urgency", f"a {self.severity} cannot be as urgent as a {self.urgency}"
+
+    def spent(self, long: timedelta, window: timedelta) -> Decimal:
+        """Share of an SLO's budget that is gone when it has burnt at the factor for `long`."""
+        if self.spends is not None:
+            return self.spends
+        assert self.factor is not None
+        second = timedelta(seconds=1)
+        return self.factor * (long // second) / (window // second)
+
+
+_SEVERITIES: Final = tuple(Severity)
+
+
+class AlertPolicySpec(Written, kw_only=True):
+    """Burn-rate alerts for many SLOs; their windows are those of an SLO over 30 days."""
+
+    id: Annotated[str, Parsed(values.identifier), Declares("alert policy")]
+    title: Text | None = None
+    tiers: tuple[TierRef, ...] = ()
+    """SLOs of these tiers have it; without any, those that name it."""
+    default: Literal["true", "false"] = "false"
+    """Whether SLOs for which no other policy is meant have it."""
+    alerts: tuple[BurnAlertSpec, ...]
+
+    def problems(self) -> Iterator[Found]:
+        seen: set[tuple[timedelta, timedelta]] = set()
+        for alert in self.alerts:
+            line = alert.place.line
+            windows = (alert.long, alert.short)
+            words = f"{format_duration(alert.long)}/{format_duration(alert.short)} (line {line})"
+            if windows in seen:
+                yield "alerts", f"the windows {words} are there twice"
+            seen.add(windows)
+            if alert.long > _POLICY_WINDOW:
+                yield "alerts", f"{words} is longer than {format_duration(_POLICY_WINDOW)}"
+            elif alert.factor is not None and alert.spent(alert.long, _POLICY_WINDOW) > 1:
+                yield "alerts", f"{words} spends more than the whole budget before it fires"
+
+
+_POLICY_WINDOW: Final = timedelta(days=30)
 
 
 class ExclusionSpec(Written, kw_only=True):
@@ -339,7 +402,7 @@ class ExclusionSpec(Written, kw_only=True):
     slos: tuple[Text, ...] = ()
     """Ids, with `*` and `?` for several; only where it stands in the catalog itself."""
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.end <= self.start:
             yield "end", "an exclusion ends after its start"
 
@@ -354,7 +417,9 @@ class SloSpec(Written, kw_only=True):
     sli: RatioSpec
     group_by: tuple[LabelName, ...] = ()
     alerts: tuple[BurnAlertSpec, ...] | None = None
-    """None: the standard pairs for the window; an empty list: no alerts."""
+    """None: those of its policy; an empty list: no alerts."""
+    alert_policy: Annotated[str, Parsed(values.identifier), Refers("alert policy")] | None = None
+    """None: that of its tier or of the catalog, else the standard pairs for its window."""
     min_events: Annotated[int, Parsed(values.positive_whole)] | None = None
     exclusions: tuple[ExclusionSpec, ...] = ()
     tier: TierRef | None = None
@@ -376,10 +441,14 @@ class SloSpec(Written, kw_only=True):
             return self.window
         return CalendarWindow(self.window).nominal
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         for alert in self.alerts or ():
             if alert.long > self.length:
                 yield "alerts", "an alert's long window is longer than the SLO's own window"
+            elif alert.factor is not None and alert.spent(alert.long, self.length) > 1:
+                yield "alerts", f"at {alert.factor}x the whole budget is gone before {alert.severity} fires"
+        if self.alerts is not None and self.alert_policy is not None:
+            yield "alert_policy", "an SLO has either its own `alerts` or an `alert_policy`"
         if self.timezone is not None and self.calendar is None:
             yield "timezone", "a time zone goes with a calendar window only: week, month or quarter"
         for label in self.group_by:
@@ -409,7 +478,7 @@ class ThresholdSpec(Written, kw_only=True):
     below: Number | None = None
     state: Literal["warn", "bad", "emergency"]
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if (self.above is None) == (self.below is None):
             yield None, "a threshold has either `above` or `below`"
 
@@ -424,11 +493,15 @@ class PanelSpec(Written):
     source: Text | None = None
     not_configured: Text | None = None
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if bool(self.queries) == bool(self.not_configured):
             yield None, "a panel has `queries`, or `not_configured` that says what is missing"
         if self.queries and not self.source:
-            yield None, "`source` is missing: a panel with queries says where its figures come from"
+            yield (
+                None,
+                "`source` is missing: a panel with queries says where its figures come from",
+                Wrong.MISSING,
+            )
 
 
 class DashboardSpec(Written):
@@ -630,7 +703,7 @@ class ResponseLevelSpec(Written, kw_only=True):
     title: Text
     actions: tuple[Text, ...] = ()
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if (self.below is None) == (self.upto is None):
             yield None, "a mark is either `below` a share of the budget or `upto` one (that share included)"
 
@@ -644,7 +717,7 @@ class GateStepSpec(Written, kw_only=True):
     """Kinds of changes; the first step lists all there are."""
     asks: Text | None = None
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.below is not None and self.upto is not None:
             yield "upto", "a mark is either `below` a share of the budget or `upto` one (that share included)"
 
@@ -661,7 +734,7 @@ class PolicySpec(Written):
     gate: tuple[GateStepSpec, ...] | None = None
     exceptions: tuple[ExceptionKindSpec, ...] | None = None
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         steps = self.gate
         if steps is not None:
             yield from _gate_problems(steps)
@@ -678,7 +751,7 @@ def _height(marked: ResponseLevelSpec | GateStepSpec) -> tuple[Decimal, bool]:
     return marked.below or Decimal(0), False
 
 
-def _gate_problems(steps: tuple[GateStepSpec, ...]) -> Iterator[tuple[str | None, str]]:
+def _gate_problems(steps: tuple[GateStepSpec, ...]) -> Iterator[Found]:
     if not steps or any(mark is not None for mark in (steps[0].below, steps[0].upto)):
         yield "gate", "the first step of a gate is that of a full budget: it has neither `below` nor `upto`"
     known = set(steps[0].allow) if steps else set()
@@ -799,6 +872,7 @@ class CatalogFile(Written):
     slos: tuple[SloSpec, ...] = ()
     exclusions: tuple[ExclusionSpec, ...] = ()
     severities: SeveritiesSpec | None = None
+    alert_policies: tuple[AlertPolicySpec, ...] = ()
     policy: PolicySpec | None = None
     oncall: OnCallSpec | None = None
     dashboards: tuple[DashboardSpec, ...] = ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sretool.core.catalog.oncall import WEEKDAYS
 from sretool.core.slo.model import WINDOW, CalendarUnit, time_zone
-from sretool.errors import UsageError
+from sretool.errors import UsageError, Wrong
 from sretool.units import parse_duration, parse_ratio, parse_time
 
 if TYPE_CHECKING:
@@ -55,14 +55,21 @@ def slo_id(raw: str) -> str:
 
 def objective(raw: str) -> Decimal:
     """`"99.9%"` or `"0.999"`: more than 0, less than 1."""
-    value = ratio(raw)
+    try:
+        value = ratio(raw)
+    except UsageError as error:
+        wrong = Wrong.TARGET if error.wrong is Wrong.VALUE else error.wrong
+        raise UsageError(error.message, remedy=error.remedy, wrong=wrong) from None
     if value == 1:
         raise UsageError(
             f"{raw!r} leaves no error budget, so the first failure would break it for good",
             remedy="aim below 100%, 99.9% for example",
+            wrong=Wrong.TARGET,
         )
     if value == 0:
-        raise UsageError(f"{raw!r} asks for nothing", remedy="write it like 99.9% or 0.999")
+        raise UsageError(
+            f"{raw!r} asks for nothing", remedy="write it like 99.9% or 0.999", wrong=Wrong.TARGET
+        )
     return value
 
 
@@ -217,6 +224,13 @@ def matchers(raw: str) -> str:
     if stripped and not _MATCHERS.fullmatch(stripped):
         raise UsageError(f"{raw!r} are not label matchers", remedy='write them like status=~"5..",route="/a"')
     return stripped.rstrip(",")
+
+
+def label_text(raw: str) -> str:
+    """A label's value that routes and queries can name: `"critical"`, `"P1"`."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", raw):
+        raise UsageError(f"{raw!r} is no name", remedy="use letters, digits, dots, dashes and underscores")
+    return raw
 
 
 def selector(raw: str) -> str:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 from sretool.core.observe.model import SloHistory
 from sretool.core.observe.plan import FIGURE, RangeQuery, any_of, named, past_until
 from sretool.core.slo.budget import buckets, burn_down
+from sretool.core.slo.exclusions import Spans, excluded, key, partial, without
 from sretool.core.slo.promql import recorded
 from sretool.core.slo.windows import RATE_WINDOW, RULE_INTERVAL
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from sretool.core.observe.model import Sample, Series
@@ -65,16 +66,22 @@ def assemble(
     now: datetime,
     counts: Iterable[Series],
     spent: Iterable[Sample],
+    taken: Mapping[str, float] | None = None,
 ) -> SloHistory:
-    """The history out of the answers to `queries` for the same SLO and time."""
+    """The history out of the answers to `queries` for the same SLO and time, less what is excluded.
+
+    `taken` are sums of the `excluded_parts`; none where the answers lack them already.
+    """
+    away = taken or {}
     of = {series.labels.get(FIGURE, ""): series.points for series in counts}
     step = budget_step(slo)
     past = buckets(of.get("bad", ()), of.get("total", ()), past_until(now), step, slo.length(now))
+    past = without(slo, past, away, None)
     known = [count for count in past.counts if count is not None]
     whole = float(slo.budget) * sum(count.total for count in known)
     spent_over = {sample.labels.get(FIGURE, ""): sample.value for sample in spent}
     used: dict[timedelta, float | None] = {
-        length: spent_over[format_duration(length)] / whole
+        length: max(spent_over[format_duration(length)] - _taken(slo, now, length, away), 0.0) / whole
         if whole > 0 and format_duration(length) in spent_over
         else None
         for length in USED_OVER
@@ -88,6 +95,19 @@ def assemble(
         budget_step=step,
         used=used,
     )
+
+
+def excluded_parts(slo: Slo, now: datetime) -> Spans:
+    """What is excluded of single steps of the burn-down, and of what was spent lately, to be asked for."""
+    step = budget_step(slo)
+    number = max(round(slo.length(now) / step), 1)
+    lately = (excluded(slo, now - length, now) for length in USED_OVER if length <= slo.window)
+    parts = (*partial(slo, past_until(now), step, number), *(span for spans in lately for span in spans))
+    return list(dict.fromkeys(parts))
+
+
+def _taken(slo: Slo, now: datetime, length: timedelta, away: Mapping[str, float]) -> float:
+    return sum(away.get(f"bad:{key(*span)}", 0.0) for span in excluded(slo, now - length, now))
 
 
 def _recorded_counts(slo: Slo) -> dict[str, Callable[[timedelta], str]]:

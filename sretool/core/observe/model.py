@@ -152,6 +152,8 @@ class SloStatus:
     """When an overspent budget is above 0 again; None: it does not, or it is not overspent."""
     problem: str | None = None
     """Why the figures over the window cannot be right and are left out; None: nothing is wrong."""
+    unmatched: tuple[str, ...] = ()
+    """Selectors that match no series on the server; known only of SLOs without data."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sretool.core.catalog.foreign import percent, slug, title_of
 from sretool.core.catalog.values import objective as ratio
-from sretool.core.slo.model import WINDOW, ErrorRatioQuery, Slo, SloId
+from sretool.core.slo.model import WINDOW, ErrorRatioQuery, Shared, Slo, SloId
 from sretool.core.slo.promql import quote
 from sretool.core.slo.windows import default_alerts
 from sretool.errors import UsageError
@@ -102,7 +102,7 @@ def _sloth(by_name: Mapping[str, list[Sample]]) -> Iterator[Slo]:
         if id_ is None or goal is None or not sloth_id:
             continue
         window = timedelta(days=round(days[sloth_id])) if days.get(sloth_id, 0) >= 1 else _SLOTH_PERIOD
-        yield _slo(id_, title_of(name), goal, window, ErrorRatioQuery(_of_sloth(sloth_id)), labels, _OF_SLOTH)
+        yield _slo(id_, title_of(name), goal, window, _of_sloth(sloth_id), labels, _OF_SLOTH)
 
 
 def _objective(text: str) -> Decimal | None:
@@ -112,12 +112,15 @@ def _objective(text: str) -> Decimal | None:
         return None
 
 
-def _of_sloth(sloth_id: str) -> str:
+def _of_sloth(sloth_id: str) -> ErrorRatioQuery:
     """The ratio Sloth recorded over the window itself, else the mean of those over 5 minutes."""
-    matcher = f"sloth_id={quote(sloth_id)}"
-    recorded = f'{{__name__="slo:sli_error:ratio_rate{WINDOW}",{matcher}}}'
-    mean = f"avg_over_time(slo:sli_error:ratio_rate5m{{{matcher}}}[{WINDOW}])"
-    return f"{recorded} or on (sloth_id) {mean}"
+
+    def ratio(matcher: str) -> str:
+        recorded = f'{{__name__="slo:sli_error:ratio_rate{WINDOW}",{matcher}}}'
+        return f"{recorded} or on (sloth_id) avg_over_time(slo:sli_error:ratio_rate5m{{{matcher}}}[{WINDOW}])"
+
+    of_all = Shared(ratio('sloth_id!=""'), None, "sloth_id", sloth_id)
+    return ErrorRatioQuery(ratio(f"sloth_id={quote(sloth_id)}"), shared=of_all)
 
 
 def _pyrra(by_name: Mapping[str, list[Sample]]) -> Iterator[Slo]:
@@ -146,7 +149,20 @@ def _of_pyrra(name: str) -> ErrorRatioQuery:
         f"sum(avg_over_time(pyrra_{what}:rate5m{{slo={quote(name)}}}[{WINDOW}]))"
         for what in ("errors", "requests")
     )
-    return ErrorRatioQuery(f"{errors} / ({requests} > 0)", requests)
+    all_errors, all_requests = (
+        f"sum by ({_NAME_OF_PYRRA}) ({_named(f'avg_over_time(pyrra_{what}:rate5m[{WINDOW}])')})"
+        for what in ("errors", "requests")
+    )
+    of_all = Shared(f"{all_errors} / ({all_requests} > 0)", all_requests, _NAME_OF_PYRRA, name)
+    return ErrorRatioQuery(f"{errors} / ({requests} > 0)", requests, of_all)
+
+
+_NAME_OF_PYRRA: Final = "pyrra_slo"
+"""The label that names an SLO in queries for many; `slo` is taken by the ids of what is asked."""
+
+
+def _named(expr: str) -> str:
+    return f'label_replace({expr}, "{_NAME_OF_PYRRA}", "$1", "slo", "(.*)")'
 
 
 def _shortest_burnrates(by_name: Mapping[str, list[Sample]]) -> dict[str, str]:
@@ -166,7 +182,16 @@ def _burnrate_of_pyrra(name: str, shortest: str | None) -> ErrorRatioQuery:
     recorded = f'max({{__name__=~".+:burnrate{WINDOW}",{matcher}}})'
     if shortest is None:
         return ErrorRatioQuery(recorded)
-    return ErrorRatioQuery(f"{recorded} or max(avg_over_time({shortest}{{{matcher}}}[{WINDOW}]))")
+    mean = f"avg_over_time({shortest}{{MATCHER}}[{WINDOW}])"
+    each = f"max by ({_NAME_OF_PYRRA})"
+    of_all = Shared(
+        f'{each} ({_named(f"""{{__name__=~".+:burnrate{WINDOW}",slo!=""}}""")})'
+        f" or {each} ({_named(mean.replace('MATCHER', ''))})",
+        None,
+        _NAME_OF_PYRRA,
+        name,
+    )
+    return ErrorRatioQuery(f"{recorded} or max({mean.replace('MATCHER', matcher)})", shared=of_all)
 
 
 def _without_objective(by_name: Mapping[str, list[Sample]]) -> set[str]:

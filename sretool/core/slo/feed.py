@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import promql_parser as promql
 
+from sretool.core.slo.model import NativeBucketRatio
+from sretool.core.slo.selectors import selectors
 from sretool.core.slo.simulate import CannotSimulate, Timeline, matchers_of, matching, parse
 from sretool.core.slo.windows import RATE_WINDOW
 from sretool.errors import SretoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sretool.core.slo.model import Slo
 
@@ -119,32 +121,56 @@ class Feed:
 _GAUGE_VALUES: Final = (1.0, 0.0, 1e12, -1e12)
 _REPLICA: Final = "instance"
 _MOST_SERIES: Final = 6
+_MOST_STATES: Final = 40
 _TRIAL = 12
 """Minutes after which every rate over 5 minutes is steady."""
 
 
 def feed_of(slo: Slo) -> Feed:
     """CannotProve where no such series are found."""
+    if isinstance(slo.sli, NativeBucketRatio):
+        raise CannotProve("promtool of Prometheus 2 takes no native histograms as input series")
     bad, total = slo.bad_rate(RATE_WINDOW), slo.total_rate(RATE_WINDOW)
     try:
-        selectors, counters = _selectors((bad, total))
-        candidates = list(_candidates(slo, selectors))
+        reads, counters = _selectors((bad, total))
+        candidates = list(_candidates(slo, reads))
         if not candidates or len(candidates) > _MOST_SERIES:
             raise CannotProve(f"{len(candidates)} kinds of series are read, at most {_MOST_SERIES} are tried")
         gauges = [dict(labels)["__name__"] not in counters for labels in candidates]
-        states = _states(bad, total, candidates, gauges)
-        sources = tuple(
-            Source(labels, gauge, good, wrong)
-            for labels, gauge, good, wrong in zip(candidates, gauges, *states, strict=True)
-            if gauge or good or wrong
-        )
-        feed = Feed(sources, any(gauges), tuple(selectors))
-        _verify(bad, total, feed)
+        feed = _verified(bad, total, candidates, gauges, tuple(reads))
         if not feed.whole:
             feed = _replicated(bad, total, feed)
     except CannotSimulate as error:
         raise CannotProve(error.message) from error
     return feed
+
+
+def _verified(
+    bad: str,
+    total: str,
+    candidates: Sequence[Mapping[str, str]],
+    gauges: Sequence[bool],
+    reads: tuple[promql.VectorSelector, ...],
+) -> Feed:
+    """With the first states by which shares come out as they are put in.
+
+    Of the worst of several parts a good event of one and a bad one of another are no share of anything.
+    """
+    error = CannotProve("no series were found that make its events good or bad")
+    for states in itertools.islice(_states(bad, total, candidates, gauges), _MOST_STATES):
+        sources = tuple(
+            Source(labels, gauge, good, wrong)
+            for labels, gauge, good, wrong in zip(candidates, gauges, *states, strict=True)
+            if gauge or good or wrong
+        )
+        feed = Feed(sources, any(gauges), reads)
+        try:
+            _verify(bad, total, feed)
+        except CannotProve as found:
+            error = found
+        else:
+            return feed
+    raise error
 
 
 def _replicated(bad: str, total: str, feed: Feed) -> Feed:
@@ -164,16 +190,11 @@ def _replicated(bad: str, total: str, feed: Feed) -> Feed:
     return replicated
 
 
-def _selectors(exprs: Iterable[str]) -> tuple[list[promql.VectorSelector], set[str]]:
+def _selectors(exprs: Sequence[str]) -> tuple[list[promql.VectorSelector], set[str]]:
     """All selectors, each once, and the names of those that a rate is taken of."""
-    found: dict[str, promql.VectorSelector] = {}
     counters: set[str] = set()
 
     def visit(expr: Any) -> None:
-        if isinstance(expr, promql.MatrixSelector):
-            visit(expr.vector_selector)
-        if isinstance(expr, promql.VectorSelector):
-            found.setdefault(str(expr), expr)
         if isinstance(expr, promql.Call) and expr.func.name in ("rate", "increase"):
             counters.update(
                 arg.vector_selector.name or "" for arg in expr.args if isinstance(arg, promql.MatrixSelector)
@@ -181,19 +202,20 @@ def _selectors(exprs: Iterable[str]) -> tuple[list[promql.VectorSelector], set[s
 
     for expr in exprs:
         promql.walk(parse(expr), pre_visit=visit)
-    if any(not selector.name for selector in found.values()):
+    found = list(selectors(exprs).values())
+    if any(not selector.name for selector in found):
         raise CannotProve("a selector without a metric name is read")
-    return list(found.values()), counters
+    return found, counters
 
 
 # --- label values that selectors accept
 
 
-def _candidates(slo: Slo, selectors: Sequence[promql.VectorSelector]) -> Iterator[dict[str, str]]:
+def _candidates(slo: Slo, reads: Sequence[promql.VectorSelector]) -> Iterator[dict[str, str]]:
     """Label sets, one for each way in which selectors of one metric can tell its series apart."""
     groups = dict.fromkeys(slo.group_by, "x") | {name: value for name, value in slo.group if value}
-    for name in dict.fromkeys(selector.name for selector in selectors):
-        of_name = [selector for selector in selectors if selector.name == name]
+    for name in dict.fromkeys(selector.name for selector in reads):
+        of_name = [selector for selector in reads if selector.name == name]
         pools: dict[str, list[str]] = {label: [value] for label, value in groups.items()}
         for selector in of_name:
             for label, op, value in matchers_of(selector):
@@ -267,13 +289,12 @@ def _examples(pattern: str) -> Iterator[str]:
 
 def _states(
     bad: str, total: str, candidates: Sequence[Mapping[str, str]], gauges: Sequence[bool]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """What each series has to do for an event to be good, and to be bad: as little as possible."""
+) -> Iterator[tuple[tuple[float, ...], tuple[float, ...]]]:
+    """What each series may have to do for an event to be good, and to be bad: as little as possible first."""
     choices = [_GAUGE_VALUES if gauge else (0.0, 1.0) for gauge in gauges]
     ways = sorted(itertools.product(*choices), key=lambda way: sum(value == 1.0 for value in way))
-    good: tuple[float, ...] | None = None
-    wrong: tuple[float, ...] | None = None
-    size: float | None = None
+    good: list[tuple[tuple[float, ...], float]] = []
+    wrong: list[tuple[tuple[float, ...], float]] = []
     for way in ways:
         sources = [
             Source(labels, gauge, value, value)
@@ -281,15 +302,16 @@ def _states(
         ]
         found = _rates(bad, total, sources, (Phase(_TRIAL, 1),))
         early = _rates(bad, total, sources, (Phase(2, 1),))
-        if found is None or early is None or found[1] <= 0 or not _near(found[1], size or found[1]):
+        if found is None or early is None or found[1] <= 0:
             continue
-        if good is None and _near(found[0], 0) and _near(early[0], 0):
-            good, size = way, found[1]
-        elif wrong is None and _near(found[0], found[1]) and _near(early[0], early[1]):
-            wrong, size = way, found[1]
-        if good is not None and wrong is not None:
-            return good, wrong
-    raise CannotProve("no series were found that make its events good or bad")
+        if _near(found[0], 0) and _near(early[0], 0):
+            pairs, others = [(way, each) for each, size in wrong if _near(found[1], size)], good
+        elif _near(found[0], found[1]) and _near(early[0], early[1]):
+            pairs, others = [(each, way) for each, size in good if _near(found[1], size)], wrong
+        else:
+            continue
+        others.append((way, found[1]))
+        yield from pairs
 
 
 def _rates(

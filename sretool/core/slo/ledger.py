@@ -7,11 +7,12 @@ background. Counts are kept as fractions, so that nothing is lost to rounding be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.slo.budget import Count
 from sretool.core.slo.windows import RATE_WINDOW
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from sretool.core.slo.budget import Count, Past
+    from sretool.core.slo.budget import Past
     from sretool.core.slo.firing import Firing
 
 LEAST_SHARE: Final = Fraction(1, 100)
@@ -45,12 +46,16 @@ _PRECEDENCE: Final = {kind: rank for rank, kind in enumerate(Kind)}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Something that is known to have happened."""
+    """Something that is known to have happened, whoever knows it: a file, the catalog, a store of runs."""
 
     name: str
     start: datetime
     end: datetime
     kind: Kind = Kind.INCIDENT
+    source: str = ""
+    """Who says so: a file, a folder of runs; empty: not said."""
+    excluded: bool = False
+    """Its events do not count: it is shown with what was left out, and spends nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,11 @@ class Entry:
     peak_burn: float | None = None
     """Burn rate of its worst step; None where it has no steps with events."""
     alerts: tuple[Firing, ...] = ()
-    """Alerts of the SLO that fired meanwhile."""
+    """Alerts of the SLO that fired meanwhile, as they were evaluated then."""
+    source: str = ""
+    """Of its span."""
+    left_out: Count | None = None
+    """Events of excluded time, which are in no other figure; None where the time counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +115,12 @@ def ledger(
     known: Iterable[Span] = (),
     firings: Sequence[Firing] = (),
     counted: Count | None = None,
+    left_out: Past | None = None,
 ) -> Ledger | None:
     """The ledger of the window that `past` covers; None where it has no events, so that no budget exists.
 
     `counted` are the window's events as a status has them; without it the steps' own sum counts.
+    `left_out` is what `past` lacks of excluded time, step by step.
     """
     steps = _Steps(past, Fraction(budget))
     whole_bad, whole_total = steps.bad(range(len(steps))), steps.total(range(len(steps)))
@@ -121,7 +132,7 @@ def ledger(
         return None
     spans = [span for span in known if span.start < past.until and span.end > steps.since]
     owners = _claims(steps, sorted(spans, key=lambda span: (_PRECEDENCE[span.kind], span.start)))
-    entries = [steps.entry(span, owners.of(span), allowed, firings) for span in spans]
+    entries = [_told(steps.entry(span, owners.of(span), allowed, firings), span, left_out) for span in spans]
     for run in owners.unclaimed():
         found = steps.entry(None, run, allowed, firings)
         if found.share >= LEAST_SHARE:
@@ -148,6 +159,20 @@ def ledger(
     return Ledger(
         steps.since, past.until, allowed, bad, total, tuple(entries), with_data / max(len(past.counts), 1)
     )
+
+
+def _told(entry: Entry, span: Span, left_out: Past | None) -> Entry:
+    """The entry of something known: who says so, and what of it does not count."""
+    if not span.excluded:
+        return replace(entry, source=span.source)
+    away = Count(0.0, 0.0)
+    if left_out is not None:
+        since = left_out.until - len(left_out.counts) * left_out.step
+        first = max((span.start - since) // left_out.step, 0)
+        behind = max(-((since - span.end - RATE_WINDOW) // left_out.step), first)
+        inside = [count for count in left_out.counts[first:behind] if count is not None]
+        away = Count(sum(count.bad for count in inside), sum(count.total for count in inside))
+    return replace(entry, end=span.end, source=span.source, left_out=away)
 
 
 class _Steps:

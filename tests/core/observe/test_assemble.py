@@ -11,6 +11,7 @@ from sretool.core.observe import assemble, plan
 from sretool.core.observe.model import AlertState, Sample, Series
 from sretool.core.slo.budget import Count
 from sretool.core.slo.evaluate import Numbers
+from sretool.core.slo.exclusions import key
 from sretool.core.slo.model import CalendarUnit, CalendarWindow, Exclusion, Level, Severity, SloId
 from sretool.core.slo.windows import STANDARD_WINDOWS
 from tests.support.slos import slo
@@ -258,6 +259,36 @@ def test_an_excluded_span_is_taken_away_and_not_missing() -> None:
         10_000,
         coverage=pytest.approx(1),  # type: ignore[arg-type]
     )
+
+
+def test_burns_are_those_of_the_time_that_counts() -> None:
+    begin = NOON - HOUR / 2
+    shut = slo(days=30, min_events=10, exclusions=(Exclusion(begin, begin + HOUR / 6, "a"),))
+    spans = plan.counted_spans(shut, HOUR, NOON)
+    assert spans == [(NOON - HOUR, begin), (NOON - HOUR / 4, NOON)]
+    answers = [
+        Sample({"slo": shut.id, "figure": f"counted:{what}:{key(*span)}"}, NOON, value)
+        for span, values in zip(spans, ((3.0, 300.0), (1.0, 100.0)), strict=True)
+        for what, value in zip(("bad", "total"), values, strict=True)
+    ]
+    known = {
+        shut.id: Numbers(
+            NOON, bad=4, total=1e6, error_ratios={HOUR: 0.5, HOUR / 12: 0.002}, events={HOUR: 900.0}
+        )
+    }
+    found = assemble.with_sums([shut], answers, known, NOON)[shut.id]
+    assert found.error_ratios[HOUR] == 0.01
+    assert found.error_ratios[HOUR / 12] == 0.002
+    assert found.events == {HOUR: 400.0}
+    query = plan.sums([shut], NOON)
+    assert query is not None
+    assert all(f"counted:bad:{key(*span)}" in query for span in spans)
+
+
+def test_a_window_of_which_nothing_counts_has_no_burn() -> None:
+    shut = slo(exclusions=(Exclusion(NOON - HOUR, NOON + HOUR, "a"),))
+    known = {shut.id: Numbers(NOON, error_ratios={HOUR / 12: 0.5})}
+    assert HOUR / 12 not in assemble.with_sums([shut], [], known, NOON)[shut.id].error_ratios
 
 
 def test_a_calendar_window_gets_the_sums_so_far() -> None:

@@ -24,6 +24,7 @@ from sretool.core.slo.model import (
     NativeBucketRatio,
     Part,
     Severity,
+    Shared,
 )
 from tests.support.slos import slo
 
@@ -189,3 +190,10 @@ def test_parts_of_a_composite_are_told_apart() -> None:
 
 def test_a_query_for_the_ratio_has_no_suspects() -> None:
     assert explanation.increments(ErrorRatioQuery("errors[{window}]"), HOUR) is None
+
+
+def test_why_there_are_no_suspects_depends_on_whose_query_it_is() -> None:
+    own = ErrorRatioQuery("errors:ratio")
+    assert "write it as `bad` and `total`" in explanation.no_increments(own)
+    running = ErrorRatioQuery("x", shared=Shared("y", None, "sloth_id", "shop-orders"))
+    assert "--catalog" in explanation.no_increments(running)

@@ -7,6 +7,8 @@ import pytest
 from sretool.core.observe import history
 from sretool.core.observe.model import Sample, Series
 from sretool.core.observe.plan import past_until
+from sretool.core.slo.exclusions import key
+from sretool.core.slo.model import Exclusion
 from tests.support.slos import slo
 
 NOON = datetime(2026, 11, 21, 12, 0, 5, tzinfo=UTC)
@@ -73,3 +75,25 @@ def test_points_of_long_steps_are_about_all_that_happened_in_them() -> None:
     assert long.count("sum_over_time") == 2
     assert long.count("[1h]") == 2
     assert "[1h]" in history.error_ratio(slo(), timedelta(hours=1), from_rules=False)
+
+
+def test_what_is_excluded_spends_nothing() -> None:
+    shut = slo(exclusions=(Exclusion(NOON - timedelta(hours=2), NOON - timedelta(hours=1), "work"),))
+    asked = history.queries(shut, NOON, from_rules=True)
+    steps = [asked.counts.start + n * asked.counts.step for n in range(240)]
+    parts = history.excluded_parts(shut, NOON)
+    taken = {f"bad:{key(*part)}": 40.0 for part in parts}
+    found = history.assemble(
+        shut,
+        NOON,
+        [
+            Series({"figure": what}, tuple((at, value) for at in steps))
+            for what, value in (("bad", 50.0), ("total", 1e5))
+        ],
+        [Sample({"figure": "6h"}, NOON, 100.0), Sample({"figure": "1h"}, NOON, 50.0)],
+        taken,
+    )
+    whole = 240 * 1e5 * 0.001
+    assert found.used[timedelta(hours=6)] == pytest.approx(60 / whole)
+    assert found.used[timedelta(hours=1)] == pytest.approx(10 / whole)
+    assert found.used[shut.window] == pytest.approx((240 * 50 - 40) / whole)

@@ -44,6 +44,9 @@ KINDS = [
         Composite((Part(EventRatio("e", "r")), Part(BucketRatio("l", Decimal(1)), Decimal(2)))),
         id="composite",
     ),
+    pytest.param(
+        Composite((Part(EventRatio("e", "r")), Part(BucketRatio("l", Decimal(1)))), "worst"), id="worst of"
+    ),
 ]
 
 
