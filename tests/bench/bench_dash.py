@@ -26,10 +26,18 @@ COLUMNS, ROWS = 160, 48
 
 
 @contextmanager
-def stand_in(count: int) -> Iterator[list[str]]:
-    """Options that make sretool read from a stand-in with `count` SLOs."""
+def stand_in(count: int, delay: float = 0.05) -> Iterator[list[str]]:
+    """Options that make sretool read from a stand-in with `count` SLOs that answers after `delay` seconds."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.prometheus_server", "--slos", str(count)],
+        [
+            sys.executable,
+            "-m",
+            "tests.support.prometheus_server",
+            "--slos",
+            str(count),
+            "--delay",
+            str(delay),
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -52,6 +60,9 @@ def start(options: list[str], refresh: str) -> Terminal:
     env = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     # Installed programs have their bytecode; the first run of a measurement makes it.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Nothing of the user's own: a state folder that this run and the ones after it share.
+    for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        env[variable] = str(Path(tempfile.gettempdir()) / "sretool-bench" / variable.lower())
     env["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir()) / "sretool-bench-bytecode")
     return Terminal(argv, COLUMNS, ROWS, env)
 
