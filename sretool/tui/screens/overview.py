@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.containers import Horizontal, Vertical
 
 from sretool.core.slo.model import SloId
-from sretool.tui import keys, overview, slo_charts
+from sretool.tui import export, keys, overview, slo_charts
 from sretool.tui.screens.base import BoardScreen
 from sretool.tui.widgets.rows import Rows
 from sretool.tui.widgets.sheet import Sheet
@@ -33,6 +34,7 @@ class OverviewScreen(BoardScreen):
         keys.bind("abnormal"),
         keys.bind("mine"),
         keys.bind("runbook"),
+        keys.bind("depends"),
         keys.bind("next_pane", "app.focus_next"),
         keys.bind("previous_pane", "app.focus_previous"),
     ]
@@ -40,6 +42,7 @@ class OverviewScreen(BoardScreen):
         ("open", later("detail")),
         "runbook",
         "filter",
+        "command",
         "abnormal",
         ("next_pane", later("alerts")),
         "pause",
@@ -188,9 +191,28 @@ class OverviewScreen(BoardScreen):
         elif slo is not None and (status := self.dash.board.status(slo)) is not None:
             self.dash.open_runbook_of_slo(status.slo)
 
+    def action_depends(self) -> None:
+        """The page of the service whose SLO is under the cursor."""
+        slo = self._selected()
+        if slo is not None:
+            self.dash.open_service(slo.partition("/")[0])
+
     def action_abnormal(self) -> None:
         self.dash.board.toggle_abnormal()
         self.dash.repaint()
+
+    def copied(self) -> str | None:
+        view, alerts = self.dash.view(), self.query_one("#alerts", Rows)
+        if alerts.has_focus:
+            alert = next((each for each in view.alerts if each.fingerprint == alerts.cursor), None)
+            return export.alert_text(view, alert) if alert is not None else None
+        slo = self._selected()
+        status = self.dash.board.status(slo) if slo is not None else None
+        if status is None:
+            return None
+        hour = timedelta(hours=1)
+        sli = status.slo.sli
+        return export.slo_text(view, status, f"{sli.bad_rate(hour)} / {sli.total_rate(hour)}")
 
     def action_mine(self) -> None:
         self.dash.only_mine()
