@@ -171,6 +171,9 @@ def _open(
                 contexts=contexts,
                 notebook=_notebook(endpoints.state, stage.reader.me),
                 commands=tuple(COMMANDS),
+                runbooks=stage.runbooks,
+                environment=stage.environment,
+                addresses=stage.addresses,
             )
             gc.freeze()
             gc.enable()
