@@ -59,13 +59,13 @@ def explanation(view: View, log: Sequence[tuple[datetime, str]], width: int) -> 
     """How the verdict was reached, how the sources are, and what the program itself noticed."""
     verdict = view.verdict
     lines: list[Line] = [overview.verdict_line(view, width), crop([], width)]
-    lines.append(rule("HOW IT WAS REACHED", width, view.glyphs.rule))
+    lines.append(rule(tr("HOW IT WAS REACHED"), width, view.glyphs.rule))
     for reason in verdict.reasons:
         lines += _bullets([reason.said(tr)], width)
-    lines.append(rule("FULL TEXT", width, view.glyphs.rule))
+    lines.append(rule(tr("FULL TEXT"), width, view.glyphs.rule))
     lines += _bullets([verdict.text(10_000, tr)], width)
     if log:
-        lines.append(rule("LOG of this dashboard, newest first", width, view.glyphs.rule))
+        lines.append(rule(tr("LOG of this dashboard, newest first"), width, view.glyphs.rule))
         for moment, text in reversed(log):
             lines += _bullets([f"{view.clock(moment)}  {text}"], width)
     return lines
