@@ -121,7 +121,7 @@ def number(value: float) -> str:
     return f"{value:.2g}" if amount >= 0.01 else f"{value:.1g}"
 
 
-def change(value: float | None, before: float | None) -> str:
+def change(value: float | None, before: float | None, *, least: float = 0.03) -> str:
     """How much more than before: `+12%`, `-30%`, `x31`, `to 0`, `same`; `-` where either is not known."""
     if value is None or before is None:
         return fmt.NONE
@@ -133,4 +133,4 @@ def change(value: float | None, before: float | None) -> str:
     if ratio >= 2.95:
         return f"x{ratio:.0f}"
     percent = round((ratio - 1) * 100)
-    return "same" if abs(percent) < 3 else f"{percent:+d}%"
+    return "same" if abs(ratio - 1) < least else f"{percent:+d}%"
