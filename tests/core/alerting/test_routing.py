@@ -35,7 +35,7 @@ receivers: [{name: default}]
     [
         pytest.param({}, ["default"], id="nothing fits"),
         pytest.param({"severity": "page"}, ["phone", "chat"], id="goes on"),
-        pytest.param({"severity": "page", "service": "api"}, ["phone", "chat"], id="a route that ends the walk"),
+        pytest.param({"severity": "page", "service": "api"}, ["phone", "chat"], id="ends the walk"),
         pytest.param({"service": "api"}, ["team-a"], id="a regular expression"),
         pytest.param({"service": "xapi"}, ["default"], id="is anchored"),
     ],
