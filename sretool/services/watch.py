@@ -66,6 +66,7 @@ class Watch:
         self._diary = diary
         """None: nothing is written down."""
         self._dead_man = DeadManWatch()
+        self._judging = assemble.Judging()
         self._reader = MetricsReader(self._slos, metrics)
         self._panels = Panels(metrics, clock)
         self._reading = Reading()
@@ -110,7 +111,7 @@ class Watch:
         if reading.shortfall is not None and reading.shortfall != self._reading.shortfall:
             self._seen.append(Change(began, "source", f"{PROMETHEUS}: {reading.shortfall}"))
         self._reading = reading
-        statuses = assemble.statuses(reading.slos, reading.numbers, reading.pasts, at or began)
+        statuses = self._judging.statuses(reading.slos, reading.numbers, reading.pasts, at or began)
         gate = policies.state(self._policy, release.standings(statuses, at or began))
         self._dead_man.expect(reading.dead_men)
         snapshot = replace(self._snapshot, statuses=statuses, gate=gate, probes=reading.probes)

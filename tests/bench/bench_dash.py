@@ -27,7 +27,7 @@ COLUMNS, ROWS = 160, 48
 
 @contextmanager
 def stand_in(count: int, delay: float = 0.05) -> Iterator[list[str]]:
-    """Options that make sretool read from a stand-in with `count` SLOs that answers after `delay` seconds."""
+    """Options for a stand-in with `count` SLOs that answers after `delay` seconds."""
     server = subprocess.Popen(
         [
             sys.executable,

@@ -1,9 +1,10 @@
 """An outage of ten minutes, in every shape: `python -m tests.bench.soak_dash [--minutes 10]`.
 
 A dashboard in a pseudo-terminal reads both of its sources through a proxy that hangs, refuses, sends garbage,
-cuts answers short and fails, one after the other, while somebody walks through the views. Told is how long the
-screen took to say so, whether any value was cleared, how long it took to come back by itself, and how memory
-and processor time went.
+A dashboard in a pseudo-terminal reads both of its sources through a proxy that hangs, refuses, sends
+garbage, cuts answers short and fails, one after the other, while somebody walks through the views. Told is
+how long the screen took to say so, whether any value was cleared, how long it took to come back by itself,
+and how memory and processor time went.
 """
 
 from __future__ import annotations

@@ -298,8 +298,31 @@ def statuses(
     slos: Sequence[Slo], numbers: Mapping[SloId, Numbers], past_of: Mapping[SloId, Past], now: datetime
 ) -> tuple[SloStatus, ...]:
     """One status per SLO, worst first; an SLO without numbers has no data."""
-    judged = (_status(slo, numbers.get(slo.id) or Numbers(at=now), past_of.get(slo.id)) for slo in slos)
-    return tuple(sorted(judged, key=_worst_first))
+    return Judging().statuses(slos, numbers, past_of, now)
+
+
+class Judging:
+    """Judges again and again: an SLO whose numbers have not changed keeps the status it has."""
+
+    def __init__(self) -> None:
+        self._known: dict[SloId, tuple[Slo, Numbers, Past | None, SloStatus]] = {}
+
+    def statuses(
+        self,
+        slos: Sequence[Slo],
+        numbers: Mapping[SloId, Numbers],
+        past_of: Mapping[SloId, Past],
+        now: datetime,
+    ) -> tuple[SloStatus, ...]:
+        """As the function of this name."""
+        known, self._known = self._known, {}
+        for slo in slos:
+            of, past = numbers.get(slo.id) or Numbers(at=now), past_of.get(slo.id)
+            before = known.get(slo.id)
+            if before is None or before[0] is not slo or before[1] is not of or before[2] is not past:
+                before = (slo, of, past, _status(slo, of, past))
+            self._known[slo.id] = before
+        return tuple(sorted((each[3] for each in self._known.values()), key=_worst_first))
 
 
 def _status(slo: Slo, numbers: Numbers, past: Past | None) -> SloStatus:
