@@ -1,7 +1,5 @@
 """Chinese texts of triage, silences, dialogs and on-call."""
 
-# ruff: noqa: E501 - one text, one line
-
 from __future__ import annotations
 
 from typing import Final
