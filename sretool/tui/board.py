@@ -66,8 +66,8 @@ class View:
     glyphs: fmt.Glyphs
     readonly: bool = False
     production: bool = False
-    replay: str = ""
-    """How a recorded session is played; empty: this is the present."""
+    session_mark: str = ""
+    """That the session is recorded, or how a recorded one is played; empty: neither."""
 
     @property
     def stale(self) -> bool:
@@ -107,8 +107,8 @@ class Board:
         self.glyphs = glyphs
         self.local_time = False
         self.readonly = False
-        self.replay = ""
-        """How a recorded session is played; empty: this is the present."""
+        self.session_mark = ""
+        """That the session is recorded, or how a recorded one is played; empty: neither."""
         self.production = False
         """Whether what is shown serves real users."""
         self._filters: dict[str, Filter] = {}
@@ -237,7 +237,7 @@ class Board:
             glyphs=self.glyphs,
             readonly=self.readonly,
             production=self.production,
-            replay=self.replay,
+            session_mark=self.session_mark,
         )
 
     def _sources(self) -> Sequence[str]:

@@ -234,6 +234,17 @@ COMMANDS: tuple[Command, ...] = (
         lambda app, name: app.export(name or "text"),
         lambda app: tuple(FORMATS),
     ),
+    Command(
+        ("t", "time"),
+        "2h|03:00 +2h|live",
+        later("how much time the charts show"),
+        lambda app, text: app.show_time(text),
+        lambda app: ("15m", "1h", "6h", "1d", "3d", "7d", "30d", "90d", "live"),
+        needed=True,
+    ),
+    Command(
+        ("record",), "", later("write down what is seen, or stop that"), lambda app, _: app.toggle_recording()
+    ),
     Command(("log",), "", later("what went wrong"), lambda app, _: app.open_log()),
     Command(("why",), "", later("how the verdict was reached"), lambda app, _: app.action_explain()),
     Command(("help",), "", later("the keys of this screen"), lambda app, _: app.action_help()),

@@ -79,7 +79,7 @@ class ReplayApp(DashApp):
         self.player = player
         self._looked_at = time.monotonic()
         super().__init__(ReplayWatch(player), clock=lambda: player.now, readonly=True, **rest)
-        self.board.replay = self._words()
+        self.board.session_mark = self._words()
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -97,7 +97,7 @@ class ReplayApp(DashApp):
     def show_moment(self) -> None:
         """What the player stands at, also where that is earlier than what was shown."""
         snapshot = self.player.known().snapshot
-        self.board.replay = self._words()
+        self.board.session_mark = self._words()
         if snapshot is not None and snapshot is not self.board.snapshot:
             if snapshot.seq < self.board.snapshot.seq:
                 self.board.rewind(snapshot)
