@@ -28,7 +28,8 @@ async def infra(
     async with dashboard(width, height, glyphs=glyphs, system=system or watched.system()) as dash:
         watched.teach(dash.watch)
         dash.app.open_view(view)
-        await dash.until(lambda: dash.app.answers.found)
+        if view != "overview":
+            await dash.until(lambda: dash.app.answers.found)
         yield dash
 
 

@@ -77,15 +77,15 @@ async def test_what_is_not_configured_says_how() -> None:
     bare = read({"a.yaml": watched.CATALOG.partition("figures:")[0]})
     async with infra(160, 48, view="users", system=bare) as dash:
         assert "export them from the browser" in row(dash, "WEB VITALS")
-        assert "`group: money`" in row(dash, "MONEY")
+        assert "`group: money`" in row(dash, "MONEY  ")
         assert "add `apdex`" in row(dash, "APDEX")
-        assert "add `probes`" in row(dash, "PROBES")
+        assert "add `probes`" in row(dash, "PROBES  ")
         assert "add `figures` to the catalog" in dash.text()
 
 
 async def test_a_probe_that_fails_from_one_place_is_named() -> None:
     async with infra(160, 48, view="users") as dash:
-        assert "home page 2/3 ok (failed: sg)" in row(dash, "PROBES")
+        assert "home page 2/3 ok (failed: sg)" in row(dash, "PROBES  ")
 
 
 async def test_enter_opens_the_steps_and_d_the_service() -> None:
