@@ -351,7 +351,6 @@ class DashApp(Shell):
             self._hand_over_known(self.sessions.session)
             self.tell(tr("recording into {folder}; :record again stops it", folder=str(folder)))
         self._mark_session()
-        self.repaint()
 
     def _hand_over_known(self, session: Session) -> None:
         """What is already known belongs to the recording."""
@@ -367,7 +366,10 @@ class DashApp(Shell):
         if self.sessions.problem is not None:
             self.tell(self.sessions.problem, bad=True)
             self.sessions.stop()
-        self.board.session_mark = "REC" if self.sessions.session.running else ""
+        mark = "REC" if self.sessions.session.running else ""
+        if mark != self.board.session_mark:
+            self.board.session_mark = mark
+            self.repaint()
 
     def forget_histories(self) -> None:
         """Another time is shown: what is known of the past is asked again."""
