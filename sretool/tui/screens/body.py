@@ -52,7 +52,8 @@ class TimedScreen(BoardScreen):
         keys.bind("zoom_in", "zoom(1)"),
         keys.bind("zoom_out", "zoom(-1)"),
         keys.bind("now"),
-        keys.bind("inspect"),
+        # With priority: typed ahead, H and L must find the cursor there.
+        keys.bind("inspect", priority=True),
         keys.bind("compare"),
         keys.bind("left", "cursor(-1)"),
         keys.bind("right", "cursor(1)"),
