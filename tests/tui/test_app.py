@@ -12,7 +12,8 @@ from rich.cells import cell_len
 from sretool.core.slo.model import Level
 from sretool.tui import format as fmt
 from sretool.tui.app import NOT_DRAWN
-from sretool.tui.screens.detail import AlertScreen, DetailScreen
+from sretool.tui.screens.alerts import OpenAlertScreen
+from sretool.tui.screens.detail import DetailScreen
 from sretool.tui.screens.overview import OverviewScreen
 from sretool.tui.screens.pages import ExplainScreen, HelpScreen
 from sretool.tui.themes import THEMES
@@ -344,7 +345,7 @@ async def test_explaining_the_verdict() -> None:
 async def test_an_alert_opens_with_its_annotations() -> None:
     async with dashboard() as dash:
         await dash.press("tab", "j", "j", "enter")
-        assert isinstance(dash.app.screen, AlertScreen)
+        assert isinstance(dash.app.screen, OpenAlertScreen)
         assert "HighMemory summary" in dash.text()
         assert "users wait" in dash.text()
 
