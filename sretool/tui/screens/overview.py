@@ -57,6 +57,9 @@ class OverviewScreen(BoardScreen):
         self._columns: tuple[Column, ...] = ()
         self._full_names = False
         self._shown_as: Hashable = None
+        self._drawn_for: tuple[SloStatus, ...] = ()
+        """Those the columns were chosen for; as long as they are held, so is their identity."""
+        self._lines: dict[str, tuple[overview.SloRow, Line]] = {}
         self._view: View | None = None
         self._alerts: dict[str, list[Alert]] = {}
         """By SLO."""
@@ -104,11 +107,17 @@ class OverviewScreen(BoardScreen):
 
     def _choose_columns(self, view: View, width: int) -> bool:
         """Choose the columns; whether rows drawn before look different now."""
-        self._columns = overview.table_columns(width, view.snapshot.statuses)
-        self._full_names = len({status.slo.service for status in view.snapshot.statuses}) > 1
-        shown_as = (self._columns, self._full_names, width)
-        changed, self._shown_as = shown_as != self._shown_as, shown_as
-        return changed
+        statuses = view.snapshot.statuses
+        # Columns follow from the objectives, and those are the same objects from one refresh to the next.
+        shown_as = (width, frozenset(id(status.slo) for status in statuses), view.glyphs)
+        if shown_as == self._shown_as:
+            return False
+        before = (self._columns, self._full_names, len(self._drawn_for))
+        self._columns = overview.table_columns(width, statuses)
+        self._full_names = len({status.slo.service for status in statuses}) > 1
+        self._shown_as, self._drawn_for = shown_as, statuses
+        self._lines.clear()
+        return before != (self._columns, self._full_names, len(statuses))
 
     def _show_lower(self, view: View, plan: overview.Layout) -> None:
         lower = self.query_one("#lower")
@@ -165,7 +174,11 @@ class OverviewScreen(BoardScreen):
         if view is None:
             return ()
         row = overview.row_of(status, view, self._alerts.get(status.slo.id, ()))
-        return overview.slo_row(row, self._columns, view.glyphs, full_names=self._full_names)
+        known = self._lines.get(status.slo.id)
+        if known is None or known[0].status is not status or known[0][1:] != row[1:]:
+            line = overview.slo_row(row, self._columns, view.glyphs, full_names=self._full_names)
+            known = self._lines[status.slo.id] = (row, line)
+        return known[1]
 
     def _draw_alert(self, value: Hashable, width: int) -> Line:
         alert, view = cast("tuple[Alert, View]", value)
