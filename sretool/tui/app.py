@@ -123,7 +123,10 @@ class DashApp(Shell):
         sessions: SessionKeeper | None = None,
     ) -> None:
         # Known before the theme is set: Textual chooses what NO_COLOR strips when the app is made.
-        no_color = os.environ.get("NO_COLOR")
+        # Textual strips colours wherever it is set, even to nothing, which means that nobody asked for it.
+        no_color = os.environ.pop("NO_COLOR", None)
+        if no_color:
+            os.environ["NO_COLOR"] = no_color
         super().__init__(ansi_color=True if theme in ANSI_THEMES else None)
         if no_color is not None:
             # Textual takes it away from the environment; the programs we start must still see it.
