@@ -71,6 +71,13 @@ def share(value: float) -> str:
     return f"{percent:.1f}%" if abs(percent) < 10 and percent != int(percent) else f"{percent:.0f}%"
 
 
+def success(value: float | None) -> str:
+    """A share that should be near 1, with a digit that tells 96.8 % from 97.4 %."""
+    if value is None:
+        return fmt.NONE
+    return share(value) if value >= 0.99 else f"{value * 100:.1f}%"
+
+
 def seconds(value: float) -> str:
     """`0s`, `18us`, `0.4ms`, `388ms`, `1.2s`, `4m10s`, `3h05m`."""
     sign, value = ("-", -value) if value < 0 else ("", value)

@@ -260,13 +260,15 @@ def value(expr: str, now: float, at: datetime) -> float:
     if expr in _RISING:
         return now - _RISING[expr] * (ago / timedelta(hours=1))
     usual = _BEFORE.get(expr, now) if ago > timedelta(minutes=20) else now
-    return usual * (1 + 0.04 * math.sin(at.timestamp() / 700))
+    then = usual * (1 + 0.04 * math.sin(at.timestamp() / 700))
+    return min(then, 1.0) if expr.startswith(("journey_", "step_")) else then
 
 
 def curve(expr: str, labels: Mapping[str, str], now: float) -> Series:
-    """Seven hours by the minute, and the same hour of past days and weeks by five minutes."""
+    """Seven hours by the minute, the last one by half minutes, and the same hour of past days and weeks by five minutes."""
     end = floor(NOW, timedelta(minutes=1))
     times = {end - timedelta(minutes=number) for number in range(7 * 60)}
+    times |= {floor(NOW, timedelta(seconds=30)) - timedelta(seconds=30 * number) for number in range(130)}
     for days in (*range(1, 7), 7, 14, 21, 28):
         middle = floor(NOW - timedelta(days=days), timedelta(minutes=5))
         times |= {middle + timedelta(minutes=5 * number) for number in range(-7, 8)}

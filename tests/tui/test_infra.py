@@ -77,7 +77,7 @@ async def test_rows_are_grouped_by_kind_and_by_a_label_they_share() -> None:
         ]
         await dash.press("B")
         assert "USE by zone" in dash.text()
-        assert [line.strip() for line in dash.lines() if line.strip() in ("eu-1a", "eu-1b")] == [
+        assert [line.strip(" >") for line in dash.lines() if line.strip(" >") in ("eu-1a", "eu-1b")] == [
             "eu-1b",
             "eu-1a",
         ]
