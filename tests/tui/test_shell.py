@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
@@ -34,6 +35,10 @@ def toasts(dash: Dash) -> list[str]:
 
 async def command(dash: Dash, text: str) -> None:
     await dash.press("colon", *["space" if sign == " " else sign for sign in text], "enter")
+
+
+def _more_toasts(dash: Dash, than: int) -> bool:
+    return len(toasts(dash)) > than
 
 
 # --- views ------------------------------------------------------------------------------------------------
@@ -394,7 +399,7 @@ async def test_a_screen_is_written_into_a_new_file(tmp_path: Path, key: str, suf
         for _ in range(2):
             before = len(toasts(dash))
             await dash.press("e", key)
-            await dash.until(lambda before=before: len(toasts(dash)) > before)
+            await dash.until(partial(_more_toasts, dash, before))
         first = tmp_path / f"sretool-overview-20261120T031241Z.{suffix}"
         second = tmp_path / f"sretool-overview-20261120T031241Z-2.{suffix}"
         assert toasts(dash) == [f"written: {first}", f"written: {second}"]
