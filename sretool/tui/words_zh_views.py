@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 VIEWS: Final[dict[str, str]] = {
+    "{share} left": "剩余 {share}",
     # detail of an SLO
     "BURN RATE": "消耗率",
     "USED": "已用",
