@@ -80,6 +80,8 @@ class ReplayApp(DashApp):
     def __init__(self, player: Player, **rest: Any) -> None:
         self.player = player
         self._looked_at = time.monotonic()
+        self._told = False
+        """Whether it was said that the session ends early."""
         super().__init__(ReplayWatch(player), clock=lambda: player.now, readonly=True, **rest)
 
     def on_mount(self) -> None:
@@ -98,6 +100,10 @@ class ReplayApp(DashApp):
     def show_moment(self) -> None:
         """What the player stands at, also where that is earlier than what was shown."""
         snapshot = self.player.known().snapshot
+        problem = self.player.recording.problem
+        if problem is not None and not self._told:
+            self._told = True
+            self.tell(problem, bad=True)
         if snapshot is not None and snapshot is not self.board.snapshot:
             if snapshot.seq < self.board.snapshot.seq:
                 self.board.rewind(snapshot)

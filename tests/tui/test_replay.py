@@ -16,7 +16,7 @@ from sretool.tui import keys
 from sretool.tui.app import NOT_DRAWN
 from sretool.tui.replay import ReplayApp
 from tests.support.dashboard import amas
-from tests.support.session import END, LOST_AT, MINUTE, PAGED_AT, START, session
+from tests.support.session import END, LOST_AT, MINUTE, PAGED_AT, START, lines, session
 from tests.tui.screens import REFRESH, Dash, check_golden, dashboard
 
 if TYPE_CHECKING:
@@ -140,6 +140,17 @@ async def test_what_was_on_screen_then_is_told() -> None:
     async with replayed(160, 40) as replay:
         await replay.go(START + 4 * MINUTE)
         assert f"saw {FIRST.id} [enter v]" in replay.lines()[0]
+
+
+async def test_a_damaged_line_ends_the_session_and_is_told_once() -> None:
+    written = lines()
+    place = next(number for number, line in enumerate(written) if line["t"] >= LOST_AT.isoformat())
+    written[place] = {"k": "history", "t": written[place]["t"]}
+    async with replayed(played=Recording(written)) as replay:
+        await replay.go(END)
+        await replay.go(END)
+        assert len([note for note in replay.app._notifications if "damaged" in note.message]) == 1
+        assert "END" in replay.lines()[0]
 
 
 async def test_no_key_that_writes_is_left() -> None:
