@@ -64,7 +64,8 @@ def complete(app: Shell, typed: str) -> list[str]:
     """Whole lines that may be meant, in the order tab goes through them."""
     name, space, argument = typed.lstrip().partition(" ")
     if not space:
-        return [each.names[0] for each in COMMANDS if any(known.startswith(name) for known in each.names)]
+        full = [each.names[0] for each in COMMANDS if each.names[0].startswith(name)]
+        return full or [each.names[0] for each in COMMANDS if any(map(name.__eq__, each.names))]
     command = _find(name)
     if command is None:
         return []

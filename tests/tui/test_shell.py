@@ -12,6 +12,7 @@ import pytest
 from textual.command import CommandPalette
 
 from sretool.errors import UsageError
+from sretool.tui import format as fmt
 from sretool.tui import keys, words
 from sretool.tui.reader import Reader
 from sretool.tui.screens.detail import DetailScreen
@@ -279,6 +280,13 @@ async def test_the_palette_finds_an_slo() -> None:
         await dash.press("down", "enter")
         await dash.until(lambda: isinstance(dash.app.screen, DetailScreen))
         assert "write-durability" in dash.lines()[0]
+
+
+async def test_the_palette_is_drawn_with_ascii_where_that_is_asked_for() -> None:
+    async with dashboard(80, 24, glyphs=fmt.ASCII) as dash:
+        await dash.press("ctrl+p", *"find")
+        await dash.until(lambda: "find an SLO" in dash.text())
+        assert dash.text().isascii()
 
 
 async def test_the_palette_does_what_a_key_does() -> None:
