@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
+from textual.binding import Binding
 from textual.command import CommandPalette
 
+import sretool.tui
 from sretool.errors import UsageError
 from sretool.tui import format as fmt
 from sretool.tui import keys, words
 from sretool.tui.reader import Reader
+from sretool.tui.screens.base import BoardScreen
 from sretool.tui.screens.detail import DetailScreen
 from sretool.tui.screens.overview import OverviewScreen
 from sretool.tui.screens.pages import HelpScreen, LogScreen
+from sretool.tui.shell import Shell
 from sretool.tui.views import VIEWS
 from sretool.tui.widgets.rows import Rows
 from tests.support.dashboard import amas, slo, status
@@ -26,6 +32,8 @@ from tests.tui.screens import Dash, dashboard
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from textual.dom import DOMNode
 
     from sretool.tui.pages import LoopState
 
@@ -113,6 +121,19 @@ async def test_ctrl_q_quits_from_anywhere() -> None:
 def test_a_key_means_one_thing_in_the_whole_program() -> None:
     assert list(keys.problems({})) == []
     assert not {one for key in keys.KEYS.values() for one in key.keys.split(",")} & {keys.NEVER}
+
+
+def test_every_key_of_the_table_works_somewhere() -> None:
+    for module in pkgutil.walk_packages(sretool.tui.__path__, "sretool.tui."):
+        import_module(module.name)
+    classes: list[type[DOMNode]] = [Rows, *_all_below(Shell), *_all_below(BoardScreen)]
+    bound = {binding.id for each in classes for binding in each.BINDINGS if isinstance(binding, Binding)}
+    assert set(keys.KEYS) - bound == set()
+    assert bound - set(keys.KEYS) == {None}
+
+
+def _all_below(of: type[DOMNode]) -> list[type[DOMNode]]:
+    return [of, *(each for below in of.__subclasses__() for each in _all_below(below))]
 
 
 async def test_every_binding_is_in_the_table_with_its_keys() -> None:
