@@ -361,6 +361,17 @@ def alerts_heading(view: View, width: int, hint: str = "tab") -> list[Span]:
     return rule(" ".join(words), width, view.glyphs.rule, hint if width >= 60 else "")
 
 
+def dead_man_line(view: View, width: int) -> list[Span] | None:
+    """A row of its own while the alert that always fires does not arrive; None while it does."""
+    dead_man = view.snapshot.dead_man
+    if dead_man is None or dead_man.missing_since is None:
+        return None
+    span = fmt.age(view.now - dead_man.missing_since)
+    said = tr("{alert} is missing for {span}: pages may reach nobody", alert=dead_man.name, span=span)
+    role: Role = "stale" if view.alerts_stale else "page"
+    return crop([Span(f" {view.glyphs.levels[Level.PAGE]} {said}", role)], width)
+
+
 def _alert_words(view: View) -> list[str]:
     if view.alertmanager is None:
         return [tr("not configured")]

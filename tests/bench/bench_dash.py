@@ -1,8 +1,8 @@
 """How fast and how light the dashboard is: `python -m tests.bench.bench_dash [--slos N] [--lab NAME]`.
 
 Measures in a pseudo-terminal of 160x48: the first frame, the first live figures, processor time and bytes at
-a refresh of one second with the chart open, resident memory, keys while queries hang, requests. Without `--lab` against a stand-in server on
-loopback that answers after 50 ms.
+a refresh of one second with the chart open, resident memory, keys while queries hang, requests. Without
+`--lab` against a stand-in server on loopback that answers after 50 ms.
 """
 
 from __future__ import annotations

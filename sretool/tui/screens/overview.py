@@ -133,7 +133,12 @@ class OverviewScreen(BoardScreen):
             self._follow_cursor(view)
             chart.show(self._chart_lines(view, width, plan.lower))
         pane = self.size.width - width
-        self.query_one("#alerts-heading", Sheet).show([overview.alerts_heading(view, pane)])
+        heading = [overview.alerts_heading(view, pane)]
+        if (missing := overview.dead_man_line(view, pane)) is not None:
+            heading.append(missing)
+        above = self.query_one("#alerts-heading", Sheet)
+        above.styles.height = len(heading)
+        above.show(heading)
         alerts, slos = self.query_one("#alerts", Rows), self.query_one("#slos", Rows)
         # Nothing can be done in an empty list: it is not gone to, and what was in it goes back.
         alerts.can_focus = bool(view.alerts) and plan.lower > 0
