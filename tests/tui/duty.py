@@ -61,7 +61,7 @@ SYSTEM = System(
     owners=(Owner("learning", "Learning team"),),
     slos=tuple(each.slo for each in amas()),
     runbooks={
-        "servicedown": "# ServiceDown\n\n## Check\n\n1. Which ones are down: `up == 0`,\n   and since when.\n2. Next\n"
+        "servicedown": "# ServiceDown\n\n## Check\n\n1. Which ones are down: `up == 0`,\n   and since when.\n"
     },
     oncall=ONCALL,
 )  # fmt: skip
