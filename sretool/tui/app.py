@@ -162,6 +162,7 @@ class DashApp(Shell):
         self.answers = Answers()
         """To what the screen on top wants to know beside the objectives."""
         self._wanted = Wanted()
+        self._wanted_by: Screen[object] | None = None
         self.timeline = Timeline()
         """The time that every chart shows."""
         self._drawn = Drawn()
@@ -258,8 +259,11 @@ class DashApp(Shell):
     def want(self, wanted: Wanted | None) -> None:
         """Keep `answers` to these questions fresh, and to no others; None: nobody asks any more."""
         if wanted is None:
-            self.stop_poll(_PANELS)
+            # The screen that is left may be told so after the next one has asked.
+            if self._wanted_by is not self.screen:
+                self.stop_poll(_PANELS)
             return
+        self._wanted_by = self.screen
         changed, self._wanted = wanted != self._wanted, wanted
         running = self._polls.get(_PANELS)
         if running is None:

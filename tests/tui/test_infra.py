@@ -124,6 +124,18 @@ async def test_nothing_is_asked_any_more_once_the_view_is_left() -> None:
         assert dash.watch.asked["panels"] == asked
 
 
+async def test_a_view_asks_again_when_what_lay_over_it_is_closed() -> None:
+    async with infra() as dash:
+        for _ in range(3):
+            await dash.press("enter")
+            await dash.until(lambda: "asking" not in dash.text())
+            await dash.press("escape")
+            asked = dash.watch.asked["panels"]
+            await dash.poll()
+            await dash.until(lambda asked=asked: dash.watch.asked["panels"] > asked)  # type: ignore[misc]
+            assert dash.watch.wanted.now
+
+
 async def test_a_lost_source_clears_nothing_and_ages_stand_beside_the_values() -> None:
     async with infra() as dash:
         before = row(dash, "node-17")[:60]
