@@ -76,8 +76,10 @@ def slo_text(view: View, status: SloStatus, query: str) -> str:
     hour = status.burns.get(timedelta(hours=1))
     parts = [
         fmt.LEVEL_WORDS[status.level].upper(),
-        f"{fmt.percent_of_objective(status.sli, status.slo.objective)} vs "
-        f"{fmt.objective_percent(status.slo.objective)}",
+        f"{fmt.percent_of_objective(status.sli, status.slo.objective).strip()}% vs "
+        f"{fmt.objective_percent(status.slo.objective).strip()}%"
+        if status.sli is not None
+        else "",
         f"budget left {fmt.budget_percent(status.budget_left).strip()}",
         f"burn {fmt.burn(hour).strip()} (1h)",
         f"gone in {fmt.left_for(status.exhausts_in)}" if status.exhausts_in is not None else "",

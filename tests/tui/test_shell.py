@@ -26,8 +26,8 @@ from sretool.tui.screens.pages import HelpScreen, LogScreen
 from sretool.tui.shell import Shell
 from sretool.tui.views import VIEWS
 from sretool.tui.widgets.rows import Rows
-from tests.support.dashboard import amas, slo, status
-from tests.tui.screens import Dash, dashboard
+from tests.support.dashboard import slo, status
+from tests.tui.screens import Dash, check_golden, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -565,5 +565,27 @@ async def test_no_chinese_screen_overflows(presses: list[str]) -> None:
         words.speak("en")
 
 
-def test_the_test_data_has_what_these_tests_look_for() -> None:
-    assert amas()[0].slo.id == "amas/learning-availability"
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+async def test_the_overview_in_chinese(width: int, height: int) -> None:
+    words.speak("zh")
+    try:
+        async with dashboard(width, height) as dash:
+            if width > 140:
+                await dash.charts()
+            check_golden(f"overview-zh-{width}x{height}", dash.text())
+    finally:
+        words.speak("en")
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+async def test_the_help_and_the_log(width: int, height: int) -> None:
+    async with dashboard(width, height) as dash:
+        await dash.press("question_mark")
+        check_golden(f"help-{width}x{height}", dash.text())
+        await dash.press("escape")
+        dash.watch.down.add("prometheus")
+        dash.clock.forward(11)
+        await dash.poll()
+        dash.app.clear_notifications()
+        await command(dash, "log")
+        check_golden(f"log-{width}x{height}", dash.text())
