@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from sretool.cli import diagnostics, looks, serving
+from sretool.cli import diagnostics, looks, serving, sessions
 from sretool.cli.stages import Stages, open_stage
 from sretool.errors import SourceUnreachable, UsageError
 from sretool.tui import views, words
@@ -60,6 +60,8 @@ def _refresh(ctx: click.Context, param: click.Parameter, value: str) -> timedelt
 @click.option("--lang", "language", type=click.Choice(words.LANGUAGES), help="Language; LANG's by default.")
 @click.option("--ascii", "only_ascii", is_flag=True, help="Draw with ASCII only.")
 @click.option("--readonly", is_flag=True, help="Offer no key that changes anything.")
+@click.option("--record", is_flag=True, help="Write down everything that is seen; :record does it later.")
+@click.option("--replay", metavar="RUN|FILE", help="Show a recorded session; asks no server.")
 @click.option("--serve", "served", is_flag=True, help="Show it in a browser on this machine, read-only.")
 @click.option(
     "--port",
@@ -78,6 +80,8 @@ def command(
     language: str | None,
     only_ascii: bool,
     readonly: bool,
+    record: bool,
+    replay: str | None,
     served: bool,
     port: int,
 ) -> None:
@@ -86,6 +90,8 @@ def command(
     Without a terminal to draw on (a pipe, TERM=dumb) the same data is printed once as a table.
     """
     settings: Settings = ctx.obj
+    if replay is not None and (served or record):
+        raise UsageError("--replay goes with neither --record nor --serve: nothing new is seen")
     if served:
         looking = serving.looks_of(refresh, theme, graph, language, only_ascii=only_ascii)
         ctx.exit(serving.serve(settings, [view, *looking], port, f"sretool {view}"))
@@ -98,7 +104,10 @@ def command(
         only_ascii=only_ascii,
         encoding=sys.stdout.encoding or "",
     )
-    ctx.exit(show(settings, chosen, view=view, refresh=refresh, readonly=readonly))
+    if replay is not None:
+        words.speak(chosen.language)
+        ctx.exit(sessions.play(settings, replay, chosen, view=view, why_no_screen=_why_no_screen()))
+    ctx.exit(show(settings, chosen, view=view, refresh=refresh, readonly=readonly, record=record))
 
 
 def show(
@@ -108,6 +117,7 @@ def show(
     view: str = views.ROOT,
     refresh: timedelta = timedelta(seconds=5),
     readonly: bool = False,
+    record: bool = False,
 ) -> int:
     """Open the dashboard, or print its table; gives the exit code."""
     chosen = chosen or looks.choose(settings.configuration(), os.environ, encoding=sys.stdout.encoding or "")
@@ -121,7 +131,7 @@ def show(
     contexts = Stages(settings, stage)
     while contexts.next is not None:
         stage, contexts.next = contexts.next, None
-        code = _open(stage, contexts, chosen, view=view, refresh=refresh, readonly=readonly)
+        code = _open(settings, stage, contexts, chosen, view, refresh, readonly=readonly, record=record)
     return code
 
 
@@ -136,10 +146,19 @@ def _why_no_screen() -> str | None:
 
 
 def _open(
-    stage: Stage, contexts: Stages, chosen: Looks, *, view: str, refresh: timedelta, readonly: bool
+    settings: Settings,
+    stage: Stage,
+    contexts: Stages,
+    chosen: Looks,
+    view: str,
+    refresh: timedelta,
+    *,
+    readonly: bool,
+    record: bool,
 ) -> int:
     from sretool import wiring
     from sretool.cli.main import COMMANDS
+    from sretool.services.recording import RecordedWatch, Session
     from sretool.tui.early import EarlyFrame
     from sretool.tui.source import BackgroundWatch
 
@@ -148,7 +167,11 @@ def _open(
     gc.disable()
     with EarlyFrame(chosen.theme, os.environ) as early:
         _paint_early(early, stage, chosen, refresh)
-        watch = BackgroundWatch(lambda: wiring.watch(endpoints))
+        session = Session(wiring.SystemClock())
+        folder = sessions.folder(settings, stage, session, refresh)
+        if record:
+            folder.start()
+        watch = BackgroundWatch(lambda: RecordedWatch(wiring.watch(endpoints), session))
         desk = _desk(stage)
         try:
             # Importing Textual takes longer than the first answers; they arrive meanwhile.
@@ -171,6 +194,10 @@ def _open(
                 contexts=contexts,
                 notebook=_notebook(endpoints.state, stage.reader.me),
                 commands=tuple(COMMANDS),
+                runbooks=stage.runbooks,
+                environment=stage.environment,
+                addresses=stage.addresses,
+                sessions=folder,
             )
             gc.freeze()
             gc.enable()
@@ -178,8 +205,11 @@ def _open(
             app.run()
         finally:
             watch.close()
+            recorded = folder.stop()
             if desk is not None:
                 desk.close()
+    if recorded is not None:
+        diagnostics.talk(f"recorded: sretool dash --replay {recorded.name}")
     return diagnostics.BROKEN if app.return_code else diagnostics.OK
 
 

@@ -61,6 +61,8 @@ class Panels:
         self._tracks: dict[tuple[str, Span], Track] = {}
         self._groups: dict[Span | None, list[_Group]] = {}
         self._grouped_at: datetime | None = None
+        self._lost = False
+        """Whether the last refresh got no answer: then nobody asks whose fault it is."""
 
     async def ask(self, wanted: Wanted) -> Answers:
         """One refresh; a source that fails is told in the answers, which are never fewer than before."""
@@ -77,7 +79,7 @@ class Panels:
                 (group, error) for group, task in zip(due, asked, strict=True) if (error := task.result())
             ]
             answering = len(failed) < len(due)
-            if failed and not answering and requests < REQUESTS and _all_late(failed):
+            if failed and not answering and not self._lost and requests < REQUESTS and _all_late(failed):
                 # Is it the server, or is it what was asked?
                 requests += 1
                 answering = await self._alive()
@@ -86,6 +88,7 @@ class Panels:
                     self._take_apart(group, error, now)
                 else:
                     lost = error.message
+        self._lost = lost is not None
         self._forget(wanted)
         return Answers(dict(self._found), dict(self._tracks), lost, requests)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sretool.core.observe import assemble, history, plan
@@ -15,7 +15,6 @@ from sretool.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from sretool.core.observe.batch import Batch
     from sretool.core.observe.model import Change, Probe, Sample, Series, SloHistory
@@ -26,6 +25,12 @@ if TYPE_CHECKING:
 
 PAST_EVERY: Final = timedelta(minutes=10)
 """How old the past behind a forecast may become."""
+
+_RECORDED: Final = "everything that rules recorded of the SLOs"
+_EVALUATED: Final = "when their rules were evaluated last"
+
+WHOLE_EVERY: Final = timedelta(minutes=1)
+"""How often everything that is recorded of many SLOs is read, even where nothing says that it has changed."""
 
 CHANGES_EVERY: Final = timedelta(seconds=15)
 
@@ -110,6 +115,18 @@ class _Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What the rules recorded."""
+
+    slos: tuple[Slo, ...]
+    recorded: Mapping[SloId, Numbers]
+    rates: Mapping[SloId, Numbers]
+    """Of SLOs of which only rates are recorded."""
+    evaluated_at: Mapping[SloId, datetime]
+    scraped_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class _RawAnswer:
     numbers: Mapping[SloId, Numbers] = field(default_factory=dict)
     slos: tuple[Slo, ...] = ()
@@ -141,6 +158,11 @@ class MetricsReader:
         self._source = source
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._last = Reading()
+        self._recorded: _Recorded | None = None
+        """What can be completed by what is newer; None: everything has to be read."""
+        self._whole_due_at = datetime.min.replace(tzinfo=UTC)
+        self._needs: dict[SloId, tuple[Numbers, bool]] = {}
+        """Whether each SLO's future depends on its past, by the numbers that say so."""
         self._raw_present = _RawAnswer()
         self._raw_window = _RawAnswer()
         self._raw_present_kept = _Kept(RAW_PRESENT_EVERY)
@@ -154,16 +176,9 @@ class MetricsReader:
         """The present, or what was at `at`; raises SourceError where the figures could not be had."""
         when = at or now
         self._asked = []
-        samples, ages = await self._all(
-            self._instant("everything that rules recorded of the SLOs", plan.recorded(self._slos), at),
-            self._instant("when their rules were evaluated last", plan.ages(self._slos), at),
-        )
-        evaluated_at, scraped_at = assemble.evaluation_times(ages)
-        slos = assemble.members(self._slos, samples)
-        recorded, rates = assemble.recorded_numbers(slos, samples, evaluated_at, when)
-        rates = {slo: numbers for slo, numbers in rates.items() if numbers.total_rate is not None}
-        groupless = {slo.id for slo in slos if slo.is_template}
-        recorded = {slo: numbers for slo, numbers in recorded.items() if slo not in groupless}
+        found = await self._read_recorded(now, at)
+        slos, recorded, rates = found.slos, found.recorded, found.rates
+        evaluated_at, scraped_at = found.evaluated_at, found.scraped_at
         from_rules = [slo for slo in slos if slo.id in recorded or slo.id in rates]
         unrecorded = [slo for slo in slos if slo.id not in recorded and slo.id not in rates]
         known = {
@@ -187,6 +202,55 @@ class MetricsReader:
         failed = self._past_kept.error or self._changes_kept.error or self._matched_kept.error
         self._last = replace(self._last, shortfall=failed, asked=tuple(self._asked))
         return self._last
+
+    async def _read_recorded(self, now: datetime, at: datetime | None) -> _Recorded:
+        """What the rules recorded: whole now and then, in between only what they have evaluated since."""
+        before = self._recorded
+        if at is None and before is not None and now < self._whole_due_at:
+            newer = await self._read_newer(before, now)
+            if newer is not None:
+                self._recorded = newer
+                return newer
+        samples, ages = await self._all(
+            self._instant(_RECORDED, plan.recorded(self._slos), at),
+            self._instant(_EVALUATED, plan.ages(self._slos), at),
+        )
+        evaluated_at, scraped_at = assemble.evaluation_times(ages)
+        slos = assemble.members(self._slos, samples)
+        recorded, rates = assemble.recorded_numbers(slos, samples, evaluated_at, at or now)
+        rates = {slo: numbers for slo, numbers in rates.items() if numbers.total_rate is not None}
+        groupless = {slo.id for slo in slos if slo.is_template}
+        recorded = {slo: numbers for slo, numbers in recorded.items() if slo not in groupless}
+        found = _Recorded(slos, recorded, rates, evaluated_at, scraped_at)
+        if at is None:
+            many = len(self._slos) > plan.SLOS_BY_NAME
+            plain = not rates and not any(slo.group_by for slo in self._slos)
+            self._recorded = found if many and plain else None
+            self._whole_due_at = now + WHOLE_EVERY
+        return found
+
+    async def _read_newer(self, before: _Recorded, now: datetime) -> _Recorded | None:
+        """`before` with what was evaluated since; None where that does not tell everything."""
+        (ages,) = await self._all(self._instant(_EVALUATED, plan.ages(self._slos)))
+        evaluated_at, scraped_at = assemble.evaluation_times(ages)
+        if evaluated_at.keys() != before.evaluated_at.keys():
+            return None
+        known = before.evaluated_at
+        changed = {slo: moment for slo, moment in evaluated_at.items() if moment != known[slo]}
+        if not changed:
+            return replace(before, scraped_at=scraped_at)
+        query = plan.recorded_since(self._slos, min(changed.values()))
+        (samples,) = await self._all(self._instant("what rules recorded since", query))
+        slos = [slo for slo in before.slos if slo.id in changed]
+        recorded, rates = assemble.recorded_numbers(slos, samples, evaluated_at, now)
+        if rates or recorded.keys() != {slo.id for slo in slos if slo.id in before.recorded}:
+            return None
+        return replace(
+            before,
+            recorded={**before.recorded, **recorded},
+            evaluated_at=evaluated_at,
+            scraped_at=scraped_at,
+        )
 
     async def history(self, slo: Slo, now: datetime) -> SloHistory:
         """What the charts of one SLO need; raises SourceError."""
@@ -284,7 +348,7 @@ class MetricsReader:
         """Read the past of the SLOs whose future depends on it; a quiet system needs none."""
         reading = self._last
         numbers = reading.numbers
-        slos = [slo for slo in reading.slos if slo.id in numbers and needs_past(slo, numbers[slo.id])]
+        slos = [slo for slo in reading.slos if slo.id in numbers and self._needs_past(slo, numbers[slo.id])]
         about = frozenset(slo.id for slo in slos)
         if not about or not (fresh or self._past_kept.due(about, now)):
             return
@@ -304,6 +368,12 @@ class MetricsReader:
         pasts = raw.own(assemble.pasts((*from_rules, *raw.members), series, when, taken))
         self._last = replace(reading, pasts=pasts)
         self._past_kept.renewed(about, now)
+
+    def _needs_past(self, slo: Slo, numbers: Numbers) -> bool:
+        known = self._needs.get(slo.id)
+        if known is None or known[0] is not numbers:
+            known = self._needs[slo.id] = (numbers, needs_past(slo, numbers))
+        return known[1]
 
     async def _read_matched(self, at: datetime | None, now: datetime) -> None:
         """Ask which selectors of SLOs without figures match nothing."""

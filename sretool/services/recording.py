@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sretool.core.observe.model import SloHistory, Snapshot
     from sretool.core.observe.questions import Answers, Wanted
     from sretool.core.observe.recording import Seen
-    from sretool.core.slo.model import Slo
+    from sretool.core.slo.model import Slo, SloId
     from sretool.ports import Clock
     from sretool.services.watch import Watch
 
@@ -46,10 +46,11 @@ class Session:
             if self._recorder is not None:
                 self._recorder.snapshot(snapshot, self._clock.now())
 
-    def history(self, slo: Slo, found: SloHistory | str) -> None:
+    def history(self, slo: SloId, found: SloHistory | str) -> None:
+        """A history, or why there was none."""
         with self._lock:
             if self._recorder is not None:
-                self._recorder.history(slo.id, found, self._clock.now())
+                self._recorder.history(slo, found, self._clock.now())
 
     def answers(self, answers: Answers) -> None:
         with self._lock:
@@ -92,9 +93,9 @@ class RecordedWatch:
         try:
             found = await self._watch.history(slo)
         except SourceError as error:
-            self._session.history(slo, error.message)
+            self._session.history(slo.id, error.message)
             raise
-        self._session.history(slo, found)
+        self._session.history(slo.id, found)
         return found
 
     def error_ratio(self, slo: Slo, step: timedelta) -> str:

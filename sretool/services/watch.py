@@ -66,6 +66,7 @@ class Watch:
         self._diary = diary
         """None: nothing is written down."""
         self._dead_man = DeadManWatch()
+        self._judging = assemble.Judging()
         self._reader = MetricsReader(self._slos, metrics)
         self._panels = Panels(metrics, clock)
         self._reading = Reading()
@@ -119,7 +120,9 @@ class Watch:
             self._seen.append(Change(began, "source", f"{PROMETHEUS}: {reading.shortfall}"))
         self._reading = reading
         when = at or began
-        statuses = assemble.statuses(reading.slos, reading.numbers, reading.pasts, when, reading.unmatched)
+        statuses = self._judging.statuses(
+            reading.slos, reading.numbers, reading.pasts, when, reading.unmatched
+        )
         gate = policies.state(self._policy, release.standings(statuses, when))
         self._dead_man.expect(reading.dead_men)
         snapshot = replace(self._snapshot, statuses=statuses, gate=gate, probes=reading.probes)

@@ -374,6 +374,8 @@ def silence_columns(width: int) -> tuple[tuple[str, int, Align], ...]:
         ("HITS", 4, "right"),
         ("BY", 10, "left"),
     )
+    if width < 60:
+        fixed = fixed[:3]
     room = max(width - _LEAD - sum(cells + 1 for _, cells, _ in fixed), 10)
     matchers = room if width < 70 else room * 3 // 5
     rest: tuple[tuple[str, int, Align], ...] = (("MATCHERS", matchers, "left"),)
@@ -478,12 +480,15 @@ def _odd(silence: Silence, view: View, longest: timedelta) -> bool:
 
 def silence_detail(silence: Silence, view: View, width: int, height: int) -> list[Line]:
     hits = hits_of(silence, view)
-    facts: list[tuple[str, str, Role]] = [
-        ("MATCHERS", text_of(silence.matchers), "text"),
-        ("BY", silence.created_by, "text"),
-        ("COMMENT", silence.comment, "text"),
-        ("FROM", f"{_moment(silence.starts, view)}   {tr('until')} {_moment(silence.ends, view)}", "text"),
-    ]
+    ack = ack_of(silence)
+    facts: list[tuple[str, str, Role]] = [("MATCHERS", text_of(silence.matchers), "text")]
+    if ack is not None:
+        since = tr("since {at}", at=view.clock(ack.since, seconds=False))
+        facts += [("ACK", f"{ack.owner}, {since}", "text"), ("NOTE", ack.note, "text")]
+    else:
+        facts += [("BY", silence.created_by, "text"), ("COMMENT", silence.comment, "text")]
+    span = f"{_moment(silence.starts, view)}   {tr('until')} {_moment(silence.ends, view)}"
+    facts.append(("FROM", span, "text"))
     if hits:
         facts += [
             ("HITS", f"{SEVERITY_WORDS[each.severity]} {each.name} {_about(each)}", "text") for each in hits

@@ -15,7 +15,7 @@ from textual.worker import Worker, WorkerState
 
 from sretool.core.observe.questions import Answers, Wanted
 from sretool.core.observe.recording import Seen
-from sretool.errors import SourceError
+from sretool.errors import SourceError, UsageError
 from sretool.tui import keys, slo_charts
 from sretool.tui.board import Board
 from sretool.tui.pace import Pace
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     from sretool.core.catalog.model import System
     from sretool.core.observe.model import Alert, Snapshot
     from sretool.core.slo.model import Slo, SloId
-    from sretool.services.recording import Session
     from sretool.tui.board import Notice, View
     from sretool.tui.contexts import Contexts
     from sretool.tui.format import Glyphs
     from sretool.tui.screens.runs import RunShelf
+    from sretool.tui.sessions import Session, SessionKeeper
     from sretool.tui.source import Watched
 
 NOT_DRAWN = "the screen could not be drawn"
@@ -120,9 +120,13 @@ class DashApp(Shell):
         runbooks: Runbooks | None = None,
         environment: Mapping[str, str] | None = None,
         addresses: Mapping[str, str] | None = None,
+        sessions: SessionKeeper | None = None,
     ) -> None:
         # Known before the theme is set: Textual chooses what NO_COLOR strips when the app is made.
-        no_color = os.environ.get("NO_COLOR")
+        # Textual strips colours wherever it is set, even to nothing, which means that nobody asked for it.
+        no_color = os.environ.pop("NO_COLOR", None)
+        if no_color:
+            os.environ["NO_COLOR"] = no_color
         super().__init__(ansi_color=True if theme in ANSI_THEMES else None)
         if no_color is not None:
             # Textual takes it away from the environment; the programs we start must still see it.
@@ -158,11 +162,12 @@ class DashApp(Shell):
         self.answers = Answers()
         """To what the screen on top wants to know beside the objectives."""
         self._wanted = Wanted()
+        self._wanted_by: Screen[object] | None = None
         self.timeline = Timeline()
         """The time that every chart shows."""
         self._drawn = Drawn()
-        self.session: Session | None = None
-        """What is written down of all this; None: it cannot be."""
+        self.sessions = sessions
+        """Writes down what is seen; None: there is nowhere to keep it."""
         self._keys_typed: tuple[str, ...] = ()
         self._asking_soon: Timer | None = None
         self.board = Board(
@@ -254,8 +259,11 @@ class DashApp(Shell):
     def want(self, wanted: Wanted | None) -> None:
         """Keep `answers` to these questions fresh, and to no others; None: nobody asks any more."""
         if wanted is None:
-            self.stop_poll(_PANELS)
+            # The screen that is left may be told so after the next one has asked.
+            if self._wanted_by is not self.screen:
+                self.stop_poll(_PANELS)
             return
+        self._wanted_by = self.screen
         changed, self._wanted = wanted != self._wanted, wanted
         running = self._polls.get(_PANELS)
         if running is None:
@@ -280,6 +288,7 @@ class DashApp(Shell):
     def _tick(self) -> None:
         """Ages and the clock go on; what an answer has just painted is not painted again."""
         self._announce(self.board.tick(self.clock()))
+        self._mark_session()
         if time.monotonic() - self._painted_at > _TICK / 2:
             self.repaint()
 
@@ -322,6 +331,52 @@ class DashApp(Shell):
         """What the charts of an SLO are drawn from."""
         ratio = slo_charts.ratio(slo, self.error_ratio, self.timeline, self.answers)
         return Charted(self.past(slo.id), ratio, self.timeline, self._drawn)
+
+    def show_time(self, text: str) -> None:
+        """As `:t` says: `2h`, `03:00 +2h`, `live`."""
+        try:
+            self.timeline.go(text, self.clock(), local=self.board.local_time)
+        except UsageError as error:
+            said = f"{error.message}; {error.remedy}" if error.remedy else error.message
+            self.tell(said, bad=True)
+        self.repaint()
+
+    def toggle_recording(self) -> None:
+        """Write down from now on what is seen, or stop that."""
+        if self.sessions is None:
+            self.tell(tr("a session cannot be recorded here"), bad=True)
+        elif self.sessions.session.running:
+            folder = self.sessions.stop()
+            name = folder.name if folder is not None else ""
+            self.tell(tr("recorded: sretool dash --replay {name}", name=name))
+        else:
+            try:
+                folder = self.sessions.start()
+            except UsageError as error:
+                self.tell(error.message, bad=True)
+                return
+            self._hand_over_known(self.sessions.session)
+            self.tell(tr("recording into {folder}; :record again stops it", folder=str(folder)))
+        self._mark_session()
+
+    def _hand_over_known(self, session: Session) -> None:
+        """What is already known belongs to the recording."""
+        session.snapshot(self.board.snapshot)
+        session.answers(self.answers)
+        for slo, past in self._pasts.items():
+            if past.history is not None:
+                session.history(slo, past.history)
+
+    def _mark_session(self) -> None:
+        if self.sessions is None:
+            return
+        if self.sessions.problem is not None:
+            self.tell(self.sessions.problem, bad=True)
+            self.sessions.stop()
+        mark = "REC" if self.sessions.session.running else ""
+        if mark != self.board.session_mark:
+            self.board.session_mark = mark
+            self.repaint()
 
     def forget_histories(self) -> None:
         """Another time is shown: what is known of the past is asked again."""
@@ -386,7 +441,7 @@ class DashApp(Shell):
             self.tell(tr("no runbook is named for it: set runbook in the SLO or the alert rule"), bad=True)
 
     def runbook_steps(self, name: str | None, subject: str) -> tuple[tuple[str, bool], ...]:
-        """The steps of a runbook, and which of them are done for `subject`; none as long as it is not read."""
+        """The steps of a runbook, and which of them are done for `subject`; none until it is read."""
         if not name or "://" in name or self.runbooks is None:
             return ()
         asked = (name, subject)
@@ -465,13 +520,14 @@ class DashApp(Shell):
 
     def _note_seen(self, key: str) -> None:
         """Into the recording, where there is one: what is on screen, and the last keys."""
-        if self.session is None or not self.session.running:
+        if self.sessions is None or not self.sessions.session.running:
             return
         if key:
             self._keys_typed = (*self._keys_typed, key)[-_KEYS_NOTED:]
         screen = self.screen
         about = getattr(screen, "slo", "") or getattr(screen, "fingerprint", "")
-        self.session.seen(Seen(str(getattr(screen, "TITLE_WORDS", "")), str(about), self._keys_typed))
+        words = str(getattr(screen, "TITLE_WORDS", ""))
+        self.sessions.session.seen(Seen(words, str(about), self._keys_typed))
 
     # --- keys ---------------------------------------------------------------------------------------------
 

@@ -32,6 +32,9 @@ _HANDS_OFF = timedelta(seconds=2)
 """No re-ordering this soon after a key: a row must not leave from under the cursor."""
 
 
+_RANKS = {level: rank for rank, level in enumerate(Level)}
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something that changed and deserves one toast."""
@@ -66,8 +69,8 @@ class View:
     glyphs: fmt.Glyphs
     readonly: bool = False
     production: bool = False
-    replay: str = ""
-    """How a recorded session is played; empty: this is the present."""
+    session_mark: str = ""
+    """That the session is recorded, or how a recorded one is played; empty: neither."""
 
     @property
     def stale(self) -> bool:
@@ -107,8 +110,8 @@ class Board:
         self.glyphs = glyphs
         self.local_time = False
         self.readonly = False
-        self.replay = ""
-        """How a recorded session is played; empty: this is the present."""
+        self.session_mark = ""
+        """That the session is recorded, or how a recorded one is played; empty: neither."""
         self.production = False
         """Whether what is shown serves real users."""
         self._filters: dict[str, Filter] = {}
@@ -237,7 +240,7 @@ class Board:
             glyphs=self.glyphs,
             readonly=self.readonly,
             production=self.production,
-            replay=self.replay,
+            session_mark=self.session_mark,
         )
 
     def _sources(self) -> Sequence[str]:
@@ -248,7 +251,7 @@ class Board:
         if self._touched_at is not None and now - self._touched_at < _HANDS_OFF:
             return
         levels = {status.slo.id: status.level for status in self.snapshot.statuses}
-        ranks = [list(Level).index(levels[slo]) for slo in self._order if slo in levels]
+        ranks = [_RANKS[levels[slo]] for slo in self._order if slo in levels]
         # As long as the rows on screen still go from worst to best, a new order would only be unrest.
         if not self._ordered or set(wanted) != set(self._order) or ranks != sorted(ranks):
             self._order = wanted

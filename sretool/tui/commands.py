@@ -64,7 +64,8 @@ def complete(app: Shell, typed: str) -> list[str]:
     """Whole lines that may be meant, in the order tab goes through them."""
     name, space, argument = typed.lstrip().partition(" ")
     if not space:
-        return [each.names[0] for each in COMMANDS if any(known.startswith(name) for known in each.names)]
+        full = [each.names[0] for each in COMMANDS if each.names[0].startswith(name)]
+        return full or [each.names[0] for each in COMMANDS if any(map(name.__eq__, each.names))]
     command = _find(name)
     if command is None:
         return []
@@ -233,6 +234,17 @@ COMMANDS: tuple[Command, ...] = (
         later("write this screen into a file"),
         lambda app, name: app.export(name or "text"),
         lambda app: tuple(FORMATS),
+    ),
+    Command(
+        ("t", "time"),
+        "2h|03:00 +2h|live",
+        later("how much time the charts show"),
+        lambda app, text: app.show_time(text),
+        lambda app: ("15m", "1h", "6h", "1d", "3d", "7d", "30d", "90d", "live"),
+        needed=True,
+    ),
+    Command(
+        ("record",), "", later("write down what is seen, or stop that"), lambda app, _: app.toggle_recording()
     ),
     Command(("log",), "", later("what went wrong"), lambda app, _: app.open_log()),
     Command(("why",), "", later("how the verdict was reached"), lambda app, _: app.action_explain()),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from sretool.tui import format as fmt
 from sretool.tui.words import later
 
 if TYPE_CHECKING:
@@ -68,6 +69,37 @@ def as_json(view: View, screen: str, lines: Sequence[str], more: Mapping[str, An
         "lines": _trimmed(lines),
     }
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def slo_text(view: View, status: SloStatus, query: str) -> str:
+    """One objective for the clipboard: its state, when, and the query of its bad share."""
+    hour = status.burns.get(timedelta(hours=1))
+    parts = [
+        fmt.LEVEL_WORDS[status.level].upper(),
+        f"{fmt.percent_of_objective(status.sli, status.slo.objective).strip()}% vs "
+        f"{fmt.objective_percent(status.slo.objective).strip()}%"
+        if status.sli is not None
+        else "",
+        f"budget left {fmt.budget_percent(status.budget_left).strip()}",
+        f"burn {fmt.burn(hour).strip()} (1h)",
+        f"gone in {fmt.left_for(status.exhausts_in)}" if status.exhausts_in is not None else "",
+    ]
+    state = ", ".join(part for part in parts if part)
+    return f"{status.slo.id}  {state}\n{_where(view)}\nPromQL: {query}"
+
+
+def alert_text(view: View, alert: Alert) -> str:
+    """One alert for the clipboard."""
+    severity = alert.severity.value if alert.severity is not None else "alert"
+    labels = ", ".join(f'{key}="{value}"' for key, value in sorted(alert.labels.items()))
+    summary = alert.annotations.get("summary", "")
+    head = f"{severity.upper()} {alert.name}  {fmt.STATE_WORDS[alert.state]} since {_time(alert.since)}"
+    series = f"PromQL: ALERTS{{{labels}}}"
+    return "\n".join(filter(None, [head, summary, _where(view), series]))
+
+
+def _where(view: View) -> str:
+    return f"at {_time(view.now)}  {view.origin}".rstrip()
 
 
 def _headline(view: View, screen: str) -> str:

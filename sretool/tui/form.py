@@ -13,9 +13,10 @@ from rich.cells import cell_len, set_cell_size
 
 from sretool.tui import format as fmt
 from sretool.tui.line import Span, crop, rule
+from sretool.tui.words import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sretool.tui.format import Glyphs
     from sretool.tui.line import Line
@@ -71,7 +72,7 @@ class FormState:
 
     def __post_init__(self) -> None:
         if self.word:
-            asked = Text(_WORD, f"type {self.word}", required=True)
+            asked = Text(_WORD, tr("type {word}", word=self.word), required=True)
             self.fields = (*self.fields, asked)
         self.focus = 0 if self.fields else self._default_button
 
@@ -124,10 +125,10 @@ class FormState:
         for number, each in enumerate(self.fields):
             if each.name == _WORD and each.value.strip() != self.word:
                 self.focus = number
-                return f"type {self.word} to go on"
+                return tr("type {word} to go on", word=self.word)
             if isinstance(each, Text) and each.required and not each.value.strip():
                 self.focus = number
-                return f"{each.label}: something is needed here"
+                return tr("{label}: something is needed here", label=each.label)
         return ""
 
     def _edit(self, key: str, character: str | None) -> None:
@@ -183,8 +184,7 @@ def lines(state: FormState, width: int, glyphs: Glyphs) -> list[Line]:
     out += [crop([Span(" "), *note], width) for note in state.notes]
     out.append(crop([Span(f" {state.complaint}", "page")], width))
     out.append(_buttons(state, width))
-    keys = "tab next  enter go on  esc cancel"
-    out.append(rule(keys, width, glyphs.rule))
+    out.append(rule(tr("tab next  enter go on  esc cancel"), width, glyphs.rule))
     return out
 
 
@@ -214,7 +214,7 @@ def _field(state: FormState, number: int, width: int, glyphs: Glyphs) -> Line:
 
 
 def _empty(shown: Text) -> str:
-    needed = "required" if shown.required else ""
+    needed = tr("required") if shown.required else ""
     return ", ".join(filter(None, (shown.hint, needed)))
 
 
@@ -222,11 +222,7 @@ def _buttons(state: FormState, width: int) -> Line:
     spans: list[Span] = [Span("  ")]
     for number, button in enumerate(state.buttons):
         focused = state.focus == len(state.fields) + number
-        spans.append(Span(f"> {button} <" if focused else f"  {button}  ", "tag" if focused else "text"))
+        word = tr(button)
+        spans.append(Span(f"> {word} <" if focused else f"  {word}  ", "tag" if focused else "text"))
         spans.append(Span("   "))
     return crop(spans, width)
-
-
-def values_note(values: Mapping[str, str]) -> list[Line]:
-    """Values of a dialog as notes of another one that asks whether they are meant."""
-    return [[Span(fmt.fit(name, _LABEL), "dim"), Span(value)] for name, value in values.items() if value]

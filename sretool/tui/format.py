@@ -10,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 
 from sretool.core.observe.model import AlertState
 from sretool.core.slo.model import CalendarUnit, Level
+from sretool.tui.words import later
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
@@ -108,20 +109,20 @@ ASCII = Glyphs(
 )
 
 LEVEL_WORDS = {
-    Level.PAGE: "page",
-    Level.SPENT: "spent",
-    Level.TICKET: "slow",
-    Level.NO_DATA: "no data",
-    Level.OK: "ok",
+    Level.PAGE: later("page"),
+    Level.SPENT: later("spent"),
+    Level.TICKET: later("slow"),
+    Level.NO_DATA: later("no data"),
+    Level.OK: later("ok"),
 }
 
 STATE_WORDS = {
-    AlertState.PENDING: "pending",
-    AlertState.FIRING: "firing",
-    AlertState.ACKNOWLEDGED: "acked",
-    AlertState.SILENCED: "silenced",
-    AlertState.INHIBITED: "inhibited",
-    AlertState.RESOLVED: "resolved",
+    AlertState.PENDING: later("pending"),
+    AlertState.FIRING: later("firing"),
+    AlertState.ACKNOWLEDGED: later("acked"),
+    AlertState.SILENCED: later("silenced"),
+    AlertState.INHIBITED: later("inhibited"),
+    AlertState.RESOLVED: later("resolved"),
 }
 
 

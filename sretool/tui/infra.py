@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from sretool.core.analysis.trend import FURTHEST, LEAST_SHARE, Direction
 from sretool.core.catalog.model import Dashboard, Panel, PanelQuery
 from sretool.core.observe.infra import HOUR, CallRow, HeadroomRow, UseRow, trend_span
@@ -35,6 +37,10 @@ KIND = "kind"
 """Grouping by the kind of resource."""
 
 
+_NOTABLE = 0.1
+"""Of its value an hour ago: rates and quantiles waver by less than that all the time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heading:
     """A row between groups."""
@@ -53,13 +59,12 @@ def ordered(rows: Sequence[Row], *, abnormal_only: bool = False) -> list[Row]:
 
 def groupings(rows: Iterable[UseRow]) -> list[str | None]:
     """What USE rows may be grouped by: nothing, their kind, and each label that several of them share."""
-    labels: dict[str, set[str]] = {}
-    count = 0
+    labels: dict[str, list[str]] = {}
     for row in rows:
-        count += 1
         for name, value in row.labels.items():
-            labels.setdefault(name, set()).add(value)
-    return [None, KIND, *(name for name, values in sorted(labels.items()) if 1 < len(values) < count)]
+            labels.setdefault(name, []).append(value)
+    shared = (name for name, values in sorted(labels.items()) if 1 < len(set(values)) < len(values))
+    return [None, KIND, *shared]
 
 
 def grouped(rows: Sequence[UseRow], by: str | None) -> list[UseRow | Heading]:
@@ -158,7 +163,8 @@ def use_heading(view: View, width: int, rows: Sequence[Row], by: str | None) -> 
         return rule(f"{tr('USE')}{grouping} {counted}", width, view.glyphs.rule)
     head = f"   {fmt.fit(tr('USE') + grouping, 14)} {fmt.fit(tr('UTIL'), 21)} {fmt.fit(tr('SATURATION'), 14)}"
     head += f" {fmt.fit(tr('ERRORS'), 13)} {fmt.fit(tr('TREND 1h'), 8)}"
-    return crop([Span(head, "title"), Span(f" {counted}", "dim")], width)
+    told = f" {counted}" if cell_len(head) + cell_len(counted) < width else ""
+    return crop([Span(head, "title"), Span(told, "dim")], width)
 
 
 def calls_heading(view: View, width: int, rows: Sequence[Row]) -> Line:
@@ -225,9 +231,6 @@ def _use(row: UseRow, view: View, width: int, *, wide: bool) -> list[Span]:
     if width >= 72:
         end = view.now
         spans.append(Span(spark(row.course, end, HOUR.over, 8, view.glyphs, high=1.0), "chart"))
-    worst = row.worst
-    if worst is not None and not wide:
-        spans.append(Span(f"  {_measured(worst)}", role(worst.condition, view)))
     if wide:
         shown = (row.utilisation, row.saturation, row.errors)
         spans += [
@@ -254,8 +257,8 @@ def _cell(measured: Measured | None, view: View, room: int) -> Span:
 
 def _call(row: CallRow, view: View, width: int) -> list[Span]:
     if row.condition is Condition.NO_DATA:
-        return [Span(f"{fmt.fit(row.name, 22)} "), Span(tr("no data"), "no_data")]
-    spans = [Span(fmt.fit(row.name, 22, ellipsis=view.glyphs.ellipsis) + " ", role(row.condition, view))]
+        return [Span(f"{fmt.fit(row.name, 18)} "), Span(tr("no data"), "no_data")]
+    spans = [Span(fmt.fit(row.name, 18, ellipsis=view.glyphs.ellipsis) + " ", role(row.condition, view))]
     rate, errors, duration = row.rate, row.errors, row.duration
     spans.append(Span(fmt.fit(quantity(rate.value if rate else None, "per_s"), 8, "right") + "  ", "text"))
     spans.append(_red_cell(tr("err"), errors, view, 11))
@@ -269,7 +272,7 @@ def _call(row: CallRow, view: View, width: int) -> list[Span]:
     ):
         if measured is None:
             continue
-        differs = change(measured.value, before)
+        differs = change(measured.value, before, least=_NOTABLE)
         if differs not in ("same", fmt.NONE):
             told.append(f"{title} {tr(differs)}")
     known = any(before is not None for before in row.before)

@@ -131,7 +131,7 @@ def columns(width: int) -> tuple[tuple[str, int, bool], ...]:
     if width >= 60:
         found += [("BACKUP", 10, False)]
     if width >= 76:
-        found += [("MANAGER", 9, False)]
+        found += [("MANAGER", 9 if width < 110 else 26, False)]
     found += [("UNTIL", 10, False)]
     if width >= 60:
         found += [("OPEN", 4, True), ("7d", 4, True)]

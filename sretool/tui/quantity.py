@@ -71,6 +71,13 @@ def share(value: float) -> str:
     return f"{percent:.1f}%" if abs(percent) < 10 and percent != int(percent) else f"{percent:.0f}%"
 
 
+def success(value: float | None) -> str:
+    """A share that should be near 1, with a digit that tells 96.8 % from 97.4 %."""
+    if value is None:
+        return fmt.NONE
+    return share(value) if value >= 0.99 else f"{value * 100:.1f}%"
+
+
 def seconds(value: float) -> str:
     """`0s`, `18us`, `0.4ms`, `388ms`, `1.2s`, `4m10s`, `3h05m`."""
     sign, value = ("-", -value) if value < 0 else ("", value)
@@ -121,7 +128,7 @@ def number(value: float) -> str:
     return f"{value:.2g}" if amount >= 0.01 else f"{value:.1g}"
 
 
-def change(value: float | None, before: float | None) -> str:
+def change(value: float | None, before: float | None, *, least: float = 0.03) -> str:
     """How much more than before: `+12%`, `-30%`, `x31`, `to 0`, `same`; `-` where either is not known."""
     if value is None or before is None:
         return fmt.NONE
@@ -133,4 +140,4 @@ def change(value: float | None, before: float | None) -> str:
     if ratio >= 2.95:
         return f"x{ratio:.0f}"
     percent = round((ratio - 1) * 100)
-    return "same" if abs(percent) < 3 else f"{percent:+d}%"
+    return "same" if abs(ratio - 1) < least else f"{percent:+d}%"

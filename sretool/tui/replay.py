@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sretool.core.observe import replay
 from sretool.errors import SourceUnreachable, UsageError
+from sretool.tui import format as fmt
 from sretool.tui import keys
 from sretool.tui.app import DashApp
 from sretool.tui.screens.base import BoardScreen
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sretool.core.observe.questions import Answers, Wanted
     from sretool.core.observe.replay import Moment, Player
     from sretool.core.slo.model import Slo
+    from sretool.tui.board import View
 
 _EVERY = 0.25
 """Seconds between two looks at the recording."""
@@ -78,8 +80,9 @@ class ReplayApp(DashApp):
     def __init__(self, player: Player, **rest: Any) -> None:
         self.player = player
         self._looked_at = time.monotonic()
+        self._told = False
+        """Whether it was said that the session ends early."""
         super().__init__(ReplayWatch(player), clock=lambda: player.now, readonly=True, **rest)
-        self.board.replay = self._words()
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -97,7 +100,10 @@ class ReplayApp(DashApp):
     def show_moment(self) -> None:
         """What the player stands at, also where that is earlier than what was shown."""
         snapshot = self.player.known().snapshot
-        self.board.replay = self._words()
+        problem = self.player.recording.problem
+        if problem is not None and not self._told:
+            self._told = True
+            self.tell(problem, bad=True)
         if snapshot is not None and snapshot is not self.board.snapshot:
             if snapshot.seq < self.board.snapshot.seq:
                 self.board.rewind(snapshot)
@@ -106,14 +112,20 @@ class ReplayApp(DashApp):
         else:
             self.repaint()
 
+    def view(self) -> View:
+        self.board.session_mark = self._words()
+        return super().view()
+
     def _words(self) -> str:
-        player, glyphs = self.player, ("=", ">")
-        state = glyphs[1] if player.playing else glyphs[0]
+        """When, how fast, and what was on screen then."""
+        player = self.player
+        state = ">" if player.playing else "="
+        clock = fmt.clock(player.now, local=self.board.local_time)
         over = f" {tr('END')}" if player.now >= player.recording.end else ""
         seen = player.known().seen
         shown = f"  {tr('saw')} {seen.about or seen.screen}" if seen.screen else ""
         typed = f" [{' '.join(seen.keys)}]" if seen.keys else ""
-        return f"REPLAY {state} x{player.speed}{over}{shown}{typed}"
+        return f"REPLAY {clock} {state} x{player.speed}{over}{shown}{typed}"
 
     # --- keys ---------------------------------------------------------------------------------------------
 

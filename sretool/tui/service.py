@@ -92,7 +92,7 @@ def _slos(page: ServicePage, statuses: Sequence[SloStatus], view: View, width: i
             Span(f" {view.glyphs.levels[status.level]} {fmt.fit(status.slo.name, 26)}", tone),
             Span(fmt.fit(fmt.percent_of_objective(status.sli, status.slo.objective), 9, "right")),
             Span(f" {tr('of')} {fmt.fit(fmt.objective_percent(status.slo.objective), 7)}"),
-            Span(f"{fmt.fit(fmt.budget_percent(status.budget_left), 5, 'right')} {tr('left')}", tone),
+            Span(tr("{share} left", share=fmt.fit(fmt.budget_percent(status.budget_left), 5, "right")), tone),
             Span(f"  {fmt.burn(burn)}", "dim"),
         ]
         lines.append(crop(spans, width))

@@ -13,7 +13,7 @@ from sretool.core.observe.panels import ABNORMAL, Condition
 from sretool.tui import format as fmt
 from sretool.tui.line import Span, cells, crop, rule
 from sretool.tui.panel import glyph, old, role
-from sretool.tui.quantity import change, quantity
+from sretool.tui.quantity import change, quantity, success
 from sretool.tui.spark import band, spark
 from sretool.tui.words import later, tr
 
@@ -157,8 +157,8 @@ def _journey(row: JourneyRow, view: View, width: int, against: Against) -> list[
     tone = role(row.condition, view)
     spans = [
         Span(fmt.fit(tr(row.journey.title), 14, ellipsis=view.glyphs.ellipsis) + " ", tone),
-        Span(fmt.fit(quantity(compared.value, "ratio"), 8, "right"), tone),
-        Span(f" {fmt.fit(_then(compared, 'ratio', against), 9, 'right')}  ", "dim"),
+        Span(fmt.fit(success(compared.value), 8, "right"), tone),
+        Span(f" {fmt.fit(success(compared.then(against)), 9, 'right')}  ", "dim"),
     ]
     trend = 9 if width >= 69 else 0
     room = width - cells(spans) - trend - 1
@@ -180,7 +180,7 @@ def _journey(row: JourneyRow, view: View, width: int, against: Against) -> list[
 
 
 def _pass(value: float | None) -> str:
-    return "?" if value is None else quantity(value, "ratio").removesuffix("%")
+    return "?" if value is None else success(value).removesuffix("%")
 
 
 def _figure(row: FigureRow, view: View, width: int, against: Against) -> list[Span]:
@@ -303,7 +303,7 @@ def _facts(row: Row) -> list[str]:
     currency = None if isinstance(row, JourneyRow) else row.figure.currency
 
     def shown(value: float | None) -> str:
-        return quantity(value, unit, currency)
+        return success(value) if isinstance(row, JourneyRow) else quantity(value, unit, currency)
 
     facts = [f"{tr('now')} {shown(compared.value)}"]
     usual = compared.usual

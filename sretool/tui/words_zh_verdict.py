@@ -173,6 +173,7 @@ VERDICT: Final[dict[str, str]] = {
     "Last deploy: {text}, {span} ago": "最近部署：{text}，{span} 前",
     "Drills: none is running": "演练：没有正在进行的",
     "it arrives": "正常到达",
+    "{alert} is missing for {span}: pages may reach nobody": "{alert} 已缺失 {span}：呼叫可能无人收到",
     "missing for {span}": "已缺失 {span}",
     "Dead man's switch {alert}: {state}": "心跳告警 {alert}：{state}",
 }

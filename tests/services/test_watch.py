@@ -469,3 +469,59 @@ async def test_selectors_without_series_are_looked_at_now_and_then() -> None:
     snapshot = await watch.poll_metrics()
     assert snapshot.statuses[0].unmatched == ("requests_total",)
     assert len([query for query in source.asked if "last_over_time(requests_total" in query]) == 1
+
+
+class _Many:
+    """A Prometheus with rules of 60 SLOs, each evaluated when it is told."""
+
+    def __init__(self) -> None:
+        self.at = {f"shop/slo-{number}": RECORDED_AT.timestamp() - 20 for number in range(60)}
+        self.bad = dict.fromkeys(self.at, 10.0)
+        self.metrics = FakeMetrics(self._answer)
+        self.slos = [slo(id=id) for id in self.at]
+
+    def evaluate(self, id: str, bad: float) -> None:
+        self.at[id] += 60
+        self.bad[id] = bad
+
+    def _answer(self, query: str) -> list[Sample]:
+        if query.startswith("{__name__"):
+            _, _, since = query.rstrip(")").rpartition(">= ")
+            least = float(since) if "and on (slo)" in query else 0.0
+            wanted = [id for id, at in self.at.items() if at >= least]
+            return [sample for id in wanted for sample in recorded(self.bad[id], id=id)]
+        if "timestamp(slo:info" in query:
+            return [Sample({"slo": id}, RECORDED_AT, at) for id, at in self.at.items()]
+        return []
+
+    def whole_reads(self) -> int:
+        return sum(q.startswith("{__name__") and "and on (slo)" not in q for q in self.metrics.asked)
+
+
+async def test_of_many_slos_only_those_evaluated_since_are_read_and_judged_again() -> None:
+    server, clock = _Many(), FakeClock()
+    watch = Watch(server.slos, server.metrics, None, clock)
+    first = {status.slo.id: status for status in (await watch.poll_metrics()).statuses}
+    server.evaluate("shop/slo-7", bad=900.0)
+    clock.advance(timedelta(seconds=5))
+    second = {status.slo.id: status for status in (await watch.poll_metrics()).statuses}
+    assert server.whole_reads() == 1
+    changed = [id for id, status in second.items() if status is not first[id]]
+    assert changed == ["shop/slo-7"]
+    total = second[changed[0]].total
+    assert total is not None
+    assert second[changed[0]].good == total - 900
+    clock.advance(timedelta(seconds=60))
+    await watch.poll_metrics()
+    assert server.whole_reads() == 2
+
+
+async def test_an_slo_whose_rules_are_gone_has_no_data_at_once() -> None:
+    server, clock = _Many(), FakeClock()
+    watch = Watch(server.slos, server.metrics, None, clock)
+    await watch.poll_metrics()
+    del server.at["shop/slo-7"]
+    clock.advance(timedelta(seconds=5))
+    statuses = {status.slo.id: status for status in (await watch.poll_metrics()).statuses}
+    assert statuses[slo(id="shop/slo-7").id].level is Level.NO_DATA
+    assert server.whole_reads() == 2

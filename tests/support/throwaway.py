@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -23,11 +24,18 @@ _PATIENCE = 20
 @contextmanager
 def prometheus(folder: Path, *options: str) -> Iterator[str]:
     """Its address, once it is ready; `folder` holds prometheus.yml and, in `data`, its blocks."""
+    with process(folder, *options) as (url, _):
+        yield url
+
+
+@contextmanager
+def process(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """As `prometheus`, with the process, which may be stopped, frozen and killed."""
     program = shutil.which("prometheus")
     assert program is not None, "Prometheus is missing: apt-get install prometheus"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    process = subprocess.Popen(
+    started = subprocess.Popen(
         [
             program,
             "--config.file=prometheus.yml",
@@ -44,10 +52,11 @@ def prometheus(folder: Path, *options: str) -> Iterator[str]:
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_ready(url)
-        yield url
+        yield url, started
     finally:
-        process.terminate()
-        process.wait(_PATIENCE)
+        started.send_signal(signal.SIGCONT)
+        started.terminate()
+        started.wait(_PATIENCE)
 
 
 ALERTMANAGER_CONFIG = """

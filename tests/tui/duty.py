@@ -29,7 +29,9 @@ MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
 SCHEDULES = (
-    Schedule("sre", "SRE on call", "Europe/Berlin", date(2026, 1, 1), time(9), 0, 7, ("mia", "bo"), manager="kim"),
+    Schedule(
+        "sre", "SRE on call", "Europe/Berlin", date(2026, 1, 1), time(9), 0, 7, ("mia", "bo"), manager="kim"
+    ),
     Schedule(
         "backend", "Backend on call", "Asia/Tokyo", date(2026, 1, 1), time(9), 0, 7, ("yui", "raj"),
         overrides=(Override(NOW - 60 * MINUTE, NOW + 108 * MINUTE, None),),
@@ -58,13 +60,15 @@ SYSTEM = System(
     services=(Service("amas", "AMAS", "learning"),),
     owners=(Owner("learning", "Learning team"),),
     slos=tuple(each.slo for each in amas()),
-    runbooks={"servicedown": "# ServiceDown\n\n## Check\n\n1. Which ones are down: `up == 0`,\n   and since when.\n2. Next.\n"},
+    runbooks={
+        "servicedown": "# ServiceDown\n\n## Check\n\n1. Which ones are down: `up == 0`,\n   and since when.\n"
+    },
     oncall=ONCALL,
 )  # fmt: skip
 
 
 def alerts() -> tuple[Alert, ...]:
-    """Two pages that nobody has, a ticket that is acknowledged, one that is silenced, one that is inhibited."""
+    """Two pages that nobody has, a ticket that is acknowledged, one that is silenced, an inhibited one."""
     return (
         _labelled(alert("SLOBudgetBurn", of="amas/learning-availability", long="1h", short="5m")),
         _labelled(alert("ServiceDown", ago=1 * MINUTE, instance="app-2")),

@@ -14,6 +14,7 @@ from sretool.core.observe.questions import Track
 from sretool.core.slo import policy
 from sretool.core.slo.model import Level
 from sretool.tui import alert as alert_page
+from sretool.tui import alerts as alerts_page
 from sretool.tui import detail, keys, overview, pages, slo_charts
 from sretool.tui import format as fmt
 from sretool.tui.board import Board
@@ -21,6 +22,7 @@ from sretool.tui.chart import draw
 from sretool.tui.line import cells, plain
 from sretool.tui.slo_charts import Charted
 from sretool.tui.timeline import Timeline
+from sretool.tui.triage import Triage
 from tests.support.dashboard import (
     NOW,
     alert,
@@ -39,7 +41,7 @@ from tests.support.dashboard import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sretool.core.observe.model import SloStatus, Snapshot
+    from sretool.core.observe.model import Alert, SloStatus, Snapshot
     from sretool.tui.board import View
     from sretool.tui.chart import Chart
     from sretool.tui.line import Line
@@ -116,11 +118,18 @@ def _overview_lines(view: View, width: int, height: int) -> list[Line]:
     ]
 
 
+def _alert_lines(view: View, one: Alert, width: int) -> list[Line]:
+    triage = Triage()
+    found = triage.reader.open(one, view.now)
+    row = alerts_page.row(found, view, triage, width, alerts_page.sizes([found]))
+    return [row, alerts_page.title(found, view, width), *alerts_page.detail(found, view, triage, width, 30)]
+
+
 def _page_lines(view: View, width: int) -> list[Line]:
     return [
         *pages.help_lines(view, "overview", list(keys.KEYS), {"down": "x,y"}, width),
         *alert_page.explanation(view, [(NOW, "loop prometheus broke")], width),
-        *(line for one in view.alerts for line in alert_page.alert_lines(view, one, width, 30)),
+        *(line for one in view.alerts for line in _alert_lines(view, one, width)),
     ]
 
 

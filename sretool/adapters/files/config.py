@@ -46,7 +46,7 @@ _LONGEST: Final = 1_000_000
 _HEADER = re.compile(r"\s*\[{1,2}\s*(.+?)\s*\]{1,2}\s*(?:#.*)?$")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
-_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _AT_KEY = re.compile(r" - at `[^`]*`$")
 
 Place = tuple[str, ...]
@@ -184,8 +184,9 @@ def _read_one(path: Path, problems: list[Problem]) -> Config:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = _AT_LINE.search(str(error))
+        last = max(len(text.splitlines()), 1)
         message = _AT_LINE.sub("", str(error))
-        problems.append(Problem(file, int(at.group(1)) if at else 1, f"not TOML: {message}"))
+        problems.append(Problem(file, int(at.group(1) or last) if at else 1, f"not TOML: {message}"))
         return Config()
     where = Config(lines=lines)
     _refuse_unknown(raw, _File, (), where, problems)

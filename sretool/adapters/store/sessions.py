@@ -99,7 +99,7 @@ def read(path: Path) -> Recorded:
 
 
 def _unzipped(data: bytes) -> tuple[bytes, bool]:
-    """As much as can be had, and whether that is all: what follows a damage is lost, what is before is not."""
+    """As much as can be had, and whether that is all: only what follows a damage is lost."""
     unzip = zlib.decompressobj(wbits=_GZIP)
     parts: list[bytes] = []
     place, size = 0, _CHUNK

@@ -127,6 +127,12 @@ class RunWriter:
         )
         self.close()
 
+    def end(self) -> None:
+        """Over without a verdict: nothing was to hold."""
+        if not self._closed:
+            self._replace(replace(self._record, state=RunState.FINISHED, ended=self._now()))
+            self.close()
+
     def close(self) -> None:
         """Let go of the folder; a run that is not finished is lost from now on."""
         if not self._closed:

@@ -1,8 +1,9 @@
 """Which way a curve goes, and when it will reach a limit: robust against peaks, silent where nothing is sure.
 
 The slope is Theil and Sen's, the median of the slopes between all pairs of points, with Sen's interval
-around it. A trend is told only where the whole look-back and its second half agree on it: a single step (a
-restart, a release) is then no trend, and something that has stopped growing does not become full.
+around it. A trend is told only where the whole look-back and its second half agree on it, so that something
+that has stopped growing does not become full, and not where most of the change came in a single step, as
+with a restart or a release.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +34,9 @@ FURTHEST: Final = 10
 
 _QUANTILE: Final = 2.576
 """Of the normal distribution: the slope's interval holds the true one in 99 of 100 cases."""
+
+_SMOOTHED: Final = 5
+"""Points of the running median that takes single peaks away."""
 
 _MOST_POINTS: Final = 90
 """Pairs grow with the square; every n-th point is as good."""
@@ -98,7 +103,7 @@ def trend(points: Points, over: timedelta) -> Trend:
     start = points[0][0]
     seconds = [((at - start).total_seconds(), value) for at, value in points[::every]]
     whole, late = slope(seconds), slope(seconds[len(seconds) // 2 :])
-    if not whole.sign or whole.sign != late.sign:
+    if not whole.sign or whole.sign != late.sign or _is_one_step([value for _, value in seconds]):
         return Trend(Direction.STEADY, known_for=known_for)
     direction = Direction.RISING if whole.sign > 0 else Direction.FALLING
     return Trend(direction, late.value, known_for)
@@ -114,6 +119,14 @@ def reaches(found: Trend, value: float, limit: float) -> timedelta | None:
     if seconds > FURTHEST * found.known_for.total_seconds():
         return None
     return timedelta(seconds=seconds)
+
+
+def _is_one_step(values: Sequence[float]) -> bool:
+    """Whether more than half of the whole change came at once; single peaks do not count."""
+    reach = _SMOOTHED // 2
+    smooth = [median(values[max(at - reach, 0) : at + reach + 1]) for at in range(len(values))]
+    jump = max(abs(later - value) for value, later in pairwise(smooth))
+    return jump > abs(smooth[-1] - smooth[0]) / 2
 
 
 def _length(points: Points) -> timedelta:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sretool.units import format_decimal
+
 if TYPE_CHECKING:
     from datetime import timedelta
     from decimal import Decimal
@@ -178,7 +180,7 @@ class Apdex:
         return f"({satisfied} + {tolerating}) / 2 / ({total} > 0)"
 
     def _below(self, threshold: Decimal) -> str:
-        text = f"{threshold:f}"
+        text = format_decimal(threshold)
         # Prometheus 3 writes le="1" as le="1.0".
         le = f'le="{text}"' if "." in text else f'le=~"{text}(\\\\.0)?"'
         inner = f"{self.matchers},{le}" if self.matchers else le

@@ -363,12 +363,40 @@ def statuses(
     unmatched_of: Mapping[SloId, tuple[str, ...]] | None = None,
 ) -> tuple[SloStatus, ...]:
     """One status per SLO, worst first; an SLO without numbers has no data."""
-    strangers = unmatched_of or {}
-    judged = (
-        _status(slo, numbers.get(slo.id) or Numbers(at=now), past_of.get(slo.id), strangers.get(slo.id, ()))
-        for slo in slos
-    )
-    return tuple(sorted(judged, key=_worst_first))
+    return Judging().statuses(slos, numbers, past_of, now, unmatched_of)
+
+
+class Judging:
+    """Judges again and again: an SLO whose numbers have not changed keeps the status it has."""
+
+    def __init__(self) -> None:
+        self._known: dict[SloId, tuple[Slo, Numbers, Past | None, tuple[str, ...], SloStatus]] = {}
+
+    def statuses(
+        self,
+        slos: Sequence[Slo],
+        numbers: Mapping[SloId, Numbers],
+        past_of: Mapping[SloId, Past],
+        now: datetime,
+        unmatched_of: Mapping[SloId, tuple[str, ...]] | None = None,
+    ) -> tuple[SloStatus, ...]:
+        """As the function of this name."""
+        known, self._known = self._known, {}
+        strangers = unmatched_of or {}
+        for slo in slos:
+            of, past = numbers.get(slo.id) or Numbers(at=now), past_of.get(slo.id)
+            missing = strangers.get(slo.id, ())
+            before = known.get(slo.id)
+            if (
+                before is None
+                or before[0] is not slo
+                or before[1] is not of
+                or before[2] is not past
+                or before[3] != missing
+            ):
+                before = (slo, of, past, missing, _status(slo, of, past, missing))
+            self._known[slo.id] = before
+        return tuple(sorted((each[4] for each in self._known.values()), key=_worst_first))
 
 
 def _status(slo: Slo, numbers: Numbers, past: Past | None, unmatched: tuple[str, ...]) -> SloStatus:

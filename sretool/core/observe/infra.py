@@ -53,7 +53,7 @@ class UseRow:
     resource: Resource
     labels: Mapping[str, str]
     utilisation: Measured | None = None
-    """The highest; None: none is configured."""
+    """The worst, of several equally bad the highest; None: none is configured."""
     saturation: Measured | None = None
     """The worst; None: none is configured."""
     errors: Measured | None = None
@@ -180,7 +180,7 @@ def use_rows(resource: Resource, answers: Answers, now: datetime) -> list[UseRow
         )
         parts = len(resource.utilisation), len(resource.utilisation) + len(resource.saturation)
         used, waiting, failed = every[: parts[0]], every[parts[0] : parts[1]], every[parts[1] :]
-        top = max(used, key=_value, default=None)
+        top = _first_worst(sorted(used, key=_value, reverse=True))
         known = [each.condition for each in every if each.value is not None]
         rows.append(
             UseRow(

@@ -69,14 +69,22 @@ def recorded(slos: Sequence[Slo]) -> str:
     return f"{{{names}{_by_name(slos, ',')}}}"
 
 
+def recorded_since(slos: Sequence[Slo], since: datetime) -> str:
+    """As `recorded`, only of SLOs whose rules were evaluated at `since` or later."""
+    return f"{recorded(slos)} and on (slo) ({_evaluated(slos)} >= {since.timestamp():.3f})"
+
+
+def _evaluated(slos: Sequence[Slo]) -> str:
+    names = _by_name(slos)
+    return f"max by (slo) (timestamp(slo:info{{{names}}}) or timestamp(slo:total:rate5m{{{names}}}))"
+
+
 def ages(slos: Sequence[Slo]) -> str:
     """When the rules of each SLO were last evaluated, and without a label when anything was last scraped.
 
     An instant query dates every value with the time of the query; only `timestamp()` tells how old it is.
     """
-    names = _by_name(slos)
-    evaluated = f"timestamp(slo:info{{{names}}}) or timestamp(slo:total:rate5m{{{names}}})"
-    return f"max by (slo) ({evaluated}) or max(timestamp(up))"
+    return f"{_evaluated(slos)} or max(timestamp(up))"
 
 
 def changes() -> str:

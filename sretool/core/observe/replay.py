@@ -123,6 +123,10 @@ class Recording:
             raise RecordingUnreadable("nothing was recorded in this session: it has no snapshot")
         self.start, self.end = shown[0], max(times[-1], shown[-1])
         self._moments: tuple[Moment, ...] | None = None
+        self.problem: str | None = None
+        """Why the session ends earlier than its file; None: it does not, as far as was read."""
+        if self.at(self.start).snapshot is None:
+            raise RecordingUnreadable(self.problem or "nothing can be read of this session")
 
     @property
     def system(self) -> System | None:
@@ -130,17 +134,27 @@ class Recording:
         return system
 
     def at(self, moment: datetime) -> Known:
-        """What was known at that moment; RecordingUnreadable where a line on the way there is damaged."""
+        """What was known at that moment, as far as the lines can be read."""
         wanted = bisect_right(self._times, max(moment, self.start))
         if wanted < self._place:
             back = max(place for place in self._checkpoints if place <= wanted)
             self._place, self._known = back, self._checkpoints[back]
         while self._place < wanted:
-            self._known = _after(self._known, self._lines[self._place])
+            try:
+                self._known = _after(self._known, self._lines[self._place])
+            except RecordingUnreadable as error:
+                self._cut(error)
+                break
             self._place += 1
             if self._place % _CHECKPOINT == 0:
                 self._checkpoints[self._place] = self._known
         return self._known
+
+    def _cut(self, error: RecordingUnreadable) -> None:
+        """The session ends before the line that cannot be read."""
+        self.problem = error.message
+        del self._lines[self._place :], self._times[self._place :]
+        self.end = self._times[-1] if self._times else self.start
 
     def moments(self) -> tuple[Moment, ...]:
         """Every change of a state and every alert that came or went, in order."""
@@ -154,7 +168,10 @@ class Recording:
         for at, line in zip(self._times, self._lines, strict=True):
             if line["k"] != "snapshot":
                 continue
-            known = _after(known, line)
+            try:
+                known = _after(known, line)
+            except RecordingUnreadable:
+                return
             after = known.snapshot
             if before is not None and after is not None:
                 yield from _between(before, after, at)

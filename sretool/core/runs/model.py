@@ -21,6 +21,8 @@ class RunKind(StrEnum):
     GAMEDAY = "gameday"
     CAPACITY = "capacity"
     CANARY = "canary"
+    SESSION = "session"
+    """What somebody saw on the dashboard; it has no verdict."""
 
 
 class RunState(StrEnum):

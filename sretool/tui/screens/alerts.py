@@ -16,8 +16,8 @@ from sretool.core.observe.triage import Stage
 from sretool.core.slo.model import Severity
 from sretool.errors import UsageError
 from sretool.tui import alerts as draw
+from sretool.tui import export, keys
 from sretool.tui import format as fmt
-from sretool.tui import keys
 from sretool.tui.form import Choice, Text
 from sretool.tui.line import Span, crop, rule
 from sretool.tui.screens.base import BoardScreen, ScreenPoll
@@ -77,6 +77,10 @@ class AlertActions(BoardScreen):
     def targets(self) -> list[Alert]:
         """The alerts the next action is about."""
         raise NotImplementedError
+
+    def copied(self) -> str | None:
+        alerts = self.targets()
+        return export.alert_text(self.dash.view(), alerts[0]) if alerts else super().copied()
 
     def action_runbook(self) -> None:
         """That of the first alert: steps are worked through one alert at a time."""

@@ -52,11 +52,11 @@ class TimedScreen(BoardScreen):
         keys.bind("zoom_in", "zoom(1)"),
         keys.bind("zoom_out", "zoom(-1)"),
         keys.bind("now"),
-        keys.bind("inspect"),
+        # With priority: typed ahead, H and L must find the cursor there.
+        keys.bind("inspect", priority=True),
         keys.bind("compare"),
         keys.bind("left", "cursor(-1)"),
         keys.bind("right", "cursor(1)"),
-        keys.bind("copy"),
     ]
 
     def window(self) -> TimeWindow:
@@ -66,10 +66,6 @@ class TimedScreen(BoardScreen):
     def moved(self) -> None:
         """Another time is shown."""
         self.dash.repaint()
-
-    def copied(self) -> str | None:
-        """What `copy` takes: a value with its time and its query; None: there is none."""
-        return None
 
     def cursor_step(self) -> timedelta:
         """From one point of the charts to the next."""
@@ -110,10 +106,7 @@ class TimedScreen(BoardScreen):
     def go_to(self, text: str) -> None:
         """Show the time that `text` means, as `t` and `:t` take it."""
         self.dash.timeline.window = self.window()
-        try:
-            self.dash.timeline.go(text, self.dash.clock(), local=self.dash.board.local_time)
-        except UsageError as error:
-            self.dash.notify(f"{error.message}; {error.remedy}", severity="warning", markup=False)
+        self.dash.show_time(text)
         self.moved()
 
     def action_pan(self, halves: int) -> None:
@@ -142,14 +135,6 @@ class TimedScreen(BoardScreen):
     def action_compare(self) -> None:
         self.dash.timeline.next_comparison()
         self.moved()
-
-    def action_copy(self) -> None:
-        text = self.copied()
-        if text is None:
-            self.dash.notify(tr("there is nothing to copy here yet"), severity="warning")
-            return
-        self.dash.copy_to_clipboard(text)
-        self.dash.notify(f"{tr('copied')}: {text.splitlines()[0]}", markup=False)
 
     def action_back(self) -> None:
         """The cursor goes first."""

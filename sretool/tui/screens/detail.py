@@ -9,7 +9,6 @@ from sretool.core.alerting.silences import Matcher
 from sretool.core.observe import service as services
 from sretool.core.observe.questions import Span as Stretch
 from sretool.core.observe.questions import Wanted
-from sretool.tui import alert as alert_lines
 from sretool.tui import detail, keys, slo_charts
 from sretool.tui.line import Span, crop
 from sretool.tui.screens.body import BodyScreen, TimedScreen
@@ -119,24 +118,6 @@ class DetailScreen(TimedScreen, BodyScreen):
         if self.slo in order:
             self.slo = order[(order.index(self.slo) + step) % len(order)]
             self.dash.repaint()
-
-
-class AlertScreen(BodyScreen):
-    """Everything one alert says about itself."""
-
-    BAR = ("back", "refresh", "time", "explain")
-    TITLE_WORDS = later("one alert")
-
-    def __init__(self, fingerprint: str) -> None:
-        super().__init__()
-        self.fingerprint = fingerprint
-
-    def show(self, view: View) -> None:
-        width, height = self.size
-        alert = next((alert for alert in view.snapshot.alerts if alert.fingerprint == self.fingerprint), None)
-        name = f"alert > {alert.name}" if alert is not None else "alert"
-        self.show_frame(view, name)
-        self.show_body(alert_lines.alert_lines(view, alert, width, height - 2))
 
 
 def _fired_question(slo: Slo) -> tuple[str, Stretch]:

@@ -214,8 +214,6 @@ class InfraScreen(PanelScreen):
 
     def action_depends(self) -> None:
         """The page of the service whose requests these are, or of the only one there is."""
-        from sretool.tui.screens.service import ServiceScreen
-
         system, row = self.dash.system, self._selected()
         services = system.services if system is not None else ()
         wanted = row.call.service if isinstance(row, CallRow) else None
@@ -223,7 +221,7 @@ class InfraScreen(PanelScreen):
         if service is None:
             self.notify(tr("no service is declared in the catalog"), markup=False)
         else:
-            self.app.push_screen(ServiceScreen(service.id))
+            self.dash.open_service(service.id)
 
     def action_copy(self) -> None:
         row, view = self._selected(), self._view

@@ -72,12 +72,13 @@ class OnCallScreen(AlertActions):
         )
         rest = room - listed
         handoff = min(rest // 2, 10) if rest >= 6 else 0
-        escalation = rest - handoff
+        lines = draw.escalation_lines(view, self.triage, width, rest - handoff)
+        escalation = rest if not handoff else len(lines) + (1 if rest - handoff > len(lines) else 0)
+        handoff = rest - escalation
         for place, height_of in (("#escalation", escalation), ("#handoff", handoff)):
             sheet = self.query_one(place, Sheet)
             sheet.display = height_of > 0
             sheet.styles.height = height_of
-        lines = draw.escalation_lines(view, self.triage, width, escalation)
         self.query_one("#escalation", Sheet).show(lines)
         self.query_one("#handoff", Sheet).show(draw.handoff_lines(view, self.triage, width, handoff))
 

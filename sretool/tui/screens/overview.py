@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.containers import Horizontal, Vertical
 
 from sretool.core.slo.model import SloId
-from sretool.tui import keys, overview, slo_charts
+from sretool.tui import export, keys, overview, slo_charts
 from sretool.tui.screens.base import BoardScreen
 from sretool.tui.widgets.rows import Rows
 from sretool.tui.widgets.sheet import Sheet
@@ -33,6 +34,7 @@ class OverviewScreen(BoardScreen):
         keys.bind("abnormal"),
         keys.bind("mine"),
         keys.bind("runbook"),
+        keys.bind("depends"),
         keys.bind("next_pane", "app.focus_next"),
         keys.bind("previous_pane", "app.focus_previous"),
     ]
@@ -40,6 +42,7 @@ class OverviewScreen(BoardScreen):
         ("open", later("detail")),
         "runbook",
         "filter",
+        "command",
         "abnormal",
         ("next_pane", later("alerts")),
         "pause",
@@ -54,6 +57,9 @@ class OverviewScreen(BoardScreen):
         self._columns: tuple[Column, ...] = ()
         self._full_names = False
         self._shown_as: Hashable = None
+        self._drawn_for: tuple[SloStatus, ...] = ()
+        """Those the columns were chosen for; as long as they are held, so is their identity."""
+        self._lines: dict[str, tuple[overview.SloRow, Line]] = {}
         self._view: View | None = None
         self._alerts: dict[str, list[Alert]] = {}
         """By SLO."""
@@ -101,11 +107,17 @@ class OverviewScreen(BoardScreen):
 
     def _choose_columns(self, view: View, width: int) -> bool:
         """Choose the columns; whether rows drawn before look different now."""
-        self._columns = overview.table_columns(width, view.snapshot.statuses)
-        self._full_names = len({status.slo.service for status in view.snapshot.statuses}) > 1
-        shown_as = (self._columns, self._full_names, width)
-        changed, self._shown_as = shown_as != self._shown_as, shown_as
-        return changed
+        statuses = view.snapshot.statuses
+        # Columns follow from the objectives, and those are the same objects from one refresh to the next.
+        shown_as = (width, frozenset(id(status.slo) for status in statuses), view.glyphs)
+        if shown_as == self._shown_as:
+            return False
+        before = (self._columns, self._full_names, len(self._drawn_for))
+        self._columns = overview.table_columns(width, statuses)
+        self._full_names = len({status.slo.service for status in statuses}) > 1
+        self._shown_as, self._drawn_for = shown_as, statuses
+        self._lines.clear()
+        return before != (self._columns, self._full_names, len(statuses))
 
     def _show_lower(self, view: View, plan: overview.Layout) -> None:
         lower = self.query_one("#lower")
@@ -121,7 +133,12 @@ class OverviewScreen(BoardScreen):
             self._follow_cursor(view)
             chart.show(self._chart_lines(view, width, plan.lower))
         pane = self.size.width - width
-        self.query_one("#alerts-heading", Sheet).show([overview.alerts_heading(view, pane)])
+        heading = [overview.alerts_heading(view, pane)]
+        if (missing := overview.dead_man_line(view, pane)) is not None:
+            heading.append(missing)
+        above = self.query_one("#alerts-heading", Sheet)
+        above.styles.height = len(heading)
+        above.show(heading)
         alerts, slos = self.query_one("#alerts", Rows), self.query_one("#slos", Rows)
         # Nothing can be done in an empty list: it is not gone to, and what was in it goes back.
         alerts.can_focus = bool(view.alerts) and plan.lower > 0
@@ -162,7 +179,11 @@ class OverviewScreen(BoardScreen):
         if view is None:
             return ()
         row = overview.row_of(status, view, self._alerts.get(status.slo.id, ()))
-        return overview.slo_row(row, self._columns, view.glyphs, full_names=self._full_names)
+        known = self._lines.get(status.slo.id)
+        if known is None or known[0].status is not status or known[0][1:] != row[1:]:
+            line = overview.slo_row(row, self._columns, view.glyphs, full_names=self._full_names)
+            known = self._lines[status.slo.id] = (row, line)
+        return known[1]
 
     def _draw_alert(self, value: Hashable, width: int) -> Line:
         alert, view = cast("tuple[Alert, View]", value)
@@ -188,9 +209,28 @@ class OverviewScreen(BoardScreen):
         elif slo is not None and (status := self.dash.board.status(slo)) is not None:
             self.dash.open_runbook_of_slo(status.slo)
 
+    def action_depends(self) -> None:
+        """The page of the service whose SLO is under the cursor."""
+        slo = self._selected()
+        if slo is not None:
+            self.dash.open_service(slo.partition("/")[0])
+
     def action_abnormal(self) -> None:
         self.dash.board.toggle_abnormal()
         self.dash.repaint()
+
+    def copied(self) -> str | None:
+        view, alerts = self.dash.view(), self.query_one("#alerts", Rows)
+        if alerts.has_focus:
+            alert = next((each for each in view.alerts if each.fingerprint == alerts.cursor), None)
+            return export.alert_text(view, alert) if alert is not None else None
+        slo = self._selected()
+        status = self.dash.board.status(slo) if slo is not None else None
+        if status is None:
+            return None
+        hour = timedelta(hours=1)
+        sli = status.slo.sli
+        return export.slo_text(view, status, f"{sli.bad_rate(hour)} / {sli.total_rate(hour)}")
 
     def action_mine(self) -> None:
         self.dash.only_mine()

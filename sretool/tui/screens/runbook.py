@@ -225,7 +225,8 @@ class RunbookScreen(BoardScreen):
     def on_rows_chosen(self, event: Rows.Chosen) -> None:
         """Enter: run the command, after asking; follow the link; copy the query."""
         stop = self._stop()
-        if stop is None:
+        # A second Enter of the same burst is for the question that the first one has asked.
+        if stop is None or not self.is_current:
             return
         commands = [code for code in stop.codes if code.kind is CodeKind.COMMAND]
         links = [link.target for link in stop.step.links] if stop.step is not None else []

@@ -132,7 +132,7 @@ class RunsScreen(_OfRuns):
     """The runs of some kinds, newest first, and the one under the cursor below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [keys.bind("filter", priority=True), keys.bind("copy")]
-    BAR = ("open", "down", "filter", "copy", "time", "refresh", "explain")
+    BAR = ("open", "down", "filter", "note", "copy", "time", "refresh", "explain")
 
     def __init__(self) -> None:
         super().__init__()
@@ -236,7 +236,7 @@ class RunScreen(_OfRuns):
     """Everything about one run; what does not fit is scrolled to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [keys.bind("copy")]
-    BAR = ("back", "down", "last", "copy", "time", "explain")
+    BAR = ("back", "down", "last", "note", "copy", "time", "explain")
     TITLE_WORDS = later("one run")
 
     def __init__(self, run: str, kinds: Sequence[RunKind], words: str) -> None:

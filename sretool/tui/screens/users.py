@@ -174,8 +174,6 @@ class UsersScreen(PanelScreen):
 
     def action_depends(self) -> None:
         """The page of the service that carries the journey, or of the only one there is."""
-        from sretool.tui.screens.service import ServiceScreen
-
         system, row = self.dash.system, self._selected()
         services = system.services if system is not None else ()
         wanted = row.journey.service if isinstance(row, JourneyRow) else None
@@ -183,7 +181,7 @@ class UsersScreen(PanelScreen):
         if service is None:
             self.notify(tr("no service is declared in the catalog"), markup=False)
         else:
-            self.app.push_screen(ServiceScreen(service.id))
+            self.dash.open_service(service.id)
 
     def action_copy(self) -> None:
         row = self._selected()

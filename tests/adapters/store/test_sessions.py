@@ -67,7 +67,11 @@ def test_garbage_behind_a_good_start_is_left_out(tmp_path: Path) -> None:
     file.close()
 
 
-@pytest.mark.parametrize("data", [b"", b"no gzip at all", gzip.compress(b""), gzip.compress(b"no json\n")])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no gzip at all", gzip.compress(b"", mtime=0), gzip.compress(b"no json\n", mtime=0)],
+    ids=["empty", "plain", "empty gzip", "no JSON"],
+)
 def test_what_is_no_session_is_told_with_its_path(tmp_path: Path, data: bytes) -> None:
     (tmp_path / FILE).write_bytes(data)
     with pytest.raises(RunUnreadable) as raised:

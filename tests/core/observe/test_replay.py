@@ -130,12 +130,22 @@ def test_what_is_no_session_is_told(written: list[object]) -> None:
         Recording(written)
 
 
-def test_a_damaged_line_is_told_when_it_is_reached() -> None:
+def test_a_session_ends_before_a_line_that_is_damaged() -> None:
     written = lines()
-    written[3] = {"k": "history", "t": written[3]["t"]}
+    place = next(number for number, line in enumerate(written) if line["t"] >= LOST_AT.isoformat())
+    written[place] = {"k": "history", "t": written[place]["t"]}
     recording = Recording(written)
-    with pytest.raises(RecordingUnreadable, match="damaged"):
-        recording.at(END)
+    assert recording.at(END).snapshot == session().at(LOST_AT - SECOND).snapshot
+    assert recording.end < LOST_AT
+    assert "damaged" in (recording.problem or "")
+    assert [moment.at for moment in recording.moments()] == [PAGED_AT, PAGED_AT]
+
+
+def test_a_session_whose_first_snapshot_is_damaged_is_told() -> None:
+    written = lines()
+    written[1] = {"k": "snapshot", "t": written[1]["t"], "whole": {"c": ["observe.model:Snapshot", {}]}}
+    with pytest.raises(RecordingUnreadable):
+        Recording(written)
 
 
 def test_lines_of_a_newer_version_are_passed_over() -> None:
