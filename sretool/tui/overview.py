@@ -277,8 +277,8 @@ def _alert_count(alerts: Iterable[Alert]) -> str:
     severities = [alert.severity for alert in alerts if alert.state is not AlertState.RESOLVED]
     for severity in Severity:
         if severity in severities:
-            return f"{severities.count(severity)} {severity.value}"
-    return f"{len(severities)} other" if severities else ""
+            return f"{severities.count(severity)} {tr(severity.value)}"
+    return f"{len(severities)} {tr('other')}" if severities else ""
 
 
 def slo_row(row: SloRow, columns: Sequence[Column], glyphs: Glyphs, *, full_names: bool) -> list[Span]:

@@ -246,6 +246,7 @@ SHELL: Final[dict[str, str]] = {
     "no data": "无数据",
     "ticket": "工单",
     "info": "信息",
+    "other": "其他",
     "PAGE": "呼叫",
     "TICKET": "工单",
     "INFO": "信息",
