@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from sretool.core.analysis.recording import Points
-    from sretool.core.observe.model import Alert, Sample, Series
+    from sretool.core.observe.model import Alert, Rule, Sample, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,14 @@ class MetricsSource(Protocol):
     ) -> Sequence[Series]: ...
 
     async def aclose(self) -> None: ...
+
+
+class RulesSource(MetricsSource, Protocol):
+    """A server that evaluates rules itself. Every method raises a `SourceError` and nothing else."""
+
+    async def rules(self) -> Sequence[Rule]:
+        """All it has loaded."""
+        ...
 
 
 class SurveySource(MetricsSource, Protocol):
