@@ -250,7 +250,8 @@ def test_alarms_of_maintenance_are_neither_right_nor_wrong() -> None:
 
 
 def test_what_lies_outside_is_counted_and_left_out() -> None:
-    found = score([], [span(-100, -50), span(10, 20)], START, START + DAY)
+    none: list[Alarm] = []
+    found = score(none, [span(-100, -50), span(10, 20)], START, START + DAY)
     assert (found.outside, len(found.detections), found.recall) == (1, 1, 0)
 
 
