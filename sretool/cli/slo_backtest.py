@@ -14,7 +14,6 @@ import click
 from sretool.cli import diagnostics
 from sretool.cli.known import incidents_option, spans
 from sretool.cli.output import format_option, write_json
-from sretool.core.slo.windows import RATE_WINDOW, reads_counters
 from sretool.errors import UsageError
 from sretool.units import format_decimal, format_duration, format_time
 
@@ -183,7 +182,7 @@ def _read(
     start = _whole_minute(asked.since - warm_up((*slos, *others)) - asked.hold)
     source = wiring.history(prometheus)
     try:
-        return backtesting.read(source, slos, start, asked.until, _progress)
+        return backtesting.read(source, slos, start, asked.until, _progress, others)
     finally:
         source.close()
 
@@ -392,6 +391,8 @@ def _summary(prefix: str, found: _Outcome, *, scored: bool) -> str:
 
 def _doubts(recordings: Iterable[Recording], since: datetime) -> list[str]:
     """What the figures rest on, where that is less than everything."""
+    from sretool.core.analysis.backtest import inexact
+
     lines = []
     for each in recordings:
         coverage = each.coverage(since)
@@ -401,8 +402,7 @@ def _doubts(recordings: Iterable[Recording], since: datetime) -> list[str]:
             lines.append(f"{each.slo.id}: only {coverage:.1%} of the span has data ({each.origin})")
         if not each.slo.alerts:
             lines.append(f"{each.slo.id}: no pair could fire at this target and window")
-        uneven = sorted({w for pair in each.slo.alerts for w in (pair.long, pair.short) if w % RATE_WINDOW})
-        uneven = [window for window in uneven if reads_counters(each.slo, window)]
+        uneven = inexact(each)
         if uneven:
             named = ", ".join(map(format_duration, uneven))
             lines.append(f"{each.slo.id}: {named} out of 5-minute rates, so up to 4 minutes early or late")

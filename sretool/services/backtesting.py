@@ -10,6 +10,8 @@ from sretool.core.analysis.recording import (
     Sheet,
     chunks,
     counters_query,
+    odd_lengths,
+    odd_query,
     recorded_query,
 )
 from sretool.core.analysis.symptoms import Replayed, replay
@@ -39,12 +41,16 @@ def read(
     start: datetime,
     end: datetime,
     tell: Callable[[int, int], None] = lambda done, of: None,
+    others: Sequence[Slo] = (),
 ) -> tuple[Recording, ...]:
     """The recordings of these SLOs; raises SourceError.
 
     `start` and `end` are whole minutes. `tell` is called with the chunks done and all of them.
+    `others` are the same SLOs with pairs that are to be replayed as well.
     """
     sheet = Sheet(slos, start, end)
+    wanted = {changed.id: odd_lengths(changed) for changed in others}
+    odd = [(slo, found) for slo in slos if (found := odd_lengths(slo) | wanted.get(slo.id, frozenset()))]
     spans = list(chunks(start, end))
     for number, (first, last) in enumerate(spans):
         tell(number, len(spans))
@@ -54,6 +60,9 @@ def read(
         for slo in sheet.lacking(first, last):
             for answer in _ranges(source, counters_query(slo), first, last, RULE_INTERVAL):
                 sheet.enter_counters(slo, answer)
+        for slo, lengths in odd:
+            for answer in _ranges(source, odd_query(slo, lengths), first, last, RULE_INTERVAL):
+                sheet.enter_odd(slo, answer)
     tell(len(spans), len(spans))
     return sheet.recordings()
 

@@ -116,6 +116,20 @@ def replay(recording: Recording, since: datetime, hold: timedelta = timedelta())
     return tuple(sorted(found, key=lambda alarm: (alarm.start, alarm.pair.long)))
 
 
+def inexact(recording: Recording) -> tuple[timedelta, ...]:
+    """Windows of its pairs that are no multiple of five minutes and of which nothing more was read."""
+    windows = {window for pair in recording.slo.alerts for window in (pair.long, pair.short)}
+    return tuple(
+        sorted(
+            window
+            for window in windows
+            if window % RATE_WINDOW
+            and reads_counters(recording.slo, window)
+            and _TILE + _places(window) % _TILE not in recording.longer
+        )
+    )
+
+
 class _Sums:
     """Ratios and events of one recording over any window."""
 
@@ -130,6 +144,7 @@ class _Sums:
         known = np.flatnonzero(np.isfinite(recording.total))
         self.first = int(known[0]) if len(known) else self.length
         """Place of the first value."""
+        self._longer = recording.longer
         self._ratios: dict[timedelta, NDArray[np.float64]] = {}
 
     def ratio(self, window: timedelta) -> NDArray[np.float64]:
@@ -157,8 +172,9 @@ class _Sums:
     def _tiled(self, values: NDArray[np.float64], window: timedelta) -> NDArray[np.float64]:
         """Sum of the rates five minutes apart; of a part of five minutes its share of an older one.
 
-        Of a window that is no multiple of five minutes the oldest part is thus taken as even: what it saw may
-        leave it up to four minutes early or late.
+        Of a window that is no multiple of five minutes the oldest piece is 6 to 9 minutes long. Where that
+        was not read, its older part is taken as even, and what it saw may leave it up to four minutes early
+        or late.
         """
         tiles, rest = divmod(_places(window), _TILE)
         out = np.zeros(self.length)
@@ -168,7 +184,14 @@ class _Sums:
                 break
             weight = 1.0 if tile < tiles else rest / _TILE
             out[back:] += weight * values[: self.length - back]
-        return out
+        if not rest or _TILE + rest not in self._longer:
+            return out
+        back = (tiles - 1) * _TILE
+        oldest = np.full(self.length, np.nan)
+        read = self._longer[_TILE + rest][0 if values is self._bad else 1]
+        oldest[back:] = read[: max(self.length - back, 0)] * (_TILE + rest) / _TILE
+        newer = self._tiled(values, window - timedelta(seconds=(_TILE + rest) * STEP)) if back else 0.0
+        return np.where(np.isfinite(oldest), newer + oldest, out)
 
     def _added(self, values: NDArray[np.float64], window: timedelta) -> NDArray[np.float64]:
         """Sum over time, and the newest value twice for what is not wholly in the sum yet."""
