@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import promql_parser
 
@@ -333,6 +333,65 @@ def _aggregated(expr: object, function: str) -> tuple[Selector, tuple[str, ...]]
         return None
     series = _selector(ranged.vector_selector)
     return (series, by) if series is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """What a query for a share counts, where it is a quotient of sums of rates."""
+
+    kind: Literal["bad", "good"]
+    """Which events are above the line."""
+    some: tuple[Selector, ...]
+    total: tuple[Selector, ...]
+
+
+def quotient(query: str) -> Quotient | None:
+    """The counters of a query for the bad share: `a / t`, `(a + b) / t`, `1 - g / t` or `(t - g) / t`, each a
+    sum of rates whatever it is summed by; None where it is anything else."""
+    try:
+        expr: object = _bare(parse(query))
+    except UsageError:
+        return None
+    kind: Literal["bad", "good"] = "bad"
+    difference = _difference(expr)
+    if difference is not None and isinstance(_bare(difference[0]), promql_parser.NumberLiteral):
+        if _bare(difference[0]).val != 1:  # type: ignore[attr-defined]
+            return None
+        kind, expr = "good", _bare(difference[1])
+    if not isinstance(expr, promql_parser.BinaryExpr) or str(expr.op) != "/":
+        return None
+    total = _terms(expr.rhs)
+    above: object = expr.lhs
+    rest = _difference(above)
+    if rest is not None and kind == "bad" and total and _terms(rest[0]) == total:
+        kind, above = "good", rest[1]
+    some = _terms(above)
+    return Quotient(kind, some, total) if some and total else None
+
+
+def _terms(expr: object) -> tuple[Selector, ...]:
+    """Counters whose summed rates are added up; none where there is anything else among them."""
+    expr = _bare(expr)
+    if isinstance(expr, promql_parser.BinaryExpr):
+        if str(expr.op) == "+":
+            sides = _terms(expr.lhs), _terms(expr.rhs)
+            return (*sides[0], *sides[1]) if all(sides) else ()
+        # A filter that keeps what there was traffic for changes nothing that is counted.
+        keeps = str(expr.op) in (">", "or") and isinstance(_filler(expr.rhs), promql_parser.NumberLiteral)
+        inner = _without_zeros(expr)
+        return _terms(expr.lhs) if keeps else _terms(inner) if inner is not expr else ()
+    if not isinstance(expr, promql_parser.AggregateExpr) or str(expr.op) != "sum":
+        return ()
+    counted = _rated(_bare(expr.expr), any_range=True)
+    return (counted,) if counted is not None else ()
+
+
+def _filler(expr: object) -> object:
+    """The number of `0` or `vector(0)`."""
+    expr = _bare(expr)
+    if isinstance(expr, promql_parser.Call) and expr.func.name == "vector":
+        expr = _bare(expr.args[0])
+    return expr
 
 
 def good_and_bad(good: str, bad: str) -> SimpleSli:
