@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sretool.core.alerting.silences import NewSilence, Silence
     from sretool.core.analysis.recording import Points
-    from sretool.core.observe.model import Alert, Change, Drill, Sample, Series, Snapshot
+    from sretool.core.observe.model import Alert, Change, Drill, Rule, Sample, Series, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,14 @@ class Served(Protocol):
 
 class WatchedMetrics(MetricsSource, Served, Protocol):
     """What a watch reads figures from."""
+
+
+class RulesSource(MetricsSource, Protocol):
+    """A server that evaluates rules itself. Every method raises a `SourceError` and nothing else."""
+
+    async def rules(self) -> Sequence[Rule]:
+        """All it has loaded."""
+        ...
 
 
 class SurveySource(MetricsSource, Protocol):

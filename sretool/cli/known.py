@@ -45,14 +45,14 @@ def _of_files(given: Path | None, catalog: Sequence[Path]) -> Iterator[Span]:
     beside = {(path if path.is_dir() else path.parent) / INCIDENTS_FILE for path in catalog}
     files = [given] if given is not None else sorted(file for file in beside if file.is_file())
     for file in files:
-        yield from incidents.read(str(file), _text(file))
+        yield from incidents.read(str(file), text_of(file))
 
 
 _PROVIDERS: Final[Sequence[Callable[[Path | None, Sequence[Path]], Iterable[Span]]]] = (_of_files,)
 """Each gives what it knows, in any order; the ledger sorts out who has which minutes."""
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:

@@ -337,6 +337,8 @@ def _reasons(status: SloStatus) -> list[str]:
         f"{slo.id}: without {format_time(each.start)} to {format_time(each.end)}: {each.reason}"
         for each in _exclusions(status)
     ]
+    if _exclusions(status):
+        lines.append(f"{slo.id}: alerts evaluated before an exclusion was written stay as they were")
     return lines
 
 

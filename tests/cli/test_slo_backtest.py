@@ -92,7 +92,7 @@ def test_each_firing_is_reported(catalog: Path, capsys: pytest.CaptureFixture[st
     with prometheus(recorded=recorded) as url:
         assert backtest(url, catalog, "--format", "json") == 0
     document = json.loads(capsys.readouterr().out)
-    assert list(document) == ["since", "until", "for_s", "slos", "firings", "score", "as_it_is"]
+    assert list(document) == ["since", "until", "for_s", "slos", "firings", "score", "as_it_is", "symptoms"]
     assert (document["since"], document["until"]) == ("2026-11-16T12:00:00Z", "2026-11-20T12:00:00Z")
     (slo,) = document["slos"]
     assert (slo["coverage"], slo["origin"]) == (1.0, "rules" if recorded else "counters")

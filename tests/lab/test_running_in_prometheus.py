@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sretool import wiring
+from sretool.adapters.prometheus.source import Prometheus
 from sretool.cli import diagnostics
 from sretool.cli.main import group
 from sretool.ports import Endpoint
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from sretool.core.observe.model import Sample, Series
+    from sretool.core.observe.model import Rule, Sample, Series
 
 pytestmark = pytest.mark.lab
 
@@ -122,7 +122,7 @@ class Counting:
     """A server that counts what it is asked."""
 
     def __init__(self, url: str) -> None:
-        self._inner = wiring.metrics(Endpoint(url), timedelta(seconds=30))
+        self._inner = Prometheus(Endpoint(url), deadline=timedelta(seconds=30))
         self.asked = 0
 
     async def instant(self, query: str, at: datetime | None = None) -> Sequence[Sample]:
@@ -132,6 +132,10 @@ class Counting:
     async def range(self, query: str, start: datetime, end: datetime, step: timedelta) -> Sequence[Series]:
         self.asked += 1
         return await self._inner.range(query, start, end, step)
+
+    async def rules(self) -> Sequence[Rule]:
+        self.asked += 1
+        return await self._inner.rules()
 
     async def aclose(self) -> None:
         await self._inner.aclose()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from sretool.core.observe.model import Sample, Series
+    from sretool.core.observe.model import Rule, Sample, Series
     from sretool.ports import Endpoint
 
 
@@ -80,6 +80,11 @@ class Prometheus:
         """How long samples are kept; None where only their size is limited."""
         reply = await self._http.ask(protocol.RUNTIME_REQUEST)
         return protocol.read_retention(reply.body, reply.where)
+
+    async def rules(self) -> Sequence[Rule]:
+        """All it has loaded."""
+        reply = await self._http.ask(protocol.RULES_REQUEST)
+        return protocol.read_rules(reply.body, reply.where)
 
     async def scrape_intervals(self) -> Mapping[str, timedelta]:
         """Job → how often it is scraped."""

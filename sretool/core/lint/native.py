@@ -6,6 +6,8 @@ That keys exist and values can be read is `catalog.read`'s business; here is wha
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 import promql_parser as ql
@@ -23,7 +25,6 @@ from sretool.units import format_duration, parse_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from decimal import Decimal
 
 _CALENDAR_DAYS: Final = {"week": 7, "month": 30, "quarter": 90}
 _SELECTORS: Final = ("bad", "good", "total")
@@ -103,7 +104,7 @@ def check(source: Source, root: yaml.Node) -> Iterator[Finding]:
             yield from objectives.native(source, objective)
         for sli in slis_of(slo):
             yield from _sli(source, sli)
-        yield from _alerts(source, slo)
+        yield from _alerts(source, root, slo)
 
 
 def _sli(source: Source, sli: yaml.Node) -> Iterator[Finding]:
@@ -155,11 +156,15 @@ def budget_of(slo: yaml.Node) -> Decimal | None:
     return budget if 0 < budget < 1 else None
 
 
-def _alerts(source: Source, slo: yaml.Node) -> Iterator[Finding]:
+def _alerts(source: Source, root: yaml.Node, slo: yaml.Node) -> Iterator[Finding]:
     window, budget = window_of(slo), budget_of(slo)
     if window is None or budget is None or window > timedelta(days=3660):
         return
     written = entry(slo, "alerts")
+    policy = _policy(root, slo) if written is None else None
+    if policy is not None:
+        yield from _of_policy(source, policy, slo, window, budget)
+        return
     if written is None:
         if not default_alerts(window, budget):
             message = (
@@ -169,17 +174,54 @@ def _alerts(source: Source, slo: yaml.Node) -> Iterator[Finding]:
         return
     for alert in items(written):
         try:
-            spends = values.share(_text(alert, "spends"))
             long, short = (values.duration(_text(alert, key)) for key in ("long", "short"))
-        except UsageError:
+            limit = _limit(alert, budget, window, long)
+        except (UsageError, ArithmeticError):
             continue
-        limit = objectives.reach(spends, budget, window, long)
         if limit >= 1:
             message = objectives.unreachable(limit, budget, long)
             yield finding(source.file, line_of(alert), "SLO103", message, "spend less, or look longer")
         if short < SCRAPES * USUAL_SCRAPE:
             message = f"the short window of {format_duration(short)} holds fewer than {SCRAPES} scrapes"
             yield finding(source.file, line_of(alert), "SLO108", message, "use 1m or more")
+
+
+def _limit(alert: yaml.Node, budget: Decimal, window: timedelta, long: timedelta) -> Fraction:
+    """The error ratio an alert fires above, as its share or its factor says."""
+    if entry(alert, "factor") is not None:
+        return Fraction(Decimal(_text(alert, "factor"))) * Fraction(budget)
+    return objectives.reach(values.share(_text(alert, "spends")), budget, window, long)
+
+
+def _policy(root: yaml.Node, slo: yaml.Node) -> yaml.Node | None:
+    """The alert policy of the same file that an SLO without alerts has: by name, by tier, the default one."""
+    policies = list(items(entry(root, "alert_policies")))
+    name, tier = _text(slo, "alert_policy"), _text(slo, "tier")
+    if name:
+        return next((policy for policy in policies if _text(policy, "id") == name), None)
+    of_tier = (p for p in policies if tier and tier in [t.value for t in items(entry(p, "tiers"))])
+    default = (p for p in policies if _text(p, "default") == "true")
+    return next(of_tier, None) or next(default, None)
+
+
+def _of_policy(
+    source: Source, policy: yaml.Node, slo: yaml.Node, window: timedelta, budget: Decimal
+) -> Iterator[Finding]:
+    """None of its alerts can fire for this SLO; those that cannot are left out where others can."""
+    limits = []
+    for alert in items(entry(policy, "alerts")):
+        try:
+            # Windows are those of 30 days and shrink with the SLO's, which leaves the limit as it is.
+            meant = window if window >= timedelta(days=28) else timedelta(days=30)
+            limits.append(_limit(alert, budget, meant, values.duration(_text(alert, "long"))))
+        except (UsageError, ArithmeticError):
+            return
+    if limits and min(limits) >= 1:
+        message = (
+            f"no alert of the policy {_text(policy, 'id')!r} can fire: every limit is above 100 % at a"
+            f" budget of {budget:%}"
+        )
+        yield finding(source.file, line_of(slo), "SLO103", message, "write `alerts` that spend less")
 
 
 def _text(node: yaml.Node, key: str) -> str:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, assert_never
 
+from sretool.core.catalog import queries
 from sretool.core.observe.plan import FIGURE, RangeQuery, any_of, named
 from sretool.core.slo import exclusions
 from sretool.core.slo.budget import Count, buckets, events_left
@@ -401,8 +402,8 @@ def increments(sli: Sli, length: timedelta) -> str | None:
 
 def no_increments(sli: Sli) -> str:
     """Why `increments` has nothing to ask, and what would help."""
-    queries = [part for part in _simple(sli) if isinstance(part, ErrorRatioQuery)]
-    if any(query.shared is not None for query in queries):
+    asked = [part for part in _simple(sli) if isinstance(part, ErrorRatioQuery)]
+    if any(query.shared is not None for query in asked):
         return (
             "another tool's rules record only its ratio, not the events behind it;"
             " give the file it comes from with --catalog"
@@ -411,6 +412,10 @@ def no_increments(sli: Sli) -> str:
         "its indicator is a query for the share itself, which does not say what it counts;"
         " write it as `bad` and `total` where it is a ratio of counters"
     )
+
+
+_COUNTER: Final = "counter"
+"""Label that tells the counters of a sum apart."""
 
 
 def _simple(sli: Sli) -> tuple[SimpleSli, ...]:
@@ -444,10 +449,26 @@ def _counted(sli: SimpleSli, length: timedelta) -> dict[str, str]:
         case Freshness(age, limit_, every):
             seconds = format_decimal(Decimal(repr(limit_.total_seconds())))
             return _slices(f"({age}) <= bool {seconds}", length, every)
-        case ErrorRatioQuery():
-            return {}
+        case ErrorRatioQuery(query):
+            found = queries.quotient(query)
+            if found is None or (found.kind == "good" and (len(found.some), len(found.total)) != (1, 1)):
+                # Of several counters nothing says which good events belong to which of all.
+                return {}
+            return {found.kind: _grown(found.some, span), "total": _grown(found.total, span)}
         case _:
             assert_never(sli)
+
+
+def _grown(counters: Sequence[queries.Selector], span: str) -> str:
+    """What each counter grew by; of several with its name, as their labels may be the same."""
+    exprs = [f"increase({each}{span})" for each in counters]
+    if len(exprs) == 1:
+        return exprs[0]
+    named_ = (
+        f'label_replace({expr}, "{_COUNTER}", "{number}: {each.name}", "", "")'
+        for number, (expr, each) in enumerate(zip(exprs, counters, strict=True), 1)
+    )
+    return f"({any_of(named_)})"
 
 
 def _slices(good: str, length: timedelta, every: timedelta) -> dict[str, str]:

@@ -34,6 +34,17 @@ class Series:
     points: tuple[tuple[datetime, float], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule as a server lists it."""
+
+    name: str
+    """Of the series it records, or of the alert."""
+    expr: str
+    labels: Mapping[str, str]
+    alert: bool
+
+
 class AlertState(StrEnum):
     PENDING = "pending"
     FIRING = "firing"

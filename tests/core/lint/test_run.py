@@ -137,6 +137,23 @@ def test_a_right_file_gives_nothing(text: str) -> None:
         pytest.param(
             NATIVE,
             "    window",
+            "    alerts:\n      - {severity: page, factor: 1400, long: 30m, short: 5m}\n    window",
+            5,
+            "SLO103",
+            id="factor never reached",
+        ),
+        pytest.param(
+            NATIVE,
+            "slos:",
+            "alert_policies: [{id: a, default: true,"
+            " alerts: [{severity: page, factor: 1400, long: 30m, short: 5m}]}]\nslos:",
+            3,
+            "SLO103",
+            id="policy never reached",
+        ),
+        pytest.param(
+            NATIVE,
+            "    window",
             "    alerts: [{severity: page, spends: 1%, long: 1h, short: 30s}]\n    window",
             4,
             "SLO108",

@@ -100,7 +100,7 @@ def test_gauges_of_pyrra_are_read_from_their_burn_rates() -> None:
 def test_objectives_that_pyrra_does_not_record_are_named() -> None:
     found = recognised([sample("http_requests:burnrate5m", 2, slo=name) for name in ("b", "a")])
     assert found.slos == ()
-    assert found.notes[0].startswith("2 of Pyrra's objectives are not recorded and cannot be shown (a, b):")
+    assert found.notes[0].startswith("2 of Pyrra's objectives cannot be shown (a, b):")
 
 
 def test_what_makes_no_sense_is_no_slo() -> None:
@@ -113,3 +113,25 @@ def test_what_makes_no_sense_is_no_slo() -> None:
         sample("up", 1),
     ]
     assert recognised(strange).slos == ()
+
+
+def test_a_ratio_of_sloth_for_each_route_is_one_slo_for_each() -> None:
+    ratio = [
+        sample(
+            "slo:sli_error:ratio_rate5m",
+            0.1,
+            sloth_id="shop-a",
+            sloth_service="shop",
+            sloth_slo="a",
+            sloth_window="5m",
+            region="eu",
+            route=route,
+        )
+        for route in ("/", "/cart")
+    ]
+    (slo,) = recognised([sloth("shop", "a", region="eu"), *ratio]).slos
+    assert (slo.group_by, slo.is_template, slo.labels) == (("route",), True, {"region": "eu"})
+    assert slo.sli == ErrorRatioQuery(
+        '{__name__="slo:sli_error:ratio_rate{window}",sloth_id="shop-a"} or on (sloth_id, route)'
+        ' avg_over_time(slo:sli_error:ratio_rate5m{sloth_id="shop-a"}[{window}])'
+    )
