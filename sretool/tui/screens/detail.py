@@ -34,11 +34,12 @@ class DetailScreen(TimedScreen, BodyScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         keys.bind("down", "next(1)"),
         keys.bind("up", "next(-1)"),
+        keys.bind("depends"),
         keys.bind("runbook"),
     ]
     BAR = (
         "back", "runbook", "down", "range", "pan_back", "pan_forward", "zoom_in", "zoom_out", "now",
-        "inspect", "compare", "copy", "refresh", "time", "explain",
+        "inspect", "compare", "copy", "depends", "refresh", "time", "explain",
     )  # fmt: skip
     TITLE_WORDS = later("one SLO")
 
@@ -112,6 +113,9 @@ class DetailScreen(TimedScreen, BodyScreen):
             return None
         at, value = read
         return f"{self.slo} error ratio {value * 100:.4g}% at {format_time(at)}\n{charted.ratio.expr}\n"
+
+    def action_depends(self) -> None:
+        self.dash.open_service(self.slo.partition("/")[0])
 
     def action_next(self, step: int) -> None:
         order = [status.slo.id for status in self.dash.view().statuses]
