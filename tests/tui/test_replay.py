@@ -62,6 +62,7 @@ async def test_the_screens_are_those_of_then(width: int, height: int) -> None:
         assert "REPLAY" in replay.lines()[0]
         assert "03:16:41Z" in replay.lines()[0]
         assert "IT IS US" in replay.lines()[1]
+        await replay.until(lambda: "asking Prometheus" not in replay.text())
         check_golden(f"replay-{width}x{height}", replay.text())
 
 
