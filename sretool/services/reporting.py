@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sretool.core.observe.model import SloStatus
     from sretool.core.observe.month import Month, MonthOfSlo, Period
+    from sretool.core.slo.budget import Past
     from sretool.core.slo.firing import Firing
     from sretool.core.slo.ledger import Span
     from sretool.core.slo.model import Slo
@@ -90,10 +91,11 @@ async def _of_slo(
     from_rules: bool,
 ) -> MonthOfSlo:
     slo = status.slo
-    asked = explanation.counts(slo, period.start, period.until, from_rules=from_rules)
-    (answer,) = await all_ranges(source, [asked])
-    whole = explanation.past(asked, answer)
-    past = await kept(slo, source, asked, whole, from_rules=from_rules)
+    whole, past = await _pasts(slo, source, period, from_rules=from_rules)
+    if not from_rules and not slo.is_template and None in past.counts:
+        # Rules that are gone at the end may have recorded what no counter tells any more.
+        recorded = await _pasts(slo, source, period, from_rules=True)
+        whole, past = max((whole, past), recorded, key=lambda each: _known(each[1]))
     since = await rules_since(slo, source, period.until, period.until - period.start)
     return month.of_slo(
         status,
@@ -103,6 +105,18 @@ async def _of_slo(
         period,
         left_out(whole, past),
     )
+
+
+async def _pasts(slo: Slo, source: MetricsSource, period: Period, *, from_rules: bool) -> tuple[Past, Past]:
+    """The period as it was counted, and less what is excluded of it."""
+    asked = explanation.counts(slo, period.start, period.until, from_rules=from_rules)
+    (answer,) = await all_ranges(source, [asked])
+    whole = explanation.past(asked, answer)
+    return whole, await kept(slo, source, asked, whole, from_rules=from_rules)
+
+
+def _known(past: Past) -> int:
+    return sum(count is not None for count in past.counts)
 
 
 def _of(slo: Slo, fired: Sequence[tuple[Mapping[str, str], Firing]]) -> list[Firing]:

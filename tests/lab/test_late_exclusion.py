@@ -24,6 +24,8 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 WORK = (NOW - 30 * HOUR, NOW - 29 * HOUR)
 """One of two events is bad."""
+SECONDS = (0, 30, 60, 120, 180, 240)
+"""By so much later the work is said to have begun and ended, so that some edges are no step's."""
 INCIDENT = (NOW - 10 * HOUR, NOW - 9 * HOUR)
 """One of ten is."""
 PER_MINUTE = 60
@@ -35,10 +37,14 @@ slos:
     window: 7d
     sli: {bad: bad_total, total: all_total}
 """
-EXCLUSION = f"""\
-exclusions:
-  - {{start: {WORK[0].isoformat()}, end: {WORK[1].isoformat()}, reason: upgrade}}
-"""
+
+
+def exclusion(late: timedelta) -> str:
+    start, end = (each + late for each in WORK)
+    return f"exclusions:\n  - {{start: {start.isoformat()}, end: {end.isoformat()}, reason: upgrade}}\n"
+
+
+EXCLUSION = exclusion(timedelta())
 
 
 def bad_in(minute: datetime) -> float:
@@ -49,19 +55,24 @@ def bad_in(minute: datetime) -> float:
     return 0.0
 
 
+def minutes() -> list[datetime]:
+    return [NOW - n * MINUTE for n in range(7 * 1440 + 10, -1, -1)]
+
+
+def bad_rates() -> list[float]:
+    """What is recorded at each of the minutes: over five minutes, per second."""
+    counts = [bad_in(each) for each in minutes()]
+    return [sum(counts[max(place - 4, 0) : place + 1]) / 300 for place in range(len(counts))]
+
+
 def openmetrics() -> str:
-    minutes = [NOW - n * MINUTE for n in range(7 * 1440 + 10, -1, -1)]
-    rates: dict[str, list[float]] = {"bad": [], "total": []}
-    counts = [bad_in(each) for each in minutes]
-    for place in range(len(minutes)):
-        rates["bad"].append(sum(counts[max(place - 4, 0) : place + 1]) / 300)
-        rates["total"].append(PER_MINUTE / 60)
+    rates = {"bad": bad_rates(), "total": [PER_MINUTE / 60] * len(minutes())}
     lines = []
     for what, values in rates.items():
         lines.append(f"# TYPE slo:{what}:rate5m gauge")
         lines += (
             f'slo:{what}:rate5m{{slo="shop/orders"}} {value} {int(at.timestamp())}'
-            for at, value in zip(minutes, values, strict=True)
+            for at, value in zip(minutes(), values, strict=True)
         )
     lines.append("# TYPE ALERTS gauge")
     labels = 'alertname="SLOBudgetBurn",alertstate="firing",slo="shop/orders",severity="page"'
@@ -80,6 +91,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     folder.joinpath("prometheus.yml").write_text("{}\n")
     folder.joinpath("before.yaml").write_text(CATALOG)
     folder.joinpath("after.yaml").write_text(CATALOG + EXCLUSION)
+    for late in SECONDS:
+        folder.joinpath(f"after{late}.yaml").write_text(CATALOG + exclusion(timedelta(seconds=late)))
     with prometheus(folder) as url:
         yield url, folder
 
@@ -127,17 +140,20 @@ def test_the_ledger_shows_the_work_at_no_cost(
     assert sum(each["share"] for each in ledger["entries"]) == pytest.approx(ledger["spent"])
 
 
+@pytest.mark.parametrize("late", SECONDS)
 def test_a_months_report_is_without_the_work(
-    server: tuple[str, Path], capsys: pytest.CaptureFixture[str]
+    server: tuple[str, Path], capsys: pytest.CaptureFixture[str], late: int
 ) -> None:
-    asked = ("report", "--month", f"{NOW:%Y-%m}", "--to", "json")
-    before, _ = run(server, capsys, "before.yaml", *asked)
-    after, _ = run(server, capsys, "after.yaml", *asked)
-    begin = NOW.replace(day=1, hour=0, minute=0)
-    minutes = [at for n in range(7 * 1440 + 10) if (at := NOW - n * MINUTE) > begin]
-    counting = [at for at in minutes if not WORK[0] < at <= WORK[1]]
-    attained = [document["slos"][0]["sli"] for document in (before, after)]
-    assert attained == [
-        pytest.approx(1 - sum(map(bad_in, of)) / (len(of) * PER_MINUTE), abs=2e-4)
-        for of in (minutes, counting)
-    ]
+    """Exactly without the samples from the exclusion's start on until no rate holds anything of it."""
+    asked = ("report", "--month", f"{WORK[1]:%Y-%m}", "--to", "json")
+    start, end = (each + timedelta(seconds=late) for each in WORK)
+    for catalog, away in (("before.yaml", None), (f"after{late}.yaml", (start, end + 5 * MINUTE))):
+        document, _ = run(server, capsys, catalog, *asked)
+        begin, until = (datetime.fromisoformat(document[edge]) for edge in ("start", "until"))
+        kept = [
+            rate
+            for at, rate in zip(minutes(), bad_rates(), strict=True)
+            if begin < at <= until and not (away is not None and away[0] <= at < away[1])
+        ]
+        sli = document["slos"][0]["sli"]
+        assert sli == pytest.approx(1 - sum(kept) / len(kept), abs=1e-9)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from sretool.core.observe.model import SloHistory
 from sretool.core.observe.plan import FIGURE, RangeQuery, any_of, named, past_until
 from sretool.core.slo.budget import buckets, burn_down
-from sretool.core.slo.exclusions import Spans, excluded, key, partial, without
+from sretool.core.slo.exclusions import Spans, excluded, key, partial, ranges, without
 from sretool.core.slo.promql import recorded
 from sretool.core.slo.windows import RATE_WINDOW, RULE_INTERVAL
 from sretool.units import format_duration
@@ -101,13 +101,17 @@ def excluded_parts(slo: Slo, now: datetime) -> Spans:
     """What is excluded of single steps of the burn-down, and of what was spent lately, to be asked for."""
     step = budget_step(slo)
     number = max(round(slo.length(now) / step), 1)
-    lately = (excluded(slo, now - length, now) for length in USED_OVER if length <= slo.window)
+    lately = (_lately(slo, now, length) for length in USED_OVER if length <= slo.window)
     parts = (*partial(slo, past_until(now), step, number), *(span for spans in lately for span in spans))
     return list(dict.fromkeys(parts))
 
 
 def _taken(slo: Slo, now: datetime, length: timedelta, away: Mapping[str, float]) -> float:
-    return sum(away.get(f"bad:{key(*span)}", 0.0) for span in excluded(slo, now - length, now))
+    return sum(away.get(f"bad:{key(*span)}", 0.0) for span in _lately(slo, now, length))
+
+
+def _lately(slo: Slo, now: datetime, length: timedelta) -> Spans:
+    return ranges(excluded(slo, now - length, now))
 
 
 def _recorded_counts(slo: Slo) -> dict[str, Callable[[timedelta], str]]:

@@ -240,7 +240,7 @@ def counted_spans(slo: Slo, window: timedelta, at: datetime) -> exclusions.Spans
 
 
 def taken_away(spans_of: Iterable[tuple[Slo, exclusions.Spans]]) -> str | None:
-    """Events that were recorded in spans, of all SLOs with one query; None: there are no spans."""
+    """Events that were recorded in ranges, of all SLOs with one query; None: there are no ranges."""
     spans: dict[tuple[datetime, datetime], list[Slo]] = {}
     for slo, its in spans_of:
         for span in its:
@@ -251,11 +251,11 @@ def taken_away(spans_of: Iterable[tuple[Slo, exclusions.Spans]]) -> str | None:
 def _sums_in(
     kind: str, spans: Mapping[tuple[datetime, datetime], Sequence[Slo]], at: datetime | None = None
 ) -> Iterator[str]:
-    """Of spans up to `at`; what is evaluated at the end of any other belongs to what follows it."""
+    """Of ranges; of spans up to `at` what is evaluated at the end of any other belongs to what follows it."""
     present = at.replace(microsecond=0) if at is not None else None
     for (start, end), of_span in spans.items():
-        moment = f"{end.timestamp():.0f}" if end == present else f"{end.timestamp() - 0.001:.3f}"
-        for what, expr in _events_in(of_span, end - start, moment):
+        last = end if at is None or end == present else exclusions.ranges([(start, end)])[0][1]
+        for what, expr in _events_in(of_span, end - start, f"{last.timestamp():.3f}"):
             yield named(f"{kind}:{what}:{exclusions.key(start, end)}", expr)
 
 

@@ -7,14 +7,15 @@ are left out. Rules that know an exclusion record nothing meanwhile; taking away
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from sretool.core.slo.budget import Count
 from sretool.core.slo.windows import RATE_WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from sretool.core.slo.budget import Past
     from sretool.core.slo.firing import Rates
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 Spans = list[tuple["datetime", "datetime"]]
 """Apart from each other, in order of time."""
+
+_TICK: Final = timedelta(milliseconds=1)
+"""What servers tell times apart by."""
 
 
 def excluded(slo: Slo, begin: datetime, until: datetime) -> Spans:
@@ -51,18 +55,31 @@ def counting(slo: Slo, begin: datetime, until: datetime) -> Spans | None:
     return [*kept, (begin, until)] if begin < until else kept
 
 
+def ranges(spans: Spans) -> Spans:
+    """The ranges whose samples are those from each span's start on and before its end.
+
+    A range holds its end, and no sample falls on its start, which Prometheus 2 counts and Prometheus 3 does
+    not.
+    """
+    return [(start - _TICK, end - _TICK) for start, end in spans]
+
+
 def partial(slo: Slo, until: datetime, step: timedelta, number: int) -> Spans:
-    """The excluded parts of steps that are not excluded as a whole, of `number` steps up to `until`."""
+    """The excluded `ranges` of steps that are not excluded as a whole, of `number` steps up to `until`."""
     return [part for parts in _by_step(slo, until, step, number).values() for part in parts if part]
 
 
 def _by_step(slo: Slo, until: datetime, step: timedelta, number: int) -> dict[int, Spans]:
-    """Excluded parts by step; of one that is excluded as a whole none."""
+    """Excluded ranges by step; of one that is excluded as a whole none.
+
+    A step holds the sample at its end and not that at its start, which is the other way round with what is
+    excluded.
+    """
     since = until - number * step
     found: dict[int, Spans] = {}
-    for start, end in excluded(slo, since, until):
-        for place in range((start - since) // step, -((since - end) // step)):
-            first, last = since + place * step, since + (place + 1) * step
+    for start, end in ranges(excluded(slo, since, until + step)):
+        for place in range(max((start - since) // step, 0), min(-((since - end) // step), number)):
+            first, last = since + place * step + _TICK, since + (place + 1) * step
             if start <= first and last <= end:
                 found[place] = []
             else:
@@ -72,7 +89,7 @@ def _by_step(slo: Slo, until: datetime, step: timedelta, number: int) -> dict[in
 
 def key(start: datetime, end: datetime) -> str:
     """What a sum over a span is known by."""
-    return f"{int(start.timestamp())}:{int(end.timestamp())}"
+    return f"{start.timestamp():.3f}:{end.timestamp():.3f}"
 
 
 def without(slo: Slo, past: Past, sums: Mapping[str, float], instead: Count | None) -> Past:

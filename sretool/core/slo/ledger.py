@@ -168,7 +168,8 @@ def _told(entry: Entry, span: Span, left_out: Past | None) -> Entry:
     away = Count(0.0, 0.0)
     if left_out is not None:
         since = left_out.until - len(left_out.counts) * left_out.step
-        first = max((span.start - since) // left_out.step, 0)
+        # The sample at the start is in the step that ends there.
+        first = max(-((since - span.start) // left_out.step) - 1, 0)
         behind = max(-((since - span.end - RATE_WINDOW) // left_out.step), first)
         inside = [count for count in left_out.counts[first:behind] if count is not None]
         away = Count(sum(count.bad for count in inside), sum(count.total for count in inside))
@@ -197,6 +198,9 @@ class _Steps:
 
     def total(self, steps: Iterable[int]) -> Fraction:
         return Fraction(sum(self._total[step] for step in steps), self._unit)
+
+    def empty(self, steps: Iterable[int]) -> list[int]:
+        return [step for step in steps if not self._total[step] and not self._bad[step]]
 
     def peak(self, steps: Iterable[int]) -> float | None:
         allowed = float(self._budget)
@@ -262,7 +266,7 @@ class _Owners:
         self._owner: list[Span | Entry | None] = [None] * number
         self._runs: list[range] = []
 
-    def claim(self, span: Span, steps: range) -> None:
+    def claim(self, span: Span, steps: Iterable[int]) -> None:
         for step in steps:
             if self._owner[step] is None:
                 self._owner[step] = span
@@ -310,7 +314,9 @@ def _same(counted: Count, bad: Fraction, total: Fraction) -> bool:
 def _claims(steps: _Steps, spans: Iterable[Span]) -> _Owners:
     owners = _Owners(len(steps))
     for span in spans:
-        owners.claim(span, steps.overlapping(span.start, span.end))
+        during = steps.overlapping(span.start, span.end)
+        # What still counts of a step that is excluded in part came before or after.
+        owners.claim(span, steps.empty(during) if span.excluded else during)
     for run in steps.burning():
         owners.claim_run(run)
     return owners

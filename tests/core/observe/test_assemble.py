@@ -244,9 +244,9 @@ def test_an_excluded_span_is_taken_away_and_not_missing() -> None:
     begin = NOON - 2 * HOUR
     spans = (Exclusion(begin, begin + HOUR, "a"), Exclusion(begin + HOUR / 2, begin + HOUR, "b"))
     shut = slo(days=1, exclusions=spans)
-    key = f"{int(begin.timestamp())}:{int((begin + HOUR).timestamp()) + 300}"
+    span = key(begin, begin + HOUR + timedelta(minutes=5))
     answers = [
-        Sample({"slo": shut.id, "figure": f"excluded:{what}:{key}"}, NOON, value)
+        Sample({"slo": shut.id, "figure": f"excluded:{what}:{span}"}, NOON, value)
         for what, value in (("bad", 30.0), ("total", 600.0), ("count", 65.0))
     ]
     known = {shut.id: Numbers(NOON, bad=40, total=10_000, coverage=1.0)}

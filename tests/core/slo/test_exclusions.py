@@ -40,6 +40,13 @@ spans = st.lists(
     ),
     max_size=4,
 ).map(tuple)
+SECOND = timedelta(seconds=1)
+spans_of_seconds = st.lists(
+    st.tuples(st.integers(-1800, 18_000), st.integers(1, 5400)).map(
+        lambda drawn: Exclusion(AT - (drawn[0] + drawn[1]) * SECOND, AT - drawn[0] * SECOND, "work")
+    ),
+    max_size=4,
+).map(tuple)
 minutes = st.lists(st.tuples(st.integers(0, 9), st.integers(10, 99)), min_size=STEPS * 5, max_size=STEPS * 5)
 
 
@@ -49,12 +56,26 @@ def of_minutes(found: list[tuple[int, int]]) -> Past:
     return Past(AT, STEP, tuple(Count(sum(b for b, _ in g), sum(t for _, t in g)) for g in groups))
 
 
-def sums(found: list[tuple[int, int]], asked: list[tuple[datetime, datetime]]) -> dict[str, float]:
-    """What a server would say of spans: minutes that are counted from the start on, and before the end."""
-    since = AT - len(found) * MINUTE
+def sampled(found: list[tuple[int, int]], early: timedelta = timedelta()) -> list[datetime]:
+    """When each minute's events are recorded: at its end, or as much before as the rules' turn comes."""
+    return [AT - n * MINUTE - early for n in range(len(found) - 1, -1, -1)]
+
+
+def sums(
+    found: list[tuple[int, int]],
+    asked: list[tuple[datetime, datetime]],
+    early: timedelta = timedelta(),
+    *,
+    closed: bool = False,
+) -> dict[str, float]:
+    """What a server would say of ranges, which hold their end, and if they are `closed` also their start."""
     out: dict[str, float] = {}
     for start, end in asked:
-        inside = [each for n, each in enumerate(found) if start < since + (n + 1) * MINUTE <= end]
+        inside = [
+            each
+            for at, each in zip(sampled(found, early), found, strict=True)
+            if start < at <= end or (closed and at == start)
+        ]
         out[f"bad:{key(start, end)}"] = float(sum(bad for bad, _ in inside))
         out[f"total:{key(start, end)}"] = float(sum(total for _, total in inside))
     return out
@@ -76,19 +97,17 @@ def test_what_counts_and_what_does_not_tile_the_time(exclusions: tuple[Exclusion
         )
 
 
-@given(spans, minutes)
-def test_taking_away_by_steps_is_taking_away_by_minutes(
-    exclusions: tuple[Exclusion, ...], found: list[tuple[int, int]]
+@given(spans | spans_of_seconds, minutes, st.integers(0, 59).map(lambda each: each * SECOND), st.booleans())
+def test_taking_away_by_steps_is_taking_away_by_samples(
+    exclusions: tuple[Exclusion, ...], found: list[tuple[int, int]], early: timedelta, closed: bool
 ) -> None:
     shut, whole = slo(exclusions=exclusions), of_minutes(found)
     asked = partial(shut, AT, STEP, STEPS)
-    kept = without(shut, whole, sums(found, asked), Count(0, 0))
-    away = excluded(shut, AT - STEPS * STEP, AT)
-    since = AT - len(found) * MINUTE
+    kept = without(shut, whole, sums(found, asked, early, closed=closed), Count(0, 0))
     wanted = [
         each
-        for number, each in enumerate(found)
-        if not any(start < since + (number + 1) * MINUTE <= end for start, end in away)
+        for at, each in zip(sampled(found, early), found, strict=True)
+        if not any(other.start <= at < other.end + RATE_WINDOW for other in exclusions)
     ]
     assert sum(count.bad for count in kept.counts if count) == sum(bad for bad, _ in wanted)
     assert sum(count.total for count in kept.counts if count) == sum(total for _, total in wanted)
@@ -114,14 +133,22 @@ def test_a_ledger_of_what_counts_adds_up_exactly_and_maintenance_spends_nothing(
     assert sum(entry.bad for entry in made.entries) == made.bad
     assert sum(entry.share for entry in made.entries) == made.spent
     shown = [entry for entry in made.entries if entry.kind is Kind.MAINTENANCE]
-    assert all(entry.left_out is not None for entry in shown)
+    assert all(entry.left_out is not None and entry.bad == entry.share == 0 for entry in shown)
 
 
 def test_the_maintenance_is_shown_with_what_it_took_away() -> None:
     work = Exclusion(ago(60), ago(35), "upgrade")
     shut = slo(exclusions=(work,))
     whole = Past(AT, STEP, tuple(Count(50.0 if 4 <= n < 12 else 0.0, 100.0) for n in range(48, 0, -1)))
-    kept = without(shut, whole, {}, Count(0, 0))
+    # One sample of the step that ends with it, and four of the five of the last.
+    parts = partial(shut, AT, STEP, STEPS)
+    taken = [(0.0, 20.0), (40.0, 80.0)]
+    sums_of = {
+        f"{what}:{key(*part)}": value
+        for part, events in zip(parts, taken, strict=True)
+        for what, value in zip(("bad", "total"), events, strict=True)
+    }
+    kept = without(shut, whole, sums_of, Count(0, 0))
     made = ledger(
         kept,
         shut.budget,
@@ -132,14 +159,15 @@ def test_the_maintenance_is_shown_with_what_it_took_away() -> None:
     (entry,) = [each for each in made.entries if each.kind is Kind.MAINTENANCE]
     assert (entry.start, entry.end) == (work.start, work.end)
     assert entry.share == entry.bad == 0
-    assert entry.left_out == Count(250.0, 600.0)
+    assert entry.left_out == Count(240.0, 600.0)
     assert entry.source == "exclusions"
 
 
 def test_a_step_that_is_excluded_as_a_whole_is_what_it_is_to_be() -> None:
     shut = slo(exclusions=(Exclusion(ago(20), ago(10), "work"),))
     past = Past(AT, STEP, (Count(1, 2),) * 5)
-    assert without(shut, past, {}, None).counts == (Count(1, 2), None, None, None, Count(1, 2))
+    # The steps hold their ends: that of the maintenance's start holds its first sample, too.
+    assert without(shut, past, {}, None).counts == (Count(1, 2), None, None, Count(1, 2), Count(1, 2))
     assert without(slo(), past, {}, None) is past
 
 
