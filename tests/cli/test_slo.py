@@ -275,9 +275,10 @@ def test_the_plan_shows_every_query_and_where_figures_come_from(
     plan = json.loads(capsys.readouterr().out)["plan"]
     assert plan["recorded"] == ["amas/learning-availability"]
     assert plan["recorded_rates"] == plan["raw"] == []
-    assert [query["promql"] for query in plan["queries"]] == [form["query"][0] for form in asked]
+    # Two of them are asked at the same time.
+    assert sorted(query["promql"] for query in plan["queries"]) == sorted(form["query"][0] for form in asked)
     assert all(query["purpose"] and query["took_s"] > 0 for query in plan["queries"])
-    assert plan["queries"][0]["samples"] > 10
+    assert max(query["samples"] for query in plan["queries"]) > 10
 
 
 def test_the_plan_as_text(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
