@@ -273,15 +273,3 @@ def test_a_chart_has_exactly_the_size_it_was_given(
 
 def test_no_time_at_all_is_no_division_by_zero() -> None:
     assert len(_text(replace(_chart(FLAT), end=START))) == 6
-
-
-def test_a_chart_of_three_lines_of_two_thousand_points_is_drawn_in_time() -> None:
-    """10 ms of a core is the goal; the test allows a machine that is three times slower."""
-    points = [(START + number * SPAN / 2000, 0.5 + 0.4 * math.sin(number / 50)) for number in range(2000)]
-    chart = replace(_chart([]), curves=tuple(Curve(points, SPAN / 2000) for _ in range(3)))
-    took = []
-    for _ in range(5):
-        began = time.process_time()
-        draw(chart, 120, 24, fmt.UNICODE)
-        took.append(time.process_time() - began)
-    assert min(took) < 0.030
