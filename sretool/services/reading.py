@@ -176,6 +176,20 @@ class MetricsReader:
         """The present, or what was at `at`; raises SourceError where the figures could not be had."""
         when = at or now
         self._asked = []
+        lately = asyncio.create_task(self._read_changes(now)) if at is None and changes else None
+        try:
+            await self._read_figures(now, at, when)
+            if lately is not None:
+                await lately
+        finally:
+            if lately is not None:
+                lately.cancel()
+        failed = self._past_kept.error or self._changes_kept.error or self._matched_kept.error
+        self._last = replace(self._last, shortfall=failed, asked=tuple(self._asked))
+        return self._last
+
+    async def _read_figures(self, now: datetime, at: datetime | None, when: datetime) -> None:
+        """Everything but the changes, which are read meanwhile."""
         found = await self._read_recorded(now, at)
         slos, recorded, rates = found.slos, found.recorded, found.rates
         evaluated_at, scraped_at = found.evaluated_at, found.scraped_at
@@ -197,11 +211,6 @@ class MetricsReader:
         )
         await self._read_pasts(when, now, fresh=at is not None)
         await self._read_matched(at, now)
-        if at is None and changes:
-            await self._read_changes(now)
-        failed = self._past_kept.error or self._changes_kept.error or self._matched_kept.error
-        self._last = replace(self._last, shortfall=failed, asked=tuple(self._asked))
-        return self._last
 
     async def _read_recorded(self, now: datetime, at: datetime | None) -> _Recorded:
         """What the rules recorded: whole now and then, in between only what they have evaluated since."""
@@ -366,7 +375,7 @@ class MetricsReader:
             return
         series = [each for answer in answers for each in answer]
         pasts = raw.own(assemble.pasts((*from_rules, *raw.members), series, when, taken))
-        self._last = replace(reading, pasts=pasts)
+        self._last = replace(self._last, pasts=pasts)
         self._past_kept.renewed(about, now)
 
     def _needs_past(self, slo: Slo, numbers: Numbers) -> bool:
@@ -380,7 +389,7 @@ class MetricsReader:
         reading = self._last
         empty = [slo for slo in reading.slos if _is_empty(reading.numbers.get(slo.id))]
         if not empty:
-            self._last = replace(reading, unmatched={})
+            self._last = replace(self._last, unmatched={})
             return
         about = frozenset(slo.id for slo in empty)
         if at is None and not self._matched_kept.due(about, now):
@@ -402,7 +411,7 @@ class MetricsReader:
             for slo_id, each in needs.items()
             if (missing := tuple(selector for selector in each if selector in nowhere))
         }
-        self._last = replace(reading, unmatched=found)
+        self._last = replace(self._last, unmatched=found)
         self._matched_kept.renewed(about, now)
 
     async def _read_changes(self, now: datetime) -> None:

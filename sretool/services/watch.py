@@ -6,6 +6,7 @@ because of a failure. The loop, its interval and its back-off belong to the call
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import replace
 from datetime import timedelta
@@ -37,6 +38,9 @@ ALERTMANAGER: Final = "alertmanager"
 
 _OLD_DATA: Final = timedelta(minutes=3)
 """Age of the newest samples from which on another server is asked, where there is one."""
+
+_KEPT_AFTER: Final = 0.3
+"""Seconds after which a new snapshot is handed to the keeper."""
 
 _INFO: Final = "info: "
 
@@ -88,6 +92,8 @@ class Watch:
             dependencies=tuple(dependencies),
         )
         self._keeper = keeper
+        self._to_keep: Snapshot | None = None
+        """What the keeper has not been given yet."""
         if keeper is not None and (last := keeper.last()) is not None:
             self._snapshot = remembered(last, self._snapshot)
             self._health = {source.name: source for source in self._snapshot.sources}
@@ -130,7 +136,9 @@ class Watch:
             self._turn_from_old_data(began, reading.data_at)
         answered = self._answered(self._metrics, PROMETHEUS, began, snapshot, reading.data_at)
         if at is None and self._keeper is not None:
-            self._keeper.keep(answered)
+            self._to_keep = answered
+            # Writing takes as long as drawing does, and somebody waits to see this.
+            asyncio.get_running_loop().call_later(_KEPT_AFTER, self._keep)
         return answered
 
     async def poll_alerts(self) -> Snapshot:
@@ -165,10 +173,16 @@ class Watch:
 
     async def aclose(self) -> None:
         if self._keeper is not None:
+            self._keep()
             self._keeper.close()
         await self._metrics.aclose()
         if self._alerts is not None:
             await self._alerts.aclose()
+
+    def _keep(self) -> None:
+        snapshot, self._to_keep = self._to_keep, None
+        if self._keeper is not None and snapshot is not None:
+            self._keeper.keep(snapshot)
 
     def _turn_from_old_data(self, now: datetime, data_at: datetime | None) -> None:
         """Where the server answers with old samples, another one may have newer: it is asked next."""
