@@ -122,6 +122,10 @@ class Board:
         self._order: tuple[SloId, ...] = tuple(status.slo.id for status in snapshot.statuses)
         self._ordered = False
         """Whether the order comes from figures; before the first ones it is the catalog's."""
+        self._kept: tuple[tuple[SloStatus, ...], tuple[SloId, ...], Filter, tuple[SloStatus, ...]] | None = (
+            None
+        )
+        """What the rows were last made of, and the rows."""
         self._touched_at: datetime | None = None
         self._frozen: tuple[Snapshot, datetime] | None = None
         self._missed = 0
@@ -219,15 +223,12 @@ class Board:
         shown, moment = self._frozen if self._frozen is not None else (self.snapshot, now)
         prometheus = self.source("prometheus", now)
         alertmanager = self.source("alertmanager", now) if self._alerts_configured else None
-        by_id = {status.slo.id: status for status in shown.statuses}
-        ordered = [by_id.pop(slo) for slo in self._order if slo in by_id]
-        ordered += by_id.values()
-        kept = tuple(filter(self.filter.keeps_slo, ordered) if self.filter else ordered)
+        kept = self._in_order(shown)
         return View(
             now=now,
             snapshot=shown,
             statuses=kept,
-            hidden=len(ordered) - len(kept),
+            hidden=len(shown.statuses) - len(kept),
             alerts=tuple(alert for alert in shown.alerts if self.filter.keeps_alert(alert)),
             prometheus=prometheus,
             alertmanager=alertmanager,
@@ -242,6 +243,18 @@ class Board:
             production=self.production,
             session_mark=self.session_mark,
         )
+
+    def _in_order(self, shown: Snapshot) -> tuple[SloStatus, ...]:
+        """The SLOs in screen order, filtered; the same object as before where nothing of it has changed."""
+        known = self._kept
+        if known is not None and known[0] is shown.statuses and known[1:3] == (self._order, self.filter):
+            return known[3]
+        by_id = {status.slo.id: status for status in shown.statuses}
+        ordered = [by_id.pop(slo) for slo in self._order if slo in by_id]
+        ordered += by_id.values()
+        kept = tuple(filter(self.filter.keeps_slo, ordered) if self.filter else ordered)
+        self._kept = (shown.statuses, self._order, self.filter, kept)
+        return kept
 
     def _sources(self) -> Sequence[str]:
         return ("prometheus", "alertmanager") if self._alerts_configured else ("prometheus",)

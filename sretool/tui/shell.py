@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _GRAPHS: tuple[Graph, ...] = ("braille", "block", "ascii")
 
+_SWITCH_DELAY = 0.01
+"""Seconds that painting is held while a view takes the place of another."""
 
 _BEFORE_OTHERS = frozenset({"command", "export"})
 """Actions of keys with priority that are also letters or signs."""
@@ -121,6 +123,10 @@ class Shell(App[None]):
             self._last_view = self.current_mode
             self.board.turn_to(name)
             self.switch_mode(name)
+
+    def delay_update(self, delay: float = _SWITCH_DELAY) -> None:
+        """Hold painting while screens are exchanged: as long as ours need, not what any may need."""
+        super().delay_update(delay)
 
     def go(self, view: str, argument: str) -> None:
         """Go to a view, filtered by `argument` where there is one."""

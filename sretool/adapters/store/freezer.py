@@ -16,9 +16,12 @@ from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sretool import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 LARGEST: Final = 32 * 1024 * 1024
 """Bytes of a file that is read or written."""
@@ -90,15 +93,15 @@ class _Writer(pickle.Pickler):
     """Has value objects made anew by their constructor: three times as fast as by their `__setstate__`."""
 
     def reducer_override(self, value: Any) -> Any:
-        kind = type(value)
+        kind: Any = type(value)
         names = _constructed_from(kind)
         return NotImplemented if names is None else (kind, tuple(getattr(value, name) for name in names))
 
 
 @cache
-def _constructed_from(kind: type) -> tuple[str, ...] | None:
+def _constructed_from(kind: Hashable) -> tuple[str, ...] | None:
     """Fields in the order a constructor takes them; None where it does or leaves more than that."""
-    if not is_dataclass(kind) or hasattr(kind, "__post_init__"):
+    if not isinstance(kind, type) or not is_dataclass(kind) or hasattr(kind, "__post_init__"):
         return None
     own = fields(kind)
     return tuple(each.name for each in own) if all(each.init and not each.kw_only for each in own) else None

@@ -109,6 +109,8 @@ class BoardScreen(Screen[None]):
         self._polled = tuple(poll.name for poll in polls)
         for poll in polls:
             self.dash.start_poll(poll.name, poll.ask, poll.every)
+        # A screen that was left a while ago must not be seen as it was then.
+        self.dash.repaint()
         self.call_after_refresh(self.dash.repaint)
 
     def on_screen_suspend(self) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sretool.core.observe.model import Alert, SloStatus
     from sretool.tui.board import View
+    from sretool.tui.format import Glyphs
     from sretool.tui.line import Line
     from sretool.tui.overview import Column
 
@@ -56,9 +57,13 @@ class OverviewScreen(BoardScreen):
         super().__init__()
         self._columns: tuple[Column, ...] = ()
         self._full_names = False
-        self._shown_as: Hashable = None
+        self._shown_as: tuple[int, frozenset[int], Glyphs] | None = None
+        self._looked_at: tuple[SloStatus, ...] | None = None
         self._drawn_for: tuple[SloStatus, ...] = ()
         """Those the columns were chosen for; as long as they are held, so is their identity."""
+        self._rows_of: tuple[SloStatus, ...] | None = None
+        self._rows: list[tuple[str, SloStatus]] = []
+        """Of `_rows_of`."""
         self._lines: dict[str, tuple[overview.SloRow, Line]] = {}
         self._view: View | None = None
         self._alerts: dict[str, list[Alert]] = {}
@@ -95,7 +100,10 @@ class OverviewScreen(BoardScreen):
         slos.styles.height = plan.table
         nothing = overview.no_slos_line(view, width)
         self._view, self._alerts = view, overview.alerts_by_slo(view)
-        slos.show([(status.slo.id, status) for status in view.statuses], nothing, afresh=afresh)
+        if view.statuses is not self._rows_of:
+            self._rows_of = view.statuses
+            self._rows = [(status.slo.id, status) for status in view.statuses]
+        slos.show(self._rows, nothing, afresh=afresh)
         self._show_lower(view, plan)
         self._show_changes("#changes", view, width, plan.changes)
 
@@ -108,6 +116,13 @@ class OverviewScreen(BoardScreen):
     def _choose_columns(self, view: View, width: int) -> bool:
         """Choose the columns; whether rows drawn before look different now."""
         statuses = view.snapshot.statuses
+        if (
+            statuses is self._looked_at
+            and self._shown_as is not None
+            and self._shown_as[::2] == (width, view.glyphs)
+        ):
+            return False
+        self._looked_at = statuses
         # Columns follow from the objectives, and those are the same objects from one refresh to the next.
         shown_as = (width, frozenset(id(status.slo) for status in statuses), view.glyphs)
         if shown_as == self._shown_as:

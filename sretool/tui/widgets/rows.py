@@ -56,7 +56,7 @@ class Rows(Styled, ScrollView, can_focus=True):
         super().__init__(id=id)
         self._draw = draw
         self._cursor_sign = cursor
-        self._values: list[tuple[str, Hashable]] = []
+        self._values: Sequence[tuple[str, Hashable]] = ()
         self._index: dict[str, int] = {}
         self._cursor: str | None = None
         self._moved = False
@@ -72,15 +72,19 @@ class Rows(Styled, ScrollView, can_focus=True):
     def show(
         self, values: Sequence[tuple[str, Hashable]], placeholder: Line = (), *, afresh: bool = False
     ) -> None:
-        """Replace the rows; `afresh` where every row may look different (another width, another filter)."""
+        """Replace the rows, which are not copied; `afresh` where every row may look different.
+
+        That is so at another width and with another filter.
+        """
         # Drawn first: where a value cannot be drawn, the rows stay as they are.
         top = self.scroll_offset.y
         visible = values[top : top + self.size.height]
         lines = {key: self._draw(value, self.size.width) for key, value in visible}
-        before_order = [key for key, _ in self._values]
-        self._values = list(values)
-        self._index = {key: row for row, (key, _) in enumerate(self._values)}
-        moved = before_order != list(self._index)
+        moved = False
+        if values is not self._values:
+            self._values = values
+            before, self._index = self._index, {key: row for row, (key, _) in enumerate(values)}
+            moved = list(before) != list(self._index)
         self._place_cursor()
         if moved or afresh or placeholder != self._placeholder:
             self._placeholder = placeholder
