@@ -42,6 +42,8 @@ _LEAD: Final = 4
 """Cursor, mark, state, space."""
 _MARGIN: Final = 11
 """Cells before a fact of the detail pane."""
+_SAME_START: Final = timedelta(minutes=1)
+"""Two starts of one firing, told by Prometheus and by Alertmanager, are no further apart."""
 _COUNTED_DOWN: Final = 50
 """New pages whose escalation is looked at for the headline: they are sorted, the oldest come first."""
 
@@ -67,14 +69,31 @@ def headline(view: View, triage: Triage, found: Sequence[Alert], width: int) -> 
     if triage.marked:
         spans += [Span(f" {tr('{count} marked', count=len(triage.marked))} ", "tag"), Span(" ")]
     if not new:
-        text = tr("No page needs an ack.") if found else tr("Nothing is open.")
-        return crop([*spans, Span(text, "dim")], width)
+        return crop([*spans, *_quiet(view, found)], width)
     oldest = view.now - min(alert.since for alert in new)
     need = tr("1 page needs an ack") if len(new) == 1 else tr("{count} pages need an ack", count=len(new))
     spans.append(Span(f"{need}, {tr('oldest')} {fmt.left_for(oldest)}", "page"))
     if waiting.escalates_in is not None:
         spans.append(Span(f" ({tr('escalates in')} {fmt.left_for(waiting.escalates_in)})", "text"))
+    if view.alerts_stale:
+        spans.append(Span(f" {_as_of(view)}", "stale"))
     return crop(spans, width)
+
+
+def _quiet(view: View, found: Sequence[Alert]) -> list[Span]:
+    """That nobody is needed, as far as Alertmanager is heard; never from its silence."""
+    if view.alertmanager is None or view.alertmanager.as_of is None:
+        return [Span(overview.why_no_alerts(view), "stale")]
+    text = tr("No page needs an ack.") if found else tr("Nothing is open.")
+    if not view.alerts_stale:
+        return [Span(text, "dim")]
+    at = view.clock(view.alertmanager.as_of)
+    return [Span(f"{tr('Alerts are unknown since {at}.', at=at)} {tr('Before:')} {text}", "stale")]
+
+
+def _as_of(view: View) -> str:
+    at = view.alertmanager.as_of if view.alertmanager is not None else None
+    return f"{tr('as of')} {view.clock(at)}" if at is not None else ""
 
 
 def sizes(found: Iterable[Open]) -> tuple[int, int]:
@@ -289,6 +308,10 @@ def past_text(alert: Alert, view: View, triage: Triage) -> str:
     times = len(past.firings)
     before = [firing for firing in past.firings if not firing.going_on]
     if not before:
+        first = past.firings[-1].start if times else alert.since
+        if first < alert.since - _SAME_START:
+            # The question's step is coarser than the pauses between these firings.
+            return tr("on and off since {at}", at=view.clock(first, seconds=False))
         return tr("for the first time in 30d") if times else tr("no firing recorded in 30d")
     last = before[0]
     when = fmt.day_or_time(last.start, view.now - last.start, local=view.local_time)

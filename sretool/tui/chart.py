@@ -157,15 +157,22 @@ def pinned(
     curves: Iterable[Curve], *, least: float = 0.0, at_least_to: float, room: float = 1.1
 ) -> tuple[float, float]:
     """A range of values that begins at `least`, shows `at_least_to` and every finite value of the curves."""
-    high = at_least_to
-    low = least
-    for curve in curves:
-        for _, value in curve.points:
-            if value is not None and math.isfinite(value):
-                high = max(high, value)
-                low = min(low, value)
-    high = low + (high - low) * room
+    values = _finite(curves)
+    high = max(values, default=at_least_to)
+    low = min(least, min(values, default=least))
+    high = low + (max(high, at_least_to) - low) * room
     return low, high if high > low else low + 1.0
+
+
+def peak_of(curves: Iterable[Curve]) -> float:
+    """The greatest finite value of the curves; 0 where they have none."""
+    return max(_finite(curves), default=0.0)
+
+
+def _finite(curves: Iterable[Curve]) -> list[float]:
+    return [
+        value for curve in curves for _, value in curve.points if value is not None and math.isfinite(value)
+    ]
 
 
 def legend(chart: Chart, glyphs: Glyphs) -> list[Span]:

@@ -69,7 +69,7 @@ def spread(left: Line, right: Line, width: int) -> list[Span]:
 
 def rule(title: str, width: int, stroke: str, right: str = "") -> list[Span]:
     """A heading: `── ALERTS ─────── tab ──`."""
-    head = f"{stroke * 2} {title} "
+    head = f"{stroke * 2} {title} " if title else stroke * 2
     tail = f" {right} {stroke * 2}" if right else ""
     room = width - cell_len(head) - cell_len(tail)
     if room < 0:

@@ -401,10 +401,11 @@ def _alert_words(view: View) -> list[str]:
 
 def no_alerts_line(view: View, width: int) -> list[Span]:
     """What stands in place of the list while it is empty."""
-    return crop([Span(f" {_why_no_alerts(view)}", "dim")], width)
+    return crop([Span(f" {why_no_alerts(view)}", "dim")], width)
 
 
-def _why_no_alerts(view: View) -> str:
+def why_no_alerts(view: View) -> str:
+    """Why the list of alerts is empty: nothing open is only one of the reasons."""
     if view.alertmanager is None:
         text = tr("no Alertmanager is configured: give --alertmanager URL")
     elif view.alertmanager.freshness is Freshness.WAITING:
@@ -413,6 +414,8 @@ def _why_no_alerts(view: View) -> str:
         text = f"{tr('Alertmanager has never answered')}: {view.alertmanager.error or tr('unknown')}"
     elif view.snapshot.alerts:
         text = tr("no alert matches the filter")
+    elif view.alerts_stale:
+        text = tr("alerts are unknown; none was open when Alertmanager last answered")
     else:
         text = tr("no alert is open")
     return text
@@ -582,5 +585,5 @@ def plain_table(view: View, width: int) -> list[str]:
     table = [plain(line).rstrip() for line in lines]
     if not view.alerts:
         # Text may be as long as it needs: why there is nothing is never cut.
-        table.append(f" {_why_no_alerts(view)}")
+        table.append(f" {why_no_alerts(view)}")
     return table

@@ -19,6 +19,7 @@ from sretool.tui.chart import (
     Mark,
     draw,
     legend_parts,
+    peak_of,
     pinned,
     reading_at,
     readings,
@@ -186,7 +187,7 @@ def error_ratio(
         curves.append(Curve(before, found.span.step, timeline.compare.words, compared=True))
     budget = float(slo.budget)
     pages = [float(pair.factor(slo.window)) * budget for pair in slo.alerts if pair.severity.value == "page"]
-    _, peak = pinned(curves, at_least_to=0.0, room=1.0) if any(curve.points for curve in curves) else (0, 0.0)
+    peak = peak_of(curves)
     limits = [Limit(budget, fmt.ratio_percent(budget))]
     parts = [[Span(f"{view.glyphs.threshold} {fmt.ratio_percent(budget)} {tr('budget')}", "dim")]]
     if pages and peak >= 0.5 * min(pages):

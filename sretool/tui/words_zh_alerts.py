@@ -77,6 +77,12 @@ ALERTS: Final[dict[str, str]] = {
     "extended by {by}": "已延长 {by}",
     "fired {told} in 30d (last {when}, for {lasted})": "30 天内触发 {told}（上次 {when}，持续 {lasted}）",
     "for the first time in 30d": "30 天内首次",
+    "Alerts are unknown since {at}.": "自 {at} 起告警状态未知。",
+    "Before:": "此前：",
+    "alerts are unknown; none was open when Alertmanager last answered": (
+        "告警状态未知；Alertmanager 上次应答时没有未结告警"
+    ),
+    "on and off since {at}": "自 {at} 起时断时续",
     "how often it fired is not known: {why}": "触发次数未知：{why}",
     "in": "还有",
     "it hides nothing that is open; is it written as meant?": "没有命中任何未恢复的告警；写对了吗？",

@@ -12,11 +12,14 @@ import pytest
 from rich.cells import cell_len
 
 from sretool.core.alerting import acks
+from sretool.core.alerting.firings import Firing
 from sretool.core.alerting.silences import SilenceState, text_of
 from sretool.core.observe.model import AlertState
 from sretool.errors import SourceRefused
+from sretool.tui import alerts as draw
 from sretool.tui import format as fmt
 from sretool.tui.screens.alerts import AlertsScreen, OpenAlertScreen, SilencesScreen
+from sretool.tui.triage import AlertPast
 from sretool.tui.widgets.dialog import Confirm, Form
 from tests.support.dashboard import NOW, alert
 from tests.tui.duty import Room
@@ -534,3 +537,30 @@ async def test_a_lost_alertmanager_keeps_what_was_known() -> None:
         assert room.triage.silences
         assert all(each.state is not AlertState.RESOLVED for each in dash.app.view().alerts)
         assert all(silence.state is SilenceState.ACTIVE for silence in room.triage.silences)
+        assert "as of" in dash.text().splitlines()[1]
+
+
+async def test_a_lost_alertmanager_is_no_empty_list() -> None:
+    async with alerts_view() as (dash, room):
+        dash.watch.alerts = ()
+        room.alertmanager.held = []
+        await room.refresh(dash)
+        assert "Nothing is open." in dash.text()
+        dash.watch.down.add("alertmanager")
+        room.alertmanager.error = SourceRefused("gone")
+        dash.clock.forward(130)
+        await dash.poll()
+        assert " Alerts are unknown since " in dash.text()
+        assert "none was open when Alertmanager last answered" in dash.text()
+
+
+async def test_pauses_shorter_than_the_question_are_no_first_time() -> None:
+    async with alerts_view() as (dash, room):
+        found = dash.app.view().alerts[0]
+        going = Firing({}, found.since - timedelta(minutes=20), NOW, going_on=True)
+        room.triage.pasts[found.fingerprint] = AlertPast(dash.clock(), (going,))
+        said = draw.past_text(found, dash.app.view(), room.triage)
+        assert said == f"on and off since {fmt.clock(going.start, local=False, seconds=False)}"
+        first = replace(going, start=found.since)
+        room.triage.pasts[found.fingerprint] = AlertPast(dash.clock(), (first,))
+        assert draw.past_text(found, dash.app.view(), room.triage) == "for the first time in 30d"

@@ -19,6 +19,7 @@ from sretool.tui.chart import (
     Mark,
     draw,
     legend,
+    peak_of,
     pinned,
     plot_columns,
     readings,
@@ -216,6 +217,12 @@ def test_a_range_shows_every_finite_value_and_what_it_must() -> None:
     assert pinned([curve], at_least_to=1.0, room=1.0) == (0.0, 1.0)
     assert pinned([Curve([(START, 5.0), (START, -5.0)], MINUTE)], at_least_to=1.0, room=1.0) == (-5.0, 5.0)
     assert pinned([], at_least_to=0.0) == (0.0, 1.0)
+
+
+def test_the_peak_of_nothing_but_zeros_is_zero() -> None:
+    assert peak_of([Curve([(START, 0.0), (START, math.nan), (START, None)], MINUTE)]) == 0.0
+    assert peak_of([Curve([(START, 0.25), (START, math.inf)], MINUTE), Curve([], MINUTE)]) == 0.25
+    assert peak_of([]) == 0.0
 
 
 @pytest.mark.parametrize(
