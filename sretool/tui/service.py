@@ -156,7 +156,7 @@ def _hop(row: HopRow, view: View, width: int) -> Line:
     title = fmt.fit(indent + tr(row.hop.title), 24)
     budget = f" {tr('of')} {fmt.fit(_time(row.hop.budget), 8)}"
     if row.hop.measured is None:
-        told = tr("not measured: add `measured` to the hop")
+        told = tr("not measured: set `measured`")
         spans = [Span(f"   {title}", "dim"), Span(fmt.fit(fmt.NONE, 8, "right"), "dim")]
         return crop([*spans, Span(budget, "dim"), Span(told, "dim")], width)
     spans = [

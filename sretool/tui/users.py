@@ -92,13 +92,25 @@ def summary(found: Experience, view: View, error: str | None, width: int) -> Lin
             [Span(f" {head} ", tag if not view.stale else "stale"), Span(told, role(worst, view))], width
         )
     if odd:
-        told = ", ".join(_odd(row) for row in odd if isinstance(row, FigureRow))
         lead = tr("users fare well; unusual: ")
+        room = width - cell_len(lead) - 1
+        told = whole_texts([_odd(row) for row in odd if isinstance(row, FigureRow)], room)
         return crop([Span(f" {lead}"), Span(told, role(odd[0].condition, view))], width)
     text = tr("users fare well: {count} journeys and figures as usual", count=len(configured) - len(dark))
     if dark:
         text += tr(", {count} without data", count=len(dark))
     return crop([Span(f" {text}", "stale" if view.stale else "dim")], width)
+
+
+def whole_texts(texts: Sequence[str], width: int) -> str:
+    """As many as fit whole, and how many more there are; never a figure cut in two."""
+    for count in range(len(texts), 0, -1):
+        text = ", ".join(texts[:count])
+        if count < len(texts):
+            text += f" +{len(texts) - count}"
+        if count == 1 or cell_len(text) <= width:
+            return text
+    return ""
 
 
 def _hurt(row: Row) -> str:

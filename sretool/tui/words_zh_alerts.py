@@ -72,6 +72,7 @@ ALERTS: Final[dict[str, str]] = {
     "esc": "升级",
     "escalates in": "升级倒计时",
     "expire": "过期",
+    "expired: 1 silence": "已过期：1 条静默",
     "expired: {count} silences": "已过期：{count} 条静默",
     "extend": "延长",
     "extended by {by}": "已延长 {by}",

@@ -157,7 +157,7 @@ VIEWS: Final[dict[str, str]] = {
     "whole path": "全程",
     "of": "共",
     "{count} hops not measured": "{count} 跳未测量",
-    "not measured: add `measured` to the hop": "未测量：请为该跳添加 `measured`",
+    "not measured: set `measured`": "未测量：请设 `measured`",
     "DEPENDS ON": "依赖于",
     "state, SLA of the provider": "状态、提供方 SLA",
     "not configured: add `parts` to the service and `dependencies` to the catalog": (

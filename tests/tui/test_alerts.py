@@ -417,7 +417,8 @@ async def test_my_own_silence_is_expired_without_a_question() -> None:
     async with alerts_view() as (dash, room):
         await silences(dash)
         await dash.press("j", "x")
-        await told(dash, "expired: 1 silences")
+        await told(dash, "expired: 1 silence")
+        assert not any("1 silences" in note.message for note in dash.app._notifications)
         assert room.alertmanager.expired == ["idle"]
 
 

@@ -19,7 +19,7 @@ async def test_hops_stand_beside_their_budgets_and_unmeasured_ones_say_how() -> 
     async with infra(160, 48) as dash:
         await dash.press("d")
         assert "133ms of 100ms" in row(dash, " Order ")
-        assert "of 60ms    not measured: add `measured`" in row(dash, "Own logic")
+        assert "of 60ms    not measured: set `measured`" in row(dash, "Own logic")
         assert "137ms of 110ms" in row(dash, "whole path")
 
 

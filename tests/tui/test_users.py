@@ -7,6 +7,7 @@ import pytest
 from sretool.core.catalog.read import read
 from sretool.core.observe.questions import Answers
 from sretool.tui import format as fmt
+from sretool.tui.users import whole_texts
 from tests.support import watched
 from tests.tui.screens import check_golden
 from tests.tui.test_infra import infra, row
@@ -106,3 +107,11 @@ async def test_copy_filter_and_abnormal() -> None:
         await dash.press("!", "/", *"sign", "enter")
         assert "sign-ups" in dash.text()
         assert "orders" not in "\n".join(dash.lines()[3:])
+
+
+def test_a_figure_in_the_headline_is_told_whole_or_counted() -> None:
+    texts = ["learners active 219 below p5", "answers 327/min below p5", "orders 2 below p5"]
+    assert whole_texts(texts, 200) == ", ".join(texts)
+    assert whole_texts(texts, 60) == "learners active 219 below p5, answers 327/min below p5 +1"
+    assert whole_texts(texts, 40) == "learners active 219 below p5 +2"
+    assert whole_texts([], 40) == ""

@@ -670,7 +670,11 @@ class SilencesScreen(AlertActions):
 
         def act(answer: dict[str, str] | None) -> None:
             if answer is not None:
-                done = tr("expired: {count} silences", count=len(ids))
+                done = (
+                    tr("expired: 1 silence")
+                    if len(ids) == 1
+                    else tr("expired: {count} silences", count=len(ids))
+                )
                 self.carry_out(done, lambda duty: duty.expire(ids))
 
         others = sorted({s.created_by for s in chosen if s.created_by != self.triage.me})
