@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -29,7 +30,7 @@ from sretool.tui.slo_charts import Charted, Drawn, Past
 from sretool.tui.themes import ANSI_THEMES, THEMES
 from sretool.tui.timeline import Timeline
 from sretool.tui.triage import UPKEEP_EVERY, Triage
-from sretool.tui.views import ROOT, VIEWS
+from sretool.tui.views import ROOT, VIEWS, read_ahead
 from sretool.tui.words import tr
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ _HISTORY_RETRY = 5.0
 _PANELS = "panels"
 _KEYS_NOTED = 5
 _STEPS_EVERY = 3.0
+_READ_AHEAD = 2.0
+"""Seconds after the start at which the code of the other views is read."""
 _RESTART_AFTER = 1.0
 """Seconds until a loop that broke is started again."""
 
@@ -202,6 +205,11 @@ class DashApp(Shell):
             self._poll_source("alertmanager", lambda: self._watch.poll_alerts())
         self.set_interval(_TICK, self._tick)
         self.set_interval(_UPKEEP_TICK, self._look_after_acks)
+        self.set_timer(_READ_AHEAD, self._read_ahead)
+
+    def _read_ahead(self) -> None:
+        """Read the code of the other views while nobody waits for it."""
+        Thread(target=read_ahead, name="views", daemon=True).start()
 
     def _look_after_acks(self) -> None:
         """From the first ack on, renew what is near its end and drop what is over, whatever is on screen."""

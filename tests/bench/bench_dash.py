@@ -98,7 +98,7 @@ def ways(options: list[str], times: int) -> list[tuple[str, float, float]]:
     """For one SLO and each view: seconds from its key to its screen, the first time and the best of later."""
     with start(options, "1s") as terminal:
         terminal.wait_for(_is_live, 20, "live figures")
-        terminal.gather(2)
+        terminal.gather(4)
         terminal.when(lambda lines: True, "what came meanwhile")
         found = []
         for key, name in (("\r", "an SLO"), *((view.key, view.name) for view in VIEWS if view.name != ROOT)):
