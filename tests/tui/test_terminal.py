@@ -20,6 +20,8 @@ from tests.support.terminal import COLOUR_CODE, Terminal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = [sys.executable, "-c", "import sys; from sretool.cli.main import main; sys.exit(main())"]
 _PATIENCE = 20
 """Seconds; only a broken program needs them."""
