@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping, Sequence
 
     from sretool.core.observe.batch import Batch
-    from sretool.core.observe.model import Change, Probe, Sample, Series, SloHistory
+    from sretool.core.observe.model import Change, Probe, Sample, Series, SloHistory, Targets
     from sretool.core.slo.budget import Past
     from sretool.core.slo.exclusions import Spans
     from sretool.core.slo.model import Slo, SloId
@@ -80,6 +80,10 @@ class Reading:
     """Of SLOs whose budget may end or recover."""
     changes: tuple[Change, ...] = ()
     probes: tuple[Probe, ...] = ()
+    targets: tuple[Targets, ...] = ()
+    """What is scraped, by job."""
+    blind: Mapping[SloId, Targets] = field(default_factory=dict)
+    """What counts the events of an SLO, where none of it answers."""
     dead_men: tuple[str, ...] = ()
     """Alerts that fire all the time, as far as the rules are concerned."""
     data_at: datetime | None = None
@@ -170,6 +174,8 @@ class MetricsReader:
         self._past_kept = _Kept(PAST_EVERY)
         self._changes_kept = _Kept(CHANGES_EVERY)
         self._matched_kept = _Kept(MATCHED_EVERY)
+        self._jobs: dict[tuple[SloId, tuple[str, ...]], tuple[frozenset[str], ...]] = {}
+        """Which of the jobs then known the selectors of an SLO read."""
         self._asked: list[Asked] = []
 
     async def read(self, now: datetime, at: datetime | None = None, *, changes: bool = True) -> Reading:
@@ -184,6 +190,7 @@ class MetricsReader:
         finally:
             if lately is not None:
                 lately.cancel()
+        self._find_blind(at)
         failed = self._past_kept.error or self._changes_kept.error or self._matched_kept.error
         self._last = replace(self._last, shortfall=failed, asked=tuple(self._asked))
         return self._last
@@ -414,6 +421,27 @@ class MetricsReader:
         self._last = replace(self._last, unmatched=found)
         self._matched_kept.renewed(about, now)
 
+    def _find_blind(self, at: datetime | None) -> None:
+        """Tell which SLOs are read from nothing that answers; of the past it is not known what did."""
+        silent = {each.job: each for each in self._last.targets if at is None and each.of and not each.up}
+        blind: dict[SloId, Targets] = {}
+        if silent:
+            # The parser behind it is read only where it is needed.
+            from sretool.core.slo.selectors import jobs
+
+            known = tuple(each.job for each in self._last.targets)
+            for slo in self._last.slos:
+                key = (slo.id, known)
+                if key not in self._jobs:
+                    self._jobs[key] = jobs(slo, known)
+                for read in self._jobs[key]:
+                    if read and read <= silent.keys():
+                        blind[slo.id] = max((silent[job] for job in read), key=lambda each: each.of)
+                        break
+        else:
+            self._jobs.clear()
+        self._last = replace(self._last, blind=blind)
+
     async def _read_changes(self, now: datetime) -> None:
         if not self._changes_kept.due(frozenset(), now):
             return
@@ -426,6 +454,7 @@ class MetricsReader:
             self._last,
             changes=assemble.changes(samples),
             probes=assemble.probes(samples),
+            targets=assemble.targets(samples),
             dead_men=assemble.dead_men(samples),
         )
         self._changes_kept.renewed(frozenset(), now)

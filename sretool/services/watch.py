@@ -127,11 +127,13 @@ class Watch:
         self._reading = reading
         when = at or began
         statuses = self._judging.statuses(
-            reading.slos, reading.numbers, reading.pasts, when, reading.unmatched
+            reading.slos, reading.numbers, reading.pasts, when, reading.unmatched, reading.blind
         )
         gate = policies.state(self._policy, release.standings(statuses, when))
         self._dead_man.expect(reading.dead_men)
-        snapshot = replace(self._snapshot, statuses=statuses, gate=gate, probes=reading.probes)
+        snapshot = replace(
+            self._snapshot, statuses=statuses, gate=gate, probes=reading.probes, targets=reading.targets
+        )
         if at is None:
             self._turn_from_old_data(began, reading.data_at)
         answered = self._answered(self._metrics, PROMETHEUS, began, snapshot, reading.data_at)

@@ -183,13 +183,20 @@ def _facts(view: View, status: SloStatus, past: Past, width: int) -> list[Line]:
             tone: Role = "title" if row == 0 else role
             spans.append(Span(fmt.fit(text, min(size, room), ellipsis=view.glyphs.ellipsis), tone))
         lines.append(crop(spans, width))
-    if status.problem:
-        lines.append(_problem(view, status, width))
-    return lines
+    return lines + _problem(view, status, width)
 
 
-def _problem(view: View, status: SloStatus, width: int) -> Line:
-    return crop([Span(f" {view.glyphs.levels[Level.NO_DATA]} {status.problem}", "ticket")], width)
+def _problem(view: View, status: SloStatus, width: int) -> list[Line]:
+    """Why these figures are not to be believed; nothing where they are."""
+    said = status.problem
+    if status.blind is not None:
+        said = tr(
+            "blind: 0 of {of} targets of {job} up, so nothing new is counted",
+            of=status.blind.of, job=status.blind.job,
+        )  # fmt: skip
+    if not said:
+        return []
+    return [crop([Span(f" {view.glyphs.levels[Level.NO_DATA]} {said}", "ticket")], width)]
 
 
 def _burn_table(view: View, status: SloStatus) -> list[list[Span]]:
@@ -284,9 +291,7 @@ def _burn_section(view: View, status: SloStatus, past: Past, width: int) -> list
             lines.append(crop([Span(fmt.fit(text, 37)), Span(fmt.fit(_share(share), 8, "right"))], width))
     counts = [text for text in _counts(status)[1:] if not text.startswith("runbook")]
     lines.append(crop([Span(" " + "  ".join(counts), "dim")], width))
-    if status.problem:
-        lines.append(_problem(view, status, width))
-    return lines
+    return lines + _problem(view, status, width)
 
 
 def _alerts(view: View, status: SloStatus, width: int) -> list[Line]:

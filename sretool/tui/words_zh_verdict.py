@@ -27,6 +27,18 @@ VERDICT: Final[dict[str, str]] = {
     " {span}": " {span}",
     " runs for {span}": " 已运行 {span}",
     ", on {services}": "，涉及 {services}",
+    "1 SLO blind": "1 个 SLO失明",
+    "{count} SLOs blind": "{count} 个 SLO失明",
+    ", {blind}": "，{blind}",
+    "{service}: 0 of {of} targets of {job} up": "{service}：{job} 的 {of} 个采集目标全部不应答",
+    "0 of {of} targets answer Prometheus": "Prometheus 的 {of} 个采集目标全部不应答",
+    "What counts the events of an objective answers no scrape, so a service that is down looks as if"
+    " nobody came. Ours until somebody finds that only the scrape fails.": (
+        "SLO 的计数来源不应答采集，故障的服务看起来就像没有访问。在查明只是采集失败之前，视为我方问题。"
+    ),
+    "Blind: {names}": "失明：{names}",
+    "Nothing that Prometheus scrapes answers it: either everything is down, or it is cut off from"
+    " everything.": "Prometheus 的所有采集目标都不应答：要么全部故障，要么它与一切断开。",
     ", {hold} of {slos} hold": "，{slos}中 {hold} 个达标",
     ", {count} without data": "，{count} 个无数据",
     ", ends in {span}": "，{span} 后结束",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 VIEWS: Final[dict[str, str]] = {
+    "blind: 0 of {of} targets of {job} up, so nothing new is counted": (
+        "失明：{job} 的 {of} 个采集目标全部不应答，没有新的计数"
+    ),
     "{share} left": "剩余 {share}",
     # detail of an SLO
     "BURN RATE": "消耗率",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sretool.adapters.prometheus.source import Prometheus
-from sretool.core.observe.model import AlertState, DeadMan, Sample, Series
-from sretool.core.slo.model import CalendarUnit, CalendarWindow, Exclusion, Level
+from sretool.core.observe.model import AlertState, DeadMan, Sample, Series, Targets
+from sretool.core.slo.model import CalendarUnit, CalendarWindow, EventRatio, Exclusion, Level
 from sretool.errors import SourceTimeout, SourceUnreachable
 from sretool.ports import Endpoint
 from sretool.services.watch import Watch
@@ -525,3 +525,34 @@ async def test_an_slo_whose_rules_are_gone_has_no_data_at_once() -> None:
     statuses = {status.slo.id: status for status in (await watch.poll_metrics()).statuses}
     assert statuses[slo(id="shop/slo-7").id].level is Level.NO_DATA
     assert server.whole_reads() == 2
+
+
+async def test_an_slo_whose_targets_are_all_down_is_not_ok() -> None:
+    of = slo(sli=EventRatio('bad{job="app"}', 'all{job="app"}'))
+    source, clock = answers(recorded()), FakeClock()
+    recorded_only = source.answer
+    up = {"app": 2.0, "lb": 1.0}
+
+    def answer(query: str) -> Iterable[Sample]:
+        if "process_start_time_seconds" not in query:
+            return recorded_only(query)
+        targets = {"app": 2.0, "lb": 1.0}
+        counts = (("up", up), ("targets", targets))
+        return [
+            Sample({"figure": figure, "job": job}, RECORDED_AT, value)
+            for figure, by_job in counts
+            for job, value in by_job.items()
+        ]
+
+    source.answer = answer
+    watch = Watch([of], source, None, clock)
+    seen = []
+    for alive in (2.0, 1.0, 0.0, 1.0):
+        up["app"] = alive
+        clock.advance(timedelta(seconds=20))
+        snapshot = await watch.poll_metrics()
+        (status,) = snapshot.statuses
+        seen.append((status.level, status.blind))
+        assert snapshot.targets == (Targets("app", int(alive), 2), Targets("lb", 1, 1))
+    down = (Level.NO_DATA, Targets("app", 0, 2))
+    assert seen == [(Level.OK, None), (Level.OK, None), down, (Level.OK, None)]

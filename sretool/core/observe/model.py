@@ -124,6 +124,16 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Targets:
+    """What a server scrapes under one `job` label."""
+
+    job: str
+    up: int
+    """Those that answered a scrape of the last minute."""
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeadMan:
     """The alert that always fires, so that its absence shows that alerting is broken."""
 
@@ -165,6 +175,8 @@ class SloStatus:
     """Why the figures over the window cannot be right and are left out; None: nothing is wrong."""
     unmatched: tuple[str, ...] = ()
     """Selectors that match no series on the server; known only of SLOs without data."""
+    blind: Targets | None = None
+    """What counts its events, where nothing of that answers: what users meet now is in no figure of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +199,8 @@ class Snapshot:
     drills: tuple[Drill, ...] = ()
     """Those that are running."""
     probes: tuple[Probe, ...] = ()
+    targets: tuple[Targets, ...] = ()
+    """By job."""
     dead_man: DeadMan | None = None
     """None: none is expected, or alerts are not known."""
     dependencies: tuple[Dependency, ...] = ()

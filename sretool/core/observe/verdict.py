@@ -32,6 +32,12 @@ __all__ = ["Tag", "Verdict", "judge"]
 _BREAK_EVEN = 1.0
 """Below this burn rate a budget grows back rather than shrinks."""
 
+_NO_TIER = 99
+"""Behind every tier there is."""
+
+_ITSELF = "prometheus"
+"""Job under which a Prometheus usually scrapes itself."""
+
 _RETRY = "R"
 _WHY = "i"
 _OPEN = "enter"
@@ -80,7 +86,7 @@ def judge(
         return Verdict(Tag.UNSURE, (waiting,), None, (phrase("no answer yet"),))
     if not prometheus.freshness.usable:
         return _stale(case)
-    rules = (_burning_page, _page_without_burn, _drill, _spent, _slow, _unknown, _alerts_unknown,
+    rules = (_burning_page, _blinded, _page_without_burn, _drill, _spent, _slow, _unknown, _alerts_unknown,
              _foreign_page, _probes_fail, _alerting_dead)  # fmt: skip
     finding = next((found for rule in rules if (found := rule(case)) is not None), None) or _clear(case)
     inputs = (
@@ -235,6 +241,51 @@ def _explained_by_drill(case: _Case, paging: list[SloStatus]) -> Verdict:
         *_drill_facts(case),
     )
     return Verdict(Tag.DRILL, kept(parts), Level.PAGE, reasons, kept(rest), _GAME_DAY)
+
+
+def _blinded(case: _Case) -> Verdict | None:
+    """Nothing of what counts some SLOs' events answers: their figures stand still while users may fail."""
+    blind = [
+        each for each in case.snapshot.statuses if each.blind is not None and _drill_of(case, each) is None
+    ]
+    if not blind:
+        return None
+    worst = min(blind, key=lambda each: each.slo.tier if each.slo.tier is not None else _NO_TIER)
+    assert worst.blind is not None
+    targets = worst.blind
+    counted = (
+        phrase("1 SLO blind") if len(blind) == 1 else phrase("{count} SLOs blind", count=str(len(blind)))
+    )
+    others = [
+        each for each in case.snapshot.targets if each.job not in {b.blind.job for b in blind if b.blind}
+    ]
+    if others and not any(each.up for each in others if each.job != _ITSELF):
+        return _cut_off(case, counted)
+    parts = (
+        phrase("{service}: 0 of {of} targets of {job} up", service=worst.slo.service, of=str(targets.of),
+               job=targets.job),
+        phrase(", {blind}", blind=counted),
+    )  # fmt: skip
+    reasons = (
+        phrase(
+            "What counts the events of an objective answers no scrape, so a service that is down looks as if"
+            " nobody came. Ours until somebody finds that only the scrape fails."
+        ),
+        phrase("Blind: {names}", names=", ".join(str(each.slo.id) for each in blind)),
+    )
+    return Verdict(Tag.US, parts, Level.PAGE, reasons, kept((wording.owner(worst),)), _OPEN)
+
+
+def _cut_off(case: _Case, counted: Phrase) -> Verdict:
+    of = str(sum(each.of for each in case.snapshot.targets if each.job != _ITSELF))
+    parts = (phrase("0 of {of} targets answer Prometheus", of=of), phrase(", {blind}", blind=counted))
+    reasons = (
+        phrase(
+            "Nothing that Prometheus scrapes answers it: either everything is down, or it is cut off from"
+            " everything."
+        ),
+    )
+    return Verdict(Tag.UNSURE, parts, Level.PAGE, reasons, key=_OPEN)
 
 
 def _page_without_burn(case: _Case) -> Verdict | None:

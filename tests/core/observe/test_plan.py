@@ -94,7 +94,8 @@ def test_every_question_is_promql_and_can_be_told_apart(tmp_path: Path) -> None:
         'ALERTS{alertname="Watchdog",alertstate="firing"}': "1x60",
     }
     counts = Rules("groups: []", series).values(tmp_path, [(f"count({query})", 60) for query in queries])
-    assert counts[:3] == [2, 2, 2]
+    # Beside a start and an alert, how many targets there are and how many of them answer.
+    assert counts[:3] == [2, 2, 4]
     # Thirteen windows, and three figures for each of two lengths, of the one SLO with history.
     assert counts[3] == 19
     assert counts[4:6] == [2, 2]

@@ -9,7 +9,7 @@ import pytest
 
 from sretool.core.catalog.model import Dependency
 from sretool.core.observe import answer, freshness, verdict
-from sretool.core.observe.model import AlertState, Change, DeadMan, Drill, Probe
+from sretool.core.observe.model import AlertState, Change, DeadMan, Drill, Probe, Targets
 from sretool.core.observe.verdict import Tag
 from sretool.core.slo import policy
 from sretool.core.slo.model import Level, Severity
@@ -330,3 +330,43 @@ def test_the_release_gate_is_among_the_reasons() -> None:
         in reasons
     )
     assert "Response level 2: Less than a quarter of the budget is left" in reasons
+
+
+_APP = Targets("danci-backend", 0, 2)
+_ALIVE = (Targets("haproxy", 1, 1), Targets("prometheus", 1, 1))
+
+
+def _blind(count: int = 2) -> tuple[SloStatus, ...]:
+    """As many SLOs of which nothing counts any more, and the others, which hold."""
+    return tuple(
+        replace(each, level=Level.NO_DATA, blind=_APP) if number < count else each
+        for number, each in enumerate(quiet())
+    )
+
+
+def test_slos_that_nothing_counts_for_are_us_before_any_alert_fires() -> None:
+    known = replace(snapshot(_blind()), targets=(_APP, *_ALIVE))
+    judged = _judge(known)
+    assert judged.text(WIDTH) == ("IT IS US  amas: 0 of 2 targets of danci-backend up, 2 SLOs blind  > enter")
+    assert judged.level is Level.PAGE
+    assert "Blind: amas/learning-availability, amas/write-durability" in _reasons(judged)
+    one = replace(snapshot(_blind(1)), targets=(_APP, *_ALIVE))
+    assert ", 1 SLO blind" in _judge(one).text(200)
+
+
+def test_nothing_answers_prometheus_is_not_known_to_be_us() -> None:
+    targets = (_APP, Targets("haproxy", 0, 1), Targets("prometheus", 1, 1))
+    judged = _judge(replace(snapshot(_blind()), targets=targets))
+    assert judged.text(WIDTH) == "UNSURE  0 of 3 targets answer Prometheus, 2 SLOs blind  > enter"
+
+
+def test_targets_that_a_drill_has_taken_down_are_the_drill() -> None:
+    drill = Drill("kill-both", NOW - timedelta(minutes=2), ("amas",), NOW + timedelta(minutes=8))
+    judged = _judge(replace(snapshot(_blind()), targets=(_APP, *_ALIVE), drills=(drill,)))
+    assert judged.tag is Tag.DRILL
+    assert ", 2 without data" in judged.text(200)
+
+
+def test_a_page_level_burn_comes_before_targets_that_are_down() -> None:
+    known = replace(snapshot([amas()[0], *_blind()[1:]]), targets=(_APP, *_ALIVE))
+    assert "burns 20.7x" in _judge(known).text(200)
