@@ -42,8 +42,6 @@ _OLD_DATA: Final = timedelta(minutes=3)
 _KEPT_AFTER: Final = 0.3
 """Seconds after which a new snapshot is handed to the keeper."""
 
-_INFO: Final = "info: "
-
 _REMEMBERED: Final = 50
 """Events of our own that are kept for the list of changes."""
 
@@ -202,11 +200,12 @@ class Watch:
         if before.endpoint is not None and where is not None and where != before.endpoint:
             self._seen.append(Change(now, "source", f"{name} is now read from {where}"))
         # A query that is asked every few seconds repeats its remark: told once, shown as long as it is made.
-        new = [each for each in remarks if each not in before.remarks and not each.startswith(_INFO)]
-        self._seen.extend(Change(now, "source", f"{name} remarks: {each}") for each in new)
-        self._health[name] = SourceHealth(
+        health = SourceHealth(
             name, True, now, now - began, None, now, data_at, endpoint=where, remarks=remarks
         )
+        new = [each for each in health.warnings if each not in before.remarks]
+        self._seen.extend(Change(now, "source", f"{name} remarks: {each}") for each in new)
+        self._health[name] = health
         return self._publish(snapshot, began, now)
 
     def _failed(self, source: Served, name: str, began: datetime, error: SourceError) -> Snapshot:

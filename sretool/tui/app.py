@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
@@ -35,7 +36,7 @@ from sretool.tui.words import tr
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from textual.binding import BindingType
     from textual.screen import Screen
@@ -252,17 +253,22 @@ class DashApp(Shell):
 
         # A function: a worker that is replaced before its first step leaves no coroutine behind.
         async def keep_asking() -> None:
-            await self._keep_asking(poll)
+            await self._keep_asking(name, poll)
 
         work: WorkType[None] = keep_asking
         self.run_worker(work, name=name, group=name, exclusive=True, exit_on_error=False)
 
-    async def _keep_asking(self, poll: _Poll) -> None:
+    async def _keep_asking(self, name: str, poll: _Poll) -> None:
         pace = Pace(poll.every, self._jitter)
         while True:
             poll.wake.clear()
             ok = await poll.ask()
-            await _wait(poll.wake, pace.pause(time.monotonic(), ok=ok))
+            pause = pace.pause(time.monotonic(), ok=ok)
+            if ok:
+                self.board.retries.pop(name, None)
+            else:
+                self.board.retries[name] = self.clock() + timedelta(seconds=pause)
+            await _wait(poll.wake, pause)
 
     def want(self, wanted: Wanted | None) -> None:
         """Keep `answers` to these questions fresh, and to no others; None: nobody asks any more."""

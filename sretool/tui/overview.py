@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,17 +27,22 @@ if TYPE_CHECKING:
     from sretool.tui.format import Align, Glyphs
     from sretool.tui.line import Line, Role
 
+_OF_THE_LANGUAGE = "PromQL "
+"""What a remark of PromQL itself begins with."""
+
 # --- rows 1 and 2 -----------------------------------------------------------------------------------------
 
 
 def status_line(view: View, width: int, crumbs: str = "") -> list[Span]:
     """Row 1: where from, how many in which state, how fresh, what time."""
-    for short in (0, 1, 2, 3, 4):
-        left = _counts(view, crumbs, short)
-        right = _sources(view, short)
+    # When a lost source is asked again goes before where the figures are from, and after their states' names.
+    calm = replace(view, retries={})
+    for short, known in ((0, view), (1, view), (2, view), (2, calm), (3, calm), (4, calm)):
+        left = _counts(known, crumbs, short)
+        right = _sources(known, short)
         if cells(left) + cells(right) + 1 <= width:
             return spread(left, right, width)
-    return spread(_counts(view, "", 4), _sources(view, 4), width)
+    return spread(_counts(calm, "", 4), _sources(calm, 4), width)
 
 
 def _counts(view: View, crumbs: str, short: int) -> list[Span]:
@@ -81,27 +87,49 @@ def _freeze(view: View, short: int) -> list[Span]:
 
 
 def _sources(view: View, short: int) -> list[Span]:
-    spans = _source(view.prometheus, short)
+    spans = _source(view, view.prometheus, short)
     if view.alertmanager is not None:
-        spans += [Span("  " if short < 2 else " "), *_source(view.alertmanager, short)]
+        spans += [Span("  " if short < 2 else " "), *_source(view, view.alertmanager, short)]
     seconds = short == 0 or (short < 3 and not view.stale)
     return [*spans, Span(f"  {view.clock(view.now, seconds=seconds)}" if short < 3 else "")]
 
 
-def _source(source: SourceAge, short: int) -> list[Span]:
+def _source(view: View, source: SourceAge, short: int) -> list[Span]:
     name = SOURCE_SHORT.get(source.name, source.name)
     match source.freshness:
         case Freshness.WAITING:
             return [Span(f"{name} ..", "dim")]
         case Freshness.FRESH:
-            return [Span(f"{name} {fmt.age(source.age)}", "dim")]
+            return [Span(f"{name} {fmt.age(source.age)}", "dim"), *_remarked(view, source, short)]
         case Freshness.AGEING:
-            return [Span(f"{name} {fmt.age(source.age)}", "ticket")]
+            return [Span(f"{name} {fmt.age(source.age)}", "ticket"), *_remarked(view, source, short)]
         case Freshness.REMEMBERED:
             return [Span(f" {name.upper()} {fmt.age(source.age)} OLD ", "lost")]
         case Freshness.STALE | Freshness.LOST:
             aged = f" {fmt.age(source.age)}" if source.age is not None and short < 3 else ""
-            return [Span(f" {name.upper()} {source.freshness.value.upper()}{aged} ", "lost")]
+            text = f" {name.upper()} {source.freshness.value.upper()}{aged}"
+            return [Span(f"{text}{_retry(view, source)} ", "lost")]
+
+
+def _remarked(view: View, source: SourceAge, short: int) -> list[Span]:
+    """That the last answer is not whole, or that the server doubts a query; `i` tells what it said."""
+    health = view.snapshot.source(source.name)
+    warnings = health.warnings if health is not None else ()
+    if not warnings:
+        return []
+    # What the language itself remarks is about a query; all else is of stores that did not answer.
+    partial = any(not each.startswith(_OF_THE_LANGUAGE) for each in warnings)
+    word = tr("partial") if partial else tr("warns")
+    return [Span(f" {word}" if short < 3 else "!", "ticket")]
+
+
+def _retry(view: View, source: SourceAge) -> str:
+    """When a source that does not answer is asked again, in whole seconds."""
+    at = view.retries.get(source.name)
+    if source.freshness is not Freshness.LOST or at is None:
+        return ""
+    seconds = max(math.ceil((at - view.now).total_seconds()), 0)
+    return tr(", retry {span}", span=f"{seconds}s")
 
 
 def verdict_line(view: View, width: int) -> list[Span]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 SHELL: Final[dict[str, str]] = {
+    "partial": "不完整",
+    "warns": "有警告",
+    ", retry {span}": "，{span} 后重试",
     # views
     "overview": "总览",
     "alerts": "告警",

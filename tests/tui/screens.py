@@ -93,7 +93,7 @@ async def dashboard(
         watch,
         refresh=refresh,
         clock=clock,
-        jitter=lambda: 1.0,
+        jitter=lambda: 0.0,
         glyphs=glyphs,
         origin=origin,
         theme=theme,

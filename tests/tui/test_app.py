@@ -119,7 +119,7 @@ async def test_a_lost_prometheus_clears_nothing_and_turns_nothing_ok() -> None:
         after = dash.row(" learning-availability ")
         assert after.replace("▲?", "▲ ") == before
         assert "STALE" in dash.lines()[1]
-        assert "PROM LOST 11s" in dash.lines()[0]
+        assert "PROM LOST 11s, retry" in dash.lines()[0]
 
 
 async def test_it_recovers_without_a_key() -> None:

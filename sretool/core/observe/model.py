@@ -75,6 +75,10 @@ class Alert:
     """Who has taken it, where nothing but an acknowledgement hides it."""
 
 
+_INFO = "info: "
+"""What a remark begins with that only informs."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
     """How one source did in this refresh."""
@@ -99,6 +103,11 @@ class SourceHealth:
     """Which of several servers answered last; None: there is only one, or none has answered."""
     remarks: tuple[str, ...] = ()
     """What the server said beside its last answer: parts are missing, a query is doubtful."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The remarks without those that only inform."""
+        return tuple(each for each in self.remarks if not each.startswith(_INFO))
 
 
 @dataclass(frozen=True, slots=True)
