@@ -11,6 +11,8 @@ PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3
 endif
 export PYTHON
 BIN := $(VENV)/bin
+# Where it is set, every worker and every program under test compiles its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check test-all lint types imports unit slow-tests lab-tests packages env lock clean python
