@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from sretool.core.observe import assemble, history, plan
 from sretool.core.observe.batch import batched
+from sretool.core.observe.model import Down
 from sretool.core.slo.evaluate import Numbers, needs_past
 from sretool.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping, Sequence
 
+    from sretool.core.catalog.model import Dependency
     from sretool.core.observe.batch import Batch
     from sretool.core.observe.model import Change, Probe, Sample, Series, SloHistory, Targets
     from sretool.core.slo.budget import Past
@@ -82,6 +84,8 @@ class Reading:
     probes: tuple[Probe, ...] = ()
     targets: tuple[Targets, ...] = ()
     """What is scraped, by job."""
+    down: tuple[Down, ...] = ()
+    """Dependencies whose measure said so twice in a row."""
     blind: Mapping[SloId, Targets] = field(default_factory=dict)
     """What counts the events of an SLO, where none of it answers."""
     dead_men: tuple[str, ...] = ()
@@ -157,8 +161,13 @@ def _since(began: float) -> timedelta:
 class MetricsReader:
     """Asks one Prometheus about a fixed set of SLOs, again and again."""
 
-    def __init__(self, slos: Sequence[Slo], source: MetricsSource) -> None:
+    def __init__(
+        self, slos: Sequence[Slo], source: MetricsSource, dependencies: Sequence[Dependency] = ()
+    ) -> None:
         self._slos = tuple(slos)
+        self._working = plan.working(dependencies)
+        self._working_error: str | None = None
+        self._down_since: dict[str, datetime] = {}
         self._source = source
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._last = Reading()
@@ -191,7 +200,12 @@ class MetricsReader:
             if lately is not None:
                 lately.cancel()
         self._find_blind(at)
-        failed = self._past_kept.error or self._changes_kept.error or self._matched_kept.error
+        failed = (
+            self._past_kept.error
+            or self._changes_kept.error
+            or self._matched_kept.error
+            or self._working_error
+        )
         self._last = replace(self._last, shortfall=failed, asked=tuple(self._asked))
         return self._last
 
@@ -457,7 +471,23 @@ class MetricsReader:
             targets=assemble.targets(samples),
             dead_men=assemble.dead_men(samples),
         )
+        await self._read_working(now)
         self._changes_kept.renewed(frozenset(), now)
+
+    async def _read_working(self, now: datetime) -> None:
+        """Which dependencies work; what says so once may be one missed scrape."""
+        if self._working is None:
+            return
+        try:
+            (samples,) = await self._all(self._instant("which dependencies work", self._working))
+        except SourceError as error:
+            self._working_error = error.cause
+            return
+        self._working_error = None
+        before, broken = self._down_since, assemble.not_working(samples)
+        self._down_since = {each: before.get(each, now) for each in sorted(broken)}
+        down = tuple(Down(each, since) for each, since in self._down_since.items() if each in before)
+        self._last = replace(self._last, down=down)
 
     async def _instant(self, purpose: str, expr: str, at: datetime | None = None) -> Sequence[Sample]:
         began = time.perf_counter()

@@ -69,7 +69,7 @@ class Watch:
         """None: nothing is written down."""
         self._dead_man = DeadManWatch()
         self._judging = assemble.Judging()
-        self._reader = MetricsReader(self._slos, metrics)
+        self._reader = MetricsReader(self._slos, metrics, dependencies)
         self._panels = Panels(metrics, clock)
         self._reading = Reading()
         self._seen: deque[Change] = deque(maxlen=_REMEMBERED)
@@ -130,7 +130,12 @@ class Watch:
         gate = policies.state(self._policy, release.standings(statuses, when))
         self._dead_man.expect(reading.dead_men)
         snapshot = replace(
-            self._snapshot, statuses=statuses, gate=gate, probes=reading.probes, targets=reading.targets
+            self._snapshot,
+            statuses=statuses,
+            gate=gate,
+            probes=reading.probes,
+            targets=reading.targets,
+            down=reading.down,
         )
         if at is None:
             self._turn_from_old_data(began, reading.data_at)

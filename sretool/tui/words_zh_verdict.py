@@ -21,6 +21,12 @@ VERDICT: Final[dict[str, str]] = {
     ", {span} after {change}": "，在 {change} 之后 {span}",
     ", {dependency} is down": "，{dependency} 故障",
     ": {dependency} down {span}": "：{dependency} 故障 {span}",
+    "{dependency} down {span}": "{dependency} 故障 {span}",
+    ", our {slos} hold": "，我方 {slos}达标",
+    "Something that the system stands on is down, and no SLO of ours burns.": (
+        "系统所依赖的部件发生故障，但我方没有 SLO 在消耗预算。"
+    ),
+    "While it is down: {breaks}": "故障期间：{breaks}",
     ": {dependency} down": "：{dependency} 故障",
     ", of {provider}": "，由 {provider} 提供",
     ": {drill}": "：{drill}",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sretool.adapters.prometheus.source import Prometheus
-from sretool.core.observe.model import AlertState, DeadMan, Sample, Series, Targets
+from sretool.core.catalog.model import Dependency
+from sretool.core.observe.model import AlertState, DeadMan, Down, Sample, Series, Targets
 from sretool.core.slo.model import CalendarUnit, CalendarWindow, EventRatio, Exclusion, Level
 from sretool.errors import SourceTimeout, SourceUnreachable
 from sretool.ports import Endpoint
@@ -556,3 +557,35 @@ async def test_an_slo_whose_targets_are_all_down_is_not_ok() -> None:
         assert snapshot.targets == (Targets("app", int(alive), 2), Targets("lb", 1, 1))
     down = (Level.NO_DATA, Targets("app", 0, 2))
     assert seen == [(Level.OK, None), (Level.OK, None), down, (Level.OK, None)]
+
+
+async def test_a_dependency_is_down_once_its_measure_has_said_so_twice() -> None:
+    source, clock = answers(recorded()), FakeClock()
+    others, works = source.answer, {"cache": 1.0, "db": 1.0}
+
+    def answer(query: str) -> Iterable[Sample]:
+        if "max(cache_up)" not in query:
+            return others(query)
+        if not works:
+            raise SourceTimeout("too slow")
+        return [Sample({"figure": name}, RECORDED_AT, value) for name, value in works.items()]
+
+    source.answer = answer
+    dependencies = [Dependency("cache", "Cache", up="cache_up"), Dependency("db", "Database", up="db_up")]
+    watch = Watch([slo()], source, None, clock, dependencies=dependencies)
+
+    async def later() -> Snapshot:
+        clock.advance(timedelta(seconds=20))
+        return await watch.poll_metrics()
+
+    assert (await later()).down == ()
+    works["cache"] = 0.0
+    began = clock.now() + timedelta(seconds=20)
+    assert (await later()).down == ()
+    assert (await later()).down == (Down("cache", began),)
+    works.clear()
+    unknown = await later()
+    assert unknown.down == (Down("cache", began),)
+    assert unknown.changes[-1].text == "prometheus: too slow"
+    works |= {"cache": 1.0, "db": 0.0}
+    assert (await later()).down == ()

@@ -531,6 +531,11 @@ def targets(samples: Sequence[Sample]) -> tuple[Targets, ...]:
     return tuple(Targets(job, min(up.get(job, 0), count), count) for job, count in sorted(of.items()))
 
 
+def not_working(samples: Iterable[Sample]) -> frozenset[str]:
+    """Answer to `plan.working`: ids of what does not; of what gave no value it is not known."""
+    return frozenset(s.labels.get(FIGURE, "") for s in samples if s.value <= 0) - {""}
+
+
 def dead_men(samples: Iterable[Sample]) -> tuple[str, ...]:
     """Answer to `plan.changes`: names of the alerts that fire all the time."""
     names = {s.labels.get("alertname", "") for s in samples if s.labels.get(FIGURE) == "dead man"}

@@ -143,6 +143,16 @@ class Targets:
 
 
 @dataclass(frozen=True, slots=True)
+class Down:
+    """A dependency that its own measure says does not work."""
+
+    dependency: str
+    """Its id."""
+    since: datetime
+    """When that was first seen."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadMan:
     """The alert that always fires, so that its absence shows that alerting is broken."""
 
@@ -214,6 +224,8 @@ class Snapshot:
     """None: none is expected, or alerts are not known."""
     dependencies: tuple[Dependency, ...] = ()
     """What the system stands on, as its catalog says."""
+    down: tuple[Down, ...] = ()
+    """Those of `dependencies` whose measure says so, in the order of ids."""
 
     def source(self, name: str) -> SourceHealth | None:
         return next((source for source in self.sources if source.name == name), None)

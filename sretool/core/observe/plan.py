@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from sretool.core.catalog.model import Dependency
     from sretool.core.slo.model import Slo
 
 SLOS_BY_NAME: Final = 50
@@ -118,6 +119,12 @@ def changes() -> str:
             named("targets", f"count by (job) (up) or count by (job) (last_over_time(up[{gone}]))"),
         )
     )
+
+
+def working(dependencies: Iterable[Dependency]) -> str | None:
+    """Whether each dependency works: above 0 while any part of it does; None: nothing measures any."""
+    exprs = (named(each.id, f"max({each.up})") for each in dependencies if each.up is not None)
+    return any_of(exprs) or None
 
 
 def past(slos: Sequence[Slo], now: datetime) -> tuple[RangeQuery, ...]:

@@ -86,8 +86,8 @@ def judge(
         return Verdict(Tag.UNSURE, (waiting,), None, (phrase("no answer yet"),))
     if not prometheus.freshness.usable:
         return _stale(case)
-    rules = (_burning_page, _blinded, _page_without_burn, _drill, _spent, _slow, _unknown, _alerts_unknown,
-             _foreign_page, _probes_fail, _alerting_dead)  # fmt: skip
+    rules = (_burning_page, _blinded, _page_without_burn, _drill, _spent, _slow, _dependency_down, _unknown,
+             _alerts_unknown, _foreign_page, _probes_fail, _alerting_dead)  # fmt: skip
     finding = next((found for rule in rules if (found := rule(case)) is not None), None) or _clear(case)
     inputs = (
         wording.counts(snapshot.statuses),
@@ -428,6 +428,39 @@ def _slow(case: _Case) -> Verdict | None:
         phrase("{id}:{burns}", id=str(worst.slo.id), burns=wording.burn_words(worst)),
     )
     return Verdict(Tag.US, kept(parts), Level.TICKET, reasons, kept(rest), _OPEN)
+
+
+def _dependency_down(case: _Case) -> Verdict | None:
+    """Something we stand on does not work, and nobody is hurt by it, or nobody arrives to be counted."""
+    broken = [each for each in _broken(case) if each.since is not None]
+    if not broken or case.at(Level.NO_DATA) or _drilled_down(case, broken[0]):
+        return None
+    first = broken[0]
+    parts = (
+        phrase("{dependency} down {span}", dependency=first.dependency.id,
+               span=wording.ago(case.now, first.since or case.now)),
+        phrase(", our {slos} hold", slos=case.slos),
+    )  # fmt: skip
+    rest = (
+        phrase(", of {provider}", provider=first.dependency.provider)
+        if first.dependency.provider
+        else NOTHING,
+        wording.more(len(broken) - 1),
+    )
+    breaks, fallback = first.dependency.breaks, first.dependency.fallback
+    reasons = (
+        phrase("Something that the system stands on is down, and no SLO of ours burns."),
+        phrase("{dependency} ({title}): {said}", dependency=first.dependency.id, title=first.dependency.title,
+               said=first.said_by),
+        phrase("While it is down: {breaks}", breaks=breaks) if breaks else NOTHING,
+        phrase("What may be done: {fallback}", fallback=fallback) if fallback else NOTHING,
+    )  # fmt: skip
+    tag = Tag.NOT_US if first.foreign else Tag.US
+    return Verdict(tag, parts, Level.TICKET, kept(reasons), kept(rest), _WHY)
+
+
+def _drilled_down(case: _Case, broken: causes.Broken) -> bool:
+    return any(broken.since is None or broken.since >= drill.started for drill in case.snapshot.drills)
 
 
 def _unknown(case: _Case) -> Verdict | None:

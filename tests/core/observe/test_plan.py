@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sretool.core.catalog.model import Dependency
 from sretool.core.observe import history, plan
 from sretool.core.slo.model import BooleanGauge, CalendarUnit, CalendarWindow, Exclusion, NativeBucketRatio
 from tests.support.promtool import Rules
@@ -156,3 +157,18 @@ def test_every_query_of_every_kind_is_promql(sli: Sli) -> None:
     ]
     for query in queries:
         promql_parser.parse(query)
+
+
+def test_what_works_is_told_by_the_best_of_its_parts(tmp_path: Path) -> None:
+    dependencies = [
+        Dependency("db", "Database", up="db_up or db_gone"),
+        Dependency("cache", "Cache", up="min(cache_up)"),
+        Dependency("mail", "Mail"),
+        Dependency("dns", "Names", up="dns_up"),
+    ]
+    query = plan.working(dependencies)
+    assert query is not None
+    series = {'db_up{node="a"}': "0x60", 'db_up{node="b"}': "1x60", "cache_up": "0x60"}
+    found = Rules("groups: []", series).values(tmp_path, [(f"sum({query})", 60), (f"count({query})", 60)])
+    assert found == [1, 2]
+    assert plan.working([Dependency("mail", "Mail")]) is None

@@ -9,7 +9,7 @@ import pytest
 
 from sretool.core.catalog.model import Dependency
 from sretool.core.observe import answer, freshness, verdict
-from sretool.core.observe.model import AlertState, Change, DeadMan, Drill, Probe, Targets
+from sretool.core.observe.model import AlertState, Change, DeadMan, Down, Drill, Probe, Targets
 from sretool.core.observe.verdict import Tag
 from sretool.core.slo import policy
 from sretool.core.slo.model import Level, Severity
@@ -370,3 +370,35 @@ def test_targets_that_a_drill_has_taken_down_are_the_drill() -> None:
 def test_a_page_level_burn_comes_before_targets_that_are_down() -> None:
     known = replace(snapshot([amas()[0], *_blind()[1:]]), targets=(_APP, *_ALIVE))
     assert "burns 20.7x" in _judge(known).text(200)
+
+
+_BALANCER = Dependency(
+    "load-balancer", "Load balancer", provider="Ingress", up='up{job="lb"}', breaks="Nobody gets in"
+)
+_CACHE = Dependency("cache", "Redis", up="redis_up")
+
+
+def _down(statuses: Sequence[SloStatus], *ids: str) -> Snapshot:
+    down = tuple(Down(each, NOW - timedelta(minutes=4)) for each in ids)
+    return replace(snapshot(statuses), dependencies=(_BALANCER, _CACHE), down=down)
+
+
+def test_a_dependency_whose_measure_says_down_explains_a_burn_without_any_alert() -> None:
+    judged = _judge(_down(_paging(), "load-balancer", "cache"))
+    assert judged.text(WIDTH) == (
+        "NOT US  amas/learning-availa.., gone in 18h29m: load-balancer down 4m  > enter"
+    )
+    own = _judge(_down(_paging(), "cache"))
+    assert own.tag is Tag.US
+    assert ", cache is down" in own.text(200)
+
+
+def test_a_dependency_that_is_down_while_nothing_burns_is_told() -> None:
+    judged = _judge(_down(quiet(), "cache", "load-balancer"))
+    assert judged.text(200) == "NOT US  load-balancer down 4m, our 7 SLOs hold, of Ingress, 1 more  > i"
+    assert "While it is down: Nobody gets in" in _reasons(judged)
+    assert 'load-balancer (Load balancer): up{job="lb"}' in _reasons(judged)
+    own = _judge(_down(quiet(), "cache"))
+    assert own.text(WIDTH) == "IT IS US  cache down 4m, our 7 SLOs hold  > i"
+    drilled = replace(_down(quiet(), "cache"), drills=(Drill("cache-loss", NOW - timedelta(minutes=5)),))
+    assert _judge(drilled).tag is Tag.DRILL
