@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sretool.tui import format as fmt
 from sretool.tui.app import NOT_DRAWN, DashApp
 from tests.support.dashboard import FakeClock, FakeWatch
+from tests.tui.svg import picture
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from sretool.core.observe.model import SloStatus
 
 GOLDEN = Path(__file__).parent / "golden"
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+PICTURED = ((80, 24), (160, 48))
+"""Sizes of which pictures are kept beside the text."""
 REFRESH = timedelta(seconds=5)
 
 
@@ -38,14 +42,16 @@ class Dash:
         await self.settle()
 
     async def settle(self) -> None:
+        """Wait for what follows from the last event, and for what is only done once that is on screen."""
+        await self.pilot.pause()
         await self.pilot.pause()
 
     async def until(self, seen: Callable[[], object]) -> None:
         """Wait for something that takes a moment of real time."""
-        for _ in range(100):
+        for _ in range(500):
             if seen():
                 break
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.01)
         assert seen(), self.text()
         await self.settle()
 
@@ -106,9 +112,20 @@ async def dashboard(
         assert not [text for _, text in app.board.log if text.startswith(NOT_DRAWN)]
 
 
-def check_golden(name: str, text: str) -> None:
-    """Compare with `golden/<name>.txt`; UPDATE_GOLDEN=1 writes it instead, to be read before it is kept."""
-    path = GOLDEN / f"{name}.txt"
+def check_screen(name: str, dash: Dash) -> None:
+    """Compare with `golden/<name>-<width>x<height>.txt` and, for its colours, with the picture of that name.
+
+    UPDATE_GOLDEN=1 writes both instead, to be looked at before they are kept.
+    """
+    size = dash.app.size
+    named = f"{name}-{size.width}x{size.height}"
+    _check(GOLDEN / f"{named}.txt", dash.text())
+    if size in PICTURED:
+        _check(SNAPSHOTS / f"{named}.svg", picture(dash.app))
+
+
+def _check(path: Path, text: str) -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8")
+    known = path.read_text(encoding="utf-8") if path.exists() else ""
+    assert text == known, f"{path.name} differs; UPDATE_GOLDEN=1 writes it anew"

@@ -18,7 +18,7 @@ from sretool.tui.screens.overview import OverviewScreen
 from sretool.tui.screens.pages import ExplainScreen, HelpScreen
 from sretool.tui.themes import THEMES
 from tests.support.dashboard import amas, quiet, slo, status
-from tests.tui.screens import check_golden, dashboard
+from tests.tui.screens import check_screen, dashboard
 
 SIZES = [(80, 24), (160, 48), (40, 10)]
 CHARTS_FROM = 140
@@ -30,7 +30,7 @@ async def test_the_overview(width: int, height: int) -> None:
     async with dashboard(width, height) as dash:
         if width >= CHARTS_FROM:
             await dash.charts()
-        check_golden(f"overview-{width}x{height}", dash.text())
+        check_screen("overview", dash)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -40,7 +40,7 @@ async def test_the_overview_when_all_is_well(width: int, height: int) -> None:
         await dash.poll()
         if width >= CHARTS_FROM:
             await dash.charts()
-        check_golden(f"quiet-{width}x{height}", dash.text())
+        check_screen("quiet", dash)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -48,7 +48,7 @@ async def test_the_detail_of_an_slo(width: int, height: int) -> None:
     async with dashboard(width, height) as dash:
         await dash.press("enter")
         await dash.charts()
-        check_golden(f"detail-{width}x{height}", dash.text())
+        check_screen("detail", dash)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -63,13 +63,13 @@ async def test_the_overview_with_prometheus_lost(width: int, height: int) -> Non
             await dash.until(lambda: dash.app.past(amas()[0].slo.id).error)
         dash.app.clear_notifications()
         await dash.settle()
-        check_golden(f"lost-{width}x{height}", dash.text())
+        check_screen("lost", dash)
 
 
 async def test_the_overview_in_ascii() -> None:
     async with dashboard(80, 24, glyphs=fmt.ASCII) as dash:
         assert dash.text().isascii()
-        check_golden("ascii-80x24", dash.text())
+        check_screen("ascii", dash)
 
 
 @pytest.mark.parametrize("keys", [[], ["enter"], ["question_mark"], ["i"]], ids=str)

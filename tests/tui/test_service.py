@@ -4,7 +4,7 @@ import pytest
 
 from sretool.core.catalog.read import read
 from tests.support import watched
-from tests.tui.screens import check_golden
+from tests.tui.screens import check_screen
 from tests.tui.test_infra import infra, row
 
 
@@ -12,7 +12,7 @@ from tests.tui.test_infra import infra, row
 async def test_everything_around_a_service(width: int, height: int) -> None:
     async with infra(width, height) as dash:
         await dash.press("d")
-        check_golden(f"service-{width}x{height}", dash.text())
+        check_screen("service", dash)
 
 
 async def test_hops_stand_beside_their_budgets_and_unmeasured_ones_say_how() -> None:

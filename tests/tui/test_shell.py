@@ -27,7 +27,7 @@ from sretool.tui.shell import Shell
 from sretool.tui.views import VIEWS
 from sretool.tui.widgets.rows import Rows
 from tests.support.dashboard import slo, status
-from tests.tui.screens import Dash, check_golden, dashboard
+from tests.tui.screens import Dash, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -572,7 +572,7 @@ async def test_the_overview_in_chinese(width: int, height: int) -> None:
         async with dashboard(width, height) as dash:
             if width > 140:
                 await dash.charts()
-            check_golden(f"overview-zh-{width}x{height}", dash.text())
+            check_screen("overview-zh", dash)
     finally:
         words.speak("en")
 
@@ -581,11 +581,11 @@ async def test_the_overview_in_chinese(width: int, height: int) -> None:
 async def test_the_help_and_the_log(width: int, height: int) -> None:
     async with dashboard(width, height) as dash:
         await dash.press("question_mark")
-        check_golden(f"help-{width}x{height}", dash.text())
+        check_screen("help", dash)
         await dash.press("escape")
         dash.watch.down.add("prometheus")
         dash.clock.forward(11)
         await dash.poll()
         dash.app.clear_notifications()
         await command(dash, "log")
-        check_golden(f"log-{width}x{height}", dash.text())
+        check_screen("log", dash)

@@ -11,7 +11,7 @@ from sretool.core.observe.model import Change, Drill, Series
 from sretool.core.observe.questions import Span
 from sretool.tui.screens.detail import _fired_question
 from tests.support.dashboard import NOW, amas
-from tests.tui.screens import check_golden, dashboard
+from tests.tui.screens import check_screen, dashboard
 
 if TYPE_CHECKING:
     from tests.tui.screens import Dash
@@ -215,4 +215,4 @@ async def test_a_cursor_a_comparison_and_bands(width: int, height: int) -> None:
         text = dash.text()
         assert "another service" not in text
         assert "░ drill zone-loss" in text or width < 100
-        check_golden(f"timed-{width}x{height}", text)
+        check_screen("timed", dash)
