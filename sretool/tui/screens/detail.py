@@ -125,7 +125,7 @@ class DetailScreen(TimedScreen, BodyScreen):
 
 
 def _fired_question(slo: Slo) -> tuple[str, Stretch]:
-    """When alerts of this SLO fired, as a curve that is 1 meanwhile."""
+    """When alerts of this SLO fired, as a curve that is there meanwhile."""
     matchers = [Matcher("slo", slo.base_id), *(Matcher(name, value) for name, value in slo.group)]
     return firings.query(matchers, _FIRED_STEP), Stretch(firings.BACK, _FIRED_STEP)
 
@@ -133,5 +133,5 @@ def _fired_question(slo: Slo) -> tuple[str, Stretch]:
 def _fired(track: Track) -> tuple[Firing, ...] | None:
     if track.until is None:
         return None
-    times = ((series.labels, [at for at, _ in series.points]) for series in track.series)
-    return firings.firings(times, _FIRED_STEP, track.until)
+    found = ((series.labels, series.points) for series in track.series)
+    return firings.firings(found, _FIRED_STEP, track.until)
