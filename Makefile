@@ -51,10 +51,10 @@ imports: env
 	@$(BIN)/lint-imports --no-logo
 
 unit: env
-	@$(BIN)/pytest -q -n auto -m "not lab and not slow"
+	@$(BIN)/pytest -q -n auto --dist worksteal -m "not lab and not slow"
 
 slow-tests: env
-	@$(BIN)/pytest -q -n auto -m "slow and not lab"
+	@$(BIN)/pytest -q -n auto --dist worksteal -m "slow and not lab"
 
 lab-tests: env
 	@$(BIN)/pytest -q -m lab

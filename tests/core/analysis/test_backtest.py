@@ -276,6 +276,7 @@ def test_a_month_of_a_hundred_slos_is_arithmetic_for_seconds() -> None:
     assert len(made.total) * STEP == 33 * 24 * 3600
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(5, 60), st.integers(61, 360))
 def test_windows_of_any_minutes_are_exact_to_the_minute(chance: Random, short: int, long: int) -> None:
