@@ -82,7 +82,9 @@ def _freeze(view: View, short: int) -> list[Span]:
     gate = view.snapshot.gate
     if gate is None or not gate.frozen or short > 3:
         return []
-    name = gate.step.name if short < 2 else gate.step.name.partition(" ")[0]
+    name = tr(gate.step.name)
+    if short >= 2:
+        name = name.partition(" ")[0]
     return [Span(f" {name} ", "stale" if view.stale else "tag"), Span("  " if short < 2 else " ")]
 
 
@@ -507,7 +509,9 @@ def changes_line(view: View, width: int) -> list[Span]:
     text = tr("SINCE")
     shown = 0
     for change in changes:
-        part = f" {view.clock(change.at, seconds=False)} {change_text(change)}"
+        told = change_text(change)
+        kind = "" if change.kind == "source" or change.kind in told else f"{tr(change.kind)} "
+        part = f" {view.clock(change.at, seconds=False)} {kind}{told}"
         longer = text + (f" {view.glyphs.dot}" if shown else "") + part
         if cell_len(longer) > width - 6 and shown:
             break
@@ -532,7 +536,7 @@ def changes_lines(view: View, width: int, rows: int) -> list[Line]:
         spans = [
             Span(f" {view.clock(change.at)}", "text"),
             Span(ago, "dim"),
-            Span(f"  {fmt.fit(change.kind, 9)}", "dim"),
+            Span(f"  {fmt.fit(tr(change.kind), 9)}", "dim"),
             Span(change_text(change)),
         ]
         lines.append(crop(spans, width))

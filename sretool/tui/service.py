@@ -146,7 +146,8 @@ def _path(rows: PathRows, view: View, width: int) -> list[Line]:
             Span(f" {tr('of')} {fmt.fit(_time(budget), 8)}"),
         ]
         if rows.unmeasured:
-            spans.append(Span(tr("{count} hops not measured", count=rows.unmeasured), "dim"))
+            text = "1 hop not measured" if rows.unmeasured == 1 else "{count} hops not measured"
+            spans.append(Span(tr(text, count=rows.unmeasured), "dim"))
         lines.append(crop(spans, width))
     return lines
 

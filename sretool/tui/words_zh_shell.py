@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 SHELL: Final[dict[str, str]] = {
+    "restart": "重启",
+    "source": "数据源",
+    "deploy": "部署",
+    "flag": "开关",
+    "scale": "扩缩容",
+    "REVIEW": "需复核",
+    "FREEZE FEATURES": "冻结功能发布",
+    "FREEZE": "冻结发布",
+    "EMERGENCY ONLY": "仅限紧急修复",
     "partial": "不完整",
     "warns": "有警告",
     ", retry {span}": "，{span} 后重试",

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import ast
 import string
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import sretool.tui
-from sretool.tui import words
+from sretool.core.observe.model import Change
+from sretool.core.slo import policy
+from sretool.tui import overview, words
+from sretool.tui.board import Board
+from sretool.tui.line import plain
 from sretool.tui.words import language_of, later, tr
 from sretool.tui.words_zh import WORDS
+from tests.support.dashboard import NOW, amas, snapshot
 
 TUI = Path(sretool.tui.__file__).parent
 
@@ -65,3 +72,17 @@ def test_texts_stay_english_until_asked_otherwise() -> None:
 )
 def test_the_language_comes_from_the_environment(environment: dict[str, str], language: str) -> None:
     assert language_of(environment) == language
+
+
+def test_changes_and_the_gate_are_told_in_chinese() -> None:
+    words.speak("zh")
+    frozen = policy.state(policy.DEFAULT, [policy.Standing(amas()[0].slo.id, 0.4)])
+    restarted = Change(NOW - timedelta(minutes=3), "restart", "app-1 started")
+    known = replace(snapshot(changes=[restarted]), gate=frozen)
+    view = Board(known, refresh=timedelta(seconds=5)).view(NOW)
+    assert "重启 app-1 started" in plain(overview.changes_line(view, 100))
+    assert "  重启" in plain(overview.changes_lines(view, 100, 3)[1])
+    assert frozen is not None
+    assert words.tr(frozen.step.name) != frozen.step.name
+    assert words.tr(frozen.step.name) in plain(overview.status_line(view, 160))
+    words.speak("en")
