@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sretool.core.observe import assemble, release
-from sretool.core.observe.model import AlertState, Change, Snapshot, SourceHealth
+from sretool.core.observe import assemble, causes, release
+from sretool.core.observe.model import Change, Snapshot, SourceHealth
 from sretool.core.observe.plan import CHANGES_BACK
 from sretool.core.observe.remembered import remembered
 from sretool.core.slo import policy as policies
@@ -263,5 +263,6 @@ def _resolved(before: Sequence[Alert], after: Sequence[Alert], at: datetime) -> 
             alert.labels,
         )
         for alert in before
-        if alert.state is AlertState.FIRING and alert.fingerprint not in still_there
+        # Whoever took one waits for its end; one that is put aside asks for nobody.
+        if alert.state in causes.OPEN and alert.fingerprint not in still_there
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sretool.adapters.prometheus.source import Prometheus
+from sretool.core.alerting import acks
 from sretool.core.catalog.model import Dependency
 from sretool.core.observe.model import AlertState, DeadMan, Down, Sample, Series, Targets
 from sretool.core.slo.model import CalendarUnit, CalendarWindow, EventRatio, Exclusion, Level
@@ -171,6 +172,17 @@ async def test_an_alert_that_went_away_is_told_as_resolved() -> None:
     alerts.held = []
     snapshot = await watch.poll_alerts()
     assert [(change.kind, change.text) for change in snapshot.changes] == [("resolved", "Down shop/checkout")]
+
+
+async def test_the_end_of_an_alert_that_somebody_has_taken_is_told() -> None:
+    taken = replace(alert("Down"), silenced_by=("s1",), state=AlertState.SILENCED)
+    alerts = FakeAlerts([taken])
+    await alerts.silence(acks.take(taken.labels, "mia", "looking", RECORDED_AT))
+    watch = Watch([slo()], answers([]), alerts, FakeClock())
+    (seen,) = (await watch.poll_alerts()).alerts
+    assert seen.state is AlertState.ACKNOWLEDGED
+    alerts.held = []
+    assert [change.text for change in (await watch.poll_alerts()).changes] == ["Down"]
 
 
 async def test_a_lost_alertmanager_resolves_nothing() -> None:
