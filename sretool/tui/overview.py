@@ -510,7 +510,9 @@ def changes_line(view: View, width: int) -> list[Span]:
     shown = 0
     for change in changes:
         told = change_text(change)
-        kind = "" if change.kind == "source" or change.kind in told else f"{tr(change.kind)} "
+        # Alerts and sources are known by their names; a bare version is not.
+        plain_enough = change.kind in ("alert", "source") or change.kind in told
+        kind = "" if plain_enough else f"{tr(change.kind)} "
         part = f" {view.clock(change.at, seconds=False)} {kind}{told}"
         longer = text + (f" {view.glyphs.dot}" if shown else "") + part
         if cell_len(longer) > width - 6 and shown:

@@ -16,6 +16,8 @@ from tests.tui.screens import Dash, check_screen, dashboard
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from sretool.core.slo.model import Slo
+
 CHARTS_FROM = 140
 """Columns from which the overview shows charts."""
 _ROW_2 = 78
@@ -38,11 +40,19 @@ async def moment(scenario: Scenario, width: int, height: int) -> AsyncIterator[D
         dash.watch.known = known
         dash.watch.down.update(source.name for source in known.sources if not source.ok)
         await dash.poll()
-        if width >= CHARTS_FROM and "prometheus" in dash.watch.down:
-            await dash.until(lambda: dash.app.past(first.slo.id).error and dash.app.answers.error)
+        if width >= CHARTS_FROM:
+            await dash.until(lambda: _charts_are_of_now(dash, first.slo))
         dash.app.clear_notifications()
         await dash.settle()
         yield dash
+
+
+def _charts_are_of_now(dash: Dash, slo: Slo) -> bool:
+    """Whether both charts were asked for at this moment, whatever came of it."""
+    past, ratio = dash.app.past(slo.id), dash.app.charted(slo).ratio.track
+    if "prometheus" in dash.watch.down:
+        return past.error is not None and dash.app.answers.error is not None
+    return past.history is not None and past.history.at == ratio.at == NOW
 
 
 @pytest.mark.slow

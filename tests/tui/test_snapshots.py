@@ -142,6 +142,7 @@ async def test_one_panel_over_the_whole_screen(width: int, height: int) -> None:
 @SIZES
 async def test_the_first_frame_with_everything_down(width: int, height: int) -> None:
     async with dashboard(width, height, down=["prometheus", "alertmanager"]) as dash:
+        await dash.until(lambda: "asking Prometheus" not in dash.text())
         dash.app.clear_notifications()
         await dash.settle()
         check_screen("down", dash)
