@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from sretool.tui import format as fmt
 from sretool.tui.app import NOT_DRAWN, DashApp
 from tests.support.dashboard import FakeClock, FakeWatch
@@ -25,6 +27,9 @@ GOLDEN = Path(__file__).parent / "golden"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 PICTURED = ((80, 24), (160, 48))
 """Sizes of which pictures are kept beside the text."""
+WIDE = pytest.param(160, 48, marks=pytest.mark.slow)
+SMALL = pytest.param(40, 10, marks=pytest.mark.slow)
+"""Beside 80x24, which `make check` looks at; the pure drawers are looked at in every size there."""
 REFRESH = timedelta(seconds=5)
 
 

@@ -23,14 +23,14 @@ from sretool.tui.triage import AlertPast
 from sretool.tui.widgets.dialog import Confirm, Form
 from tests.support.dashboard import NOW, alert
 from tests.tui.duty import Room
-from tests.tui.screens import check_screen, dashboard
+from tests.tui.screens import SMALL, WIDE, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.tui.screens import Dash
 
-SIZES = [(80, 24), (160, 48), (40, 10)]
+SIZES = [(80, 24), WIDE, SMALL]
 
 
 @asynccontextmanager
@@ -76,7 +76,7 @@ async def test_the_silences(width: int, height: int) -> None:
         check_screen("silences", dash)
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_one_alert_over_the_whole_screen(width: int, height: int) -> None:
     async with alerts_view(width, height) as (dash, _):
         await dash.press("j", "enter")
@@ -96,6 +96,7 @@ async def test_the_views_in_ascii() -> None:
         assert dash.text().isascii()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [[], ["enter"], ["S"], ["s"], ["a"]], ids=str)
 async def test_nothing_overflows_at_any_size(keys: list[str]) -> None:
     async with alerts_view(200, 60) as (dash, _):
@@ -472,6 +473,7 @@ async def test_an_alert_under_a_silence_can_be_taken_from_there() -> None:
 # --- read-only --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place", [[], ["enter"], ["S"], ["7"]], ids=["alerts", "one alert", "silences", "on-call"]
 )
@@ -499,6 +501,7 @@ async def test_the_help_of_a_readonly_dashboard_names_no_key_that_writes() -> No
 # --- many -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_five_thousand_alerts_are_all_there() -> None:
     room = Room()
     many = [

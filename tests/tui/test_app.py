@@ -18,9 +18,9 @@ from sretool.tui.screens.overview import OverviewScreen
 from sretool.tui.screens.pages import ExplainScreen, HelpScreen
 from sretool.tui.themes import THEMES
 from tests.support.dashboard import amas, quiet, slo, status
-from tests.tui.screens import check_screen, dashboard
+from tests.tui.screens import SMALL, WIDE, check_screen, dashboard
 
-SIZES = [(80, 24), (160, 48), (40, 10)]
+SIZES = [(80, 24), WIDE, SMALL]
 CHARTS_FROM = 140
 """Columns from which the overview shows charts."""
 
@@ -72,6 +72,7 @@ async def test_the_overview_in_ascii() -> None:
         check_screen("ascii", dash)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [[], ["enter"], ["question_mark"], ["i"]], ids=str)
 async def test_no_screen_overflows_at_any_size(keys: list[str]) -> None:
     async with dashboard(200, 60) as dash:

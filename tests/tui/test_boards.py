@@ -12,7 +12,7 @@ from sretool.tui import boards
 from sretool.tui import format as fmt
 from tests.support import watched
 from tests.support.dashboard import NOW
-from tests.tui.screens import Dash, check_screen
+from tests.tui.screens import WIDE, Dash, check_screen
 from tests.tui.test_infra import infra, row
 
 
@@ -21,7 +21,7 @@ async def opened(dash: Dash) -> None:
     await dash.until(lambda: "asking" not in dash.text())
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_a_dashboard_of_the_catalog_is_a_grid_of_panels(width: int, height: int) -> None:
     async with infra(width, height, view="overview") as dash:
         await opened(dash)

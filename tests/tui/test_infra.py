@@ -8,7 +8,7 @@ import pytest
 
 from sretool.tui import format as fmt
 from tests.support import watched
-from tests.tui.screens import Dash, check_screen, dashboard
+from tests.tui.screens import WIDE, Dash, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ def row(dash: Dash, containing: str) -> str:
     return next(line for line in dash.lines()[2:] if containing in line)
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_what_is_used_up_asked_and_full_stands_worst_first(width: int, height: int) -> None:
     async with infra(width, height) as dash:
         check_screen("infra", dash)

@@ -14,7 +14,7 @@ from sretool.errors import SourceUnreachable
 from sretool.tui import format as fmt
 from sretool.tui.screens.oncall import CalendarScreen, HandoverScreen, OnCallScreen
 from tests.tui.duty import ONCALL, SYSTEM, Room
-from tests.tui.screens import check_screen, dashboard
+from tests.tui.screens import SMALL, WIDE, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ async def oncall_view(
         yield dash, room
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48), (40, 10)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE, SMALL])
 async def test_who_is_on_call(width: int, height: int) -> None:
     async with oncall_view(width, height) as (dash, _):
         check_screen("oncall", dash)
@@ -98,7 +98,7 @@ async def test_without_prometheus_the_rota_still_stands() -> None:
         assert "YOU ARE PRIMARY" in dash.text()
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_the_calendar_has_every_shift_of_four_weeks(width: int, height: int) -> None:
     async with oncall_view(width, height) as (dash, _):
         await dash.press("C")

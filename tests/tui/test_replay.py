@@ -17,7 +17,7 @@ from sretool.tui.app import NOT_DRAWN
 from sretool.tui.replay import ReplayApp
 from tests.support.dashboard import amas
 from tests.support.session import END, LOST_AT, MINUTE, PAGED_AT, START, lines, session
-from tests.tui.screens import REFRESH, Dash, check_screen, dashboard
+from tests.tui.screens import REFRESH, WIDE, Dash, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,7 +54,7 @@ async def replayed(
         assert not [text for _, text in app.board.log if text.startswith(NOT_DRAWN)]
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_the_screens_are_those_of_then(width: int, height: int) -> None:
     async with replayed(width, height) as replay:
         await replay.go(PAGED_AT + MINUTE)

@@ -150,6 +150,7 @@ async def test_a_torn_run_shows_what_is_whole(store: tuple[RunStore, RunClock]) 
         assert "POST /answer" in dash.text()
 
 
+@pytest.mark.slow
 async def test_a_running_run_is_followed_until_its_verdict(store: tuple[RunStore, RunClock]) -> None:
     with running_load(*store) as run:
         async with on_view("load", store[1]) as dash:
@@ -161,6 +162,7 @@ async def test_a_running_run_is_followed_until_its_verdict(store: tuple[RunStore
             assert "p99 too high for 10 s" in dash.lines()[1]
 
 
+@pytest.mark.slow
 async def test_events_that_are_cut_off_do_not_stay_on_screen(store: tuple[RunStore, RunClock]) -> None:
     with running_load(*store) as run:
         async with on_view("load", store[1]) as dash:
@@ -216,6 +218,7 @@ async def test_a_removed_run_is_told(store: tuple[RunStore, RunClock]) -> None:
         await dash.until(lambda: "this run has been removed" in dash.text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(40, 10), (60, 16), (200, 60), (300, 100)])
 @pytest.mark.parametrize("view", ["load", "gameday"])
 async def test_every_size_is_drawn(

@@ -4,11 +4,11 @@ import pytest
 
 from sretool.core.catalog.read import read
 from tests.support import watched
-from tests.tui.screens import check_screen
+from tests.tui.screens import WIDE, check_screen
 from tests.tui.test_infra import infra, row
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_everything_around_a_service(width: int, height: int) -> None:
     async with infra(width, height) as dash:
         await dash.press("d")

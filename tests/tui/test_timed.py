@@ -11,7 +11,7 @@ from sretool.core.observe.model import Change, Drill, Series
 from sretool.core.observe.questions import Span
 from sretool.tui.screens.detail import _fired_question
 from tests.support.dashboard import NOW, amas
-from tests.tui.screens import check_screen, dashboard
+from tests.tui.screens import WIDE, check_screen, dashboard
 
 if TYPE_CHECKING:
     from tests.tui.screens import Dash
@@ -193,7 +193,7 @@ async def test_a_short_way_past_many_rows_asks_for_the_last_only() -> None:
         assert len(seen) <= 2
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_a_cursor_a_comparison_and_bands(width: int, height: int) -> None:
     async with dashboard(width, height) as dash:
         dash.watch.changes = (

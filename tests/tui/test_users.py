@@ -9,11 +9,11 @@ from sretool.core.observe.questions import Answers
 from sretool.tui import format as fmt
 from sretool.tui.users import whole_texts
 from tests.support import watched
-from tests.tui.screens import check_screen
+from tests.tui.screens import WIDE, check_screen
 from tests.tui.test_infra import infra, row
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_journeys_and_figures_stand_beside_their_usual(width: int, height: int) -> None:
     async with infra(width, height, view="users") as dash:
         check_screen("users", dash)
