@@ -15,7 +15,7 @@ from sretool.core.observe.panels import ABNORMAL, Condition
 from sretool.tui import format as fmt
 from sretool.tui.chart import Chart, Curve, draw, pinned
 from sretool.tui.line import Span, cells, crop, rule
-from sretool.tui.panel import glyph, old, role
+from sretool.tui.panel import glyph, role, with_age
 from sretool.tui.quantity import change, of_unit, quantity
 from sretool.tui.spark import spark
 from sretool.tui.words import tr
@@ -204,10 +204,7 @@ def row_line(row: Row | Heading, view: View, width: int, *, wide: bool) -> Line:
             spans = _call(row, view, width)
         case HeadroomRow():
             spans = _headroom(row, view, width)
-    aged = old(row.at, view)
-    if aged:
-        spans = [*spans, Span(f"  {aged}", "lost")]
-    return crop([head, *spans], width)
+    return with_age([head, *spans], row.at, view, width)
 
 
 def _use(row: UseRow, view: View, width: int, *, wide: bool) -> list[Span]:

@@ -12,7 +12,7 @@ from sretool.core.observe.experience import LATELY, Against, ApdexRow, FigureRow
 from sretool.core.observe.panels import ABNORMAL, Condition
 from sretool.tui import format as fmt
 from sretool.tui.line import Span, cells, crop, rule
-from sretool.tui.panel import glyph, old, role
+from sretool.tui.panel import glyph, role, with_age
 from sretool.tui.quantity import change, quantity, success
 from sretool.tui.spark import band, spark
 from sretool.tui.words import later, tr
@@ -160,8 +160,7 @@ def row_line(row: Row, view: View, width: int, against: Against) -> Line:
         spans = _journey(row, view, width - 3, against)
     else:
         spans = _figure(row, view, width - 3, against)
-    aged = old(row.at, view)
-    return crop([head, *spans, *([Span(f"  {aged}", "lost")] if aged else [])], width)
+    return with_age([head, *spans], row.at, view, width)
 
 
 def _journey(row: JourneyRow, view: View, width: int, against: Against) -> list[Span]:

@@ -115,6 +115,16 @@ async def test_copy_takes_all_that_is_known_of_a_row() -> None:
         assert "disk            91%" in dash.app.clipboard
 
 
+async def test_a_value_that_is_too_old_says_how_old_whole() -> None:
+    async with infra() as dash:
+        dash.watch.down.add("prometheus")
+        dash.clock.forward(130)
+        await dash.poll()
+        rows = [line for line in dash.lines() if "?" in line[1:4] and "not configured" not in line]
+        assert len(rows) > 10
+        assert all(line.rstrip().endswith("  2m10s old") for line in rows), dash.text()
+
+
 async def test_nothing_is_asked_any_more_once_the_view_is_left() -> None:
     async with infra() as dash:
         dash.app.open_view("overview")
