@@ -86,7 +86,7 @@ def with_age(line: Line, at: datetime | None, view: View, width: int) -> Line:
     # Whole parts go: half a number would be another one.
     while len(kept) > 2 and cells(kept) > room:
         kept.pop()
-    return crop([*crop(kept, max(room, 0)), Span(f"  {aged}", "lost")], width)
+    return crop([*crop(kept, max(room, 0)), Span(f"  {aged}", "stale")], width)
 
 
 def draw(
