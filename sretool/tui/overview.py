@@ -386,9 +386,9 @@ _ALERT_ROLES: dict[Severity | None, Role] = {
 
 
 def alerts_heading(view: View, width: int, hint: str = "tab") -> list[Span]:
-    """`── ALERTS 1 page 2 tickets 1 silenced ──`, or why there is nothing to count."""
+    """`── ALERTS 1 page 2 tickets 1 silenced ── tab ──`, or why there is nothing to count."""
     words = [tr("ALERTS"), *_alert_words(view)]
-    return rule(" ".join(words), width, view.glyphs.rule, hint if width >= 60 else "")
+    return rule(" ".join(words), width, view.glyphs.rule, hint if width >= 60 and view.alerts else "")
 
 
 def dead_man_line(view: View, width: int) -> list[Span] | None:
