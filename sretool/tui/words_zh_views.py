@@ -63,6 +63,8 @@ VIEWS: Final[dict[str, str]] = {
     "no data in {names}": "{names} 无数据",
     "all {all} panels in bounds": "{all} 个面板都在界内",
     "in bounds": "在界内",
+    "limit broken": "越过界限",
+    "unusual": "异常",
     "{count} panels, {range} of the past": "{count} 个面板，过去 {range}",
     ", {count} not configured": "，{count} 个未配置",
     "DASHBOARDS of the catalog": "目录中的仪表盘",

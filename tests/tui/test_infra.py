@@ -188,3 +188,15 @@ async def test_without_anything_configured_each_list_says_how() -> None:
         assert "nothing of the infrastructure is configured" in shown
         for section in ("resources", "calls", "headroom"):
             assert f"not configured: add `{section}` to the catalog" in shown
+
+
+async def test_trends_of_requests_stand_in_one_column_under_those_of_resources() -> None:
+    async with infra() as dash:
+        at = row(dash, "TREND 1h").index("TREND 1h")
+        for name in ("-> payments", "requests ", "-> database"):
+            assert row(dash, name)[at - 1 :].rstrip() == " ████████", row(dash, name)
+
+
+async def test_what_does_not_fit_says_that_it_is_cut() -> None:
+    async with infra() as dash:
+        assert row(dash, "GPU").rstrip().endswith("…")

@@ -115,3 +115,11 @@ def test_a_figure_in_the_headline_is_told_whole_or_counted() -> None:
     assert whole_texts(texts, 60) == "learners active 219 below p5, answers 327/min below p5 +1"
     assert whole_texts(texts, 40) == "learners active 219 below p5 +2"
     assert whole_texts([], 40) == ""
+
+
+async def test_the_signs_before_journeys_and_figures_are_explained() -> None:
+    async with infra(view="users") as dash:
+        heading = row(dash, "SPEED, PROBES")
+        assert "▲ limit broken  △ unusual  · in bounds  ? no data" in heading
+        assert row(dash, "orders")[1] == "△"
+        assert row(dash, "NPS").rstrip().endswith("…")
