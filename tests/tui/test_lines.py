@@ -266,6 +266,26 @@ def test_a_window_without_data_is_not_a_window_within_its_limit() -> None:
     assert "· ok" not in text
 
 
+def test_in_24_rows_the_budget_has_a_chart_and_every_pair_of_windows_a_row() -> None:
+    view = _view(snapshot())
+    worst = view.statuses[0]
+    # The long window of the first pair is over its limit, the short one no longer.
+    calmer = replace(worst, burns={**worst.burns, timedelta(minutes=5): 1.0})
+    lines = [
+        plain(line) for line in detail.detail_lines(view, calmer, around(calmer, NOW, known=True), 80, 22)
+    ]
+    begin = next(number for number, line in enumerate(lines) if "BUDGET LEFT 30d" in line)
+    end = next(number for number, line in enumerate(lines) if "ERROR RATIO" in line)
+    assert len([line for line in lines[begin:end] if "┤" in line or "│" in line]) >= 4
+    rows = {line.split()[0]: line[:37].split()[3:] for line in lines[2:6]}
+    assert rows == {
+        "1h/5m": ["14.4x", "·", "1", "of", "2"],
+        "6h/30m": ["6.0x", "▲", "over"],
+        "1d/2h": ["3.0x", "△", "over"],
+        "3d/6h": ["1.0x", "△", "over"],
+    }
+
+
 def test_why_figures_are_left_out_is_said() -> None:
     from dataclasses import replace
 
