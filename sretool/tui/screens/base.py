@@ -124,6 +124,7 @@ class BoardScreen(Screen[None]):
 
     def show_frame(self, view: View, crumbs: str = "") -> None:
         width = self.size.width
+        self.set_class(self._typing is not None or self._choosing is not None, "-asking")
         self.query_one("#status", Sheet).show([overview.status_line(view, width, crumbs)])
         self.query_one("#keys", Sheet).show([self._last_row(view, width)])
 
