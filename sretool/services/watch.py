@@ -200,16 +200,19 @@ class Watch:
     ) -> Snapshot:
         before, now = self._health[name], self._clock.now()
         if before.error is not None:
-            self._seen.append(Change(now, "source", f"{name} answers again"))
+            self._seen.append(Change.told(now, "source", "{name} answers again", name=name))
         where, remarks = source.address, tuple(source.remarks())
         if before.endpoint is not None and where is not None and where != before.endpoint:
-            self._seen.append(Change(now, "source", f"{name} is now read from {where}"))
+            moved = "{name} is now read from {where}"
+            self._seen.append(Change.told(now, "source", moved, name=name, where=where))
         # A query that is asked every few seconds repeats its remark: told once, shown as long as it is made.
         health = SourceHealth(
             name, True, now, now - began, None, now, data_at, endpoint=where, remarks=remarks
         )
         new = [each for each in health.warnings if each not in before.remarks]
-        self._seen.extend(Change(now, "source", f"{name} remarks: {each}") for each in new)
+        self._seen.extend(
+            Change.told(now, "source", "{name} remarks: {remark}", name=name, remark=each) for each in new
+        )
         self._health[name] = health
         return self._publish(snapshot, began, now)
 
@@ -217,7 +220,8 @@ class Watch:
         before, now = self._health[name], self._clock.now()
         cause = " ".join(error.cause.split())
         if before.ok:
-            self._seen.append(Change(now, "source", f"{name} lost: {cause.removeprefix('gave ')}"))
+            why = cause.removeprefix("gave ")
+            self._seen.append(Change.told(now, "source", "{name} lost: {cause}", name=name, cause=why))
         message = " ".join(error.message.split())
         self._health[name] = replace(
             before,

@@ -498,7 +498,8 @@ def alert_subject(alert: Alert) -> str:
 
 def change_text(change: Change) -> str:
     """What happened, as a sentence begins."""
-    text = " ".join(change.text.split())
+    text = tr(change.pattern, **change.values) if change.pattern else change.text
+    text = " ".join(text.split())
     return text[:1].upper() + text[1:] if change.kind == "source" else text
 
 

@@ -6,6 +6,12 @@ from typing import Final
 
 SHELL: Final[dict[str, str]] = {
     "restart": "重启",
+    "{process} started": "{process} 已启动",
+    "{count} processes started": "{count} 个进程已启动",
+    "{name} answers again": "{name} 恢复应答",
+    "{name} is now read from {where}": "{name} 改从 {where} 读取",
+    "{name} remarks: {remark}": "{name} 提示：{remark}",
+    "{name} lost: {cause}": "{name} 失联：{cause}",
     "source": "数据源",
     "deploy": "部署",
     "flag": "开关",

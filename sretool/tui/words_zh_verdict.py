@@ -96,6 +96,7 @@ VERDICT: Final[dict[str, str]] = {
     "{count} pages": "{count} 个呼叫",
     "; Alertmanager is live: {pages}": "；Alertmanager 正常：{pages}",
     ", {alert} {span}": "，{alert} {span}",
+    "{kind} {text}": "{kind} {text}",
     "; Alertmanager is lost as well": "；Alertmanager 也已失联",
     "; order kept": "；顺序保持不变",
     # reasons

@@ -496,7 +496,8 @@ def changes(samples: Sequence[Sample]) -> tuple[Change, ...]:
             continue
         at = datetime.fromtimestamp(sample.value, UTC)
         if figure == "restart":
-            starts.append(Change(at, "restart", f"{_process(sample.labels)} started", sample.labels))
+            name = _process(sample.labels)
+            starts.append(Change.told(at, "restart", "{process} started", sample.labels, process=name))
         else:
             found.append(Change(at, "alert", _alert_text(sample.labels), sample.labels))
     if not samples:
@@ -555,7 +556,9 @@ def _together(starts: Iterable[Change]) -> list[Change]:
         else:
             groups.append([start])
     return [
-        group[0] if len(group) == 1 else Change(group[-1].at, "restart", f"{len(group)} processes started")
+        group[0]
+        if len(group) == 1
+        else Change.told(group[-1].at, "restart", "{count} processes started", count=str(len(group)))
         for group in groups
     ]
 

@@ -241,6 +241,16 @@ class Change:
     `"note"`."""
     text: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    pattern: str = field(default="", compare=False)
+    """Where the text is ours and nobody else's: with `{name}` for each of `values`, for other languages."""
+    values: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def told(
+        cls, at: datetime, kind: str, pattern: str, labels: Mapping[str, str] | None = None, **values: str
+    ) -> Change:
+        """One in words of our own."""
+        return cls(at, kind, pattern.format(**values), labels or {}, pattern, values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sretool.core.observe import causes, wording
 from sretool.core.observe.answer import Tag, Verdict
 from sretool.core.observe.freshness import Freshness
 from sretool.core.observe.model import AlertState
-from sretool.core.observe.phrase import phrase
+from sretool.core.observe.phrase import Phrase, phrase
 from sretool.core.observe.wording import NOTHING, kept, span
 from sretool.core.slo.model import Level, Severity
 from sretool.units import format_duration
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sretool.core.observe.freshness import SourceAge
-    from sretool.core.observe.model import Alert, Drill, SloStatus, Snapshot
-    from sretool.core.observe.phrase import Phrase
+    from sretool.core.observe.model import Alert, Change, Drill, SloStatus, Snapshot
 
 __all__ = ["Tag", "Verdict", "judge"]
 
@@ -163,7 +162,7 @@ def _burning_page(case: _Case) -> Verdict | None:
     after = NOTHING
     if change is not None:
         before = span((case.burning_since(worst) or case.now) - change.at)
-        after = phrase(", {span} after {change}", span=before, change=_change_words(change.kind, change.text))
+        after = phrase(", {span} after {change}", span=before, change=_change_words(change))
     own = next(iter(_broken(case, [worst.slo.service])), None)
     cause = phrase(", {dependency} is down", dependency=own.dependency.id) if own is not None else NOTHING
     # That somebody has silenced it comes before how long is left; both are needed.
@@ -612,8 +611,10 @@ def _broken(case: _Case, services: list[str] | None = None) -> list[causes.Broke
     return causes.broken(case.snapshot, alerts_known=case.alerts_usable, services=services or ())
 
 
-def _change_words(kind: str, text: str) -> str:
-    return text if text.startswith(kind) else f"{kind} {text}"
+def _change_words(change: Change) -> str | Phrase:
+    if change.pattern:
+        return phrase("{kind} {text}", kind=Phrase(change.kind), text=Phrase(change.pattern, change.values))
+    return change.text if change.text.startswith(change.kind) else f"{change.kind} {change.text}"
 
 
 def _drill_facts(case: _Case) -> tuple[Phrase, ...]:
