@@ -344,7 +344,7 @@ class DashApp(Shell):
     def charted(self, slo: Slo) -> Charted:
         """What the charts of an SLO are drawn from."""
         ratio = slo_charts.ratio(slo, self.error_ratio, self.timeline, self.answers)
-        return Charted(self.past(slo.id), ratio, self.timeline, self._drawn)
+        return Charted(self.past(slo.id), ratio, self.timeline, self._drawn, self.triage.silences_of(slo))
 
     def show_time(self, text: str) -> None:
         """As `:t` says: `2h`, `03:00 +2h`, `live`."""

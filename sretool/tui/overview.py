@@ -530,8 +530,12 @@ def changes_lines(view: View, width: int, rows: int) -> list[Line]:
     """The newest changes, one a line under a heading, newest first."""
     if rows <= 1:
         return [changes_line(view, width)] if rows == 1 else []
+    return listed_changes(view.snapshot.changes, view, width, rows)
+
+
+def listed_changes(found: Iterable[Change], view: View, width: int, rows: int) -> list[Line]:
     lines: list[Line] = [rule(tr("CHANGES"), width, view.glyphs.rule)]
-    changes = sorted(view.snapshot.changes, key=lambda change: change.at, reverse=True)
+    changes = sorted(found, key=lambda change: change.at, reverse=True)
     if not changes:
         lines.append(crop([Span(f" {tr('none seen since this dashboard was opened')}", "dim")], width))
     for change in changes[: rows - 1]:

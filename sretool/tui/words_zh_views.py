@@ -33,6 +33,7 @@ VIEWS: Final[dict[str, str]] = {
     "ERROR RATIO": "错误率",
     "budget": "预算",
     "drill": "演练",
+    "silenced by {name}": "{name} 静默",
     "changes": "变化",
     "no samples in this span": "此时段没有样本",
     "no history": "没有历史",

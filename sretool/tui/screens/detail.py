@@ -11,11 +11,15 @@ from sretool.core.observe.questions import Span as Stretch
 from sretool.core.observe.questions import Wanted
 from sretool.tui import detail, keys, slo_charts
 from sretool.tui.line import Span, crop
+from sretool.tui.screens.base import ScreenPoll
 from sretool.tui.screens.body import BodyScreen, TimedScreen
+from sretool.tui.triage import SILENCES_EVERY
 from sretool.tui.words import later, tr
 from sretool.units import format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.binding import BindingType
 
     from sretool.core.alerting.firings import Firing
@@ -46,6 +50,16 @@ class DetailScreen(TimedScreen, BodyScreen):
     def __init__(self, slo: SloId) -> None:
         super().__init__()
         self.slo = slo
+
+    def polls(self) -> Sequence[ScreenPoll]:
+        if self.dash.triage.desk is None:
+            return ()
+        return (ScreenPoll("silences", self._poll_silences, SILENCES_EVERY),)
+
+    async def _poll_silences(self) -> bool:
+        answered = await self.dash.triage.poll_silences(self.dash.clock, upkeep=not self.dash.readonly)
+        self.dash.repaint()
+        return answered
 
     def on_screen_suspend(self) -> None:
         super().on_screen_suspend()
