@@ -17,6 +17,7 @@ VERDICT: Final[dict[str, str]] = {
     ", gone in {span}": "，{span} 后耗尽",
     ", budget spent ({left})": "，预算已耗尽 ({left})",
     ", silenced": "，已静默",
+    "The page that tells of it is silenced: somebody knows.": "说明此事的呼叫已静默：有人知情。",
     ", {count} more": "，另有 {count} 个",
     ", {span} after {change}": "，在 {change} 之后 {span}",
     ", {dependency} is down": "，{dependency} 故障",

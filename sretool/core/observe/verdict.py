@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sretool.core.observe.freshness import SourceAge
-    from sretool.core.observe.model import Alert, Change, Drill, SloStatus, Snapshot
+    from sretool.core.observe.model import Alert, Change, Drill, SloStatus, Snapshot, Targets
 
 __all__ = ["Tag", "Verdict", "judge"]
 
@@ -260,10 +260,12 @@ def _blinded(case: _Case) -> Verdict | None:
     ]
     if others and not any(each.up for each in others if each.job != _ITSELF):
         return _cut_off(case, counted)
+    silenced = all(_told_of_silenced(case, each.blind) for each in blind if each.blind is not None)
     parts = (
         phrase("{service}: 0 of {of} targets of {job} up", service=worst.slo.service, of=str(targets.of),
                job=targets.job),
         phrase(", {blind}", blind=counted),
+        phrase(", silenced") if silenced else NOTHING,
     )  # fmt: skip
     reasons = (
         phrase(
@@ -271,8 +273,21 @@ def _blinded(case: _Case) -> Verdict | None:
             " nobody came. Ours until somebody finds that only the scrape fails."
         ),
         phrase("Blind: {names}", names=", ".join(str(each.slo.id) for each in blind)),
+        phrase("The page that tells of it is silenced: somebody knows.") if silenced else NOTHING,
     )
-    return Verdict(Tag.US, parts, Level.PAGE, reasons, kept((wording.owner(worst),)), _OPEN)
+    level = Level.TICKET if silenced else Level.PAGE
+    return Verdict(Tag.US, kept(parts), level, kept(reasons), kept((wording.owner(worst),)), _OPEN)
+
+
+def _told_of_silenced(case: _Case, targets: Targets) -> bool:
+    """Whether pages tell that these targets do not answer, and somebody has silenced all of them."""
+    told = [
+        alert
+        for alert in causes.pages(case.snapshot.alerts)
+        if alert.slo is None and alert.labels.get("job") == targets.job
+    ]
+    states = {alert.state for alert in told}
+    return AlertState.SILENCED in states and not states & causes.OPEN
 
 
 def _cut_off(case: _Case, counted: Phrase) -> Verdict:

@@ -354,6 +354,27 @@ def test_slos_that_nothing_counts_for_are_us_before_any_alert_fires() -> None:
     assert ", 1 SLO blind" in _judge(one).text(200)
 
 
+def test_what_is_blind_and_silenced_is_marked_so_and_shouts_no_longer() -> None:
+    silenced = [
+        alert(state=AlertState.SILENCED, job="danci-backend", instance=f"app-{number}") for number in (1, 2)
+    ]
+    known = replace(snapshot(_blind(), alerts=silenced), targets=(_APP, *_ALIVE))
+    judged = _judge(known)
+    said = "IT IS US  amas: 0 of 2 targets of danci-backend up, 2 SLOs blind, silenced"
+    assert judged.text(200).startswith(said)
+    assert judged.text(WIDTH).endswith("> enter")
+    assert judged.level is Level.TICKET
+    assert "The page that tells of it is silenced: somebody knows." in _reasons(judged)
+    for other in (
+        [silenced[0], alert(job="danci-backend", instance="app-2")],
+        [alert("Slow", state=AlertState.SILENCED)],
+        [alert(Severity.TICKET.value, Severity.TICKET, AlertState.SILENCED, job="danci-backend")],
+    ):
+        loud = _judge(replace(snapshot(_blind(), alerts=other), targets=(_APP, *_ALIVE)))
+        assert loud.level is Level.PAGE
+        assert "silenced" not in loud.text(200)
+
+
 def test_nothing_answers_prometheus_is_not_known_to_be_us() -> None:
     targets = (_APP, Targets("haproxy", 0, 1), Targets("prometheus", 1, 1))
     judged = _judge(replace(snapshot(_blind()), targets=targets))
