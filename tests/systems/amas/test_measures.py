@@ -1,4 +1,4 @@
-"""Whether PostgreSQL's standby works, as the catalog measures it, with and without one."""
+"""What questions of the catalog answer where a plain one would mislead."""
 
 from __future__ import annotations
 
@@ -41,3 +41,17 @@ def test_only_a_standby_that_was_there_can_be_down(
     }
     standby = next(each for each in amas.dependencies if each.id == "postgres-standby")
     assert Rules(_RULES, series).values(tmp_path, [(f"max({standby.up})", 1)]) == [works]
+
+
+def test_no_rate_spans_two_hosts(amas: System, tmp_path: Path) -> None:
+    board = next(each for each in amas.dashboards if each.id == "infrastructure")
+    panel = next(each for each in board.panels if each.title == "Host network")
+    ways = ("receive", "transmit")
+    series = {
+        f'node_network_{way}_bytes_total{{job="node",device="eth0"}}': "0+9000x9 5000000000+9000x20"
+        for way in ways
+    }
+    series['process_start_time_seconds{job="node"}'] = "0x9 600x20"
+    for query in panel.queries:
+        found = Rules(_RULES, series).values(tmp_path, [(query.expr, minute) for minute in (8, 11, 14, 17)])
+        assert found == [150.0, None, None, 150.0]
