@@ -51,6 +51,11 @@ class Dash:
         await self.pilot.pause()
         await self.pilot.pause()
 
+    async def resize(self, width: int, height: int) -> None:
+        await self.pilot.resize_terminal(width, height)
+        # Textual waits a moment for another change of the size.
+        await self.until(lambda: self.app.screen._compositor.size == (width, height))
+
     async def until(self, seen: Callable[[], object]) -> None:
         """Wait for something that takes a moment of real time."""
         for _ in range(500):

@@ -102,7 +102,7 @@ async def test_nothing_overflows_at_any_size(keys: list[str]) -> None:
     async with alerts_view(200, 60) as (dash, _):
         await dash.press(*keys)
         for width, height in ((140, 40), (99, 30), (57, 17), (40, 10)):
-            await dash.pilot.resize_terminal(width, height)
+            await dash.resize(width, height)
             await dash.settle()
             assert all(cell_len(line) <= width for line in dash.lines())
 

@@ -78,7 +78,7 @@ async def test_no_screen_overflows_at_any_size(keys: list[str]) -> None:
     async with dashboard(200, 60) as dash:
         await dash.press(*keys)
         for width, height in ((200, 60), (140, 40), (99, 30), (57, 17), (40, 10)):
-            await dash.pilot.resize_terminal(width, height)
+            await dash.resize(width, height)
             await dash.settle()
             lines = dash.lines()
             assert len(lines) == height
@@ -89,11 +89,11 @@ async def test_no_screen_overflows_at_any_size(keys: list[str]) -> None:
 
 async def test_a_resize_lays_the_screen_out_anew() -> None:
     async with dashboard(80, 24) as dash:
-        await dash.pilot.resize_terminal(160, 48)
+        await dash.resize(160, 48)
         await dash.settle()
         assert "OWNER" in dash.text()
         assert "ERROR RATIO" in dash.text()
-        await dash.pilot.resize_terminal(40, 10)
+        await dash.resize(40, 10)
         await dash.settle()
         assert "OWNER" not in dash.text()
         assert all(cell_len(line) <= 40 for line in dash.lines())
@@ -189,7 +189,7 @@ async def test_a_failed_history_keeps_the_last_and_says_so() -> None:
         await dash.until(lambda: dash.app.past(amas()[0].slo.id).error)
         assert "last 6h" in dash.text()
         assert "as of 03:12:41Z" in dash.row("ERROR RATIO")
-        await dash.pilot.resize_terminal(160, 48)
+        await dash.resize(160, 48)
         await dash.settle()
         assert "as of 03:12:41Z, failed: connection refused" in dash.text()
 

@@ -151,7 +151,7 @@ async def test_noise_and_load_are_told() -> None:
 async def test_nothing_overflows_and_ascii_is_ascii() -> None:
     async with oncall_view(200, 60, glyphs=fmt.ASCII) as (dash, _):
         for width, height in ((140, 40), (99, 30), (57, 17), (40, 10)):
-            await dash.pilot.resize_terminal(width, height)
+            await dash.resize(width, height)
             await dash.settle()
             assert dash.text().isascii()
             assert all(cell_len(line) <= width for line in dash.lines())

@@ -237,5 +237,7 @@ async def test_the_question_before_a_command_is_run(
 @SIZES
 async def test_a_line_that_is_typed(width: int, height: int) -> None:
     async with dashboard(width, height) as dash:
+        if width > 80:
+            await dash.charts()
         await dash.press("colon", *"slo", "space", *"learn")
         check_screen("typed", dash)
