@@ -60,9 +60,15 @@ def query(matchers: Iterable[Matcher], step: timedelta, external: frozenset[str]
     conditions = [_condition(matcher, external) for matcher in matchers]
     firing = f"ALERTS{{{','.join([_FIRING, *conditions])}}}"
     began = f"ALERTS_FOR_STATE{{{','.join(conditions)}}}"
-    window = f"[{format_duration(step)}:{format_duration(_FINEST)}]"
-    both = f"{began} and ignoring (alertstate) {firing} or ignoring (alertstate) {firing}"
-    return f"max_over_time(({both}){window})"
+    window, finest = format_duration(step), format_duration(_FINEST)
+    at_once = f"{began} and ignoring (alertstate) {firing} or ignoring (alertstate) {firing}"
+    # A firing too short for any of these looks is still in the step as a whole.
+    fired = f"max_over_time({firing}[{window}])"
+    shortly = f"max_over_time({began}[{window}]) and ignoring (alertstate) {fired}"
+    return (
+        f"max_over_time(({at_once})[{window}:{finest}])"
+        f" or ignoring (alertstate) ({shortly}) or ignoring (alertstate) {fired}"
+    )
 
 
 def ever(matchers: Iterable[Matcher], span: timedelta, external: frozenset[str] = frozenset()) -> str:
