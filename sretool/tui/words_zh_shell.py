@@ -215,7 +215,7 @@ SHELL: Final[dict[str, str]] = {
     ":{name} needs {argument}": ":{name} 需要 {argument}",
     "several SLOs match: {names}": "有多个 SLO 符合：{names}",
     "there is no SLO {name}": "没有 SLO {name}",
-    "there is no service {name}": "没有服务 {name}",
+    "there is no service {name}; there are {known}": "没有服务 {name}；可用：{known}",
     "there is no theme {name}; there are {known}": "没有配色 {name}；可用：{known}",
     "charts are drawn with braille, block or ascii": "图表可用 braille、block 或 ascii 绘制",
     "languages: {known}": "语言：{known}",
