@@ -1,0 +1,602 @@
+"""An HTTP client with the interface of Locust's FastHttpSession at a fraction of its cost.
+
+What most requests are (a method, a path, perhaps a body and some headers, an answer that is read whole) goes
+over connections of our own. What few requests are (multipart files, streamed answers, proxies) is left to
+FastHttpSession, whose subclass this is; cookies, names and events are the same for both.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import time
+import zlib
+from email.message import Message
+from http.cookiejar import Cookie, CookieJar
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+from gevent import socket
+from geventhttpclient.header import Headers
+from geventhttpclient.useragent import RetriesExceeded, UnsupportedRedirectSchemeError
+from locust.contrib.fasthttp import (
+    FAILURE_EXCEPTIONS,
+    FastHttpSession,
+    FastRequest,
+    LocustBadStatusCode,
+    LocustUserAgent,
+    _construct_basic_auth_str,
+)
+from locust.exception import CatchResponseError, LocustError, ResponseError
+
+from sretool.load.recorder import Recorder, Slot
+from sretool.load.transport import Connection, ConnectionEnded, TimedOut, TlsConnection
+from sretool.load.wire import BodyCutShort, Head, Heads, MalformedResponse, decoded, request_head
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from locust import User
+
+FAILURES: Final = (*FAILURE_EXCEPTIONS, MalformedResponse, BodyCutShort, ConnectionEnded, TimedOut, OSError)
+"""What makes a request a failed one instead of ending the task."""
+_REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_OK: Final = LocustUserAgent.valid_response_codes
+_MOST_PLANS: Final = 4096
+_LATE: Final = 1_000_000
+"""Nanoseconds after which a start counts as late."""
+
+_now: Final = time.perf_counter_ns
+
+
+class Origin:
+    """Where connections lead: scheme, host and port, and the connections that wait there."""
+
+    __slots__ = ("host", "idle", "name", "port", "scheme")
+
+    def __init__(self, scheme: str, host: str, port: int) -> None:
+        self.scheme, self.host, self.port = scheme, host, port
+        bracketed = f"[{host}]" if ":" in host else host
+        standard = {"http": 80, "https": 443}[scheme]
+        self.name = bracketed if port == standard else f"{bracketed}:{port}"
+        self.idle: list[Connection] = []
+
+
+class Plan:
+    """A request made ready once: its bytes up to what changes, and where its latencies go."""
+
+    __slots__ = ("method", "name", "origin", "payload", "slot", "url")
+
+    def __init__(
+        self, method: str, url: str, name: str, origin: Origin | None, payload: bytes, slot: Slot
+    ) -> None:
+        self.method, self.url, self.name, self.origin = method, url, name, origin
+        self.payload = payload
+        self.slot = slot
+
+
+class Response:
+    """An answer; what is costly to make (headers, text) is made when asked for."""
+
+    error: BaseException | None = None
+    """Why the request failed; None: it did not."""
+    encoding: str | None = None
+    """Set it before `text` where the server does not tell the right one."""
+    js: Any = None
+    _sent_headers: Mapping[str, str] | None = None
+    _sent_body: bytes | None = None
+
+    def __init__(self, method: str, url: str, head: Head | None, raw: bytes) -> None:
+        self._method = method
+        self._url = url
+        self._head = head
+        self._raw = raw
+
+    @property
+    def status_code(self) -> int:
+        """0 where no answer came."""
+        return 0 if self._head is None else self._head.status
+
+    @property
+    def reason(self) -> str:
+        return "" if self._head is None else self._head.reason
+
+    @property
+    def ok(self) -> bool:
+        return self.status_code < 400
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    @property
+    def headers(self) -> Any:
+        if self._head is None:
+            return None
+        return Headers(self._head.headers)
+
+    @property
+    def request(self) -> FastRequest:
+        headers = Headers(self._sent_headers or {})
+        return FastRequest(self._url, method=self._method, headers=headers, payload=self._sent_body)
+
+    @property
+    def content(self) -> bytes | None:
+        """The body, its content coding undone; None where no answer came."""
+        if self._head is None:
+            return None
+        encoding = self._head.get("content-encoding") if not self._head.plain or self._raw else None
+        return decoded(self._raw, encoding) if encoding else self._raw
+
+    @property
+    def text(self) -> str | None:
+        content = self.content
+        if content is None:
+            return None
+        return content.decode(self.encoding or self._charset() or _detected(content), errors="replace")
+
+    def _charset(self) -> str | None:
+        kind = (self._head.get("content-type") if self._head else None) or ""
+        for part in kind.split(";")[1:]:
+            name, _, value = part.strip().partition("=")
+            if name.lower() == "charset":
+                charset = value.strip("\"' ")
+                try:
+                    "".encode(charset)
+                except LookupError:
+                    return None
+                return charset
+        return "utf-8" if "json" in kind else None
+
+    def json(self) -> Any:
+        return jsonlib.loads(self.text or "")
+
+    def raise_for_status(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    def success(self) -> None:
+        raise LocustError(
+            "only a request made with catch_response=True and used in a with-block is judged by hand"
+        )
+
+    def failure(self, exc: object) -> None:
+        self.success()
+
+
+class CaughtResponse(Response):
+    """What `catch_response=True` gives: its with-block decides whether the request failed."""
+
+    _entered = False
+    _judged: bool | BaseException | None = None
+    _report: Callable[[CaughtResponse, BaseException | None], None]
+
+    def __enter__(self) -> CaughtResponse:
+        self._entered = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if self._judged is not None:
+            self._report(self, None if self._judged is True else self._judged)  # type: ignore[arg-type]
+            return kind is None
+        if value is not None:
+            if not isinstance(value, ResponseError):
+                return False
+            self._report(self, value)
+        else:
+            self._report(self, self.error)
+        return True
+
+    def success(self) -> None:
+        self._must_be_entered()
+        self._judged = True
+
+    def failure(self, exc: object) -> None:
+        self._must_be_entered()
+        self._judged = exc if isinstance(exc, Exception) else CatchResponseError(exc)
+
+    def raise_for_status(self) -> None:
+        if isinstance(self._judged, BaseException):
+            raise self._judged
+        if self._judged is None:
+            super().raise_for_status()
+
+    def _must_be_entered(self) -> None:
+        if not self._entered:
+            raise LocustError(
+                "a response is judged inside its with-block: `with self.client.get(..., catch_response=True) as r:`"
+            )
+
+
+class Jar(CookieJar):
+    """A cookie jar that says cheaply whether it was ever used, and when it changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes = 0
+
+    def set_cookie(self, cookie: Cookie) -> None:
+        super().set_cookie(cookie)
+        self.changes += 1
+
+    def clear(self, *where: Any) -> None:
+        super().clear(*where)
+        self.changes += 1
+
+
+class Session(FastHttpSession):
+    """`self.client` of an HttpUser."""
+
+    def __init__(
+        self,
+        base_url: str,
+        user: User,
+        recorder: Recorder,
+        *,
+        tls: Callable[[], ssl.SSLContext],
+        network_timeout: float = 60.0,
+        connection_timeout: float = 60.0,
+        max_redirects: int = 30,
+        default_headers: Mapping[str, str] | None = None,
+        proxy: tuple[str, int] | None = None,
+    ) -> None:
+        """`tls` makes the context of the session's TLS connections, when it needs one."""
+        super().__init__(
+            base_url=base_url,
+            request_event=user.environment.events.request,
+            user=user,
+            insecure=False,
+            ssl_context_factory=tls,
+            network_timeout=network_timeout,
+            connection_timeout=connection_timeout,
+            max_redirects=max_redirects,
+            max_retries=0,
+            headers=dict(default_headers or {}),
+            proxy_host=proxy[0] if proxy else None,
+            proxy_port=proxy[1] if proxy else None,
+        )
+        self.cookiejar = self.client.cookiejar = self._jar = Jar()
+        self.due = 0
+        """When the next request should start, on the clock of `perf_counter_ns`; 0: now."""
+        self.yielded = False
+        """Set by every exchange, which lets other users run meanwhile."""
+        self._user = user
+        self._recorder = recorder
+        self._events = user.environment.events.request
+        self._thoughtful = self._proxied = proxy is not None
+        """Whether no request can go the short way."""
+        self._tls = tls
+        self._tls_context: ssl.SSLContext | None = None
+        self._timeout, self._connection_timeout = network_timeout, connection_timeout
+        self._max_redirects = max_redirects
+        self._heads = Heads()
+        self._origins: dict[tuple[str, str, int], Origin] = {}
+        self._plans: dict[str | tuple[str, str], Plan] = {}
+        self._cookie_headers: dict[str, tuple[int, int, str]] = {}
+        self._headers = {
+            "User-Agent": "sretool",
+            "Accept": "*/*",
+            "Accept-Encoding": "gzip, deflate, br",
+            **(default_headers or {}),
+        }
+        if self.auth_header:
+            self._headers["Authorization"] = self.auth_header
+
+    @property
+    def request_name(self) -> str | None:
+        """The name that all requests get that have none of their own."""
+        return self._request_name
+
+    @request_name.setter
+    def request_name(self, name: str | None) -> None:
+        self._request_name = name
+        self._thoughtful = name is not None or getattr(self, "_proxied", False)
+
+    # --- the short way ------------------------------------------------------------------------------------
+
+    def get(self, url: str, name: str | None = None, **kwargs: Any) -> Any:
+        """Sends a GET request."""
+        if kwargs or self._thoughtful or self._jar.changes:
+            return self.request("GET", url, name=name, **kwargs)
+        plan = self._plans.get(url if name is None else (url, name)) or self._plan(url, name)
+        start = self.due or _now()
+        self.due = 0
+        try:
+            head, body = self._exchange(plan.origin, plan.payload, "GET")
+        except FAILURES as error:
+            return self._failed(plan, error, start)
+        if head.status >= 300 or not head.plain or not self._recorder.batching:
+            return self._judge(plan, head, body, start, {}, None)
+        slot = plan.slot
+        slot.append(_now() - start)
+        slot.size += len(body)
+        return Response("GET", plan.url, head, body)
+
+    def _plan(self, url: str, name: str | None) -> Plan:
+        whole = self._build_url(url)
+        origin, target = self._locate(whole)
+        payload = request_head("GET", target, (("Host", origin.name), *self._headers.items()))
+        plan = Plan("GET", whole, name or url, origin, payload, self._recorder.slot("GET", name or url))
+        if len(self._plans) >= _MOST_PLANS:
+            self._plans.clear()
+        self._plans[url if name is None else (url, name)] = plan
+        return plan
+
+    def _exchange(self, origin: Origin, payload: bytes, method: str) -> tuple[Head, bytes]:
+        """One request, one answer read whole; the connection is kept where it may be.
+
+        A kept connection that the server closed meanwhile is not the server's failure: where the method
+        allows it, the request goes over a new one.
+        """
+        self.yielded = True
+        idle = origin.idle
+        if idle:
+            connection = idle.pop()
+            try:
+                answer = connection.exchange(payload)
+                if answer is not None:
+                    idle.append(connection)
+                    return answer
+                return self._read_on(origin, connection, method)
+            except BaseException as error:
+                connection.close()
+                if connection.timed_out:
+                    raise _timed_out(connection) from None
+                untouched = isinstance(error, BrokenPipeError | ConnectionResetError) or (
+                    isinstance(error, ConnectionEnded) and error.untouched
+                )
+                if not untouched or method not in _REPEATABLE:
+                    raise
+            idle.clear()
+        connection = self._connect(origin)
+        try:
+            answer = connection.exchange(payload)
+            if answer is not None:
+                idle.append(connection)
+                return answer
+            return self._read_on(origin, connection, method)
+        except BaseException:
+            connection.close()
+            if connection.timed_out:
+                raise _timed_out(connection) from None
+            raise
+
+    def _read_on(self, origin: Origin, connection: Connection, method: str) -> tuple[Head, bytes]:
+        head = connection.head()
+        body = b"".join(connection.body(head, bodiless=method == "HEAD"))
+        if head.keep_alive and connection.reusable():
+            origin.idle.append(connection)
+        else:
+            connection.close()
+        return head, body
+
+    # --- any way ------------------------------------------------------------------------------------------
+
+    def request(  # type: ignore[override]
+        self,
+        method: str,
+        url: str,
+        name: str | None = None,
+        data: Any = None,
+        catch_response: bool = False,
+        stream: bool = False,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str | bytes, str | bytes] | None = None,
+        json: Any = None,
+        allow_redirects: bool = True,
+        context: Mapping[str, Any] | None = None,
+        params: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """As FastHttpSession.request. `data` as a dict is sent as a form; `params` is added to the query."""
+        simple = data is None or isinstance(data, str | bytes | dict)
+        if stream or kwargs or self._proxied or not simple:
+            self.due = 0
+            return super().request(
+                method, url, name=name, data=data, catch_response=catch_response, stream=stream,
+                headers={**self._headers, **(headers or {})}, auth=auth, json=json,
+                allow_redirects=allow_redirects, context=dict(context or {}), params=params, **kwargs,
+            )  # fmt: skip
+        method = method.upper()
+        name = name or self.request_name or url
+        whole = self._build_url(url)
+        if params:
+            whole += ("&" if urlsplit(whole).query else "?") + urlencode(params, doseq=True)
+        sent = {**self._headers, **(headers or {})}
+        if auth:
+            sent["Authorization"] = _construct_basic_auth_str(*auth)
+        body = _body(data, json, sent)
+        due, self.due = self.due, 0
+        start = due or _now()
+        plan = Plan(method, whole, name, None, b"", self._recorder.slot(method, name))
+        try:
+            head, raw = self._follow(method, whole, sent, body, allow_redirects=allow_redirects)
+        except FAILURES as error:
+            return self._failed(plan, error, start, sent, body, context, catch=catch_response)
+        return self._judge(plan, head, raw, start, sent, body, context, catch=catch_response)
+
+    def _follow(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None, *, allow_redirects: bool
+    ) -> tuple[Head, bytes]:
+        """The answer, after the redirects before it."""
+        first = urlsplit(url)
+        for _ in range(self._max_redirects + 1):
+            origin, target = self._locate(url)
+            lines = [("Host", origin.name), *headers.items()]
+            if self._jar.changes and (cookies := self._cookies(url)):
+                lines.append(("Cookie", cookies))
+            length = len(body) if body is not None else 0 if method in ("POST", "PUT", "PATCH") else None
+            payload = request_head(method, target, lines, length) + (body or b"")
+            head, raw = self._exchange(origin, payload, method)
+            if not head.plain and (cookies_set := head.all("set-cookie")):
+                self._take_cookies(url, cookies_set)
+            location = head.get("location") if head.status in _REDIRECTS and allow_redirects else None
+            if location is None:
+                return head, raw
+            url = urljoin(url, quote(location, safe="%/:=&?~#+!$,;'@()*[]"))
+            if head.status in (301, 302, 303):
+                method, body = "HEAD" if method == "HEAD" else "GET", None
+                headers = {key: value for key, value in headers.items() if key.lower() != "content-type"}
+            if urlsplit(url)[:2] != first[:2]:
+                headers = {key: value for key, value in headers.items() if key.lower() != "authorization"}
+        raise RetriesExceeded(url, f"more than {self._max_redirects} redirects")
+
+    def _locate(self, url: str) -> tuple[Origin, str]:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UnsupportedRedirectSchemeError(url, "only http:// and https:// addresses can be requested")
+        key = parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
+        origin = self._origins.get(key)
+        if origin is None:
+            origin = self._origins[key] = Origin(*key)
+        target = quote(parts.path or "/", safe="%/:=&?~+!$,;'@()*[]")
+        query = quote(parts.query, safe="%/:=&?~+!$,;'@()*[]")
+        return origin, f"{target}?{query}" if query else target
+
+    def _connect(self, origin: Origin) -> Connection:
+        sock = socket.create_connection((origin.host, origin.port), timeout=self._connection_timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if origin.scheme == "http":
+            return Connection(sock, self._heads, self._timeout)
+        if self._tls_context is None:
+            self._tls_context = self._tls()
+        try:
+            return TlsConnection(sock, self._heads, self._connection_timeout, self._tls_context, origin.host)
+        except BaseException:
+            sock.close()
+            raise
+
+    # --- cookies ------------------------------------------------------------------------------------------
+
+    def _cookies(self, url: str) -> str | None:
+        known = self._cookie_headers.get(url)
+        second = int(time.time())
+        if known is None or known[:2] != (self._jar.changes, second):
+            request = FastRequest(url, headers=Headers())
+            self._jar.add_cookie_header(request)
+            known = self._jar.changes, second, request.headers.get("cookie") or ""
+            if len(self._cookie_headers) >= _MOST_PLANS:
+                self._cookie_headers.clear()
+            self._cookie_headers[url] = known
+        return known[2]
+
+    def _take_cookies(self, url: str, cookies: list[str]) -> None:
+        message = Message()
+        for each in cookies:
+            message["Set-Cookie"] = each
+        self._jar.extract_cookies(_Answer(message), FastRequest(url, headers=Headers()))  # type: ignore[arg-type]
+
+    # --- what becomes of it -------------------------------------------------------------------------------
+
+    def _judge(
+        self,
+        plan: Plan,
+        head: Head,
+        raw: bytes,
+        start: int,
+        sent: Mapping[str, str],
+        body: bytes | None,
+        context: Mapping[str, Any] | None = None,
+        *,
+        catch: bool = False,
+    ) -> Response:
+        elapsed = _now() - start
+        kind = CaughtResponse if catch else Response
+        response = kind(plan.method, plan.url, head, raw)
+        response._sent_headers, response._sent_body = sent, body
+        length = len(raw)
+        if head.get("content-encoding") and raw:
+            try:
+                length = len(response.content or b"")
+            except zlib.error as error:
+                response.error = error
+        if head.status not in _OK and response.error is None:
+            response.error = LocustBadStatusCode(plan.url, code=head.status)
+        self._tell_or_wait(plan, response, elapsed, length, context)
+        return response
+
+    def _failed(
+        self,
+        plan: Plan,
+        error: BaseException,
+        start: int,
+        sent: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        context: Mapping[str, Any] | None = None,
+        *,
+        catch: bool = False,
+    ) -> Response:
+        elapsed = _now() - start
+        kind = CaughtResponse if catch else Response
+        response = kind(plan.method, plan.url, None, b"")
+        response._sent_headers, response._sent_body = sent, body
+        response.error = error
+        self._tell_or_wait(plan, response, elapsed, 0, context)
+        return response
+
+    def _tell_or_wait(
+        self, plan: Plan, response: Response, elapsed: int, length: int, context: Mapping[str, Any] | None
+    ) -> None:
+        def tell(answer: Response, error: BaseException | None) -> None:
+            if error is None and self._recorder.batching:
+                plan.slot.append(elapsed)
+                plan.slot.size += length
+                return
+            self._events.fire(
+                request_type=plan.method,
+                name=plan.name,
+                response_time=elapsed / 1e6,
+                response_length=length,
+                response=answer,
+                context={**self._user.context(), **(context or {})},
+                exception=error,
+                start_time=time.time() - elapsed / 1e9,
+                url=plan.url,
+            )
+
+        if isinstance(response, CaughtResponse):
+            response._report = tell
+        else:
+            tell(response, response.error)
+
+
+def _timed_out(connection: Connection) -> TimedOut:
+    return TimedOut(f"no whole answer within {connection.timeout:g} s")
+
+
+class _Answer:
+    """What a cookie jar wants to see of a response."""
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+
+    def info(self) -> Message:
+        return self._message
+
+
+def _body(data: Any, json: Any, headers: dict[str, str]) -> bytes | None:
+    """The bytes to send; the headers that describe them are added where missing."""
+    given = {key.lower() for key in headers}
+    if not data and json is not None:
+        headers.update({} if "content-type" in given else {"Content-Type": "application/json"})
+        if headers.get("Accept") == "*/*":
+            headers["Accept"] = "application/json"
+        return jsonlib.dumps(json).encode()
+    if isinstance(data, dict):
+        headers.update(
+            {} if "content-type" in given else {"Content-Type": "application/x-www-form-urlencoded"}
+        )
+        return urlencode(data, doseq=True).encode()
+    if isinstance(data, str):
+        return data.encode()
+    return data if data is None else bytes(data)
+
+
+def _detected(content: bytes) -> str:
+    from charset_normalizer import detect
+
+    return str(detect(content)["encoding"] or "utf-8")

@@ -1,0 +1,313 @@
+"""Connections under gevent that cost a request little: one system call to send, one wake-up, one to read.
+
+A connection keeps one watcher for its whole life and waits before it reads, so that a read that would have
+to wait is never tried. There is no timer for each request: a watchdog looks four times a second for requests
+that have waited too long and shuts their sockets down.
+"""
+
+from __future__ import annotations
+
+import os
+import socket as stdlib_socket
+import ssl
+import time
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Final
+
+import gevent
+from gevent import getcurrent, socket
+
+from sretool.load.wire import MOST_HEAD, BodyCutShort, ChunkedBody, Head, Heads, MalformedResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_READ: Final = 64 * 1024
+_LOOK: Final = 0.25
+"""Seconds between two looks of the watchdog: a timeout is that much late at most."""
+
+_write = os.write
+_read = os.read
+_now = time.monotonic
+
+
+class TimedOut(TimeoutError):
+    """No answer within the time allowed."""
+
+
+class ConnectionEnded(ConnectionError):
+    """The server closed the connection before its answer was whole."""
+
+    def __init__(self, message: str, *, untouched: bool = False) -> None:
+        super().__init__(message)
+        self.untouched = untouched
+        """Whether not one byte of an answer had come."""
+
+
+class Connection:
+    """One plain connection to one origin; used by one greenlet at a time."""
+
+    def __init__(self, sock: Any, heads: Heads, timeout: float) -> None:
+        self._socket = sock
+        self._fd: int = sock.fileno()
+        self._hub = gevent.get_hub()
+        self._readable = self._hub.loop.io(self._fd, 1)
+        self._switch_away = self._hub.switch
+        self._heads = heads
+        self._known = heads.known
+        self._rest = b""
+        """Read beyond the end of an answer: an answer that nobody asked for."""
+        self.timeout = timeout
+        self.waits_since = 0.0
+        """`time.monotonic()` at the start of the exchange under way; 0: none."""
+        self.timed_out = False
+        self.last_used = 0.0
+        WATCHDOG.watch(self)
+
+    # --- an exchange --------------------------------------------------------------------------------------
+
+    def exchange(self, request: bytes) -> tuple[Head, bytes] | None:
+        """Send, and give head and body where the whole answer came at once and is plain.
+
+        None where it isn't: `head()` and `body()` go on from there.
+        """
+        self.waits_since = self.last_used = _now()
+        try:
+            sent = _write(self._fd, request)
+        except BlockingIOError:
+            sent = 0
+        if sent != len(request):
+            self.send(request[sent:])
+        watcher, me = self._readable, getcurrent()
+        watcher.start(me.switch, watcher)
+        try:
+            while self._switch_away() is not watcher:
+                pass
+        finally:
+            watcher.stop()
+        try:
+            data = _read(self._fd, _READ)
+        except BlockingIOError:
+            return None
+        end = data.find(b"\r\n\r\n")
+        head = self._known(data[:end])
+        if head is not None and head.plain and len(data) == end + 4 + head.length:
+            self.waits_since = 0.0
+            return head, data[end + 4 :]
+        if not data:
+            raise self._ended(untouched=True)
+        self._rest = data
+        return None
+
+    def start(self) -> None:
+        self.waits_since = self.last_used = _now()
+
+    def send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[_write(self._fd, view) :]
+            except BlockingIOError:
+                socket.wait_write(self._fd, timeout=max(self.waits_since + self.timeout - _now(), 0.001))
+
+    def head(self) -> Head:
+        """The head of the final answer; those of 1xx are passed over."""
+        while True:
+            data = self._rest
+            while (end := data.find(b"\r\n\r\n")) < 0:
+                if len(data) > MOST_HEAD:
+                    raise MalformedResponse(f"the head of the response is longer than {MOST_HEAD} bytes")
+                more = self._more()
+                if not more:
+                    raise self._ended(untouched=not data)
+                data += more
+            self._rest = data[end + 4 :]
+            head = self._heads.parse(data[:end])
+            if head.status >= 200:
+                return head
+
+    def body(self, head: Head, *, bodiless: bool) -> Iterator[bytes]:
+        """The pieces of the body as they come; afterwards the connection can be used again if it may."""
+        if bodiless or head.length == 0:
+            pass
+        elif head.length is not None:
+            left = head.length
+            while left:
+                data = self._rest or self._more()
+                if not data:
+                    raise BodyCutShort(f"the connection ended {left} bytes before the body did")
+                self._rest = data[left:]
+                data = data[:left]
+                left -= len(data)
+                yield data
+        elif head.chunked:
+            yield from self._chunks()
+        else:
+            while data := self._rest or self._more():
+                self._rest = b""
+                yield data
+        self.waits_since = 0.0
+
+    def _chunks(self) -> Iterator[bytes]:
+        chunked = ChunkedBody()
+        while True:
+            data = self._rest or self._more()
+            self._rest = b""
+            if not data:
+                raise BodyCutShort("the connection ended before the last chunk")
+            yield from chunked.feed(data)
+            if chunked.done:
+                return
+
+    def reusable(self) -> bool:
+        """Whether the last exchange left nothing behind."""
+        return not self._rest and not self.timed_out
+
+    def alive(self) -> bool:
+        """Whether the server has kept its end open while nothing was asked."""
+        if _now() - self.last_used < 1:
+            return True
+        try:
+            return bool(_read(self._fd, 1)) and False
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    # --- bytes --------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        watcher, me = self._readable, getcurrent()
+        watcher.start(me.switch, watcher)
+        try:
+            while self._switch_away() is not watcher:
+                pass
+        finally:
+            watcher.stop()
+
+    def _more(self) -> bytes:
+        """What comes next; empty at the end of the stream."""
+        while True:
+            self._wait()
+            try:
+                return _read(self._fd, _READ)
+            except BlockingIOError:
+                continue
+
+    def _ended(self, *, untouched: bool) -> Exception:
+        if self.timed_out:
+            return TimedOut(f"no whole answer within {self.timeout:g} s")
+        return ConnectionEnded("the server closed the connection without an answer", untouched=untouched)
+
+    def shut(self) -> None:
+        """End a request that waited too long; its greenlet sees the end of the stream."""
+        self.timed_out = True
+        self.waits_since = 0.0
+        try:
+            self._socket.shutdown(stdlib_socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        WATCHDOG.forget(self)
+        self._readable.stop()
+        self._readable.close()
+        self._socket.close()
+        self.waits_since = 0.0
+
+
+class TlsConnection(Connection):
+    """The same through TLS, which is spoken over the plain connection's bytes."""
+
+    def __init__(
+        self, sock: Any, heads: Heads, timeout: float, context: ssl.SSLContext, server_name: str
+    ) -> None:
+        super().__init__(sock, heads, timeout)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self.start()
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._feed()
+            except ssl.SSLError:
+                # The alert tells the server why.
+                self._flush()
+                raise
+            else:
+                break
+        self._flush()
+        self.waits_since = 0.0
+
+    def exchange(self, request: bytes) -> tuple[Head, bytes] | None:
+        self.start()
+        self.send(request)
+        data = self._more()
+        end = data.find(b"\r\n\r\n")
+        head = self._known(data[:end])
+        if head is not None and head.plain and len(data) == end + 4 + head.length:
+            self.waits_since = 0.0
+            return head, data[end + 4 :]
+        if not data:
+            raise self._ended(untouched=True)
+        self._rest = data
+        return None
+
+    def send(self, data: bytes) -> None:
+        # Writes into memory take all of it.
+        self._tls.write(data)
+        self._flush()
+
+    def alive(self) -> bool:
+        # What a TLS server sends unasked (tickets, a farewell) cannot be told from its end without reading.
+        return _now() - self.last_used < 1 and super().alive()
+
+    def _more(self) -> bytes:
+        while True:
+            try:
+                return self._tls.read(_READ)
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._feed()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""
+
+    def _feed(self) -> None:
+        data = super()._more()
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    def _flush(self) -> None:
+        if self._outgoing.pending:
+            super().send(self._outgoing.read())
+
+
+class Watchdog:
+    """Ends what waits too long."""
+
+    def __init__(self) -> None:
+        self._watched: set[Connection] = set()
+        self._greenlet: gevent.Greenlet | None = None
+
+    def forget(self, connection: Connection) -> None:
+        self._watched.discard(connection)
+
+    def watch(self, connection: Connection) -> None:
+        self._watched.add(connection)
+        if self._greenlet is None or self._greenlet.dead:
+            self._greenlet = gevent.spawn(self._look)
+
+    def _look(self) -> None:
+        while True:
+            gevent.sleep(_LOOK)
+            now = _now()
+            for each in list(self._watched):
+                if each.waits_since and now - each.waits_since > each.timeout:
+                    each.shut()
+
+
+WATCHDOG: Final = Watchdog()

@@ -1,0 +1,217 @@
+"""HTTP/1.1 as bytes: requests made once and sent often, response heads read once and known again.
+
+A server's responses have few different heads (the date changes once a second), so a head that was parsed is
+kept by its bytes. Parsing itself is llhttp's (through httptools); nothing here trusts a length or an encoding
+that it did not accept.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import httptools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MOST_HEAD: Final = 64 * 1024
+"""Bytes of a head that are read before it counts as malformed."""
+_KEPT: Final = 512
+_BODILESS: Final = frozenset({204, 304})
+
+
+class MalformedResponse(Exception):
+    """The server sent something that is not HTTP/1.1."""
+
+
+class BodyCutShort(Exception):
+    """The connection ended before the body did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status line and headers of one response."""
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...]
+    """As sent, in order; names keep their case."""
+    length: int | None
+    """Of the body as the head tells it; None: chunked, or until the connection ends."""
+    chunked: bool
+    keep_alive: bool
+    plain: bool
+    """Whether the body is `length` bytes, the connection stays and no cookie is set: nothing to think about."""
+
+    def get(self, name: str) -> str | None:
+        """A header's value by its lower-case name; several of them joined by commas."""
+        found = [value for key, value in self.headers if key.lower() == name]
+        return ", ".join(found) if found else None
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key.lower() == name]
+
+
+class _Collected:
+    """What llhttp calls back."""
+
+    def __init__(self) -> None:
+        self.reason = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body: list[bytes] = []
+        self.headed = False
+        self.done = False
+
+    def on_status(self, status: bytes) -> None:
+        self.reason += status
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self.headed = True
+
+    def on_body(self, body: bytes) -> None:
+        self.body.append(body)
+
+    def on_message_complete(self) -> None:
+        self.done = True
+
+
+class Heads:
+    """Parsed heads by their bytes; a bounded number of them."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Head] = {}
+        self.known: Callable[[bytes], Head | None] = self._known.get
+
+    def parse(self, head: bytes) -> Head:
+        """`head` ends before the empty line. Raises MalformedResponse."""
+        found = self._known.get(head)
+        if found is None:
+            found = parse_head(head)
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[head] = found
+        return found
+
+
+def parse_head(head: bytes) -> Head:
+    collected = _Collected()
+    parser = httptools.HttpResponseParser(collected)
+    try:
+        parser.feed_data(head + b"\r\n\r\n")
+    except httptools.HttpParserUpgrade:
+        raise MalformedResponse("the server switched to another protocol") from None
+    except httptools.HttpParserError as error:
+        raise MalformedResponse(str(error)) from None
+    if not collected.headed and not collected.done:
+        raise MalformedResponse("the head of the response is incomplete")
+    status = int(parser.get_status_code())
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in collected.headers)
+    by_name: dict[str, list[str]] = {}
+    for name, value in headers:
+        by_name.setdefault(name.lower(), []).append(value)
+    chunked = by_name.get("transfer-encoding", [""])[-1].lower().rpartition(",")[2].strip() == "chunked"
+    lengths = {each.strip() for value in by_name.get("content-length", []) for each in value.split(",")}
+    if len(lengths) > 1 or any(not each.isdecimal() for each in lengths):
+        raise MalformedResponse(f"Content-Length is {', '.join(sorted(lengths))}")
+    length = None if chunked or not lengths else int(lengths.pop())
+    if status in _BODILESS or 100 <= status < 200:
+        length, chunked = 0, False
+    keep_alive = bool(parser.should_keep_alive()) or (
+        # llhttp says no while it waits for the end of a body; the head alone decides here.
+        parser.get_http_version() == "1.1"
+        and "close" not in ",".join(by_name.get("connection", [])).lower()
+        and (length is not None or chunked)
+    )
+    return Head(
+        status=status,
+        reason=collected.reason.decode("latin-1"),
+        headers=headers,
+        length=length,
+        chunked=chunked,
+        keep_alive=keep_alive,
+        plain=length is not None and keep_alive and "set-cookie" not in by_name and status >= 200,
+    )
+
+
+class ChunkedBody:
+    """A chunked body, fed as it comes."""
+
+    def __init__(self) -> None:
+        self._collected = _Collected()
+        self._parser = httptools.HttpResponseParser(self._collected)
+        self._parser.feed_data(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+    @property
+    def done(self) -> bool:
+        return self._collected.done
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The pieces of the body in `data`. Raises MalformedResponse."""
+        self._collected.body = []
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            raise MalformedResponse(str(error)) from None
+        return self._collected.body
+
+
+def request_head(
+    method: str, target: str, headers: Iterable[tuple[str, str]], length: int | None = None
+) -> bytes:
+    """A request up to its body; `length` is that of the body where there is one.
+
+    Raises ValueError for what would end a header early.
+    """
+    lines = [f"{method} {target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if length is not None:
+        lines.append(f"Content-Length: {length}")
+    if any("\r" in line or "\n" in line for line in lines):
+        raise ValueError("a request's method, path and headers hold no line breaks")
+    if " " in target or not method.isalpha():
+        raise ValueError(f"{method} {target!r} cannot be a request line: quote the path")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def decoded(body: bytes, encoding: str) -> bytes:
+    """The body without its content codings (gzip, deflate, br), the last applied first.
+
+    Raises zlib.error for what isn't in that coding; a coding that is not known leaves the body as it is.
+    """
+    for coding in reversed([each.strip().lower() for each in encoding.split(",")]):
+        if coding in ("gzip", "x-gzip"):
+            body = _inflated(body, 31)
+        elif coding == "deflate":
+            # Some servers send it raw, without the zlib frame that the name means.
+            body = _inflated(body, 15 if body[:1] and body[0] & 0x0F == 8 else -15)
+        elif coding == "br":
+            body = _unbrotlied(body)
+        elif coding not in ("", "identity"):
+            return body
+    return body
+
+
+def _inflated(body: bytes, window: int) -> bytes:
+    decompressor = zlib.decompressobj(window)
+    out = decompressor.decompress(body)
+    while window == 31 and decompressor.eof and decompressor.unused_data:
+        rest = decompressor.unused_data
+        decompressor = zlib.decompressobj(window)
+        out += decompressor.decompress(rest)
+    if body and not decompressor.eof:
+        raise zlib.error("the compressed body is cut short")
+    return out
+
+
+def _unbrotlied(body: bytes) -> bytes:
+    import brotli
+
+    try:
+        return bytes(brotli.decompress(body))
+    except brotli.error as error:
+        raise zlib.error(f"brotli: {error}") from None
