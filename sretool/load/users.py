@@ -1,4 +1,4 @@
-"""User classes for locustfiles: Locust's own in every respect but the cost and the truth of their latencies."""
+"""User classes for locustfiles: Locust's own in every respect but cost and truth of their latencies."""
 
 from __future__ import annotations
 
