@@ -12,8 +12,9 @@ import time
 import zlib
 from email.message import Message
 from http.cookiejar import Cookie, CookieJar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.request import Request
 
 from gevent import socket
 from geventhttpclient.header import Headers
@@ -34,18 +35,22 @@ from sretool.load.wire import BodyCutShort, Head, Heads, MalformedResponse, deco
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
-    from types import TracebackType
+    from collections.abc import Callable, Collection, Mapping
 
     from locust import User
 
-FAILURES: Final = (*FAILURE_EXCEPTIONS, MalformedResponse, BodyCutShort, ConnectionEnded, TimedOut, OSError)
+
+class ForbiddenHost(ConnectionError):
+    """A request, or a redirect, would have gone to a host that is no target."""
+
+
+FAILURES: Final = (*FAILURE_EXCEPTIONS, MalformedResponse, BodyCutShort, OSError)
 """What makes a request a failed one instead of ending the task."""
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _OK: Final = LocustUserAgent.valid_response_codes
 _MOST_PLANS: Final = 4096
-_LATE: Final = 1_000_000
+LATE_NS: Final = 1_000_000
 """Nanoseconds after which a start counts as late."""
 
 _now: Final = time.perf_counter_ns
@@ -65,16 +70,30 @@ class Origin:
 
 
 class Plan:
-    """A request made ready once: its bytes up to what changes, and where its latencies go."""
+    """A request made ready, and where its latencies go."""
 
-    __slots__ = ("method", "name", "origin", "payload", "slot", "url")
+    __slots__ = ("body", "headers", "method", "name", "slot", "url")
 
     def __init__(
-        self, method: str, url: str, name: str, origin: Origin | None, payload: bytes, slot: Slot
+        self, method: str, url: str, name: str, headers: dict[str, str], body: Any, slot: Slot
     ) -> None:
-        self.method, self.url, self.name, self.origin = method, url, name, origin
-        self.payload = payload
+        self.method, self.url, self.name = method, url, name
+        self.headers = headers
+        self.body = body
+        """Text or bytes, before they are encoded."""
         self.slot = slot
+
+
+class FixedPlan(Plan):
+    """A request that is always the same bytes, to be sent often."""
+
+    __slots__ = ("origin", "payload")
+
+    def __init__(
+        self, url: str, name: str, headers: dict[str, str], slot: Slot, origin: Origin, payload: bytes
+    ) -> None:
+        super().__init__("GET", url, name, headers, None, slot)
+        self.origin, self.payload = origin, payload
 
 
 class Response:
@@ -85,12 +104,9 @@ class Response:
     encoding: str | None = None
     """Set it before `text` where the server does not tell the right one."""
     js: Any = None
-    _sent_headers: Mapping[str, str] | None = None
-    _sent_body: bytes | None = None
 
-    def __init__(self, method: str, url: str, head: Head | None, raw: bytes) -> None:
-        self._method = method
-        self._url = url
+    def __init__(self, plan: Plan, head: Head | None, raw: bytes) -> None:
+        self._plan = plan
         self._head = head
         self._raw = raw
 
@@ -109,7 +125,8 @@ class Response:
 
     @property
     def url(self) -> str:
-        return self._url
+        """As asked for; redirects don't change it."""
+        return self._plan.url
 
     @property
     def headers(self) -> Any:
@@ -119,23 +136,34 @@ class Response:
 
     @property
     def request(self) -> FastRequest:
-        headers = Headers(self._sent_headers or {})
-        return FastRequest(self._url, method=self._method, headers=headers, payload=self._sent_body)
+        plan = self._plan
+        return FastRequest(plan.url, method=plan.method, headers=Headers(plan.headers), payload=plan.body)
 
     @property
     def content(self) -> bytes | None:
         """The body, its content coding undone; None where no answer came."""
         if self._head is None:
             return None
-        encoding = self._head.get("content-encoding") if not self._head.plain or self._raw else None
-        return decoded(self._raw, encoding) if encoding else self._raw
+        if self._head.simple or not self._raw:
+            return self._raw
+        content = self.__dict__.get("_content")
+        if content is None:
+            encoding = self._head.get("content-encoding")
+            content = self._content = decoded(self._raw, encoding) if encoding else self._raw
+        return content
 
     @property
     def text(self) -> str | None:
         content = self.content
         if content is None:
             return None
-        return content.decode(self.encoding or self._charset() or _detected(content), errors="replace")
+        encoding = self.encoding or self._charset()
+        if encoding is None:
+            try:
+                return content.decode()
+            except UnicodeDecodeError:
+                encoding = _detected(content)
+        return content.decode(encoding, errors="replace")
 
     def _charset(self) -> str | None:
         kind = (self._head.get("content-type") if self._head else None) or ""
@@ -158,30 +186,36 @@ class Response:
             raise self.error
 
     def success(self) -> None:
-        raise LocustError(
-            "only a request made with catch_response=True and used in a with-block is judged by hand"
-        )
+        raise LocustError(_BY_HAND)
 
     def failure(self, exc: object) -> None:
-        self.success()
+        raise LocustError(_BY_HAND)
+
+    def __enter__(self) -> Self:
+        raise LocustError(_BY_HAND)
+
+    def __exit__(self, *_: object) -> bool | None:
+        return None
+
+
+_BY_HAND: Final = "only a request made with catch_response=True and used in a with-block is judged by hand"
 
 
 class CaughtResponse(Response):
     """What `catch_response=True` gives: its with-block decides whether the request failed."""
 
     _entered = False
-    _judged: bool | BaseException | None = None
+    _judged: Literal[True] | BaseException | None = None
     _report: Callable[[CaughtResponse, BaseException | None], None]
 
-    def __enter__(self) -> CaughtResponse:
+    def __enter__(self) -> Self:
         self._entered = True
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
+    def __exit__(self, *raised: object) -> bool | None:
+        kind, value, _ = raised
         if self._judged is not None:
-            self._report(self, None if self._judged is True else self._judged)  # type: ignore[arg-type]
+            self._report(self, self._judged if isinstance(self._judged, BaseException) else None)
             return kind is None
         if value is not None:
             if not isinstance(value, ResponseError):
@@ -243,8 +277,12 @@ class Session(FastHttpSession):
         max_redirects: int = 30,
         default_headers: Mapping[str, str] | None = None,
         proxy: tuple[str, int] | None = None,
+        allowed_hosts: Collection[str] | None = None,
     ) -> None:
-        """`tls` makes the context of the session's TLS connections, when it needs one."""
+        """`tls` makes the context of the session's TLS connections, when it needs one.
+
+        Nothing is sent to a host that isn't in `allowed_hosts`, redirects included; None: to any.
+        """
         super().__init__(
             base_url=base_url,
             request_event=user.environment.events.request,
@@ -255,19 +293,22 @@ class Session(FastHttpSession):
             connection_timeout=connection_timeout,
             max_redirects=max_redirects,
             max_retries=0,
-            headers=dict(default_headers or {}),
+            headers={},
             proxy_host=proxy[0] if proxy else None,
             proxy_port=proxy[1] if proxy else None,
         )
-        self.cookiejar = self.client.cookiejar = self._jar = Jar()
+        self.cookiejar = self.client.cookiejar = self.jar = Jar()
         self.due = 0
         """When the next request should start, on the clock of `perf_counter_ns`; 0: now."""
         self.yielded = False
         """Set by every exchange, which lets other users run meanwhile."""
         self._user = user
-        self._recorder = recorder
+        self.recorder = recorder
         self._events = user.environment.events.request
-        self._thoughtful = self._proxied = proxy is not None
+        self._listeners, self._own = recorder.listeners, recorder.own_listeners
+        self._allowed_hosts = allowed_hosts
+        self.client._urlopen = self._guarded(self.client._urlopen)  # type: ignore[method-assign]
+        self.thoughtful = self._proxied = proxy is not None
         """Whether no request can go the short way."""
         self._tls = tls
         self._tls_context: ssl.SSLContext | None = None
@@ -275,16 +316,13 @@ class Session(FastHttpSession):
         self._max_redirects = max_redirects
         self._heads = Heads()
         self._origins: dict[tuple[str, str, int], Origin] = {}
-        self._plans: dict[str | tuple[str, str], Plan] = {}
+        self._plans: dict[str | tuple[str, str], FixedPlan] = {}
         self._cookie_headers: dict[str, tuple[int, int, str]] = {}
-        self._headers = {
-            "User-Agent": "sretool",
-            "Accept": "*/*",
-            "Accept-Encoding": "gzip, deflate, br",
-            **(default_headers or {}),
-        }
-        if self.auth_header:
-            self._headers["Authorization"] = self.auth_header
+        self._headers = _merged(
+            {"User-Agent": "sretool", "Accept": "*/*", "Accept-Encoding": "gzip, deflate, br"},
+            {"Authorization": self.auth_header} if self.auth_header else None,
+            default_headers,
+        )
 
     @property
     def request_name(self) -> str | None:
@@ -294,37 +332,92 @@ class Session(FastHttpSession):
     @request_name.setter
     def request_name(self, name: str | None) -> None:
         self._request_name = name
-        self._thoughtful = name is not None or getattr(self, "_proxied", False)
+        self.thoughtful = name is not None or getattr(self, "_proxied", False)
 
     # --- the short way ------------------------------------------------------------------------------------
 
     def get(self, url: str, name: str | None = None, **kwargs: Any) -> Any:
         """Sends a GET request."""
-        if kwargs or self._thoughtful or self._jar.changes:
+        if kwargs or self.thoughtful or self.jar.changes:
             return self.request("GET", url, name=name, **kwargs)
-        plan = self._plans.get(url if name is None else (url, name)) or self._plan(url, name)
-        start = self.due or _now()
-        self.due = 0
+        plan = self._plans.get(url if name is None else (url, name))
+        if plan is None:
+            try:
+                plan = self.plan(url, name)
+            except FAILURES:
+                # No address that a request can go to: a failed request.
+                return self.request("GET", url, name=name)
+        start = self._begin() if self.due else _now()
         try:
             head, body = self._exchange(plan.origin, plan.payload, "GET")
         except FAILURES as error:
             return self._failed(plan, error, start)
-        if head.status >= 300 or not head.plain or not self._recorder.batching:
-            return self._judge(plan, head, body, start, {}, None)
+        if not head.simple or len(self._listeners) > self._own:
+            return self._after(plan, head, body, start)
         slot = plan.slot
         slot.append(_now() - start)
         slot.size += len(body)
-        return Response("GET", plan.url, head, body)
+        return Response(plan, head, body)
 
-    def _plan(self, url: str, name: str | None) -> Plan:
+    def plan(self, url: str, name: str | None = None) -> FixedPlan:
+        """A GET request that has nothing of its own but a path and a name."""
+        key = url if name is None else (url, name)
+        found = self._plans.get(key)
+        if found is not None:
+            return found
         whole = self._build_url(url)
         origin, target = self._locate(whole)
-        payload = request_head("GET", target, (("Host", origin.name), *self._headers.items()))
-        plan = Plan("GET", whole, name or url, origin, payload, self._recorder.slot("GET", name or url))
+        payload = request_head("GET", target, _lines(origin, self._headers))
+        slot = self.recorder.slot("GET", name or url)
+        plan = FixedPlan(whole, name or url, self._headers, slot, origin, payload)
         if len(self._plans) >= _MOST_PLANS:
             self._plans.clear()
-        self._plans[url if name is None else (url, name)] = plan
+        self._plans[key] = plan
         return plan
+
+    def send_plan(self, plan: FixedPlan) -> Response:
+        """As `get`, for a plan of this session."""
+        start = self._begin() if self.due else _now()
+        try:
+            head, body = self._exchange(plan.origin, plan.payload, "GET")
+        except FAILURES as error:
+            return self._failed(plan, error, start)
+        return self._after(plan, head, body, start)
+
+    def resume(self, plan: FixedPlan, connection: Connection, data: bytes, start: int) -> Response:
+        """The rest of an exchange that began elsewhere at `start`: `data` is what came first, empty for an end."""
+        try:
+            try:
+                if not data:
+                    raise connection.ended(untouched=True)
+                connection.rest = data
+                head, body = self._read_on(plan.origin, connection, "GET")
+            except BaseException as error:
+                connection.close()
+                if not isinstance(error, ConnectionEnded) or not error.untouched:
+                    raise
+                # The server closed a kept connection: as in `_exchange`.
+                head, body = self._exchange(plan.origin, plan.payload, "GET")
+        except FAILURES as error:
+            return self._failed(plan, error, start)
+        return self._after(plan, head, body, start)
+
+    def _after(self, plan: FixedPlan, head: Head, body: bytes, start: int) -> Response:
+        """What there is to do about an answer that may be anything."""
+        try:
+            head, body = self._follow(
+                "GET", plan.url, plan.headers, None, allow_redirects=True, first=(head, body)
+            )
+        except FAILURES as error:
+            return self._failed(plan, error, start)
+        return self._judge(plan, head, body, start)
+
+    def _begin(self) -> int:
+        """When the request should have started; a late start is counted."""
+        due, self.due = self.due, 0
+        if _now() - due > LATE_NS:
+            self.recorder.late += 1
+        return due
 
     def _exchange(self, origin: Origin, payload: bytes, method: str) -> tuple[Head, bytes]:
         """One request, one answer read whole; the connection is kept where it may be.
@@ -334,10 +427,13 @@ class Session(FastHttpSession):
         """
         self.yielded = True
         idle = origin.idle
-        if idle:
+        while idle:
             connection = idle.pop()
+            if method not in _REPEATABLE and not connection.alive():
+                connection.close()
+                continue
             try:
-                answer = connection.exchange(payload)
+                answer = connection.exchange(payload) if method != "HEAD" else connection.begin(payload)
                 if answer is not None:
                     idle.append(connection)
                     return answer
@@ -351,10 +447,12 @@ class Session(FastHttpSession):
                 )
                 if not untouched or method not in _REPEATABLE:
                     raise
-            idle.clear()
+            # The others are no younger.
+            while idle:
+                idle.pop().close()
         connection = self._connect(origin)
         try:
-            answer = connection.exchange(payload)
+            answer = connection.exchange(payload) if method != "HEAD" else connection.begin(payload)
             if answer is not None:
                 idle.append(connection)
                 return answer
@@ -368,6 +466,8 @@ class Session(FastHttpSession):
     def _read_on(self, origin: Origin, connection: Connection, method: str) -> tuple[Head, bytes]:
         head = connection.head()
         body = b"".join(connection.body(head, bodiless=method == "HEAD"))
+        if connection.timed_out:
+            raise _timed_out(connection)
         if head.keep_alive and connection.reusable():
             origin.idle.append(connection)
         else:
@@ -395,10 +495,9 @@ class Session(FastHttpSession):
         """As FastHttpSession.request. `data` as a dict is sent as a form; `params` is added to the query."""
         simple = data is None or isinstance(data, str | bytes | dict)
         if stream or kwargs or self._proxied or not simple:
-            self.due = 0
-            return super().request(
+            return self._leave(
                 method, url, name=name, data=data, catch_response=catch_response, stream=stream,
-                headers={**self._headers, **(headers or {})}, auth=auth, json=json,
+                headers=_merged(self._headers, headers), auth=auth, json=json,
                 allow_redirects=allow_redirects, context=dict(context or {}), params=params, **kwargs,
             )  # fmt: skip
         method = method.upper()
@@ -406,52 +505,83 @@ class Session(FastHttpSession):
         whole = self._build_url(url)
         if params:
             whole += ("&" if urlsplit(whole).query else "?") + urlencode(params, doseq=True)
-        sent = {**self._headers, **(headers or {})}
-        if auth:
-            sent["Authorization"] = _construct_basic_auth_str(*auth)
-        body = _body(data, json, sent)
-        due, self.due = self.due, 0
-        start = due or _now()
-        plan = Plan(method, whole, name, None, b"", self._recorder.slot(method, name))
+        sent = _merged(
+            self._headers, headers, {"Authorization": _construct_basic_auth_str(*auth)} if auth else None
+        )
+        payload = _body(data, json, sent)
+        start = self._begin() if self.due else _now()
+        plan = Plan(method, whole, name, sent, payload, self.recorder.slot(method, name))
         try:
+            body = payload.encode() if isinstance(payload, str) else payload
             head, raw = self._follow(method, whole, sent, body, allow_redirects=allow_redirects)
         except FAILURES as error:
-            return self._failed(plan, error, start, sent, body, context, catch=catch_response)
-        return self._judge(plan, head, raw, start, sent, body, context, catch=catch_response)
+            return self._failed(plan, error, start, context, catch=catch_response)
+        return self._judge(plan, head, raw, start, context, catch=catch_response)
+
+    def _leave(self, method: str, url: str, **arguments: Any) -> Any:
+        """A request that is left to FastHttpSession; its latency counts from when it was due, too."""
+        behind = 0
+        if self.due:
+            behind = _now() - self._begin()
+        if behind:
+            self.request_event = _Behind(self._events, behind / 1e6)
+        try:
+            return super().request(method, url, **arguments)
+        finally:
+            self.request_event = self._events
 
     def _follow(
-        self, method: str, url: str, headers: dict[str, str], body: bytes | None, *, allow_redirects: bool
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: bytes | None,
+        *,
+        allow_redirects: bool,
+        first: tuple[Head, bytes] | None = None,
     ) -> tuple[Head, bytes]:
-        """The answer, after the redirects before it."""
-        first = urlsplit(url)
+        """The answer, after the redirects before it; `first` is the first answer where it came already."""
         for _ in range(self._max_redirects + 1):
-            origin, target = self._locate(url)
-            lines = [("Host", origin.name), *headers.items()]
-            if self._jar.changes and (cookies := self._cookies(url)):
-                lines.append(("Cookie", cookies))
-            length = len(body) if body is not None else 0 if method in ("POST", "PUT", "PATCH") else None
-            payload = request_head(method, target, lines, length) + (body or b"")
-            head, raw = self._exchange(origin, payload, method)
-            if not head.plain and (cookies_set := head.all("set-cookie")):
+            if first is None:
+                origin, target = self._locate(url)
+                lines = _lines(origin, headers)
+                if self.jar.changes and "cookie" not in map(str.lower, headers):
+                    if cookies := self._cookies(url):
+                        lines.append(("Cookie", cookies))
+                length = len(body) if body is not None else 0 if method in ("POST", "PUT", "PATCH") else None
+                payload = request_head(method, target, lines, length) + (body or b"")
+                head, raw = self._exchange(origin, payload, method)
+            else:
+                (head, raw), first = first, None
+            if not head.simple and (cookies_set := head.all("set-cookie")):
                 self._take_cookies(url, cookies_set)
             location = head.get("location") if head.status in _REDIRECTS and allow_redirects else None
             if location is None:
                 return head, raw
-            url = urljoin(url, quote(location, safe="%/:=&?~#+!$,;'@()*[]"))
-            if head.status in (301, 302, 303):
-                method, body = "HEAD" if method == "HEAD" else "GET", None
-                headers = {key: value for key, value in headers.items() if key.lower() != "content-type"}
-            if urlsplit(url)[:2] != first[:2]:
-                headers = {key: value for key, value in headers.items() if key.lower() != "authorization"}
+            before = urlsplit(url)[:2]
+            # Some servers send a path as it is, in UTF-8; latin-1 gives those bytes back.
+            url = urljoin(url, quote(location.encode("latin-1"), safe="%/:=&?~#+!$,;'@()*[]"))
+            dropped = set()
+            if head.status in (301, 302, 303) and method not in ("GET", "HEAD"):
+                method, body = "GET", None
+                dropped |= {"content-type", "content-encoding"}
+            if urlsplit(url)[:2] != before:
+                dropped |= {"authorization", "cookie", "host"}
+            headers = {key: value for key, value in headers.items() if key.lower() not in dropped}
         raise RetriesExceeded(url, f"more than {self._max_redirects} redirects")
 
     def _locate(self, url: str) -> tuple[Origin, str]:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UnsupportedRedirectSchemeError(url, "only http:// and https:// addresses can be requested")
-        key = parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
+        try:
+            port = parts.port
+        except ValueError as error:
+            raise UnsupportedRedirectSchemeError(url, str(error)) from None
+        key = parts.scheme, parts.hostname, port or {"http": 80, "https": 443}[parts.scheme]
         origin = self._origins.get(key)
         if origin is None:
+            self._allow(parts.hostname)
             origin = self._origins[key] = Origin(*key)
         target = quote(parts.path or "/", safe="%/:=&?~+!$,;'@()*[]")
         query = quote(parts.query, safe="%/:=&?~+!$,;'@()*[]")
@@ -465,20 +595,35 @@ class Session(FastHttpSession):
         if self._tls_context is None:
             self._tls_context = self._tls()
         try:
-            return TlsConnection(sock, self._heads, self._connection_timeout, self._tls_context, origin.host)
+            return TlsConnection(
+                sock, self._heads, self._timeout, self._connection_timeout, self._tls_context, origin.host
+            )
         except BaseException:
             sock.close()
             raise
 
+    def _allow(self, host: str) -> None:
+        if self._allowed_hosts is not None and host not in self._allowed_hosts:
+            raise ForbiddenHost(f"{host} is no target of this test")
+
+    def _guarded(self, send: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """`send` of FastHttpSession's client, for hosts that are allowed."""
+
+        def guarded(request: Any) -> Any:
+            self._allow(request.url_split.host)
+            return send(request)
+
+        return guarded
+
     # --- cookies ------------------------------------------------------------------------------------------
 
-    def _cookies(self, url: str) -> str | None:
+    def _cookies(self, url: str) -> str:
         known = self._cookie_headers.get(url)
         second = int(time.time())
-        if known is None or known[:2] != (self._jar.changes, second):
-            request = FastRequest(url, headers=Headers())
-            self._jar.add_cookie_header(request)
-            known = self._jar.changes, second, request.headers.get("cookie") or ""
+        if known is None or known[:2] != (self.jar.changes, second):
+            request = Request(url)
+            self.jar.add_cookie_header(request)
+            known = self.jar.changes, second, request.get_header("Cookie") or ""
             if len(self._cookie_headers) >= _MOST_PLANS:
                 self._cookie_headers.clear()
             self._cookie_headers[url] = known
@@ -488,7 +633,7 @@ class Session(FastHttpSession):
         message = Message()
         for each in cookies:
             message["Set-Cookie"] = each
-        self._jar.extract_cookies(_Answer(message), FastRequest(url, headers=Headers()))  # type: ignore[arg-type]
+        self.jar.extract_cookies(_Answer(message), Request(url))  # type: ignore[arg-type]
 
     # --- what becomes of it -------------------------------------------------------------------------------
 
@@ -498,25 +643,21 @@ class Session(FastHttpSession):
         head: Head,
         raw: bytes,
         start: int,
-        sent: Mapping[str, str],
-        body: bytes | None,
         context: Mapping[str, Any] | None = None,
         *,
         catch: bool = False,
     ) -> Response:
         elapsed = _now() - start
-        kind = CaughtResponse if catch else Response
-        response = kind(plan.method, plan.url, head, raw)
-        response._sent_headers, response._sent_body = sent, body
+        response = (CaughtResponse if catch else Response)(plan, head, raw)
         length = len(raw)
-        if head.get("content-encoding") and raw:
+        if not head.simple:
             try:
                 length = len(response.content or b"")
             except zlib.error as error:
                 response.error = error
         if head.status not in _OK and response.error is None:
             response.error = LocustBadStatusCode(plan.url, code=head.status)
-        self._tell_or_wait(plan, response, elapsed, length, context)
+        self._tell_or_wait(response, elapsed, length, context)
         return response
 
     def _failed(
@@ -524,25 +665,23 @@ class Session(FastHttpSession):
         plan: Plan,
         error: BaseException,
         start: int,
-        sent: Mapping[str, str] | None = None,
-        body: bytes | None = None,
         context: Mapping[str, Any] | None = None,
         *,
         catch: bool = False,
     ) -> Response:
         elapsed = _now() - start
-        kind = CaughtResponse if catch else Response
-        response = kind(plan.method, plan.url, None, b"")
-        response._sent_headers, response._sent_body = sent, body
+        response = (CaughtResponse if catch else Response)(plan, None, b"")
         response.error = error
-        self._tell_or_wait(plan, response, elapsed, 0, context)
+        self._tell_or_wait(response, elapsed, 0, context)
         return response
 
     def _tell_or_wait(
-        self, plan: Plan, response: Response, elapsed: int, length: int, context: Mapping[str, Any] | None
+        self, response: Response, elapsed: int, length: int, context: Mapping[str, Any] | None
     ) -> None:
+        plan = response._plan
+
         def tell(answer: Response, error: BaseException | None) -> None:
-            if error is None and self._recorder.batching:
+            if error is None and not len(self._listeners) > self._own:
                 plan.slot.append(elapsed)
                 plan.slot.size += length
                 return
@@ -564,6 +703,17 @@ class Session(FastHttpSession):
             tell(response, response.error)
 
 
+class _Behind:
+    """Locust's `request` event, for a request that started behind its time."""
+
+    def __init__(self, event: Any, milliseconds: float) -> None:
+        self._event, self._milliseconds = event, milliseconds
+
+    def fire(self, **request: Any) -> None:
+        request["response_time"] += self._milliseconds
+        self._event.fire(**request)
+
+
 def _timed_out(connection: Connection) -> TimedOut:
     return TimedOut(f"no whole answer within {connection.timeout:g} s")
 
@@ -578,22 +728,38 @@ class _Answer:
         return self._message
 
 
-def _body(data: Any, json: Any, headers: dict[str, str]) -> bytes | None:
-    """The bytes to send; the headers that describe them are added where missing."""
+def _merged(*sources: Mapping[str, str] | None) -> dict[str, str]:
+    """Headers of which later ones win, whatever their case."""
+    names: dict[str, str] = {}
+    merged: dict[str, str] = {}
+    for source in sources:
+        for name, value in (source or {}).items():
+            merged.pop(names.get(name.lower(), ""), None)
+            names[name.lower()] = name
+            merged[name] = str(value)
+    return merged
+
+
+def _lines(origin: Origin, headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Header lines; the length is not for anyone else to tell."""
+    lines = [] if "host" in map(str.lower, headers) else [("Host", origin.name)]
+    return lines + [(name, value) for name, value in headers.items() if name.lower() != "content-length"]
+
+
+def _body(data: Any, json: Any, headers: dict[str, str]) -> Any:
+    """The text or bytes to send; the headers that describe them are added where missing."""
     given = {key.lower() for key in headers}
     if not data and json is not None:
         headers.update({} if "content-type" in given else {"Content-Type": "application/json"})
         if headers.get("Accept") == "*/*":
             headers["Accept"] = "application/json"
-        return jsonlib.dumps(json).encode()
+        return jsonlib.dumps(json)
     if isinstance(data, dict):
         headers.update(
             {} if "content-type" in given else {"Content-Type": "application/x-www-form-urlencoded"}
         )
-        return urlencode(data, doseq=True).encode()
-    if isinstance(data, str):
-        return data.encode()
-    return data if data is None else bytes(data)
+        return urlencode(data, doseq=True)
+    return data
 
 
 def _detected(content: bytes) -> str:

@@ -8,6 +8,7 @@ request fires it as usual; failures always do.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
 _EVERY: Final = 0.25
-_MOST_KEPT: Final = 100_000
-"""Latencies of one slot that may wait to be counted; bounds memory at any rate."""
 _NS_IN_MS: Final = 1e6
+_REPORTED: Final = "sretool"
+"""Our part of what a worker reports to its master."""
 
 
 def milliseconds(number: int) -> float:
@@ -31,15 +32,20 @@ def milliseconds(number: int) -> float:
     return middle(number) / _NS_IN_MS
 
 
+def number_of(response_time: float) -> int:
+    """The number of the bucket of a key of Locust's `response_times`."""
+    return bucket(max(response_time, 0) * _NS_IN_MS)
+
+
 def bucketed(response_time: float) -> float:
     """What Locust's own rounding is replaced by: fractions of a millisecond, 0.1 % apart."""
-    return milliseconds(bucket(max(response_time, 0) * _NS_IN_MS))
+    return milliseconds(number_of(response_time))
 
 
 class Slot:
-    """Successful requests of one name and method."""
+    """Successful requests of one name and method that wait to be counted."""
 
-    __slots__ = ("append", "histogram", "latencies", "size")
+    __slots__ = ("append", "latencies", "size")
 
     def __init__(self) -> None:
         self.latencies: list[int] = []
@@ -47,12 +53,35 @@ class Slot:
         self.append = self.latencies.append
         self.size = 0
         """Bytes of their bodies."""
-        self.histogram = Histogram()
-        """Of all that were counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What was counted of one name and method since the time before."""
+
+    name: str
+    method: str
+    n: int
+    """Requests, failed ones included."""
+    failures: int
+    bytes: int
+    buckets: dict[int, int]
+    """Latencies of all of them, failed ones included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was counted since the time before."""
+
+    requests: tuple[Requests, ...]
+    late: int
+    """Requests that began more than a millisecond after they should have."""
+    errors: dict[tuple[str, str, str], int]
+    """(Method, name, what happened) → how often."""
 
 
 class Recorder:
-    """Of one Locust environment."""
+    """Of one Locust environment, be it that of a single process, of a worker or of a master."""
 
     _of: WeakKeyDictionary[Environment, Recorder] = WeakKeyDictionary()
 
@@ -65,18 +94,26 @@ class Recorder:
 
     def __init__(self, environment: Environment) -> None:
         locust.stats.bucket_response_time = bucketed  # type: ignore[assignment]
-        self._events = environment.events
+        self._events: Any = environment.events
         self._stats = environment.stats
         self._slots: dict[tuple[str, str], Slot] = {}
+        self.listeners: list[Any] = self._events.request._handlers
+        """To every request."""
+        self.own_listeners = 0 if environment.runner is None else 1
+        """How many of them are Locust's statistics: where there are more, requests cannot be counted in bulk."""
         self.late = 0
-        """Requests that began more than `LATE_NS` after they should have."""
-        self.batching = self._alone()
+        """Requests of this process, on a master of all workers, that began more than `LATE_NS` late."""
+        self._late_told = self._late_taken = 0
+        self._entries_taken: dict[tuple[str, str], tuple[int, int, int, dict[int, int]]] = {}
+        self._errors_taken: dict[Any, int] = {}
         self._counter = gevent.spawn(self._count_for_ever)
         # Before the listener that serialises the statistics of a worker.
-        self._events.report_to_master._handlers.insert(0, self._on_report)
-        for event in (self._events.test_stopping, self._events.test_stop, self._events.quitting):
-            event._handlers.insert(0, self._on_end)
-        self._events.reset_stats.add_listener(self._forget)
+        self._events.report_to_master._handlers.insert(0, self._report)
+        self._events.worker_report.add_listener(self._reported)
+        # Before Locust sets its statistics back, and before it prints or writes the last of them.
+        ends = ("spawning_complete", "reset_stats", "test_stopping", "test_stop", "quitting")
+        for event in ends:
+            getattr(self._events, event)._handlers.insert(0, self._on_end)
 
     def slot(self, method: str, name: str) -> Slot:
         found = self._slots.get((name, method))
@@ -97,32 +134,75 @@ class Recorder:
             size, slot.size = slot.size, 0
             counted = Histogram()
             counted.add(latencies)
-            slot.histogram.merge(counted)
             # Looked up again each time: a new test starts with new entries.
             for entry in (self._stats.entries[key], self._stats.total):
                 _log(entry, counted, size, now, second)
 
-    def _alone(self) -> bool:
-        """Whether nobody but Locust's own statistics listens to requests."""
-        return len(self._events.request._handlers) <= 1
+    def take(self) -> Taken:
+        """What was counted since the call before: the differences of Locust's own counters.
+
+        Statistics that were set back in between count from zero again.
+        """
+        self.count()
+        requests: list[Requests] = []
+        entries = self._entries_taken
+        for key in entries.keys() - self._stats.entries.keys():
+            del entries[key]
+        for key, entry in self._stats.entries.items():
+            n, failures, size, times = entries.get(key, (0, 0, 0, {}))
+            if entry.num_requests == n and entry.num_failures == failures:
+                continue
+            if entry.num_requests < n or entry.num_failures < failures:
+                n, failures, size, times = 0, 0, 0, {}
+            buckets: dict[int, int] = {}
+            for time_, count in entry.response_times.items():
+                if more := count - times.get(time_, 0):
+                    number = number_of(time_)
+                    buckets[number] = buckets.get(number, 0) + more
+            requests.append(
+                Requests(
+                    name=entry.name,
+                    method=entry.method or "",
+                    n=entry.num_requests - n,
+                    failures=entry.num_failures - failures,
+                    bytes=entry.total_content_length - size,
+                    buckets=buckets,
+                )
+            )
+            entries[key] = (
+                entry.num_requests,
+                entry.num_failures,
+                entry.total_content_length,
+                dict(entry.response_times),
+            )
+        errors: dict[tuple[str, str, str], int] = {}
+        seen: dict[Any, int] = {}
+        for error_key, error in self._stats.errors.items():
+            before = self._errors_taken.get(error_key, 0)
+            seen[error_key] = error.occurrences
+            more = error.occurrences - before if error.occurrences >= before else error.occurrences
+            if more:
+                what = error.method, error.name, error.parse_error(error.error)
+                errors[what] = errors.get(what, 0) + more
+        self._errors_taken = seen
+        late, self._late_taken = self.late - self._late_taken, self.late
+        return Taken(tuple(requests), late, errors)
 
     def _count_for_ever(self) -> None:
         while True:
             gevent.sleep(_EVERY)
-            self.batching = self._alone()
             self.count()
 
-    def _on_report(self, **_: Any) -> None:
+    def _report(self, data: dict[str, Any], **_: Any) -> None:
         self.count()
+        data[_REPORTED] = {"late": self.late - self._late_told}
+        self._late_told = self.late
+
+    def _reported(self, data: dict[str, Any], **_: Any) -> None:
+        self.late += data.get(_REPORTED, {}).get("late", 0)
 
     def _on_end(self, **_: Any) -> None:
         self.count()
-
-    def _forget(self, **_: Any) -> None:
-        for slot in self._slots.values():
-            slot.latencies.clear()
-            slot.size = 0
-            slot.histogram = Histogram()
 
 
 def _log(entry: StatsEntry, counted: Histogram, size: int, now: float, second: int) -> None:

@@ -1,8 +1,8 @@
 """Connections under gevent that cost a request little: one system call to send, one wake-up, one to read.
 
 A connection keeps one watcher for its whole life and waits before it reads, so that a read that would have
-to wait is never tried. There is no timer for each request: a watchdog looks four times a second for requests
-that have waited too long and shuts their sockets down.
+to wait is never tried. There is no timer for each request: a watchdog looks several times a second for
+requests that have waited too long and shuts their sockets down.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import socket as stdlib_socket
 import ssl
 import time
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
 import gevent
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 _READ: Final = 64 * 1024
 _LOOK: Final = 0.25
-"""Seconds between two looks of the watchdog: a timeout is that much late at most."""
+"""Seconds between two looks of the watchdog at most: so much late may a timeout be."""
 
 _write = os.write
 _read = os.read
@@ -49,19 +48,19 @@ class Connection:
 
     def __init__(self, sock: Any, heads: Heads, timeout: float) -> None:
         self._socket = sock
-        self._fd: int = sock.fileno()
+        self.fd: int = sock.fileno()
         self._hub = gevent.get_hub()
-        self._readable = self._hub.loop.io(self._fd, 1)
+        self.readable = self._hub.loop.io(self.fd, 1)
         self._switch_away = self._hub.switch
         self._heads = heads
-        self._known = heads.known
-        self._rest = b""
+        self.known = heads.known
+        self.rest = b""
         """Read beyond the end of an answer: an answer that nobody asked for."""
         self.timeout = timeout
         self.waits_since = 0.0
         """`time.monotonic()` at the start of the exchange under way; 0: none."""
         self.timed_out = False
-        self.last_used = 0.0
+        self._spoilt = False
         WATCHDOG.watch(self)
 
     # --- an exchange --------------------------------------------------------------------------------------
@@ -71,57 +70,57 @@ class Connection:
 
         None where it isn't: `head()` and `body()` go on from there.
         """
-        self.waits_since = self.last_used = _now()
+        self.waits_since = _now()
         try:
-            sent = _write(self._fd, request)
+            sent = _write(self.fd, request)
         except BlockingIOError:
             sent = 0
         if sent != len(request):
             self.send(request[sent:])
-        watcher, me = self._readable, getcurrent()
-        watcher.start(me.switch, watcher)
+        self._wait()
         try:
-            while self._switch_away() is not watcher:
-                pass
-        finally:
-            watcher.stop()
-        try:
-            data = _read(self._fd, _READ)
+            data = _read(self.fd, _READ)
         except BlockingIOError:
             return None
         end = data.find(b"\r\n\r\n")
-        head = self._known(data[:end])
-        if head is not None and head.plain and len(data) == end + 4 + head.length:
+        head = self.known(data[:end])
+        if head is not None and head.plain and len(data) - end - 4 == head.length and end > 0:
             self.waits_since = 0.0
             return head, data[end + 4 :]
         if not data:
-            raise self._ended(untouched=True)
-        self._rest = data
+            raise self.ended(untouched=True)
+        self.rest = data
+        return None
+
+    def begin(self, request: bytes) -> None | tuple[Head, bytes]:
+        """As `exchange` that leaves all of the answer to `head()` and `body()`."""
+        self.start()
+        self.send(request)
         return None
 
     def start(self) -> None:
-        self.waits_since = self.last_used = _now()
+        self.waits_since = _now()
 
     def send(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             try:
-                view = view[_write(self._fd, view) :]
+                view = view[_write(self.fd, view) :]
             except BlockingIOError:
-                socket.wait_write(self._fd, timeout=max(self.waits_since + self.timeout - _now(), 0.001))
+                socket.wait_write(self.fd, timeout=max(self.waits_since + self.timeout - _now(), 0.001))
 
     def head(self) -> Head:
         """The head of the final answer; those of 1xx are passed over."""
         while True:
-            data = self._rest
+            data = self.rest
             while (end := data.find(b"\r\n\r\n")) < 0:
                 if len(data) > MOST_HEAD:
                     raise MalformedResponse(f"the head of the response is longer than {MOST_HEAD} bytes")
                 more = self._more()
                 if not more:
-                    raise self._ended(untouched=not data)
+                    raise self.ended(untouched=not data)
                 data += more
-            self._rest = data[end + 4 :]
+            self.rest = data[end + 4 :]
             head = self._heads.parse(data[:end])
             if head.status >= 200:
                 return head
@@ -133,51 +132,51 @@ class Connection:
         elif head.length is not None:
             left = head.length
             while left:
-                data = self._rest or self._more()
+                data = self.rest or self._more()
                 if not data:
                     raise BodyCutShort(f"the connection ended {left} bytes before the body did")
-                self._rest = data[left:]
+                self.rest = data[left:]
                 data = data[:left]
                 left -= len(data)
                 yield data
         elif head.chunked:
             yield from self._chunks()
         else:
-            while data := self._rest or self._more():
-                self._rest = b""
+            while data := self.rest or self._more():
+                self.rest = b""
                 yield data
         self.waits_since = 0.0
 
     def _chunks(self) -> Iterator[bytes]:
         chunked = ChunkedBody()
         while True:
-            data = self._rest or self._more()
-            self._rest = b""
+            data = self.rest or self._more()
+            self.rest = b""
             if not data:
                 raise BodyCutShort("the connection ended before the last chunk")
             yield from chunked.feed(data)
             if chunked.done:
+                self._spoilt = chunked.overfed
                 return
 
     def reusable(self) -> bool:
         """Whether the last exchange left nothing behind."""
-        return not self._rest and not self.timed_out
+        return not self.rest and not self.timed_out and not self._spoilt
 
     def alive(self) -> bool:
-        """Whether the server has kept its end open while nothing was asked."""
-        if _now() - self.last_used < 1:
-            return True
+        """Whether the server has kept its end open, and said nothing, while nothing was asked."""
         try:
-            return bool(_read(self._fd, 1)) and False
+            _read(self.fd, 1)
         except BlockingIOError:
             return True
         except OSError:
-            return False
+            pass
+        return False
 
     # --- bytes --------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        watcher, me = self._readable, getcurrent()
+        watcher, me = self.readable, getcurrent()
         watcher.start(me.switch, watcher)
         try:
             while self._switch_away() is not watcher:
@@ -190,11 +189,11 @@ class Connection:
         while True:
             self._wait()
             try:
-                return _read(self._fd, _READ)
+                return _read(self.fd, _READ)
             except BlockingIOError:
                 continue
 
-    def _ended(self, *, untouched: bool) -> Exception:
+    def ended(self, *, untouched: bool) -> Exception:
         if self.timed_out:
             return TimedOut(f"no whole answer within {self.timeout:g} s")
         return ConnectionEnded("the server closed the connection without an answer", untouched=untouched)
@@ -210,8 +209,8 @@ class Connection:
 
     def close(self) -> None:
         WATCHDOG.forget(self)
-        self._readable.stop()
-        self._readable.close()
+        self.readable.stop()
+        self.readable.close()
         self._socket.close()
         self.waits_since = 0.0
 
@@ -220,12 +219,29 @@ class TlsConnection(Connection):
     """The same through TLS, which is spoken over the plain connection's bytes."""
 
     def __init__(
-        self, sock: Any, heads: Heads, timeout: float, context: ssl.SSLContext, server_name: str
+        self,
+        sock: Any,
+        heads: Heads,
+        timeout: float,
+        handshake_timeout: float,
+        context: ssl.SSLContext,
+        server_name: str,
     ) -> None:
-        super().__init__(sock, heads, timeout)
+        super().__init__(sock, heads, handshake_timeout)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
-        self.start()
+        try:
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+            self.start()
+            self._shake_hands()
+        except BaseException as error:
+            self.close()
+            if self.timed_out and isinstance(error, OSError):
+                raise TimedOut(f"no TLS handshake within {handshake_timeout:g} s") from None
+            raise
+        self.waits_since = 0.0
+        self.timeout = timeout
+
+    def _shake_hands(self) -> None:
         while True:
             try:
                 self._tls.do_handshake()
@@ -237,22 +253,21 @@ class TlsConnection(Connection):
                 self._flush()
                 raise
             else:
-                break
-        self._flush()
-        self.waits_since = 0.0
+                self._flush()
+                return
 
     def exchange(self, request: bytes) -> tuple[Head, bytes] | None:
         self.start()
         self.send(request)
         data = self._more()
         end = data.find(b"\r\n\r\n")
-        head = self._known(data[:end])
-        if head is not None and head.plain and len(data) == end + 4 + head.length:
+        head = self.known(data[:end])
+        if head is not None and head.plain and len(data) - end - 4 == head.length and end > 0:
             self.waits_since = 0.0
             return head, data[end + 4 :]
         if not data:
-            raise self._ended(untouched=True)
-        self._rest = data
+            raise self.ended(untouched=True)
+        self.rest = data
         return None
 
     def send(self, data: bytes) -> None:
@@ -261,8 +276,22 @@ class TlsConnection(Connection):
         self._flush()
 
     def alive(self) -> bool:
-        # What a TLS server sends unasked (tickets, a farewell) cannot be told from its end without reading.
-        return _now() - self.last_used < 1 and super().alive()
+        # What a TLS server sends unasked may be session tickets: only TLS itself can tell.
+        try:
+            if not (data := _read(self.fd, _READ)):
+                return False
+            self._incoming.write(data)
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False
+        try:
+            self._tls.read(1)
+        except ssl.SSLWantReadError:
+            return True
+        except ssl.SSLError:
+            pass
+        return False
 
     def _more(self) -> bytes:
         while True:
@@ -292,18 +321,22 @@ class Watchdog:
     def __init__(self) -> None:
         self._watched: set[Connection] = set()
         self._greenlet: gevent.Greenlet | None = None
+        self._pause = _LOOK
 
     def forget(self, connection: Connection) -> None:
         self._watched.discard(connection)
 
     def watch(self, connection: Connection) -> None:
         self._watched.add(connection)
+        # A timeout is a tenth late at most.
+        if connection.timeout / 10 < self._pause:
+            self._pause = max(connection.timeout / 10, 0.01)
         if self._greenlet is None or self._greenlet.dead:
             self._greenlet = gevent.spawn(self._look)
 
     def _look(self) -> None:
         while True:
-            gevent.sleep(_LOOK)
+            gevent.sleep(self._pause)
             now = _now()
             for each in list(self._watched):
                 if each.waits_since and now - each.waits_since > each.timeout:

@@ -14,10 +14,11 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 from locust.user.users import RestMixin
 
 from sretool.load.client import Response, Session
+from sretool.load.clock import sleep_until
 from sretool.load.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from locust import TaskSet
     from locust.env import Environment
@@ -39,11 +40,13 @@ class HttpUser(User, RestMixin[Any]):
     """PEM file of the authorities to trust instead of the system's."""
     client_cert: ClassVar[tuple[str, str | None] | None] = None
     """PEM files of the certificate to show and of its key."""
-    ssl_context_factory: ClassVar[Callable[[], ssl.SSLContext] | None] = None
-    """Makes the TLS context instead of the four above."""
+    ssl_context_factory: ClassVar[Callable[..., ssl.SSLContext] | None] = None
+    """Makes the TLS context instead of the three above."""
     default_headers: ClassVar[Mapping[str, str] | None] = None
     proxy_host: ClassVar[str | None] = None
     proxy_port: ClassVar[int | None] = None
+    allowed_hosts: ClassVar[Collection[str] | None] = None
+    """The only hosts that anything is sent to, redirects included; None: any."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -60,6 +63,7 @@ class HttpUser(User, RestMixin[Any]):
             max_redirects=self.max_redirects,
             default_headers=self.default_headers,
             proxy=proxy,
+            allowed_hosts=self.allowed_hosts,
         )
 
     @property
@@ -105,14 +109,14 @@ class HttpUser(User, RestMixin[Any]):
         self._state = LOCUST_STATE_WAITING
         seconds = max(self._taskset_instance.wait_time(), 0)  # type: ignore[union-attr]
         self.client.due = time.perf_counter_ns() + int(seconds * 1e9)
-        gevent.sleep(seconds)
+        sleep_until(self.client.due)
         if self._state is LOCUST_STATE_STOPPING:
             raise StopUser
         self._state = LOCUST_STATE_RUNNING
 
     def _tls_context(self) -> ssl.SSLContext:
-        if self.ssl_context_factory is not None:
-            return type(self).ssl_context_factory()  # type: ignore[misc]
+        if (make := type(self).ssl_context_factory) is not None:
+            return make()
         context = ssl.create_default_context(cafile=self.ca_file)
         if self.insecure:
             context.check_hostname = False

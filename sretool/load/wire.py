@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MOST_HEAD: Final = 64 * 1024
 """Bytes of a head that are read before it counts as malformed."""
+MOST_BODY: Final = 256 * 1024 * 1024
+"""Bytes that a compressed body may unpack to."""
+_PIECE: Final = 64 * 1024
 _KEPT: Final = 512
 _BODILESS: Final = frozenset({204, 304})
 
@@ -43,7 +46,9 @@ class Head:
     chunked: bool
     keep_alive: bool
     plain: bool
-    """Whether the body is `length` bytes, the connection stays and no cookie is set: nothing to think about."""
+    """Whether the body is `length` bytes and the connection stays."""
+    simple: bool
+    """Whether it is a plain 2xx whose body has no content coding and that sets no cookie: nothing to think about."""
 
     def get(self, name: str) -> str | None:
         """A header's value by its lower-case name; several of them joined by commas."""
@@ -63,6 +68,11 @@ class _Collected:
         self.body: list[bytes] = []
         self.headed = False
         self.done = False
+        self.more = False
+        """Whether another message began after the end of the first."""
+
+    def on_message_begin(self) -> None:
+        self.more = self.done
 
     def on_status(self, status: bytes) -> None:
         self.reason += status
@@ -74,7 +84,8 @@ class _Collected:
         self.headed = True
 
     def on_body(self, body: bytes) -> None:
-        self.body.append(body)
+        if not self.more:
+            self.body.append(body)
 
     def on_message_complete(self) -> None:
         self.done = True
@@ -127,6 +138,7 @@ def parse_head(head: bytes) -> Head:
         and "close" not in ",".join(by_name.get("connection", [])).lower()
         and (length is not None or chunked)
     )
+    plain = length is not None and keep_alive and status >= 200
     return Head(
         status=status,
         reason=collected.reason.decode("latin-1"),
@@ -134,7 +146,11 @@ def parse_head(head: bytes) -> Head:
         length=length,
         chunked=chunked,
         keep_alive=keep_alive,
-        plain=length is not None and keep_alive and "set-cookie" not in by_name and status >= 200,
+        plain=plain,
+        simple=plain
+        and 200 <= status < 300
+        and "set-cookie" not in by_name
+        and "content-encoding" not in by_name,
     )
 
 
@@ -145,18 +161,26 @@ class ChunkedBody:
         self._collected = _Collected()
         self._parser = httptools.HttpResponseParser(self._collected)
         self._parser.feed_data(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self._overfed = False
 
     @property
     def done(self) -> bool:
         return self._collected.done
+
+    @property
+    def overfed(self) -> bool:
+        """Whether something came after its end: an answer that nobody asked for."""
+        return self._overfed or self._collected.more
 
     def feed(self, data: bytes) -> list[bytes]:
         """The pieces of the body in `data`. Raises MalformedResponse."""
         self._collected.body = []
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            raise MalformedResponse(str(error)) from None
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self.done:
+                raise MalformedResponse(str(error)) from None
+            self._overfed = True
         return self._collected.body
 
 
@@ -197,21 +221,46 @@ def decoded(body: bytes, encoding: str) -> bytes:
 
 
 def _inflated(body: bytes, window: int) -> bytes:
-    decompressor = zlib.decompressobj(window)
-    out = decompressor.decompress(body)
-    while window == 31 and decompressor.eof and decompressor.unused_data:
-        rest = decompressor.unused_data
+    out: list[bytes] = []
+    left = MOST_BODY
+    while True:
         decompressor = zlib.decompressobj(window)
-        out += decompressor.decompress(rest)
+        piece = decompressor.decompress(body, left)
+        left -= len(piece)
+        out.append(piece)
+        if not decompressor.eof and (decompressor.unconsumed_tail or left <= 0):
+            raise _too_large()
+        # A gzip body may have several members.
+        if window != 31 or not decompressor.eof or not decompressor.unused_data:
+            break
+        body = decompressor.unused_data
     if body and not decompressor.eof:
         raise zlib.error("the compressed body is cut short")
-    return out
+    return b"".join(out)
 
 
 def _unbrotlied(body: bytes) -> bytes:
     import brotli
 
+    decompressor = brotli.Decompressor()
+    out: list[bytes] = []
+    left = MOST_BODY
     try:
-        return bytes(brotli.decompress(body))
+        piece = decompressor.process(body, output_buffer_limit=_PIECE)
+        while piece or not decompressor.can_accept_more_data():
+            out.append(piece)
+            left -= len(piece)
+            if left <= 0:
+                raise _too_large()
+            if decompressor.is_finished():
+                break
+            piece = decompressor.process(b"", output_buffer_limit=_PIECE)
     except brotli.error as error:
         raise zlib.error(f"brotli: {error}") from None
+    if body and not decompressor.is_finished():
+        raise zlib.error("the compressed body is cut short")
+    return b"".join(out)
+
+
+def _too_large() -> zlib.error:
+    return zlib.error(f"the body unpacks to more than {MOST_BODY // 1024 // 1024} MiB")
