@@ -50,6 +50,7 @@ imports: env
 
 unit: env
 	@$(BIN)/pytest -q -n auto -m "not lab"
+	@$(BIN)/python -m pytest -q -m "not lab" -p tests.load.patched tests/load
 
 lab-tests: env
 	@$(BIN)/pytest -q -m lab

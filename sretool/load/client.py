@@ -29,7 +29,6 @@ from locust.contrib.fasthttp import (
 )
 from locust.exception import CatchResponseError, LocustError, ResponseError
 
-from sretool.load.recorder import Recorder, Slot
 from sretool.load.transport import Connection, ConnectionEnded, TimedOut, TlsConnection
 from sretool.load.wire import BodyCutShort, Head, Heads, MalformedResponse, decoded, request_head
 
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from locust import User
+
+    from sretool.load.recorder import Recorder, Slot
 
 
 class ForbiddenHost(ConnectionError):
@@ -242,7 +243,8 @@ class CaughtResponse(Response):
     def _must_be_entered(self) -> None:
         if not self._entered:
             raise LocustError(
-                "a response is judged inside its with-block: `with self.client.get(..., catch_response=True) as r:`"
+                "a response is judged inside its with-block: "
+                "`with self.client.get(..., catch_response=True) as r:`"
             )
 
 
@@ -324,6 +326,13 @@ class Session(FastHttpSession):
             default_headers,
         )
 
+    def close(self) -> None:
+        """Close the connections that wait."""
+        for origin in self._origins.values():
+            while origin.idle:
+                origin.idle.pop().close()
+        self.client.close()
+
     @property
     def request_name(self) -> str | None:
         """The name that all requests get that have none of their own."""
@@ -385,7 +394,7 @@ class Session(FastHttpSession):
         return self._after(plan, head, body, start)
 
     def resume(self, plan: FixedPlan, connection: Connection, data: bytes, start: int) -> Response:
-        """The rest of an exchange that began elsewhere at `start`: `data` is what came first, empty for an end."""
+        """The rest of an exchange that began elsewhere at `start`; `data` came first, empty for an end."""
         try:
             try:
                 if not data:
@@ -476,7 +485,7 @@ class Session(FastHttpSession):
 
     # --- any way ------------------------------------------------------------------------------------------
 
-    def request(  # type: ignore[override]
+    def request(
         self,
         method: str,
         url: str,
@@ -545,9 +554,9 @@ class Session(FastHttpSession):
             if first is None:
                 origin, target = self._locate(url)
                 lines = _lines(origin, headers)
-                if self.jar.changes and "cookie" not in map(str.lower, headers):
-                    if cookies := self._cookies(url):
-                        lines.append(("Cookie", cookies))
+                own = "cookie" in map(str.lower, headers)
+                if self.jar.changes and not own and (cookies := self._cookies(url)):
+                    lines.append(("Cookie", cookies))
                 length = len(body) if body is not None else 0 if method in ("POST", "PUT", "PATCH") else None
                 payload = request_head(method, target, lines, length) + (body or b"")
                 head, raw = self._exchange(origin, payload, method)

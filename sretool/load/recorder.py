@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
 import gevent
 import locust.stats
-from locust.stats import StatsEntry
 
 from sretool.core.analysis.latency import Histogram, bucket, middle
 
 if TYPE_CHECKING:
     from locust.env import Environment
+    from locust.stats import StatsEntry
 
 _EVERY: Final = 0.25
 _NS_IN_MS: Final = 1e6
@@ -83,7 +83,7 @@ class Taken:
 class Recorder:
     """Of one Locust environment, be it that of a single process, of a worker or of a master."""
 
-    _of: WeakKeyDictionary[Environment, Recorder] = WeakKeyDictionary()
+    _of: ClassVar[WeakKeyDictionary[Environment, Recorder]] = WeakKeyDictionary()
 
     @classmethod
     def of(cls, environment: Environment) -> Recorder:
@@ -100,7 +100,7 @@ class Recorder:
         self.listeners: list[Any] = self._events.request._handlers
         """To every request."""
         self.own_listeners = 0 if environment.runner is None else 1
-        """How many of them are Locust's statistics: where there are more, requests cannot be counted in bulk."""
+        """So many of them are Locust's statistics; where there are more, requests are not counted in bulk."""
         self.late = 0
         """Requests of this process, on a master of all workers, that began more than `LATE_NS` late."""
         self._late_told = self._late_taken = 0
@@ -207,9 +207,9 @@ class Recorder:
 
 def _log(entry: StatsEntry, counted: Histogram, size: int, now: float, second: int) -> None:
     """As `StatsEntry.log` for each of them, at once."""
-    if entry.use_response_times_cache and entry.last_request_timestamp:
-        if second > int(entry.last_request_timestamp):
-            entry._cache_response_times(second - 1)
+    last = entry.last_request_timestamp
+    if entry.use_response_times_cache and last and second > int(last):
+        entry._cache_response_times(second - 1)
     entry.num_requests += counted.count
     entry.num_reqs_per_sec[second] += counted.count
     entry.last_request_timestamp = now

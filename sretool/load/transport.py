@@ -11,7 +11,9 @@ import os
 import socket as stdlib_socket
 import ssl
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 import gevent
 from gevent import getcurrent, socket
@@ -32,6 +34,11 @@ _now = time.monotonic
 
 class TimedOut(TimeoutError):
     """No answer within the time allowed."""
+
+    @property
+    def original(self) -> TimeoutError:
+        """What locustfiles for FastHttpUser look at."""
+        return self
 
 
 class ConnectionEnded(ConnectionError):
@@ -92,7 +99,7 @@ class Connection:
         self.rest = data
         return None
 
-    def begin(self, request: bytes) -> None | tuple[Head, bytes]:
+    def begin(self, request: bytes) -> tuple[Head, bytes] | None:
         """As `exchange` that leaves all of the answer to `head()` and `body()`."""
         self.start()
         self.send(request)
@@ -202,10 +209,8 @@ class Connection:
         """End a request that waited too long; its greenlet sees the end of the stream."""
         self.timed_out = True
         self.waits_since = 0.0
-        try:
+        with suppress(OSError):
             self._socket.shutdown(stdlib_socket.SHUT_RDWR)
-        except OSError:
-            pass
 
     def close(self) -> None:
         WATCHDOG.forget(self)
@@ -319,7 +324,7 @@ class Watchdog:
     """Ends what waits too long."""
 
     def __init__(self) -> None:
-        self._watched: set[Connection] = set()
+        self._watched: WeakSet[Connection] = WeakSet()
         self._greenlet: gevent.Greenlet | None = None
         self._pause = _LOOK
 

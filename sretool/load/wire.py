@@ -48,7 +48,7 @@ class Head:
     plain: bool
     """Whether the body is `length` bytes and the connection stays."""
     simple: bool
-    """Whether it is a plain 2xx whose body has no content coding and that sets no cookie: nothing to think about."""
+    """Whether it is plain, 2xx, without content coding and sets no cookie: nothing to think about."""
 
     def get(self, name: str) -> str | None:
         """A header's value by its lower-case name; several of them joined by commas."""
