@@ -356,7 +356,7 @@ class Session(FastHttpSession):
             except FAILURES:
                 # No address that a request can go to: a failed request.
                 return self.request("GET", url, name=name)
-        start = self._begin() if self.due else _now()
+        start = self.begin() if self.due else _now()
         try:
             head, body = self._exchange(plan.origin, plan.payload, "GET")
         except FAILURES as error:
@@ -384,9 +384,9 @@ class Session(FastHttpSession):
         self._plans[key] = plan
         return plan
 
-    def send_plan(self, plan: FixedPlan) -> Response:
-        """As `get`, for a plan of this session."""
-        start = self._begin() if self.due else _now()
+    def send_plan(self, plan: FixedPlan, start: int = 0) -> Response:
+        """As `get`, for a plan of this session; `start` where it has begun already."""
+        start = start or (self.begin() if self.due else _now())
         try:
             head, body = self._exchange(plan.origin, plan.payload, "GET")
         except FAILURES as error:
@@ -421,7 +421,7 @@ class Session(FastHttpSession):
             return self._failed(plan, error, start)
         return self._judge(plan, head, body, start)
 
-    def _begin(self) -> int:
+    def begin(self) -> int:
         """When the request should have started; a late start is counted."""
         due, self.due = self.due, 0
         if _now() - due > LATE_NS:
@@ -518,7 +518,7 @@ class Session(FastHttpSession):
             self._headers, headers, {"Authorization": _construct_basic_auth_str(*auth)} if auth else None
         )
         payload = _body(data, json, sent)
-        start = self._begin() if self.due else _now()
+        start = self.begin() if self.due else _now()
         plan = Plan(method, whole, name, sent, payload, self.recorder.slot(method, name))
         try:
             body = payload.encode() if isinstance(payload, str) else payload
@@ -531,7 +531,7 @@ class Session(FastHttpSession):
         """A request that is left to FastHttpSession; its latency counts from when it was due, too."""
         behind = 0
         if self.due:
-            behind = _now() - self._begin()
+            behind = _now() - self.begin()
         if behind:
             self.request_event = _Behind(self._events, behind / 1e6)
         try:

@@ -75,10 +75,14 @@ class HttpUser(User, RestMixin[Any]):
         self.__dict__["_tasks_under_way"] = tasks
         if tasks is None:
             return
+        self._prepare(tasks)
         if type(self).wait_time is User.wait_time:
             tasks.execute_next_task = self._execute_tasks  # type: ignore[method-assign]
         else:
             tasks.wait = self._wait  # type: ignore[method-assign]
+
+    def _prepare(self, tasks: TaskSet) -> None:
+        """For subclasses whose tasks are more than functions."""
 
     def _execute_tasks(self) -> None:
         """One task after the other, as long as nothing lies between them.

@@ -5,6 +5,7 @@ Prints the ports it listens on as one line of JSON and serves until its standard
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
@@ -250,7 +251,7 @@ def listen(
 def main(folder: str) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
-    tls.sni_callback = lambda _sock, name, _context: COUNTS.update([f"sni {name}"])  # type: ignore[assignment]
+    tls.sni_callback = lambda _sock, name, _context: COUNTS.update([f"sni {name}"])
     known = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     known.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
     known.load_verify_locations(f"{folder}/ca.pem")
@@ -261,10 +262,8 @@ def main(folder: str) -> None:
     listen("client_cert", "127.0.0.1", serve, known)
     listen("proxy", "127.0.0.1", proxy)
     if socket.has_ipv6:
-        try:
+        with contextlib.suppress(OSError):
             listen("ipv6", "::1", serve)
-        except OSError:
-            pass
     # Takes connections and says nothing, not even in TLS.
     listen("silent", "127.0.0.1", lambda sock: time.sleep(60))
     print(json.dumps(PORTS), flush=True)

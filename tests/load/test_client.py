@@ -449,7 +449,8 @@ def test_client_certificates(user: Make, authority: Path) -> None:
 
 
 def test_tls_to_a_server_without(user: Make, server: Server) -> None:
-    assert isinstance(user(host=server.url().replace("http:", "https:")).client.get("/").error, OSError)
+    plain = user(host=server.url().replace("http:", "https:"), connection_timeout=0.5)
+    assert isinstance(plain.client.get("/").error, OSError)
 
 
 def test_timeouts_and_cuts_through_tls(user: Make, authority: Path) -> None:
