@@ -8,8 +8,9 @@
             self.client.get("/words")
 
 Each of Locust's users of such a class makes `rate` arrivals a second, so `-u 1` is what is wanted: the
-visitors are members of a pool of its own, which grows as needed up to `max_users`. An arrival is one task, its
-first request's latency counts from the moment it was due. What cannot start at once waits, and counts as late.
+visitors are members of a pool of its own, which grows as needed up to `max_users`. An arrival is one task;
+its first request's latency counts from the moment it was due. What cannot start at once waits, and counts
+as late.
 """
 
 from __future__ import annotations
