@@ -144,7 +144,8 @@ class Pool:
             gevent.sleep(0.01)
         self.started = now()
         self._timer = Timer(self._arrive)
-        self._arrive()
+        # Only the event loop may switch into members: they come back to it.
+        self._timer.set(self.started)
 
     def finish(self) -> None:
         """No further arrivals; those that have come are served, as long as Locust waits for them."""

@@ -248,7 +248,9 @@ def bench_stall(folder: Path, server: subprocess.Popen[bytes], seconds: float) -
     print(
         f"{'sretool, OpenUser':28}{n / seconds:8.0f}{late:7}{at[0]:9.3f}{at[2]:9.1f}{at[3]:9.1f}{at[4]:9.1f}"
     )
-    out, _ = run(locust(folder, STOCK_PACED, seconds)).communicate()
+    stock = locust(folder, STOCK_PACED, seconds)
+    stock.remove("--skip-log")
+    out = "".join(run(stock).communicate())
     row = next(line for line in reversed(out.splitlines()) if "Aggregated" in line).split()
     print(f"{'Locust, constant_throughput':28}{'':8}{'-':>7}{row[1]:>9}{row[6]:>9}{row[8]:>9}{row[9]:>9}")
 

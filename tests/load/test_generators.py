@@ -38,7 +38,8 @@ def told(user: Make, *steps: Any, **attributes: Any) -> list[Any]:
     @task
     def all_of_them(self: Any) -> Any:
         for step in steps:
-            answers.append((yield step(self)))
+            answer = yield step(self)
+            answers.append(answer)
         raise StopUser
 
     run(user(base=GeneratorUser, tasks=[all_of_them], **attributes))

@@ -131,6 +131,17 @@ def test_as_many_come_as_the_rate_says(user: Make, counted: Counted) -> None:
     assert counted("GET", "/hello")[1] == 0
 
 
+def test_who_is_due_at_once(user: Make, counted: Counted) -> None:
+    """The first of 20,000 a second is due before the clock of the pool has been read."""
+    one = user(base=OpenUser, tasks=[hello], rate=20_000.0, arrivals="uniform", min_users=5, max_users=5)
+    group = Group()
+    one.start(group)
+    gevent.sleep(0.5)
+    one.stop(force=True)
+    assert group.join(2) is not False
+    assert counted("GET", "/hello")[0] > 50
+
+
 def test_a_rate_from_outside(user: Make, counted: Counted) -> None:
     ramp = staticmethod(lambda seconds: 400 * seconds)
     visit(user(base=OpenUser, tasks=[hello], rate_at=ramp, arrivals="uniform"), 1.0)
