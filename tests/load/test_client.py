@@ -559,7 +559,8 @@ def test_listeners_hear_everything(user: Make, heard: Heard) -> None:
     client.get("/encoded?as=gzip", name="short")
     one, two, three, four = heard
     assert {key: one[key] for key in ("request_type", "name", "response_length", "exception", "context")} == {
-        "request_type": "GET", "name": "/hello", "response_length": 5, "exception": None, "context": {"who": "me"},
+        "request_type": "GET", "name": "/hello", "response_length": 5, "exception": None,
+        "context": {"who": "me"},
     }  # fmt: skip
     assert one["url"].endswith("/hello")
     assert one["response"].text == "hello"

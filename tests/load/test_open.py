@@ -184,7 +184,8 @@ def test_weights_task_sets_and_starts(user: Make, counted: Counted) -> None:
             self.interrupt()
 
     one = user(
-        base=OpenUser, tasks=[hello, hello, hello, Session], rate=300.0, on_start=lambda self: starts.append(self), min_users=3,
+        base=OpenUser, tasks=[hello, hello, hello, Session], rate=300.0,
+        on_start=lambda self: starts.append(self), min_users=3,
     )  # fmt: skip
     visit(one, 1.5)
     singles, firsts = counted("GET", "/hello")[0], counted("GET", "first")[0]

@@ -30,16 +30,19 @@ EXPECTED = (MalformedResponse, BodyCutShort, ConnectionEnded)
 
 status_lines = st.sampled_from([
     b"HTTP/1.1 200 OK", b"HTTP/1.0 200 OK", b"HTTP/1.1 204 None", b"HTTP/1.1 304 Same", b"HTTP/1.1 100 Go on",
-    b"HTTP/1.1 101 Switch", b"HTTP/1.1 999 ?", b"HTTP/1.1 099 ?", b"HTTP/2 200", b"HTTP/1.1  200", b"HTTP/1.1 200",
+    b"HTTP/1.1 101 Switch", b"HTTP/1.1 999 ?", b"HTTP/1.1 099 ?", b"HTTP/2 200", b"HTTP/1.1  200",
+    b"HTTP/1.1 200",
     b"\r\nHTTP/1.1 200 OK", b"http/1.1 200 ok", b"",
 ])  # fmt: skip
 header_lines = st.one_of(
     st.integers(-3, 40).map(lambda n: b"Content-Length: %d" % n),
     st.integers(10, 30).map(lambda n: b"Content-Length: " + b"9" * n),
     st.sampled_from([
-        b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip, chunked", b"Transfer-Encoding: chunked, gzip",
+        b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip, chunked",
+        b"Transfer-Encoding: chunked, gzip",
         b"Connection: close", b"Connection: keep-alive", b"Connection: upgrade", b"Upgrade: h2c",
-        b"Set-Cookie: a=b", b"Content-Encoding: gzip", b" folded", b"no colon", b": no name", b"X: \x00", b"X: \xff",
+        b"Set-Cookie: a=b", b"Content-Encoding: gzip", b" folded", b"no colon", b": no name",
+        b"X: \x00", b"X: \xff",
         b"Content-Length: 0x10", b"Content-Length: 5, 5", b"Content-Length: 5 5", b"X:" + b"x" * 3000,
     ]),
     st.binary(max_size=12),
