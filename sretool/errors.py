@@ -2,7 +2,8 @@
 
     SretoolError
     ├── UsageError               what was asked for cannot be done as asked
-    │   └── CatalogError         files with problems; carries every Problem found
+    │   ├── CatalogError         files with problems; carries every Problem found
+    │   └── RunUnreadable        a run folder that is none, or damaged
     ├── SourceError              a server sretool reads from
     │   ├── SourceUnreachable    no connection
     │   ├── SourceTimeout        connected, but no answer in time
@@ -23,7 +24,8 @@ Exit codes belong to `sretool.cli`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 class SretoolError(Exception):
@@ -36,8 +38,37 @@ class SretoolError(Exception):
         """What the reader can do about it, as one sentence or command; None where nothing is known."""
 
 
+class Wrong(StrEnum):
+    """What kind of thing is wrong with a file."""
+
+    VALUE = "value"
+    """A value that cannot be used."""
+    TARGET = "target"
+    """A target that cannot be one."""
+    MIXED_UP = "mixed up"
+    """A ratio where per cent are meant, or the reverse."""
+    NO_YAML = "no yaml"
+    KEY = "key"
+    """A key that does not exist there."""
+    TWICE = "twice"
+    """A key given twice."""
+    DECLARED = "declared"
+    """An id declared twice."""
+    MISSING = "missing"
+    UNSUPPORTED = "unsupported"
+    """Another tool's, and not read."""
+    UNREADABLE = "unreadable"
+    """The file cannot be read at all."""
+    OF_SET = "of set"
+    """Wrong only of files that are to be a whole catalog together."""
+
+
 class UsageError(SretoolError):
     """The command line, an environment variable or a file asks for something impossible."""
+
+    def __init__(self, message: str, *, remedy: str | None = None, wrong: Wrong = Wrong.VALUE) -> None:
+        super().__init__(message, remedy=remedy)
+        self.wrong = wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +79,11 @@ class Problem:
     line: int
     """1-based; 1 where the whole file is meant."""
     message: str
+    wrong: Wrong = field(default=Wrong.VALUE, compare=False)
+    column: int | None = field(default=None, compare=False)
+    """1-based, of the word that `instead` is to replace; None: only a person knows what to write."""
+    word: str = field(default="", compare=False)
+    instead: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message}"
@@ -63,8 +99,17 @@ class CatalogError(UsageError):
         """What would have been left out of files that are otherwise usable."""
 
 
+class RunUnreadable(UsageError):
+    """A run folder or a line in it cannot be read."""
+
+
 class SourceError(SretoolError):
     """A server did not give what was asked for."""
+
+    def __init__(self, message: str, *, remedy: str | None = None, cause: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.cause = cause or message
+        """The message without the server's name and address, for where both are known."""
 
 
 class SourceUnreachable(SourceError):

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from sretool.core.alerting.silences import NewSilence, Silence
     from sretool.core.analysis.recording import Points
-    from sretool.core.observe.model import Alert, Sample, Series
+    from sretool.core.observe.model import Alert, Change, Drill, Rule, Sample, Series, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Endpoint:
     """PEM files of the client certificate and its key; no key file where the certificate's file has it."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Sent with every request: the tenant of a multi-tenant store."""
+    fallbacks: tuple[Endpoint, ...] = ()
+    """Servers that hold the same, asked in this order where this one does not answer."""
 
 
 class Clock(Protocol):
@@ -49,6 +52,36 @@ class MetricsSource(Protocol):
     ) -> Sequence[Series]: ...
 
     async def aclose(self) -> None: ...
+
+
+class Served(Protocol):
+    """Something that several servers may answer."""
+
+    @property
+    def address(self) -> str | None:
+        """Of the server that answers now; None where there is only one."""
+        ...
+
+    def turn_away(self) -> bool:
+        """Ask another server from now on; whether there is one."""
+        ...
+
+    def remarks(self) -> Sequence[str]:
+        """What servers said beside their answers since this was last asked: parts are missing, a query is
+        doubtful (`info: …`)."""
+        ...
+
+
+class WatchedMetrics(MetricsSource, Served, Protocol):
+    """What a watch reads figures from."""
+
+
+class RulesSource(MetricsSource, Protocol):
+    """A server that evaluates rules itself. Every method raises a `SourceError` and nothing else."""
+
+    async def rules(self) -> Sequence[Rule]:
+        """All it has loaded."""
+        ...
 
 
 class SurveySource(MetricsSource, Protocol):
@@ -81,6 +114,30 @@ class HistorySource(Protocol):
     def close(self) -> None: ...
 
 
+class Diary(Protocol):
+    """What people and programs of the project wrote down. Never raises: what cannot be read is not there."""
+
+    def changes(self) -> Sequence[Change]:
+        """Every mark on hand, oldest first."""
+        ...
+
+    def drills(self) -> Sequence[Drill]:
+        """Those that are running."""
+        ...
+
+
+class SnapshotKeeper(Protocol):
+    """Where the last snapshot outlives the program. Never raises: what cannot be kept is not there."""
+
+    def last(self) -> Snapshot | None: ...
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Called often; decides itself how often it writes."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class AlertSource(Protocol):
     """An Alertmanager. Every method raises a `SourceError` and nothing else."""
 
@@ -88,4 +145,28 @@ class AlertSource(Protocol):
         """Active, silenced and inhibited ones."""
         ...
 
+    async def silences(self) -> Sequence[Silence]:
+        """All that are remembered: those to come, active ones, and expired ones for a while."""
+        ...
+
     async def aclose(self) -> None: ...
+
+
+class WatchedAlerts(AlertSource, Served, Protocol):
+    """What a watch reads alerts from."""
+
+
+class AlertDesk(AlertSource, Protocol):
+    """An Alertmanager that is also told what to do. Every method raises a `SourceError` and nothing else."""
+
+    async def silence(self, silence: NewSilence) -> str:
+        """Create a silence, or change the one of its id; gives the id it has now."""
+        ...
+
+    async def expire(self, silence: str) -> None:
+        """End a silence now."""
+        ...
+
+    async def configuration(self) -> str:
+        """What it routes by, as YAML."""
+        ...

@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
-from sretool.errors import UsageError
+from sretool.errors import UsageError, Wrong
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
 _DURATION = re.compile(r"(?:(\d+)(ms|[smhdwy]))")
@@ -56,7 +56,8 @@ def parse_ratio(text: str | int | float | Decimal) -> Decimal:
     if not value.is_finite() or not 0 <= value <= 1:
         meant_percent = not percent and value.is_finite() and 1 < value <= 100
         remedy = f"did you mean {raw}%?" if meant_percent else "write it like 0.999 or 99.9%"
-        raise UsageError(f"{text!r} is not a ratio between 0 and 1", remedy=remedy)
+        wrong = Wrong.MIXED_UP if meant_percent else Wrong.VALUE
+        raise UsageError(f"{text!r} is not a ratio between 0 and 1", remedy=remedy, wrong=wrong)
     return value.normalize()
 
 

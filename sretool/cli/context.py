@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -14,6 +15,7 @@ from sretool.ports import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sretool.adapters.files.config import Auth, Config, Context
     from sretool.adapters.lab.record import LabRecord
 
 
@@ -30,6 +32,10 @@ class Sources:
     """The lab these belong to; None where the endpoints were given."""
     scale: int
     """Time scale of the lab's symptom rules: 10 where their windows are a tenth, otherwise 1."""
+    state: Path | None = None
+    """Where marks, runs and ticks of the project are; None: nobody asked."""
+    context: Context | None = None
+    """The context of the configuration these belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +48,28 @@ class Settings:
     prometheus: str | None = None
     alertmanager: str | None = None
     lab: str | None = None
+    context: str | None = None
     environment: Mapping[str, str] | None = None
-    """Where identification comes from; None: nowhere."""
+    """Where identification and the configuration come from; None: nowhere."""
+
+    def configuration(self) -> Config:
+        """What the user's and the project's configuration files say; UsageError with every problem."""
+        from sretool.adapters.files import config
+
+        if self.environment is None:
+            return config.Config()
+        return config.read(config.files(self.project, self.environment))
 
     def resolve_sources(self, *, catalog_needed: bool = True) -> Sources:
-        """Options and environment first, then the named lab, then the one running lab.
+        """Options and environment first, then the named lab or context, then the one running lab.
 
         A lab that nobody named is used only where no endpoint is given, and stderr says so: the alerts
         of one system must not appear beside the objectives of another. UsageError where a server or a
         catalog that is needed remains unknown, or where several labs run.
         """
+        context = self.chosen_context()
+        if context is not None:
+            return self._of_context(context, catalog_needed=catalog_needed)
         lab = self.chosen_lab()
         prometheus, alertmanager = self.endpoints(lab)
         if prometheus is None:
@@ -65,7 +83,73 @@ class Settings:
                 "no catalog of objectives is known", remedy="give --catalog PATH or set SRETOOL_CATALOG"
             )
         scale = lab.scale if lab is not None else 1
-        return Sources(prometheus, alertmanager, catalog, lab, scale)
+        return Sources(prometheus, alertmanager, catalog, lab, scale, self.state())
+
+    def chosen_context(self) -> Context | None:
+        """The context named, or the one the configuration prefers where no server and no lab is named."""
+        if self.context is not None and self.lab is not None:
+            raise UsageError("a context and a lab are both named", remedy="give --context or --lab")
+        servers_given = self.prometheus is not None or self.alertmanager is not None
+        if self.context is None and (self.lab is not None or servers_given):
+            return None
+        config = self.configuration()
+        name = self.context or config.context
+        if name is None:
+            return None
+        if name not in config.contexts:
+            known = ", ".join(config.contexts) or "none"
+            raise UsageError(
+                f"there is no context {name!r} (known: {known})",
+                remedy="write it as [contexts.NAME] into ~/.config/sretool/config.toml",
+            )
+        return config.contexts[name]
+
+    def _of_context(self, context: Context, *, catalog_needed: bool) -> Sources:
+        """The servers of a context; those given as options take their places."""
+        prometheus = self._servers("prometheus", self.prometheus, context.prometheus, context.prometheus_auth)
+        alertmanager = self._servers(
+            "alertmanager", self.alertmanager, context.alertmanager, context.alertmanager_auth
+        )
+        if prometheus is None:
+            raise UsageError(
+                f"the context {context.name} names no Prometheus", remedy=f"add one to {context.file}"
+            )
+        catalog = self.catalog or context.catalog
+        for path in catalog:
+            if not path.exists():
+                raise UsageError(
+                    f"context {context.name}: there is no catalog {path}", remedy=f"correct {context.file}"
+                )
+        if not catalog and catalog_needed:
+            raise UsageError(
+                f"the context {context.name} names no catalog",
+                remedy=f"add catalog = [...] to {context.file}, or give --catalog PATH",
+            )
+        return Sources(
+            prometheus,
+            alertmanager,
+            catalog,
+            lab=None,
+            scale=1,
+            state=self.state(),
+            context=context,
+        )
+
+    def _servers(
+        self, name: str, given: str | None, of_context: tuple[str, ...], auth: Auth
+    ) -> Endpoint | None:
+        environment = self.environment or {}
+        if given is not None:
+            return endpoint(name, given, environment)
+        secrets = _secrets(f"{name}_auth", auth, environment)
+        found = [endpoint(name, url, secrets, prefix=f"{name}_auth.") for url in of_context]
+        return replace(found[0], fallbacks=tuple(found[1:])) if found else None
+
+    def state(self) -> Path:
+        """Folder of marks, runs and ticks: the project's, else the user's."""
+        from sretool.adapters.project import state_folder
+
+        return state_folder(self.project, self.environment or {})
 
     def endpoints(self, lab: LabRecord | None) -> tuple[Endpoint | None, Endpoint | None]:
         """Prometheus and Alertmanager: the ones given, otherwise those of `lab`."""
@@ -106,19 +190,47 @@ class Settings:
         return None
 
 
-def endpoint(name: str, url: str, environment: Mapping[str, str]) -> Endpoint:
+def _secrets(table: str, auth: Auth, environment: Mapping[str, str]) -> dict[str, str]:
+    """What a context says about identification, as `endpoint` reads it; what it refers to is looked up."""
+
+    def looked_up(variable: str) -> str:
+        value = environment.get(variable)
+        if not value:
+            raise UsageError(f"{table}: {variable} is not set", remedy=f"export {variable}=...")
+        return value
+
+    found = {
+        "TOKEN": looked_up(auth.token_env) if auth.token_env else None,
+        "TOKEN_FILE": auth.token_file,
+        "USERNAME": auth.username,
+        "PASSWORD": looked_up(auth.password_env) if auth.password_env else None,
+        "CA_FILE": auth.ca_file,
+        "CLIENT_CERT": auth.client_cert,
+        "CLIENT_KEY": auth.client_key,
+        "HEADERS": ",".join(f"{key}={value}" for key, value in auth.headers.items()) or None,
+    }
+    if auth.password_file:
+        found["PASSWORD"] = _token_of_file(f"{table}.password_file", auth.password_file)
+    return {f"{table}.{key}": value for key, value in found.items() if value is not None}
+
+
+def endpoint(name: str, url: str, environment: Mapping[str, str], *, prefix: str | None = None) -> Endpoint:
     """The server `name` at `url`, identified as `SRETOOL_<NAME>_*` in the environment says.
+
+    Several addresses, with commas between them, are servers that hold the same: the first is asked, the
+    others where it does not answer, all with the same identification.
 
     A user name in the address counts as basic authentication and is taken out of it, so that no message
     ever shows the password. UsageError where the settings cannot be used.
     """
-    prefix = f"SRETOOL_{name.upper()}_"
+    prefix = prefix or f"SRETOOL_{name.upper()}_"
 
     def setting(key: str) -> str | None:
         return environment.get(prefix + key) or None
 
-    address, in_url = _address(name, url)
-    token = setting("TOKEN") or _token_of_file(prefix, setting("TOKEN_FILE"))
+    first, *others = re.split(r",(?=\s*https?://)", url)
+    address, in_url = _address(name, first.strip())
+    token = setting("TOKEN") or _token_of_file(f"{prefix}TOKEN_FILE", setting("TOKEN_FILE"))
     username, password = setting("USERNAME"), setting("PASSWORD")
     if password is not None and username is None:
         raise UsageError(f"{prefix}PASSWORD is set without {prefix}USERNAME", remedy="set both or neither")
@@ -144,6 +256,7 @@ def endpoint(name: str, url: str, environment: Mapping[str, str]) -> Endpoint:
         ca_file=setting("CA_FILE"),
         client_cert=(certificate, key) if certificate is not None else None,
         headers=_headers(prefix, setting("HEADERS") or ""),
+        fallbacks=tuple(endpoint(name, other.strip(), environment) for other in others),
     )
 
 
@@ -172,7 +285,7 @@ def _address(name: str, url: str) -> tuple[str, tuple[str, str] | None]:
     return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", "")), basic
 
 
-def _token_of_file(prefix: str, path: str | None) -> str | None:
+def _token_of_file(named: str, path: str | None) -> str | None:
     if path is None:
         return None
     try:
@@ -180,10 +293,10 @@ def _token_of_file(prefix: str, path: str | None) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise UsageError(
-            f"{prefix}TOKEN_FILE: {path} cannot be read: {reason}", remedy="name a file that holds the token"
+            f"{named}: {path} cannot be read: {reason}", remedy="name a file that holds the token"
         ) from None
     if not token:
-        raise UsageError(f"{prefix}TOKEN_FILE: {path} is empty", remedy="put the token into it")
+        raise UsageError(f"{named}: {path} is empty", remedy="put the token into it")
     return token
 
 

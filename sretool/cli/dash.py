@@ -12,19 +12,25 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from sretool.cli import diagnostics
+from sretool.cli import diagnostics, looks, serving, sessions
+from sretool.cli.stages import Stages, open_stage
 from sretool.errors import SourceUnreachable, UsageError
+from sretool.tui import views, words
 from sretool.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
-    from sretool.cli.context import Settings, Sources
-    from sretool.tui.board import Board
-    from sretool.tui.format import Glyphs
-    from sretool.tui.source import Watched
-    from sretool.wiring import Endpoints
+    from pathlib import Path
 
-THEMES: Final = ("sre-dark", "sre-light", "sre-ansi", "sre-mono", "sre-deuteranopia")
-"""Names of `sretool.tui.themes`, written out so that `--help` needs no Textual."""
+    from sretool.adapters.store.notebook import Notebook
+    from sretool.cli.context import Settings
+    from sretool.cli.looks import Looks
+    from sretool.cli.stages import Stage
+    from sretool.tui.board import Board
+    from sretool.tui.desk import BackgroundDesk
+    from sretool.tui.early import EarlyFrame
+    from sretool.tui.source import Watched
+    from sretool.tui.triage import Triage
+    from sretool.wiring import Endpoints
 
 _FASTEST: Final = timedelta(seconds=1)
 _SLOWEST: Final = timedelta(hours=1)
@@ -38,7 +44,7 @@ def _refresh(ctx: click.Context, param: click.Parameter, value: str) -> timedelt
 
 
 @click.command(name="dash")
-@click.argument("view", type=click.Choice(["overview"]), default="overview")
+@click.argument("view", type=click.Choice(views.NAMES), default=views.ROOT)
 @click.option(
     "--refresh",
     metavar="DURATION",
@@ -47,54 +53,91 @@ def _refresh(ctx: click.Context, param: click.Parameter, value: str) -> timedelt
     callback=_refresh,
     help="How often every source is asked.",
 )
-@click.option("--theme", type=click.Choice(THEMES), default="sre-dark", show_default=True)
+@click.option("--theme", type=click.Choice(looks.THEMES), help="Colours; dark by default.")
+@click.option(
+    "--graph", type=click.Choice(looks.GRAPHS), help="What charts are drawn with; braille by default."
+)
+@click.option("--lang", "language", type=click.Choice(words.LANGUAGES), help="Language; LANG's by default.")
 @click.option("--ascii", "only_ascii", is_flag=True, help="Draw with ASCII only.")
 @click.option("--readonly", is_flag=True, help="Offer no key that changes anything.")
+@click.option("--record", is_flag=True, help="Write down everything that is seen; :record does it later.")
+@click.option("--replay", metavar="RUN|FILE", help="Show a recorded session; asks no server.")
+@click.option("--serve", "served", is_flag=True, help="Show it in a browser on this machine, read-only.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="Of --serve; a free one by default.",
+)
 @click.pass_context
 def command(
-    ctx: click.Context, view: str, refresh: timedelta, theme: str, only_ascii: bool, readonly: bool
+    ctx: click.Context,
+    view: str,
+    refresh: timedelta,
+    theme: str | None,
+    graph: str | None,
+    language: str | None,
+    only_ascii: bool,
+    readonly: bool,
+    record: bool,
+    replay: str | None,
+    served: bool,
+    port: int,
 ) -> None:
     """The live dashboard: objectives, budgets, burn rates, alerts and what changed.
 
     Without a terminal to draw on (a pipe, TERM=dumb) the same data is printed once as a table.
     """
     settings: Settings = ctx.obj
-    sources = settings.resolve_sources(catalog_needed=False)
-    ctx.exit(show(sources, refresh=refresh, theme=theme, only_ascii=only_ascii))
+    if replay is not None and (served or record):
+        raise UsageError("--replay goes with neither --record nor --serve: nothing new is seen")
+    if served:
+        looking = serving.looks_of(refresh, theme, graph, language, only_ascii=only_ascii)
+        ctx.exit(serving.serve(settings, [view, *looking], port, f"sretool {view}"))
+    chosen = looks.choose(
+        settings.configuration(),
+        os.environ,
+        theme=theme,
+        graph=graph,
+        language=language,
+        only_ascii=only_ascii,
+        encoding=sys.stdout.encoding or "",
+    )
+    if replay is not None:
+        words.speak(chosen.language)
+        ctx.exit(sessions.play(settings, replay, chosen, view=view, why_no_screen=_why_no_screen()))
+    ctx.exit(show(settings, chosen, view=view, refresh=refresh, readonly=readonly, record=record))
 
 
 def show(
-    sources: Sources,
+    settings: Settings,
+    chosen: Looks | None = None,
     *,
+    view: str = views.ROOT,
     refresh: timedelta = timedelta(seconds=5),
-    theme: str = "sre-dark",
-    only_ascii: bool = False,
+    readonly: bool = False,
+    record: bool = False,
 ) -> int:
     """Open the dashboard, or print its table; gives the exit code."""
-    from sretool import wiring
-    from sretool.cli import objectives
-
-    system = objectives.load(sources)
-    endpoints = wiring.Endpoints(
-        tuple(system.slos), sources.prometheus, sources.alertmanager, policy=system.policy
-    )
+    chosen = chosen or looks.choose(settings.configuration(), os.environ, encoding=sys.stdout.encoding or "")
+    words.speak(chosen.language)
+    stage = open_stage(settings)
     hint = _why_no_screen()
-    only_ascii = only_ascii or not (sys.stdout.encoding or "").lower().startswith("utf")
     if hint is not None:
-        _print_once(endpoints, _origin(sources, only_ascii=only_ascii), only_ascii=only_ascii)
+        _print_once(stage.endpoints, stage.origin, chosen)
         diagnostics.talk(f"printed once: {hint}")
         return diagnostics.OK
-    return _open(
-        endpoints,
-        _origin(sources, only_ascii=only_ascii),
-        refresh=refresh,
-        # Only a theme in the terminal's own colours can be stripped of every colour code.
-        theme="sre-mono" if os.environ.get("NO_COLOR") is not None else theme,
-        only_ascii=only_ascii,
-    )
+    contexts = Stages(settings, stage)
+    while contexts.next is not None:
+        stage, contexts.next = contexts.next, None
+        code = _open(settings, stage, contexts, chosen, view, refresh, readonly=readonly, record=record)
+    return code
 
 
 def _why_no_screen() -> str | None:
+    if serving.is_served(os.environ):
+        return None
     if os.environ.get("TERM", "") in ("", "dumb"):
         return "TERM is empty or dumb; set it to what the terminal is (xterm-256color) for the live screen"
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
@@ -102,44 +145,122 @@ def _why_no_screen() -> str | None:
     return None
 
 
-def _origin(sources: Sources, *, only_ascii: bool) -> str:
-    """Whose data this is, and on which time scale: `lab amas ÷10`."""
-    if sources.lab is None:
-        return sources.prometheus.url.partition("://")[2]
-    by = "/" if only_ascii else "÷"
-    return f"lab {sources.lab.name} {by}{sources.scale}" if sources.scale != 1 else f"lab {sources.lab.name}"
-
-
-def _open(endpoints: Endpoints, origin: str, *, refresh: timedelta, theme: str, only_ascii: bool) -> int:
+def _open(
+    settings: Settings,
+    stage: Stage,
+    contexts: Stages,
+    chosen: Looks,
+    view: str,
+    refresh: timedelta,
+    *,
+    readonly: bool,
+    record: bool,
+) -> int:
     from sretool import wiring
+    from sretool.cli.main import COMMANDS
+    from sretool.services.recording import RecordedWatch, Session
+    from sretool.tui.early import EarlyFrame
     from sretool.tui.source import BackgroundWatch
 
+    endpoints = stage.endpoints
     # What is made while starting lives to the end: searching it for garbage would cost a tenth of the start.
     gc.disable()
-    watch = BackgroundWatch(lambda: wiring.watch(endpoints))
-    try:
-        # Importing Textual takes longer than the first answers; they arrive meanwhile.
-        from sretool.tui.app import DashApp
+    with EarlyFrame(chosen.theme, os.environ) as early:
+        _paint_early(early, stage, chosen, refresh)
+        session = Session(wiring.SystemClock())
+        folder = sessions.folder(settings, stage, session, refresh)
+        if record:
+            folder.start()
+        watch = BackgroundWatch(lambda: RecordedWatch(wiring.watch(endpoints), session))
+        desk = _desk(stage)
+        try:
+            # Importing Textual takes longer than the first answers; they arrive meanwhile.
+            from sretool.tui.app import DashApp
 
-        app = DashApp(
-            watch,
-            refresh=refresh,
-            clock=_now,
-            jitter=random.random,
-            glyphs=_glyphs(only_ascii=only_ascii),
-            origin=origin,
-            theme=theme,
-            alerts_configured=endpoints.alertmanager is not None,
-        )
-        gc.freeze()
-        gc.enable()
-        app.run()
-    finally:
-        watch.close()
+            app = DashApp(
+                watch,
+                refresh=refresh,
+                clock=_now,
+                jitter=random.random,
+                glyphs=chosen.glyphs(),
+                origin=stage.origin,
+                theme=chosen.theme,
+                alerts_configured=endpoints.alertmanager is not None,
+                view=view,
+                readonly=readonly,
+                system=stage.system,
+                triage=_triage(stage, desk),
+                reader=stage.reader,
+                contexts=contexts,
+                notebook=_notebook(endpoints.state, stage.reader.me),
+                commands=tuple(COMMANDS),
+                runbooks=stage.runbooks,
+                environment=stage.environment,
+                addresses=stage.addresses,
+                sessions=folder,
+            )
+            gc.freeze()
+            gc.enable()
+            early.followed()
+            app.run()
+        finally:
+            watch.close()
+            recorded = folder.stop()
+            if desk is not None:
+                desk.close()
+    if recorded is not None:
+        diagnostics.talk(f"recorded: sretool dash --replay {recorded.name}")
     return diagnostics.BROKEN if app.return_code else diagnostics.OK
 
 
-def _print_once(endpoints: Endpoints, origin: str, *, only_ascii: bool) -> None:
+def _paint_early(early: EarlyFrame, stage: Stage, chosen: Looks, refresh: timedelta) -> None:
+    """Show what an earlier session knew, where it kept anything."""
+    snapshots = stage.endpoints.snapshots
+    last = snapshots.last() if snapshots is not None else None
+    # What goes to a browser is Textual's own protocol and nothing before it.
+    if last is None or serving.is_served(os.environ):
+        return
+    from sretool.core.observe.remembered import as_it_was
+    from sretool.tui.board import Board
+
+    now = _now()
+    board = Board(
+        as_it_was(last, now),
+        refresh=refresh,
+        origin=stage.origin,
+        glyphs=chosen.glyphs(),
+        alerts_configured=stage.endpoints.alertmanager is not None,
+    )
+    board.production = stage.production
+    early.paint(board.view(now))
+
+
+def _desk(stage: Stage) -> BackgroundDesk | None:
+    """Where alerts are acknowledged and silenced; None without an Alertmanager."""
+    from sretool import wiring
+    from sretool.tui.desk import BackgroundDesk
+
+    endpoints, severities = stage.endpoints, stage.system.severities
+    alertmanager = endpoints.alertmanager
+    if alertmanager is None:
+        return None
+    return BackgroundDesk(lambda: wiring.duty(alertmanager, endpoints.prometheus, severities))
+
+
+def _triage(stage: Stage, desk: BackgroundDesk | None) -> Triage:
+    from sretool.tui.triage import Triage
+
+    reader = stage.reader
+    return Triage(
+        desk,
+        system=stage.system,
+        me=reader.me or None,
+        teams=tuple(reader.teams),
+        longest=reader.silence_longest,
+    )
+
+
+def _print_once(endpoints: Endpoints, origin: str, chosen: Looks) -> None:
     """The overview as text; raises SourceUnreachable where Prometheus gave nothing to print."""
     import asyncio
 
@@ -157,7 +278,7 @@ def _print_once(endpoints: Endpoints, origin: str, *, only_ascii: bool) -> None:
             watch.snapshot,
             refresh=timedelta(seconds=5),
             origin=origin,
-            glyphs=_glyphs(only_ascii=only_ascii),
+            glyphs=chosen.glyphs(),
             alerts_configured=endpoints.alertmanager is not None,
         )
 
@@ -169,10 +290,11 @@ def _print_once(endpoints: Endpoints, origin: str, *, only_ascii: bool) -> None:
     click.echo("\n".join(overview.plain_table(board.view(_now()), width)))
 
 
-def _glyphs(*, only_ascii: bool) -> Glyphs:
-    from sretool.tui import format as fmt
+def _notebook(state: Path | None, who: str) -> Notebook | None:
+    from sretool import wiring
 
-    return fmt.ASCII if only_ascii else fmt.UNICODE
+    who = who or os.environ.get("USER") or os.environ.get("LOGNAME") or ""
+    return wiring.notebook(state, who) if state is not None else None
 
 
 def _now() -> datetime:

@@ -56,7 +56,7 @@ def command(ctx: click.Context, seconds: float, no_history: bool) -> None:
     settings: Settings = ctx.obj
     name = settings.lab or _SYSTEM
     # The demo shows its own lab, whatever the environment says about other servers.
-    ctx.obj = replace(settings, lab=name, catalog=(), prometheus=None, alertmanager=None)
+    ctx.obj = replace(settings, lab=name, context=None, catalog=(), prometheus=None, alertmanager=None)
     before = record.load(name)
     was_up = before is not None and before.state is record.LabState.RUNNING and record.supervised(before)
     with _ended_like_ctrl_c():
@@ -89,7 +89,7 @@ def _ended_like_ctrl_c() -> Iterator[None]:
 
 def _show(ctx: click.Context, seconds: float) -> None:
     if all(stream.isatty() for stream in (sys.stdin, sys.stdout)) and os.environ.get("TERM") != "dumb":
-        ctx.exit(dash.show(ctx.obj.resolve_sources()))
+        ctx.exit(dash.show(ctx.obj))
     diagnostics.talk("waiting for live data")
     _wait_for_data(ctx.obj.resolve_sources())
     began = time.monotonic()

@@ -1,16 +1,20 @@
-"""What is known of the past: `--incidents FILE`, or the `incidents.yaml` beside a catalog."""
+"""What is known of the past, as named spans of whoever knows some.
+
+Today that is `--incidents FILE`, or the `incidents.yaml` beside a catalog; another source of spans is one
+more entry of `_PROVIDERS`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sretool.core.slo.ledger import Span
 
@@ -30,16 +34,25 @@ def incidents_option(function: F) -> F:
 
 
 def spans(given: Path | None, catalog: Sequence[Path]) -> tuple[Span, ...]:
-    """What the file says, or the files beside the catalog; CatalogError with every problem, UsageError."""
+    """What all providers know; CatalogError with every problem of a file, UsageError."""
+    return tuple(span for provide in _PROVIDERS for span in provide(given, catalog))
+
+
+def _of_files(given: Path | None, catalog: Sequence[Path]) -> Iterator[Span]:
     from sretool.core.catalog import incidents
     from sretool.core.catalog.read import INCIDENTS_FILE
 
     beside = {(path if path.is_dir() else path.parent) / INCIDENTS_FILE for path in catalog}
     files = [given] if given is not None else sorted(file for file in beside if file.is_file())
-    return tuple(span for file in files for span in incidents.read(str(file), _text(file)))
+    for file in files:
+        yield from incidents.read(str(file), text_of(file))
 
 
-def _text(file: Path) -> str:
+_PROVIDERS: Final[Sequence[Callable[[Path | None, Sequence[Path]], Iterable[Span]]]] = (_of_files,)
+"""Each gives what it knows, in any order; the ledger sorts out who has which minutes."""
+
+
+def text_of(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:

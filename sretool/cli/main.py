@@ -28,6 +28,9 @@ COMMANDS = {
     "lab": "A real system on this machine: up, down, status, logs, reset.",
     "dash": "The live dashboard.",
     "slo": "Objectives: status, why, rules, lint, backtest, gate, reports.",
+    "alerts": "What is open and who has it; acks, silences, history, routes.",
+    "runs": "Load tests, experiments and game days: list, show, prune.",
+    "mark": "Write down a deploy, a flag, a scaling or a note.",
     "init": "Propose a catalog of objectives from a server's metrics.",
     "doctor": "What this machine and the endpoints can do, with remedies.",
     "completion": "Print the completion script of a shell.",
@@ -87,31 +90,43 @@ def _change_directory(ctx: click.Context, param: click.Parameter, value: Path | 
 )
 @click.option(
     "--prometheus",
-    metavar="URL",
+    metavar="URL[,URL]",
+    multiple=True,
     envvar="SRETOOL_PROMETHEUS_URL",
     show_envvar=True,
-    help="Prometheus or a store that speaks its API.",
+    help="Prometheus or a store that speaks its API; several hold the same and stand in for each other.",
 )
 @click.option(
     "--alertmanager",
-    metavar="URL",
+    metavar="URL[,URL]",
+    multiple=True,
     envvar="SRETOOL_ALERTMANAGER_URL",
     show_envvar=True,
-    help="Alertmanager.",
+    help="Alertmanager; several are members of one cluster.",
 )
 @click.option("--lab", metavar="NAME", help="Use the endpoints and the catalog of this running lab.")
+@click.option(
+    "--context",
+    metavar="NAME",
+    help="Use the servers and the catalog of this context of the configuration file.",
+)
 @click.version_option(__version__, prog_name="sretool", message="%(prog)s %(version)s")
 @click.pass_context
 def group(
     ctx: click.Context,
     catalog: tuple[Path, ...],
-    prometheus: str | None,
-    alertmanager: str | None,
+    prometheus: tuple[str, ...],
+    alertmanager: tuple[str, ...],
     lab: str | None,
+    context: str | None,
 ) -> None:
     """Objectives, alerts and drills for people on call, in the terminal.
 
-    Without --prometheus, --alertmanager and --lab the one running lab is used.
+    Without --prometheus, --alertmanager, --lab and --context the one running lab is used.
+
+    \b
+    Contexts, keys and looks are read from ~/.config/sretool/config.toml
+    and the project's .sretool/config.toml.
 
     \b
     Identification comes from the environment, for ALERTMANAGER likewise:
@@ -123,14 +138,25 @@ def group(
     """
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         ctx.color = False
+    # What the shell has set says nothing about a context that is named: it must not mix into it.
+    if context is not None:
+        from_shell = click.core.ParameterSource.ENVIRONMENT
+        catalog = () if ctx.get_parameter_source("catalog") is from_shell else catalog
+        prometheus = () if ctx.get_parameter_source("prometheus") is from_shell else prometheus
+        alertmanager = () if ctx.get_parameter_source("alertmanager") is from_shell else alertmanager
     ctx.obj = Settings(
         project=Path.cwd(),
         catalog=catalog,
-        prometheus=prometheus,
-        alertmanager=alertmanager,
+        prometheus=_joined(prometheus),
+        alertmanager=_joined(alertmanager),
         lab=lab,
+        context=context,
         environment=os.environ,
     )
+
+
+def _joined(urls: tuple[str, ...]) -> str | None:
+    return ",".join(urls) or None
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sretool.cli import diagnostics
@@ -17,10 +19,11 @@ def load(sources: Sources) -> System:
 
     UsageError where there is neither, SourceError where the server cannot be asked.
     """
-    from sretool.adapters.files import catalog
+    from sretool import wiring
 
     if sources.catalog:
-        system = catalog.load(sources.catalog)
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        system = wiring.system(sources.catalog, Path(home) / "sretool")
         diagnostics.tell_warnings(system.warnings)
         return system
     return _running(sources)

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sretool.cli.context import Settings
+    from sretool.core.catalog.model import System
     from sretool.core.observe.model import SloStatus, Snapshot
     from sretool.core.slo.model import BurnAlert, Exclusion, Slo
     from sretool.core.slo.policy import GateState, Policy
     from sretool.ports import Endpoint
+    from sretool.services.reading import Reading
 
 PATIENCE: Final = timedelta(seconds=30)
 """For one query: nobody waits for a refresh here, and without rules it may read weeks of raw counters."""
@@ -30,6 +32,9 @@ _OLD: Final = timedelta(minutes=3)
 
 _FIRST_PLAUSIBLE: Final = datetime.fromtimestamp(1_000_000_000, UTC)
 """2001-09-09: fewer seconds since the epoch are a typing error or meant as "ago"."""
+
+_MOST_UNMATCHED: Final = 10
+"""Lines about selectors that match nothing; a wrong server would need one for every SLO."""
 
 STYLES: Final[dict[Level, dict[str, Any]]] = {
     Level.PAGE: {"fg": "red", "bold": True},
@@ -73,9 +78,16 @@ def command() -> None:
 @command.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--at", "at_text", metavar="TIME", help="A past moment: RFC 3339 or seconds since the epoch.")
+@click.option(
+    "--explain-plan",
+    is_flag=True,
+    help="Show where the figures come from instead: every query, its purpose, time and samples.",
+)
 @format_option
 @click.pass_context
-def status(ctx: click.Context, ids: tuple[str, ...], at_text: str | None, output_format: str) -> None:
+def status(
+    ctx: click.Context, ids: tuple[str, ...], at_text: str | None, explain_plan: bool, output_format: str
+) -> None:
     """How the objectives stand: budgets, burn rates and what fires.
 
     ID is service/name, the beginning of it, or a pattern with * and ?; all objectives without one. Without a
@@ -84,18 +96,20 @@ def status(ctx: click.Context, ids: tuple[str, ...], at_text: str | None, output
     Ends with 0 where all are ok or at most need a ticket, 1 where one pages or has spent its budget, 6 where
     none does but some have no data, 3 where Prometheus cannot be asked.
     """
-    from sretool.cli import objectives
+    from sretool.cli import objectives, slo_plan
     from sretool.core.slo.select import select
 
     settings: Settings = ctx.obj
     at = past_moment(at_text) if at_text is not None else None
     sources = settings.resolve_sources(catalog_needed=False)
     system = objectives.load(sources)
-    snapshot = read_snapshot(sources.prometheus, select(system.slos, ids), at, system.policy)
+    snapshot, reading = _read(sources.prometheus, select(system.slos, ids), at, system.policy)
     if output_format == "json":
-        write_json({"at": at or snapshot.at, "slos": [_as_json(status) for status in snapshot.statuses]})
+        document = {"at": at or snapshot.at, "slos": [_as_json(status) for status in snapshot.statuses]}
+        write_json(document | ({"plan": slo_plan.as_json(reading)} if explain_plan else {}))
     else:
-        click.echo(_table(snapshot, at or snapshot.at))
+        click.echo(slo_plan.as_text(reading) if explain_plan else _table(snapshot, at or snapshot.at))
+    _tell_unmatched(snapshot.statuses, system)
     _tell_doubts(snapshot.statuses, at or snapshot.at)
     ctx.exit(exit_code(snapshot.statuses))
 
@@ -121,23 +135,54 @@ def read_snapshot(
     prometheus: Endpoint, slos: Sequence[Slo], at: datetime | None, policy: Policy | None = None
 ) -> Snapshot:
     """One snapshot; raises SourceError where Prometheus could not be asked."""
+    return _read(prometheus, slos, at, policy)[0]
+
+
+def _read(
+    prometheus: Endpoint, slos: Sequence[Slo], at: datetime | None, policy: Policy | None
+) -> tuple[Snapshot, Reading]:
     import asyncio
 
     from sretool import wiring
     from sretool.errors import SourceUnreachable
 
-    async def once() -> Snapshot:
+    answer: list[tuple[Snapshot, Reading]] = []
+
+    async def once() -> None:
         watch = wiring.watch(wiring.Endpoints(tuple(slos), prometheus, deadline=PATIENCE, policy=policy))
         try:
-            return await watch.poll_metrics(at)
+            # Not returned: asyncio.run makes a text of what its task returns, all samples among it.
+            answer.append((await watch.poll_metrics(at, changes=False), watch.reading))
         finally:
             await watch.aclose()
 
-    snapshot = asyncio.run(once())
+    asyncio.run(once())
+    ((snapshot, reading),) = answer
     failed = next((source for source in snapshot.sources if not source.ok), None)
     if failed is not None:
         raise SourceUnreachable(failed.error or f"{failed.name} gave no answer", remedy=failed.remedy)
-    return snapshot
+    return snapshot, reading
+
+
+def _tell_unmatched(statuses: Sequence[SloStatus], system: System) -> None:
+    """Say on stderr which SLOs have no data because what they read is not there at all."""
+    lines = [
+        f"{_where(status.slo, system)}{status.slo.id}: no series match {selector}"
+        for status in statuses
+        for selector in status.unmatched
+    ]
+    more = len(lines) - _MOST_UNMATCHED
+    remedy = "check metric and labels with: sretool slo lint --live"
+    for number, line in enumerate(lines[:_MOST_UNMATCHED], 1):
+        diagnostics.tell(line, remedy if number == len(lines) else None)
+    if more > 0:
+        diagnostics.tell(f"and {more} more selectors that match nothing", remedy)
+
+
+def _where(slo: Slo, system: System) -> str:
+    """`file:line: ` of its declaration; nothing where no file declares it."""
+    place = system.places.get(slo.base_id)
+    return f"{place[0]}:{place[1]}: " if place is not None else ""
 
 
 def _tell_doubts(statuses: Sequence[SloStatus], at: datetime) -> None:
@@ -183,6 +228,7 @@ def _as_json(status: SloStatus) -> dict[str, Any]:
         "exclusions": [
             {"start": each.start, "end": each.end, "reason": each.reason} for each in _exclusions(status)
         ],
+        "unmatched": list(status.unmatched),
     }
 
 
@@ -269,7 +315,7 @@ def _freeze(gate: GateState) -> str:
 def _reasons(status: SloStatus) -> list[str]:
     slo = status.slo
     lines = [
-        f"{slo.id}: {pair.severity}, burns {burn_text(status.burns.get(pair.long))} over"
+        f"{slo.id}: {pair.label}, burns {burn_text(status.burns.get(pair.long))} over"
         f" {format_duration(pair.long)} and {burn_text(status.burns.get(pair.short))} over"
         f" {format_duration(pair.short)}, limit {float(pair.factor(slo.window)):.4g}x"
         for pair in status.firing
@@ -291,6 +337,8 @@ def _reasons(status: SloStatus) -> list[str]:
         f"{slo.id}: without {format_time(each.start)} to {format_time(each.end)}: {each.reason}"
         for each in _exclusions(status)
     ]
+    if _exclusions(status):
+        lines.append(f"{slo.id}: alerts evaluated before an exclusion was written stay as they were")
     return lines
 
 

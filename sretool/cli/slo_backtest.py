@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -19,7 +20,6 @@ from sretool.units import format_decimal, format_duration, format_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from decimal import Decimal
-    from pathlib import Path
 
     from sretool.cli.context import Settings
     from sretool.core.analysis.backtest import Alarm, Detection, Score
@@ -57,7 +57,7 @@ class _Outcome:
     recordings: tuple[Recording, ...]
     alarms: tuple[Alarm, ...]
     """Of all objectives, by their starts."""
-    score: Score
+    score: Score[Alarm]
 
 
 @click.command(name="backtest")
@@ -80,6 +80,14 @@ class _Outcome:
     default="0s",
     help="How long a pair must be above its limits before it fires; the rules have none.",
 )
+@click.option(
+    "--rules",
+    "rule_files",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Rule files whose alerts are replayed, too; may be repeated. Those of the catalog without it.",
+)
 @format_option
 @click.pass_context
 def command(
@@ -91,18 +99,20 @@ def command(
     objective_text: str | None,
     window_text: str | None,
     hold_text: str,
+    rule_files: tuple[Path, ...],
     output_format: str,
 ) -> None:
     """The alerts that the burn-rate pairs would have raised on recorded history, minute by minute.
 
     With known incidents it says which of them the alerts found and how fast, and which alerts were false.
     With --objective or --window the pairs are those of another target or window. Objectives that no rules
-    record are computed from their counters. Other alerting rules are not replayed.
+    record are computed from their counters. Beside them it replays the plain alerting rules of the catalog or
+    of --rules: each expression at every evaluation of its group, `for` and `keep_firing_for` honoured.
 
     Ends with 0, with 6 where an objective has no data at all, 3 where Prometheus cannot be asked.
     """
-    from sretool.adapters.files import catalog
-    from sretool.core.analysis.backtest import what_if
+    from sretool.cli import objectives, slo_backtest_symptoms
+    from sretool.core.analysis.backtest import score, what_if
     from sretool.core.catalog import values
     from sretool.core.slo.select import select
 
@@ -112,20 +122,25 @@ def command(
     window = _option("--window", values.duration, window_text)
     hold = _option("--for", values.duration_or_none, hold_text) or timedelta()
     settings: Settings = ctx.obj
-    sources = settings.resolve_sources()
-    slos = select(catalog.load(sources.catalog).slos, ids)
+    sources = settings.resolve_sources(catalog_needed=False)
+    system = objectives.load(sources)
+    slos = select(system.slos, ids)
+    rules = slo_backtest_symptoms.read(rule_files, system.rule_files if not ids else {})
     asked = _Asked(since, until, spans(incidents, sources.catalog), hold, objective, window)
     others = [what_if(slo, objective, window) for slo in slos] if asked.changed else []
     recordings = _read(sources.prometheus, slos, others, asked)
+    symptoms = slo_backtest_symptoms.replay(sources.prometheus, rules, since, until)
+    known = score(symptoms.firings, asked.known, since, until) if asked.known else None
     as_it_is = _outcome(recordings, asked)
     found = as_it_is
     if asked.changed:
         changed = (replace(each, slo=what_if(each.slo, objective, window)) for each in recordings)
         found = _outcome(tuple(changed), asked)
     if output_format == "json":
-        write_json(_as_json(asked, found, as_it_is))
+        write_json(_as_json(asked, found, as_it_is) | slo_backtest_symptoms.as_json(symptoms, known))
     else:
-        click.echo("\n".join(_text(asked, found, as_it_is)))
+        lines = [*_text(asked, found, as_it_is), *slo_backtest_symptoms.text(symptoms, known, until)]
+        click.echo("\n".join(lines))
     blind = any(each.coverage(since) == 0 for each in recordings)
     ctx.exit(diagnostics.NO_DATA if blind or not recordings else diagnostics.OK)
 
@@ -167,7 +182,7 @@ def _read(
     start = _whole_minute(asked.since - warm_up((*slos, *others)) - asked.hold)
     source = wiring.history(prometheus)
     try:
-        return backtesting.read(source, slos, start, asked.until, _progress)
+        return backtesting.read(source, slos, start, asked.until, _progress, others)
     finally:
         source.close()
 
@@ -222,7 +237,7 @@ def _recording_as_json(recording: Recording, since: datetime) -> dict[str, Any]:
     }
 
 
-def _alarm_as_json(alarm: Alarm, score: Score) -> dict[str, Any]:
+def _alarm_as_json(alarm: Alarm, score: Score[Alarm]) -> dict[str, Any]:
     return {
         "slo": alarm.slo.id,
         "severity": alarm.pair.severity,
@@ -259,7 +274,7 @@ def _summary_as_json(found: _Outcome, *, scored: bool) -> dict[str, Any]:
     return out
 
 
-def _detection_as_json(each: Detection) -> dict[str, Any]:
+def _detection_as_json(each: Detection[Alarm]) -> dict[str, Any]:
     return {
         "name": each.incident.name,
         "kind": each.incident.kind,
@@ -320,7 +335,7 @@ def _table(found: _Outcome, asked: _Asked) -> list[str]:
     ]
 
 
-def _cells(alarm: Alarm, score: Score, asked: _Asked) -> tuple[str, ...]:
+def _cells(alarm: Alarm, score: Score[Alarm], asked: _Asked) -> tuple[str, ...]:
     lasted = _span((alarm.end or asked.until) - alarm.start)
     cells = (
         alarm.pair.severity.value,
@@ -336,7 +351,7 @@ def _cells(alarm: Alarm, score: Score, asked: _Asked) -> tuple[str, ...]:
     return (*cells, ", ".join(span.name for span in score.explain(alarm)) or "nothing known")
 
 
-def _incidents(score: Score) -> list[str]:
+def _incidents(score: Score[Alarm]) -> list[str]:
     return [
         f"{each.incident.name} ({each.incident.start:%Y-%m-%d %H:%M},"
         f" {_span(each.incident.end - each.incident.start)}): {_found(each)}"
@@ -344,7 +359,7 @@ def _incidents(score: Score) -> list[str]:
     ]
 
 
-def _found(each: Detection) -> str:
+def _found(each: Detection[Alarm]) -> str:
     said = [
         f"{alarm.pair.severity} {_after(each, alarm)} by {alarm.slo.id} {_pair(alarm)}"
         for alarm in (each.page, each.ticket)
@@ -353,7 +368,7 @@ def _found(each: Detection) -> str:
     return ", ".join(said) or "MISSED"
 
 
-def _after(each: Detection, alarm: Alarm) -> str:
+def _after(each: Detection[Alarm], alarm: Alarm) -> str:
     delay = each.delay(alarm)
     early = alarm.start < each.incident.start
     return "was firing already" if early else f"after {_span(delay or timedelta())}"
@@ -376,6 +391,8 @@ def _summary(prefix: str, found: _Outcome, *, scored: bool) -> str:
 
 def _doubts(recordings: Iterable[Recording], since: datetime) -> list[str]:
     """What the figures rest on, where that is less than everything."""
+    from sretool.core.analysis.backtest import inexact
+
     lines = []
     for each in recordings:
         coverage = each.coverage(since)
@@ -385,6 +402,10 @@ def _doubts(recordings: Iterable[Recording], since: datetime) -> list[str]:
             lines.append(f"{each.slo.id}: only {coverage:.1%} of the span has data ({each.origin})")
         if not each.slo.alerts:
             lines.append(f"{each.slo.id}: no pair could fire at this target and window")
+        uneven = inexact(each)
+        if uneven:
+            named = ", ".join(map(format_duration, uneven))
+            lines.append(f"{each.slo.id}: {named} out of 5-minute rates, so up to 4 minutes early or late")
     return ["", *lines] if lines else []
 
 

@@ -49,17 +49,18 @@ def command(
 
     Which window pairs fire, since when, and when they clear if errors stop now; what spent the budget, as a
     ledger that adds up exactly; which label values carry the errors. ID is service/name or its beginning.
+    Without a catalog it is one that the rules of Sloth or Pyrra already record on the server.
 
     Ends as `slo status` does: 0 where it is ok or needs a ticket, 1 where it pages or its budget is spent,
     6 without data, 3 where Prometheus cannot be asked.
     """
-    from sretool.adapters.files import catalog
+    from sretool.cli import objectives
     from sretool.core.slo.select import select
 
     settings: Settings = ctx.obj
     at = past_moment(at_text) if at_text is not None else None
-    sources = settings.resolve_sources()
-    chosen = select(catalog.load(sources.catalog).slos, [id_.partition("{")[0]])
+    sources = settings.resolve_sources(catalog_needed=False)
+    chosen = select(objectives.load(sources).slos, [id_.partition("{")[0]])
     spans = known.spans(incidents, sources.catalog)
     found = _read(sources.prometheus, chosen, id_, at, spans)
     if output_format == "json":
@@ -199,6 +200,8 @@ def _ledger(found: Explanation, ledger: Ledger) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     for share, bad, when, what in (headings, *rows):
         yield (f"{share.rjust(widths[0])}  {bad.rjust(widths[1])}  {when.ljust(widths[2])}  {what}".rstrip())
+    if any(entry.left_out is not None for entry in ledger.entries):
+        yield "(excluded time counts nowhere above; alerts that Prometheus evaluated in it stay as they were)"
     if found.alerts_replayed and any(entry.alerts for entry in ledger.entries):
         yield "(alerts from before the rules were loaded are what these would have said)"
 
@@ -217,6 +220,9 @@ def _what(entry: Entry) -> str:
     peak = f", peak {burn_text(entry.peak_burn)}" if entry.peak_burn else ""
     alerts = sorted({_pair_name(firing) for firing in entry.alerts})
     fired = f"; fired {', '.join(alerts)}" if alerts else ""
+    if entry.left_out is not None:
+        away = f"{_number(entry.left_out.bad)} bad of {_number(entry.left_out.total)} events"
+        return f"{entry.kind}{f' {entry.name!r}' if entry.name else ''}, excluded: {away}{fired}"
     return f"{entry.kind}{f' {entry.name!r}' if entry.name else ''}{peak}{fired}"
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from sretool.cli.context import Settings
-    from sretool.core.slo.model import Slo
+    from sretool.cli.context import Settings, Sources
+    from sretool.core.catalog.model import System
     from sretool.core.slo.policy import Decision, Policy, ResponseLevel
     from sretool.ports import Endpoint
 
@@ -29,6 +29,8 @@ _EXIT_CODES: Final = {
     Outcome.STOP: diagnostics.FAILED,
     Outcome.UNKNOWN: diagnostics.UNREACHABLE,
 }
+
+_REMEDY: Final = "make Prometheus answer, or pass with --on-unknown allow [--reason TEXT], which is recorded"
 
 
 @click.command(name="gate")
@@ -46,13 +48,17 @@ _EXIT_CODES: Final = {
     metavar="KIND",
     help="Pass whatever the budgets are: security-fix, data-loss-risk, compliance. Needs --reason.",
 )
-@click.option("--reason", metavar="TEXT", help="Why the exception is made; it is recorded.")
+@click.option(
+    "--reason",
+    metavar="TEXT",
+    help="Why the exception is made or an unknown budget allowed; recorded.",
+)
 @click.option(
     "--on-unknown",
     type=click.Choice(["refuse", "allow"]),
     default="refuse",
     show_default=True,
-    help="What an unknown budget means: Prometheus is down, or has no data.",
+    help="What an unknown budget means: Prometheus is down, or has no data. What is allowed is recorded.",
 )
 @format_option
 @click.pass_context
@@ -67,24 +73,24 @@ def command(
 ) -> None:
     """Whether a change may go out now, by the error budget policy.
 
-    The objective with the least budget decides; with ID only those named count. What the policy lets pass at
-    any budget, such as a rollback, passes also where budgets are unknown.
+    The objective with the least budget decides; with ID only those named count. Without a catalog those count
+    that the rules of Sloth or Pyrra already record on the server.
 
-    Ends with 0 for go, 1 for stop, 3 where Prometheus is down or a budget is unknown (unless --on-unknown
-    allow). Exceptions go to the file gate.jsonl of the project's .sretool folder, or of
-    $XDG_STATE_HOME/sretool where there is none.
+    Ends with 0 for go, 1 for stop, 3 where Prometheus is down or a budget is unknown, whatever the change is:
+    only --on-unknown allow or an exception lets it pass then. Both are recorded in the file gate.jsonl of the
+    project's .sretool folder, or of $XDG_STATE_HOME/sretool where there is none.
     """
-    from sretool.adapters.files import catalog
-    from sretool.core.slo.select import select
+    from sretool.core.slo.policy import DEFAULT
 
     settings: Settings = ctx.obj
-    sources = settings.resolve_sources()
-    system = catalog.load(sources.catalog)
-    kind = _change(system.policy, change)
-    _check_exception(system.policy, exception, reason)
-    at, standings, why_unknown = _standings(sources.prometheus, select(system.slos, ids))
+    sources = settings.resolve_sources(catalog_needed=False)
+    system, no_answer = _system(sources)
+    policy = system.policy if system is not None else DEFAULT
+    kind = _change(policy, change)
+    _check_exception(policy, exception, reason, allowing=on_unknown == "allow")
+    at, standings, why_unknown = _standings(sources.prometheus, system, ids, no_answer)
     decision = decide(
-        system.policy,
+        policy,
         standings,
         kind,
         exception=exception,
@@ -92,12 +98,17 @@ def command(
         why_unknown=why_unknown,
     )
     document = _as_json(decision, kind, at, exception, reason)
-    record = _record(settings.project, document) if decision.excepted else None
+    record = _record(settings.project, document) if decision.recorded else None
     if output_format == "json":
         write_json({**document, "recorded": record})
     else:
-        said = f": {reason}; recorded in {record}" if record else f": {reason}" if reason else ""
-        click.echo(f"{decision.outcome.upper()}  {decision.reason}{said}")
+        why = f": {reason}" if reason and decision.recorded else ""
+        click.echo(
+            f"{decision.outcome.upper()}  {decision.reason}{why}"
+            + (f"; recorded in {record}" if record else "")
+        )
+    if decision.outcome is Outcome.UNKNOWN:
+        diagnostics.talk(f"  → {_REMEDY}")
     ctx.exit(_EXIT_CODES[decision.outcome])
 
 
@@ -110,12 +121,13 @@ def _change(policy: Policy, given: str | None) -> str:
     return given
 
 
-def _check_exception(policy: Policy, given: str | None, reason: str | None) -> None:
+def _check_exception(policy: Policy, given: str | None, reason: str | None, *, allowing: bool) -> None:
     known = [each.id for each in policy.exceptions]
     if given is None:
-        if reason is not None:
+        if reason is not None and not allowing:
             raise UsageError(
-                "--reason is given without --exception", remedy=f"exceptions are: {', '.join(known)}"
+                "--reason is given without --exception or --on-unknown allow",
+                remedy=f"exceptions are: {', '.join(known)}",
             )
         return
     if given not in known:
@@ -131,14 +143,28 @@ def _instead(given: str, known: Sequence[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"it knows: {', '.join(known) or 'none'}"
 
 
+def _system(sources: Sources) -> tuple[System | None, str | None]:
+    """What counts; None where only the server would know it, and why it does not say."""
+    from sretool.cli import objectives
+
+    try:
+        return objectives.load(sources), None
+    except SourceError as error:
+        return None, " ".join(error.message.split())
+
+
 def _standings(
-    prometheus: Endpoint, slos: Sequence[Slo]
+    prometheus: Endpoint, system: System | None, ids: Sequence[str], no_answer: str | None
 ) -> tuple[datetime, tuple[Standing, ...], str | None]:
     """When, what each objective has left, and why some of it is unknown."""
     from sretool.cli.slo import read_snapshot
     from sretool.core.observe.release import standings
+    from sretool.core.slo.select import select
     from sretool.wiring import SystemClock
 
+    if system is None:
+        return SystemClock().now(), (), no_answer
+    slos = select(system.slos, ids)
     try:
         snapshot = read_snapshot(prometheus, slos, None)
     except SourceError as error:
@@ -159,7 +185,9 @@ def _as_json(
         "change": change,
         "reason": decision.reason,
         "exception": exception,
-        "exception_reason": why,
+        "exception_reason": why if exception is not None else None,
+        "unknown_allowed": decision.recorded and exception is None,
+        "unknown_reason": why if exception is None else None,
         "step": found.step.name if found else None,
         "response_level": found.level if found else None,
         "response": _response_as_json(found.response) if found and found.response else None,
@@ -176,9 +204,9 @@ def _response_as_json(response: ResponseLevel) -> dict[str, Any]:
 
 
 def _record(project: Path, document: dict[str, Any]) -> str | None:
-    """Where the exception was recorded; None (and the whole record on stderr) where it cannot be kept.
+    """Where the decision was recorded; None (and the whole record on stderr) where it cannot be kept.
 
-    An exception passes even then: the log of the job keeps what the file could not.
+    The change passes even then: the log of the job keeps what the file could not.
     """
     import getpass
     import json
@@ -196,7 +224,7 @@ def _record(project: Path, document: dict[str, Any]) -> str | None:
         gate_log.append(file, entry)
     except OSError as error:
         diagnostics.tell(
-            f"the exception cannot be recorded in {file}: {error.strerror}",
+            f"the decision cannot be recorded in {file}: {error.strerror}",
             f"keep this line: {json.dumps(entry, ensure_ascii=False)}",
         )
         return None

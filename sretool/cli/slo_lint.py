@@ -38,7 +38,9 @@ def command(
 ) -> None:
     """What is wrong with files of objectives (sretool, Sloth, Pyrra, OpenSLO, slo-generator) and rule files.
 
-    PATH is a file or a folder; without one the catalog is checked. No server is asked without --live.
+    PATH is a file or a folder; without one the catalog is checked. No server is asked without --live. A
+    remark `# sretool: ignore CODE reason`, behind or right above what is meant, keeps a finding from being
+    told.
 
     Ends with 0 where no error is found (there may be warnings), 1 where one is, 2 where a file cannot be read
     at all, 3 where --live cannot reach Prometheus.
@@ -47,6 +49,7 @@ def command(
         _list_codes(output_format)
         return
     from sretool.adapters.files.raw import collect
+    from sretool.core.lint import remarks
     from sretool.core.lint.source import LARGEST
 
     settings: Settings = ctx.obj
@@ -58,7 +61,7 @@ def command(
         report = _lint(collected, live=live)
     found = [*_unreadable(collected), *report.findings]
     if server is not None:
-        found += _ask(server, report)
+        found += remarks.obeyed(collected.contents, _ask(server, report))
         order = {file: number for number, file in enumerate(collected.contents)}
         found.sort(key=lambda each: (order.get(each.file, -1), each.line))
     if output_format == "json":

@@ -13,7 +13,7 @@ from sretool.cli.slo import PATIENCE
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sretool.cli.context import Settings
@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 
 @click.command(name="report")
 @click.argument("ids", metavar="[ID]...", nargs=-1)
-@click.option("--month", "month_text", metavar="YYYY-MM", required=True, help="A calendar month, in UTC.")
+@click.option("--month", "month_text", metavar="YYYY-MM", required=True, help="A calendar month.")
+@click.option(
+    "--zone",
+    "zone_text",
+    metavar="ZONE",
+    help="Whose midnights cut month, weeks and days: Europe/Berlin. Without it UTC, and of an objective with"
+    " a calendar window the zone of that.",
+)
 @click.option(
     "--to",
     "form",
@@ -46,6 +53,7 @@ def command(
     ctx: click.Context,
     ids: tuple[str, ...],
     month_text: str,
+    zone_text: str | None,
     form: str,
     out: Path | None,
     incidents: Path | None,
@@ -57,17 +65,20 @@ def command(
 
     Ends with 0 where the report was made, whatever it says.
     """
-    from sretool.adapters.files import catalog
-    from sretool.core.observe.month import period
+    from sretool.cli import objectives
+    from sretool.core.catalog import values
+    from sretool.core.observe.month import period, period_of
     from sretool.core.slo.select import select
     from sretool.wiring import SystemClock
 
     settings: Settings = ctx.obj
     now = SystemClock().now()
-    asked = period(month_text, now)
-    sources = settings.resolve_sources()
-    slos = select(catalog.load(sources.catalog).slos, ids)
-    found = _read(sources.prometheus, slos, asked, now, known.spans(incidents, sources.catalog))
+    zone = _zone(values.zone, zone_text) if zone_text is not None else None
+    asked = period(month_text, now, zone or "UTC")
+    sources = settings.resolve_sources(catalog_needed=False)
+    slos = select(objectives.load(sources).slos, ids)
+    months = [(slo, period_of(slo, month_text, now, zone)) for slo in slos]
+    found = _read(sources.prometheus, months, asked, now, known.spans(incidents, sources.catalog))
     text = _rendered(found, form, now)
     if out is None:
         click.echo(text, nl=False)
@@ -76,8 +87,19 @@ def command(
         diagnostics.tell(f"wrote {out}")
 
 
+def _zone(parse: Callable[[str], str], text: str) -> str:
+    try:
+        return parse(text)
+    except UsageError as error:
+        raise UsageError(f"--zone: {error.message}", remedy=error.remedy) from None
+
+
 def _read(
-    prometheus: Endpoint, slos: Sequence[Slo], asked: Period, now: datetime, spans: Sequence[Span]
+    prometheus: Endpoint,
+    slos: Sequence[tuple[Slo, Period]],
+    asked: Period,
+    now: datetime,
+    spans: Sequence[Span],
 ) -> Month:
     import asyncio
 

@@ -89,6 +89,8 @@ def _entry_as_json(entry: Entry) -> dict[str, Any]:
         "share": float(entry.share),
         "peak_burn": entry.peak_burn,
         "alerts": [firing(each) for each in entry.alerts],
+        "source": entry.source or None,
+        "left_out": {"bad": entry.left_out.bad, "total": entry.left_out.total} if entry.left_out else None,
     }
 
 
@@ -138,6 +140,7 @@ def month(found: Month) -> dict[str, Any]:
         "end": found.end,
         "until": found.until,
         "complete": found.complete,
+        "zone": found.period.zone,
         "slos": [_month_of_slo(each) for each in found.slos],
         "other_alerts": [{**firing(each), "labels": dict(labels)} for labels, each in found.other_alerts],
     }
@@ -152,6 +155,10 @@ def _month_of_slo(found: MonthOfSlo) -> dict[str, Any]:
         "owner": slo.owner,
         "tier": slo.tier,
         "objective": slo.objective,
+        "zone": found.period.zone,
+        "start": found.period.start,
+        "end": found.period.end,
+        "until": found.period.until,
         "sli": found.sli,
         "met": found.met,
         "good": float(found.ledger.total - found.ledger.bad) if found.ledger is not None else None,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sretool.core.observe.month import Month, MonthOfSlo, Stretch
+    from sretool.core.observe.month import Month, MonthOfSlo, Period, Stretch
     from sretool.core.slo.firing import Firing
     from sretool.core.slo.ledger import Entry
     from sretool.core.slo.model import Slo
@@ -47,7 +47,6 @@ def _render(template: str, month: Month, made_at: datetime, *, escape: bool) -> 
         percent=_percent,
         reached=reached,
         number=_number,
-        day=_day,
         moment=_moment,
         span=span,
         cell=_cell,
@@ -56,11 +55,16 @@ def _render(template: str, month: Month, made_at: datetime, *, escape: bool) -> 
     )
     environment.globals.update(
         verdict=verdict,
+        title=title,
+        clock=clock,
+        own_clock=own_clock,
         sentence=sentence,
         partly=partly,
         goal=goal,
         own_window=own_window,
         entry_name=entry_name,
+        excluded=excluded,
+        has_excluded=has_excluded,
         entry_time=entry_time,
         numbered=numbered,
         background=background,
@@ -83,25 +87,46 @@ def headline(month: Month) -> str:
     kept = sum(1 for each in judged if each.met)
     so_far = "" if month.complete else " so far"
     if not judged:
-        return f"Nothing is known of {month.start:%B %Y}."
+        return f"Nothing is known of {title(month)}."
     if kept == len(judged):
         many = "The one objective" if kept == 1 else f"All {kept} objectives"
-        text = f"{many} {'was' if kept == 1 else 'were'} kept in {month.start:%B %Y}{so_far}."
+        text = f"{many} {'was' if kept == 1 else 'were'} kept in {title(month)}{so_far}."
     else:
-        text = f"{kept} of {len(judged)} objectives were kept in {month.start:%B %Y}{so_far}."
+        text = f"{kept} of {len(judged)} objectives were kept in {title(month)}{so_far}."
     unknown = len(month.slos) - len(judged)
     return text + (f" Of {unknown} there is no data." if unknown else "")
 
 
+def title(month: Month) -> str:
+    """`"November 2026"`."""
+    return f"{month.period.local(month.start):%B %Y}"
+
+
 def state(month: Month) -> str:
     """What the figures cover."""
-    whole = f"{_moment(month.start)} to {_moment(month.end)} UTC"
+    period = month.period
+    whole = f"{_moment(month.start, period)} to {_moment(month.end, period)} {period.zone}"
     if month.complete:
         return f"Calendar month, {whole}."
     return (
-        f"Calendar month, {whole}. It is not over: figures are up to {_moment(month.until)} UTC, and budgets"
-        " are those of the events until then."
+        f"Calendar month, {whole}. It is not over: figures are up to {_moment(month.until, period)}"
+        f" {period.zone}, and budgets are those of the events until then."
     )
+
+
+def clock(month: Month) -> str:
+    """Whose times are shown."""
+    own = any(each.period.zone != month.period.zone for each in month.slos)
+    return f"Times are {month.period.zone}{' where an objective names no other zone' if own else ''}."
+
+
+def own_clock(found: MonthOfSlo, month: Month) -> str:
+    """What is said of an SLO whose month is not the report's; nothing of others."""
+    period = found.period
+    if period.zone == month.period.zone:
+        return ""
+    end = _moment(period.until, period)
+    return f"Its month is that of its own calendar, {period.zone}, up to {end} there; so are its times."
 
 
 def label(slo: Slo) -> str:
@@ -133,7 +158,10 @@ def sentence(found: MonthOfSlo) -> str:
     if biggest is None:
         return text + " No single event stands out."
     part = float(biggest.bad / ledger.bad)
-    return text + f" {_share_word(part)} of it happened on {entry_time(biggest)}{_called(biggest)}."
+    return (
+        text
+        + f" {_share_word(part)} of it happened on {entry_time(biggest, found.period)}{_called(biggest)}."
+    )
 
 
 def _share_word(part: float) -> str:
@@ -204,13 +232,27 @@ def entry_name(entry: Entry) -> str:
             return "Unnamed incident"
 
 
-def entry_time(entry: Entry) -> str:
+def excluded(entry: Entry) -> str:
+    """What of the entry does not count; nothing where all of it does."""
+    away = entry.left_out
+    if away is None:
+        return ""
+    return f", excluded: {_number(away.bad)} of {_number(away.total)} events that went wrong do not count"
+
+
+def has_excluded(found: MonthOfSlo) -> bool:
+    """Whether alerts may have been evaluated on events that do not count."""
+    return found.ledger is not None and any(entry.left_out is not None for entry in found.ledger.entries)
+
+
+def entry_time(entry: Entry, period: Period) -> str:
     """`"Sun 15 Nov, 12:15–13:50"`."""
     if entry.start is None or entry.end is None:
         return "throughout"
-    if entry.start.date() == entry.end.date():
-        return f"{_day(entry.start)}, {entry.start:%H:%M}–{entry.end:%H:%M}"
-    return f"{_day(entry.start)}, {entry.start:%H:%M} – {_day(entry.end)}, {entry.end:%H:%M}"
+    start, end = period.local(entry.start), period.local(entry.end)
+    if start.date() == end.date():
+        return f"{_day(start)}, {start:%H:%M}–{end:%H:%M}"
+    return f"{_day(start)}, {start:%H:%M} – {_day(end)}, {end:%H:%M}"
 
 
 def alert_counts(alerts: Sequence[Firing]) -> str:
@@ -245,13 +287,14 @@ def _day(at: datetime) -> str:
     return f"{at:%a} {at.day} {at:%b}"
 
 
-def _week(week: Stretch) -> str:
-    last = week.end - _MINUTE
-    return _day(week.start) if last.date() == week.start.date() else f"{_day(week.start)} – {_day(last)}"
+def _week(week: Stretch, period: Period) -> str:
+    first, last = period.local(week.start), period.local(week.end - _MINUTE)
+    return _day(first) if last.date() == first.date() else f"{_day(first)} – {_day(last)}"
 
 
-def _moment(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y %H:%M}"
+def _moment(at: datetime, period: Period) -> str:
+    local = period.local(at)
+    return f"{local.day} {local:%b %Y %H:%M}"
 
 
 def span(length: timedelta | None) -> str:

@@ -27,9 +27,9 @@ _BARS: Final = 34
 _GAP: Final = 22
 
 
-def burn_down(found: MonthOfSlo, period: Period) -> Markup:
+def burn_down(found: MonthOfSlo) -> Markup:
     """The month's budget as a line from 100 % down, incidents shaded and numbered; bad share a day below."""
-    days = (period.end - period.start).days
+    period = found.period
     lowest = min((left for _, left in found.burn_down), default=0.0)
     bottom = min(lowest, 0.0)
     total = _TOP + _HEIGHT + _GAP + _BARS + 16
@@ -43,7 +43,7 @@ def burn_down(found: MonthOfSlo, period: Period) -> Markup:
     parts = [
         *_shades(found, x),
         *_budget_axis(bottom, y),
-        *_days(days, period.start, x),
+        *_days(period, x),
         *_line(found.burn_down, x, y),
         *_bars(found, x, _TOP + _HEIGHT + _GAP),
     ]
@@ -93,13 +93,13 @@ def _budget_axis(bottom: float, y: _Level) -> Iterator[str]:
         )
 
 
-def _days(days: int, start: datetime, x: _Scale) -> Iterator[str]:
-    for day in range(days):
-        at = start.replace(day=day + 1)
-        if at.weekday() == 0 or (day == 0 and at.weekday() < 5):
+def _days(period: Period, x: _Scale) -> Iterator[str]:
+    for number, at in enumerate(period.midnights):
+        day = period.local(at)
+        if day.weekday() == 0 or (number == 0 and day.weekday() < 5):
             yield (
                 f'<line x1="{x(at):.1f}" x2="{x(at):.1f}" y1="{_TOP}" y2="{_TOP + _HEIGHT}" class="grid"/>'
-                f'<text x="{x(at):.1f}" y="{_TOP + _HEIGHT + 13}" class="axis">{at.day} {at:%b}</text>'
+                f'<text x="{x(at):.1f}" y="{_TOP + _HEIGHT + 13}" class="axis">{day.day} {day:%b}</text>'
             )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sretool.core.observe import assemble, explanation, plan
+from sretool.core.slo.exclusions import left_out
 from sretool.core.slo.windows import RATE_WINDOW, RULE_INTERVAL
 from sretool.errors import SourceError, SourceRefused
 from sretool.services.reading import MetricsReader
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from sretool.core.observe.explanation import Explanation, Suspicion
     from sretool.core.observe.model import Series, SloStatus
+    from sretool.core.slo.budget import Past
     from sretool.core.slo.firing import Firing
     from sretool.core.slo.ledger import Span
     from sretool.core.slo.model import Slo
@@ -62,13 +64,25 @@ async def explain(
     counts = explanation.counts(slo, slo.window_start(until), until, from_rules=from_rules)
     recent = explanation.recent_rates(slo, at, from_rules=from_rules)
     counted, rated = await all_ranges(source, [counts, recent])
-    past = explanation.past(counts, counted)
+    whole = explanation.past(counts, counted)
+    past = await kept(slo, source, counts, whole, from_rules=from_rules)
     alerts = await read_alerts(slo, source, counts.start - counts.step, at)
-    seen = explanation.seen_rates(recent, rated)
+    seen = explanation.seen_rates(slo, recent, rated)
     since = await rules_since(slo, source, at, at - counts.start)
     completed = explanation.completed_alerts(slo, alerts, past, since)
-    found = explanation.explain(status, at, past, seen, alerts, completed, tuple(known))
+    found = explanation.explain(
+        status, at, past, seen, alerts, completed, tuple(known), left_out(whole, past)
+    )
     return replace(found, suspicion=await _suspects(slo, source, found))
+
+
+async def kept(
+    slo: Slo, source: MetricsSource, asked: plan.RangeQuery, whole: Past, *, from_rules: bool
+) -> Past:
+    """The past less what is excluded of it, which rules loaded before the exclusion was written recorded."""
+    query = plan.taken_away([(slo, explanation.excluded_parts(slo, asked))]) if from_rules else None
+    samples = await source.instant(query, asked.end) if query is not None else ()
+    return explanation.counted(slo, whole, assemble.excluded_sums([slo], samples).get(slo.id, {}))
 
 
 async def read_alerts(slo: Slo, source: MetricsSource, start: datetime, end: datetime) -> tuple[Firing, ...]:
@@ -95,7 +109,7 @@ async def _suspects(slo: Slo, source: MetricsSource, found: Explanation) -> Susp
     length = max(-(-(end - start) // RULE_INTERVAL) * RULE_INTERVAL, RATE_WINDOW)
     query = explanation.increments(slo.sli, length)
     if query is None:
-        return explanation.no_suspicion(span, "its indicator is not a ratio of counters")
+        return explanation.no_suspicion(span, explanation.no_increments(slo.sli))
     try:
         samples = await source.instant(query, end)
     except SourceRefused as error:

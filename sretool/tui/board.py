@@ -32,6 +32,9 @@ _HANDS_OFF = timedelta(seconds=2)
 """No re-ordering this soon after a key: a row must not leave from under the cursor."""
 
 
+_RANKS = {level: rank for rank, level in enumerate(Level)}
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something that changed and deserves one toast."""
@@ -64,6 +67,10 @@ class View:
     """Where the data comes from: `lab amas ÷10`."""
     local_time: bool
     glyphs: fmt.Glyphs
+    readonly: bool = False
+    production: bool = False
+    session_mark: str = ""
+    """That the session is recorded, or how a recorded one is played; empty: neither."""
 
     @property
     def stale(self) -> bool:
@@ -76,10 +83,10 @@ class View:
 
     @property
     def alerts_stale(self) -> bool:
-        return self.alertmanager is not None and self.alertmanager.freshness in (
-            Freshness.STALE,
-            Freshness.LOST,
-        )
+        alertmanager = self.alertmanager
+        if alertmanager is None or alertmanager.freshness is Freshness.WAITING:
+            return False
+        return not alertmanager.freshness.usable
 
     def clock(self, moment: datetime, *, seconds: bool = True) -> str:
         return fmt.clock(moment, local=self.local_time, seconds=seconds)
@@ -102,13 +109,23 @@ class Board:
         self.origin = origin
         self.glyphs = glyphs
         self.local_time = False
-        self.filter = Filter()
+        self.readonly = False
+        self.session_mark = ""
+        """That the session is recorded, or how a recorded one is played; empty: neither."""
+        self.production = False
+        """Whether what is shown serves real users."""
+        self._filters: dict[str, Filter] = {}
+        self._view = ""
         self.log: list[tuple[datetime, str]] = []
         """What went wrong inside the program or with a source, newest last."""
         self._alerts_configured = alerts_configured
         self._order: tuple[SloId, ...] = tuple(status.slo.id for status in snapshot.statuses)
         self._ordered = False
         """Whether the order comes from figures; before the first ones it is the catalog's."""
+        self._kept: tuple[tuple[SloStatus, ...], tuple[SloId, ...], Filter, tuple[SloStatus, ...]] | None = (
+            None
+        )
+        """What the rows were last made of, and the rows."""
         self._touched_at: datetime | None = None
         self._frozen: tuple[Snapshot, datetime] | None = None
         self._missed = 0
@@ -128,6 +145,12 @@ class Board:
         if self._alerts_configured and self.source("alertmanager", now).freshness.usable:
             notices += self._alert_notices()
         return notices
+
+    def rewind(self, snapshot: Snapshot) -> None:
+        """Go back to an earlier snapshot: nothing that came after it has happened yet."""
+        self.snapshot = snapshot
+        self._lost_since.clear()
+        self._paging = self._open_pages = None
 
     def tick(self, now: datetime) -> tuple[Notice, ...]:
         """Time went on: a source may have become too old without any answer."""
@@ -165,6 +188,26 @@ class Board:
         self._frozen = None if self._frozen is not None else (self.snapshot, now)
         self._missed = 0
 
+    @property
+    def filter(self) -> Filter:
+        """Of the view on screen: each keeps its own."""
+        return self._filters.get(self._view, Filter())
+
+    @filter.setter
+    def filter(self, wanted: Filter) -> None:
+        self._filters[self._view] = wanted
+
+    def turn_to(self, view: str) -> None:
+        """Another view is on screen."""
+        self._view = view
+
+    def unfilter(self) -> None:
+        self.filter = Filter()
+
+    def only_mine(self, owners: frozenset[str]) -> None:
+        """Only what these own, or everything again."""
+        self.filter = replace(self.filter, owners=frozenset() if self.filter.owners else owners)
+
     def search(self, text: str) -> None:
         self.filter = replace(self.filter, text=text.strip())
 
@@ -180,15 +223,12 @@ class Board:
         shown, moment = self._frozen if self._frozen is not None else (self.snapshot, now)
         prometheus = self.source("prometheus", now)
         alertmanager = self.source("alertmanager", now) if self._alerts_configured else None
-        by_id = {status.slo.id: status for status in shown.statuses}
-        ordered = [by_id.pop(slo) for slo in self._order if slo in by_id]
-        ordered += by_id.values()
-        kept = tuple(filter(self.filter.keeps_slo, ordered) if self.filter else ordered)
+        kept = self._in_order(shown)
         return View(
             now=now,
             snapshot=shown,
             statuses=kept,
-            hidden=len(ordered) - len(kept),
+            hidden=len(shown.statuses) - len(kept),
             alerts=tuple(alert for alert in shown.alerts if self.filter.keeps_alert(alert)),
             prometheus=prometheus,
             alertmanager=alertmanager,
@@ -199,7 +239,22 @@ class Board:
             origin=self.origin,
             local_time=self.local_time,
             glyphs=self.glyphs,
+            readonly=self.readonly,
+            production=self.production,
+            session_mark=self.session_mark,
         )
+
+    def _in_order(self, shown: Snapshot) -> tuple[SloStatus, ...]:
+        """The SLOs in screen order, filtered; the same object as before where nothing of it has changed."""
+        known = self._kept
+        if known is not None and known[0] is shown.statuses and known[1:3] == (self._order, self.filter):
+            return known[3]
+        by_id = {status.slo.id: status for status in shown.statuses}
+        ordered = [by_id.pop(slo) for slo in self._order if slo in by_id]
+        ordered += by_id.values()
+        kept = tuple(filter(self.filter.keeps_slo, ordered) if self.filter else ordered)
+        self._kept = (shown.statuses, self._order, self.filter, kept)
+        return kept
 
     def _sources(self) -> Sequence[str]:
         return ("prometheus", "alertmanager") if self._alerts_configured else ("prometheus",)
@@ -209,7 +264,7 @@ class Board:
         if self._touched_at is not None and now - self._touched_at < _HANDS_OFF:
             return
         levels = {status.slo.id: status.level for status in self.snapshot.statuses}
-        ranks = [list(Level).index(levels[slo]) for slo in self._order if slo in levels]
+        ranks = [_RANKS[levels[slo]] for slo in self._order if slo in levels]
         # As long as the rows on screen still go from worst to best, a new order would only be unrest.
         if not self._ordered or set(wanted) != set(self._order) or ranks != sorted(ranks):
             self._order = wanted

@@ -1,87 +1,127 @@
-"""The screen of one SLO as lines: state, burn table, budget used, burn-down, error ratio, alerts, changes."""
+"""The screen of one SLO as lines: state, burn, budget used, charts, and what stands around it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from sretool.core.observe.panels import Condition
 from sretool.core.slo.model import Level
 from sretool.tui import format as fmt
 from sretool.tui import overview
-from sretool.tui.braille import Chart, Limit, draw
 from sretool.tui.line import LEVEL_ROLES, Span, cells, crop, rule, spread
+from sretool.tui.slo_charts import Charted, burn_down, changes_of, error_ratio
+from sretool.tui.timeline import moment_words
+from sretool.tui.words import tr
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
 
-    from sretool.core.observe.model import SloHistory, SloStatus
-    from sretool.core.slo.model import Slo
+    from sretool.core.alerting.firings import Firing
+    from sretool.core.observe.model import SloStatus
+    from sretool.core.observe.service import DependencyRow
     from sretool.tui.board import View
     from sretool.tui.line import Line, Role
+    from sretool.tui.slo_charts import Past
 
-_SIX_HOURS = timedelta(hours=6)
-_KEPT_CHARTS = 8
+_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """What is known about an SLO's history on screen."""
+class Around:
+    """What stands beside the figures of one SLO on its screen, as far as it is known."""
 
-    history: SloHistory | None = None
-    """None: never fetched yet; otherwise the last that came, however old."""
-    error: str | None = None
-    """Why the last attempt failed; None where it did not."""
-    drawn: dict[tuple[object, ...], list[Line]] = field(default_factory=dict, compare=False, repr=False)
-    """Charts of this history as they were drawn last: they change once a minute, the screen every second."""
+    charted: Charted = field(default_factory=Charted)
+    needs: tuple[DependencyRow, ...] | None = None
+    """None: the catalog knows no dependencies of this service."""
+    fired: tuple[Firing, ...] | None = None
+    """Newest first; None: not known yet."""
+    steps: tuple[RunbookStep, ...] = ()
+    """Of its runbook."""
 
 
-def detail_lines(view: View, status: SloStatus, past: Past, width: int, height: int) -> list[Line]:
+class RunbookStep(NamedTuple):
+    text: str
+    done: bool
+
+
+def detail_lines(view: View, status: SloStatus, around: Around, width: int, height: int) -> list[Line]:
     """The whole screen under row 1 and above the keys, `height` rows of `width` cells."""
     lines: list[Line] = [_state_line(view, status, width)]
-    facts = _facts(view, status, past, width)
-    if height >= 14:
-        lines += facts[: max(height - 11, 1)]
-    if width >= 140 and height >= 36:
-        lines += _wide_charts(view, status, past, width, height - len(lines))
+    if is_wide(width, height):
+        lines += _wide(view, status, around, width, height - 1)
     else:
-        lines += _stacked(view, status, past, width, height - len(lines))
+        if height >= 14:
+            facts = _facts(view, status, around.charted.past, width)
+            lines += facts[: max(height - 13, 1)]
+        lines += _stacked(view, status, around, width, height - len(lines))
     lines += [crop([], width)] * (height - len(lines))
     return lines[:height]
 
 
-def _wide_charts(view: View, status: SloStatus, past: Past, width: int, height: int) -> list[Line]:
-    side = width * 2 // 5
+def is_wide(width: int, height: int) -> bool:
+    """Whether there is room for a second column."""
+    return width >= 140 and height >= 30
+
+
+def _wide(view: View, status: SloStatus, around: Around, width: int, height: int) -> list[Line]:
+    side = min(max(width * 3 // 8, 56), 76)
     main = width - side - 1
     upper = height // 2
     left = [
-        *burn_down(view, status.slo, past, main, upper),
-        *error_ratio(view, status.slo, past, main, height - upper),
+        *burn_down(view, status.slo, around.charted, main, upper),
+        *error_ratio(view, status.slo, around.charted, main, height - upper),
     ]
-    right = [*_alerts(view, status, side, height // 2), *_changes(view, status, side, height)]
+    right = _side(view, status, around, side, height)
     edge = Span(view.glyphs.axis, "dim")
-    filled = [right[row] if row < len(right) else crop([], side) for row in range(height)]
-    return [[*left[row], edge, *filled[row]] for row in range(height)]
+    return [[*left[row], edge, *right[row]] for row in range(height)]
 
 
-def _stacked(view: View, status: SloStatus, past: Past, width: int, height: int) -> list[Line]:
-    alerts = _alerts(view, status, width, 4)
-    spare = height - len(alerts) - 1
-    if spare < 6:
+def _side(view: View, status: SloStatus, around: Around, width: int, height: int) -> list[Line]:
+    """Sections one under the other; where there are too many rows the later ones lose theirs first."""
+    sections = [
+        _burn_section(view, status, around.charted.past, width),
+        _alerts(view, status, width),
+        _changes(view, status, width),
+        _depends(view, around, width),
+        _runbook(view, status, around, width),
+        _history(view, around, width),
+        _notes(view, status, width),
+    ]
+    sections = [section for section in sections if section]
+    rows = share_rows([len(section) for section in sections], height)
+    lines = [line for section, count in zip(sections, rows, strict=True) for line in section[:count]]
+    return lines + [crop([], width)] * (height - len(lines))
+
+
+def share_rows(wanted: Sequence[int], height: int) -> list[int]:
+    """Rows for sections that want so many: all they want, else each its heading and two rows before more."""
+    given = [0] * len(wanted)
+    free = height
+    for least in (3, 6, 9, max(wanted, default=0)):
+        for number, want in enumerate(wanted):
+            more = min(min(want, least) - given[number], free)
+            if more > 0:
+                given[number] += more
+                free -= more
+    return given
+
+
+def _stacked(view: View, status: SloStatus, around: Around, width: int, height: int) -> list[Line]:
+    charted, slo = around.charted, status.slo
+    if height < 9:
         # The present before the month, and before what the overview shows as well.
-        return error_ratio(view, status.slo, past, width, height) if height >= 4 else []
-    tail = [*alerts, overview.changes_line(view, width)]
-    if spare >= 16:
-        upper = spare // 2
-        budget = burn_down(view, status.slo, past, width, upper)
-        return [*budget, *error_ratio(view, status.slo, past, width, spare - upper), *tail]
-    if width < 72:
-        return [*error_ratio(view, status.slo, past, width, spare), *tail]
-    left = (width - 1) // 2
-    budget = burn_down(view, status.slo, past, left, spare)
-    errors = error_ratio(view, status.slo, past, width - left - 1, spare)
-    return [*([*one, Span(" "), *other] for one, other in zip(budget, errors, strict=True)), *tail]
+        return error_ratio(view, slo, charted, width, height) if height >= 4 else []
+    alerts = _alerts(view, status, width) if height >= 20 else []
+    tail = [*alerts[:4], overview.changes_line(view, width)]
+    spare = height - len(tail)
+    if spare < 11:
+        return [*error_ratio(view, slo, charted, width, spare), *tail]
+    upper = spare * 5 // 11
+    lines = [*burn_down(view, slo, charted, width, upper)]
+    return [*lines, *error_ratio(view, slo, charted, width, spare - upper), *tail]
 
 
 def _state_line(view: View, status: SloStatus, width: int) -> list[Span]:
@@ -144,20 +184,35 @@ def _facts(view: View, status: SloStatus, past: Past, width: int) -> list[Line]:
             spans.append(Span(fmt.fit(text, min(size, room), ellipsis=view.glyphs.ellipsis), tone))
         lines.append(crop(spans, width))
     if status.problem:
-        lines.append(crop([Span(f" {view.glyphs.levels[Level.NO_DATA]} {status.problem}", "ticket")], width))
+        lines.append(_problem(view, status, width))
     return lines
+
+
+def _problem(view: View, status: SloStatus, width: int) -> Line:
+    return crop([Span(f" {view.glyphs.levels[Level.NO_DATA]} {status.problem}", "ticket")], width)
 
 
 def _burn_table(view: View, status: SloStatus) -> list[list[Span]]:
     """Every window, shortest first, with the limit of the pair that looks at it; 1x where none does."""
-    limits = {window: (1.0, "budget") for window in status.burns}
-    for pair in reversed(status.slo.alerts):
-        factor = float(pair.factor(status.slo.window))
-        limits |= {window: (factor, pair.severity.value) for window in (pair.short, pair.long)}
+    limits = _limits(status)
     rows = [[Span("WINDOW    BURN    LIMIT  STATE", "title")]]
     for window, (limit, severity) in sorted(limits.items()):
         rows.append(_burn_row(view, window, status.burns.get(window), limit, severity))
     return rows
+
+
+def _limits(status: SloStatus) -> dict[timedelta, tuple[float, str]]:
+    """By window the burn rate it must stay under, and what looks at it."""
+    limits = {window: (1.0, "budget") for window in status.burns}
+    for pair in reversed(status.slo.alerts):
+        factor = float(pair.factor(status.slo.window))
+        limits |= {window: (factor, pair.severity.value) for window in (pair.short, pair.long)}
+    return limits
+
+
+def _share(value: float | None) -> str:
+    """A share of the budget: `2.1%`, `62%`."""
+    return fmt.NONE if value is None else f"{value * 100:.1f}%" if abs(value) < 10 else f"{value * 100:.0f}%"
 
 
 def _burn_row(view: View, window: timedelta, value: float | None, limit: float, severity: str) -> list[Span]:
@@ -185,8 +240,7 @@ def _used(status: SloStatus, past: Past) -> list[str]:
         return [*rows, "failed, see below" if past.error else "asking..."]
     for span, share in sorted(past.history.used.items()):
         name = "whole window" if span == status.slo.window else f"last {format_duration(span)}"
-        text = fmt.NONE if share is None else f"{share * 100:.1f}%" if share < 10 else f"{share * 100:.0f}%"
-        rows.append(f"{fmt.fit(name, 14)}{fmt.fit(text, 7, 'right')}")
+        rows.append(f"{fmt.fit(name, 14)}{fmt.fit(_share(share), 7, 'right')}")
     return rows
 
 
@@ -205,115 +259,156 @@ def _counts(status: SloStatus) -> list[str]:
     return rows
 
 
-def burn_down(
-    view: View, slo: Slo, past: Past, width: int, height: int, *, named: bool = False
-) -> list[Line]:
-    """What was left of the budget over the SLO's window, against an even spend."""
-    title = f"BUDGET LEFT {fmt.window_name(slo)}  {view.glyphs.ideal} even spend"
-    title = f"{slo.name}: {title}" if named else title
-    history = past.history
-    if history is None:
-        return _no_chart(view, title, past, width, height)
-    end = _minute(view.now)
-    values = [value for _, value in history.budget_left]
-    low = min(0.0, *values) if values else 0.0
-    high = max(1.0, *values) if values else 1.0
-    chart = Chart(
-        points=history.budget_left,
-        step=history.budget_step,
-        start=end - slo.length(end),
-        end=end,
-        low=low * 1.05,
-        high=high,
-        label=lambda value: f"{value * 100:.0f}%",
-        limits=(Limit(0.0, "0%"),) if low < 0 else (),
-        ideal=(1.0, 0.0),
-    )
-    return _titled(view, title, chart, past, width, height)
+# --- beside the charts ------------------------------------------------------------------------------------
 
 
-def error_ratio(
-    view: View, slo: Slo, past: Past, width: int, height: int, *, named: bool = False
-) -> list[Line]:
-    """The share of bad events over six hours, with the line it must stay under."""
-    history = past.history
-    title = f"ERROR RATIO 6h  {view.glyphs.threshold} {fmt.ratio_percent(float(slo.budget))} budget"
-    title = f"{slo.name}: {title}" if named else title
-    if history is None:
-        return _no_chart(view, title, past, width, height)
-    budget = float(slo.budget)
-    peak = max((value for _, value in history.error_ratio), default=0.0)
-    limits = [Limit(budget, fmt.ratio_percent(budget))]
-    pages = [float(pair.factor(slo.window)) * budget for pair in slo.alerts if pair.severity.value == "page"]
-    if pages and peak >= 0.5 * min(pages):
-        page = min(pages)
-        title += f", {fmt.ratio_percent(page)} page"
-        limits.append(Limit(page, fmt.ratio_percent(page)))
-    end = _minute(view.now)
-    chart = Chart(
-        points=history.error_ratio,
-        step=history.error_step,
-        start=end - _SIX_HOURS,
-        end=end,
-        low=0.0,
-        high=max(peak, *(limit.value for limit in limits)) * 1.1,
-        label=fmt.ratio_percent,
-        limits=tuple(limits),
-    )
-    return _titled(view, title, chart, past, width, height)
-
-
-def _titled(view: View, title: str, chart: Chart, past: Past, width: int, height: int) -> list[Line]:
-    right = ""
-    if past.history is not None and (past.error is not None or view.stale):
-        right = f"as of {view.clock(past.history.at)}"
-        title = title.partition("  ")[0] if len(title) + len(right) + 8 > width else title
-        room = width - len(title) - len(right) - 8
-        if past.error is not None and room > 10:
-            right += fmt.fit(f", failed: {past.error}", min(len(past.error) + 10, room)).rstrip()
-    elif len(title) + 6 > width:
-        title = title.rpartition(", ")[0] or title
-    heading = rule(title, width, view.glyphs.rule, right)
-    if not chart.points:
-        return [heading, *_said(view, "no samples in this span", width, height - 1)]
-    key = (title, chart.end, width, height, view.local_time)
-    if key not in past.drawn:
-        if len(past.drawn) >= _KEPT_CHARTS:
-            past.drawn.clear()
-        past.drawn[key] = draw(chart, width, height - 1, view.glyphs, local_time=view.local_time)
-    return [heading, *past.drawn[key]]
-
-
-def _no_chart(view: View, title: str, past: Past, width: int, height: int) -> list[Line]:
-    said = f"no history: {past.error}" if past.error else "asking Prometheus..."
-    return [rule(title, width, view.glyphs.rule), *_said(view, said, width, height - 1)]
-
-
-def _said(view: View, text: str, width: int, height: int) -> list[Line]:
-    lines: list[Line] = [crop([], width) for _ in range(max(height, 0))]
-    if lines:
-        lines[len(lines) // 2] = crop([Span(f"  {text}", "dim")], width)
+def _burn_section(view: View, status: SloStatus, past: Past, width: int) -> list[Line]:
+    """Burn table, with what each length of time took from the budget beside it."""
+    used = past.history.used if past.history is not None else {}
+    lines: list[Line] = [rule(tr("BURN RATE"), width, view.glyphs.rule)]
+    rows = _burn_table(view, status)
+    windows = sorted(_limits(status))
+    for number, row in enumerate(rows):
+        if number == 0:
+            extra = fmt.fit(tr("USED"), 8, "right")
+        else:
+            extra = fmt.fit(_share(used.get(windows[number - 1])), 8, "right")
+        lines.append(
+            crop([Span(" "), *crop(row, 36), Span(extra, "title" if number == 0 else "text")], width)
+        )
+    for length, share in sorted(used.items()):
+        if length not in windows:
+            name = tr("window") if length == status.slo.window else format_duration(length)
+            burn = status.burns.get(length)
+            text = f" {fmt.fit(name, 7)}{fmt.fit(fmt.burn(burn), 7, 'right')}"
+            lines.append(crop([Span(fmt.fit(text, 37)), Span(fmt.fit(_share(share), 8, "right"))], width))
+    counts = [text for text in _counts(status)[1:] if not text.startswith("runbook")]
+    lines.append(crop([Span(" " + "  ".join(counts), "dim")], width))
+    if status.problem:
+        lines.append(_problem(view, status, width))
     return lines
 
 
-def _alerts(view: View, status: SloStatus, width: int, most: int) -> list[Line]:
+def _alerts(view: View, status: SloStatus, width: int) -> list[Line]:
     alerts = [alert for alert in view.snapshot.alerts if alert.slo == status.slo.id]
     if not alerts and view.alertmanager is None:
-        heading = "ALERTS of this SLO: not configured"
+        heading = tr("ALERTS of this SLO: not configured")
     else:
-        heading = f"ALERTS of this SLO: {len(alerts) or 'none open'}"
+        heading = f"{tr('ALERTS of this SLO')}: {len(alerts) or tr('none open')}"
     if view.alerts_stale and view.alertmanager is not None:
         as_of = view.alertmanager.as_of
-        heading += f" as of {view.clock(as_of)}" if as_of else " unknown"
+        heading += f" {tr('as of')} {view.clock(as_of)}" if as_of else f" {tr('unknown')}"
     lines: list[Line] = [rule(heading, width, view.glyphs.rule)]
-    lines += [overview.alert_row(alert, view, width) for alert in alerts[: most - 1]]
+    return lines + [overview.alert_row(alert, view, width) for alert in alerts]
+
+
+def _changes(view: View, status: SloStatus, width: int) -> list[Line]:
+    """What happened to its service within a day, and how long before the page that was."""
+    changes = [
+        change
+        for change in changes_of(view, status.slo)
+        if view.now - change.at <= _DAY and change.kind not in ("note", "alert", "resolved")
+    ]
+    lines: list[Line] = [rule(tr("CHANGES 24h, restarts 6h"), width, view.glyphs.rule)]
+    if not changes:
+        return [*lines, crop([Span(f" {tr('none known; sretool mark TEXT notes a deploy')}", "dim")], width)]
+    pages = [alert.since for alert in view.snapshot.alerts if alert.slo == status.slo.id]
+    first = min(pages, default=None)
+    for change in changes:
+        before = ""
+        if first is not None and change.at <= first:
+            before = "  " + tr("{span} before the alert", span=fmt.age(first - change.at))
+        room = width - cells([Span(before)]) - 11
+        text = fmt.fit(overview.change_text(change), max(room, 10), ellipsis=view.glyphs.ellipsis)
+        spans = [
+            Span(f" {fmt.fit(view.clock(change.at, seconds=False), 7)}"),
+            Span(text),
+            Span(before, "dim"),
+        ]
+        lines.append(crop(spans, width))
     return lines
 
 
-def _changes(view: View, status: SloStatus, width: int, most: int) -> list[Line]:
-    return overview.changes_lines(view, width, min(most, len(view.snapshot.changes) + 1, 12) + 1)
+_CONDITION_LEVELS = {
+    Condition.BAD: Level.PAGE,
+    Condition.WARN: Level.TICKET,
+    Condition.NO_DATA: Level.NO_DATA,
+    Condition.OK: Level.OK,
+}
 
 
-def _minute(moment: datetime) -> datetime:
-    """The axis moves once a minute, so that a chart is drawn anew only then; it never reaches beyond now."""
-    return moment.replace(second=0, microsecond=0)
+def _depends(view: View, around: Around, width: int) -> list[Line]:
+    lines: list[Line] = [rule(tr("DEPENDS ON"), width, view.glyphs.rule)]
+    if around.needs is None:
+        said = tr("the catalog names no dependencies of this service")
+        return [*lines, crop([Span(f" {said}", "dim")], width)]
+    worst = sorted(around.needs, key=lambda row: (list(_CONDITION_LEVELS).index(row.condition), row.depth))
+    for row in worst:
+        level = _CONDITION_LEVELS[row.condition]
+        role: Role = LEVEL_ROLES[level]
+        said = _need_words(row)
+        name = fmt.fit(row.dependency.id, 18, ellipsis=view.glyphs.ellipsis)
+        spans = [Span(f" {view.glyphs.levels[level]} {name}", role), Span(f" {said}", "dim")]
+        lines.append(crop(spans, width))
+    return lines
+
+
+def _need_words(row: DependencyRow) -> str:
+    if row.error is not None:
+        return row.error
+    if not row.watched:
+        return tr("nobody looks at it")
+    word = {
+        Condition.OK: tr("up"),
+        Condition.WARN: tr("partly down"),
+        Condition.BAD: tr("down"),
+        Condition.NO_DATA: tr("no data"),
+    }[row.condition]
+    breaks = row.dependency.breaks
+    return f"{word}: {breaks}" if breaks and row.condition in (Condition.BAD, Condition.WARN) else word
+
+
+def _runbook(view: View, status: SloStatus, around: Around, width: int) -> list[Line]:
+    name = status.slo.runbook
+    lines: list[Line] = [rule(f"{tr('RUNBOOK')} {name}" if name else tr("RUNBOOK"), width, view.glyphs.rule)]
+    if not name:
+        return [*lines, crop([Span(f" {tr('none: add runbook to the SLO in the catalog')}", "dim")], width)]
+    for number, step in enumerate(around.steps, 1):
+        box = "[x]" if step.done else "[ ]"
+        text = fmt.fit(step.text, max(width - 8, 8), ellipsis=view.glyphs.ellipsis)
+        lines.append(
+            crop([Span(f" {box} {number} ", "key"), Span(text, "dim" if step.done else "text")], width)
+        )
+    return lines
+
+
+def _history(view: View, around: Around, width: int) -> list[Line]:
+    """When its alerts fired, and for how long."""
+    heading = f"{tr('ALERTS FIRED')} 30d"
+    if around.fired is None:
+        return [
+            rule(heading, width, view.glyphs.rule),
+            crop([Span(f" {tr('asking Prometheus...')}", "dim")], width),
+        ]
+    lines: list[Line] = [rule(f"{heading}: {len(around.fired) or tr('none')}", width, view.glyphs.rule)]
+    for firing in around.fired:
+        labels = firing.labels
+        pair = "/".join(filter(None, (labels.get("long"), labels.get("short"))))
+        lasted = tr("still firing") if firing.going_on else fmt.age(firing.lasted)
+        when = moment_words(firing.start.replace(second=0), local=view.local_time)
+        what = " ".join(filter(None, (labels.get("severity"), labels.get("alertname"), pair)))
+        text = fmt.fit(what, max(width - 29, 8), ellipsis=view.glyphs.ellipsis)
+        lines.append(crop([Span(f" {fmt.fit(when, 14)}{fmt.fit(lasted, 12)}"), Span(text, "dim")], width))
+    return lines
+
+
+def _notes(view: View, status: SloStatus, width: int) -> list[Line]:
+    notes = [change for change in changes_of(view, status.slo) if change.kind == "note"]
+    lines: list[Line] = [rule(tr("NOTES"), width, view.glyphs.rule)]
+    if not notes:
+        return [*lines, crop([Span(f" {tr('none: sretool mark TEXT --kind note')}", "dim")], width)]
+    for note in notes:
+        when = fmt.fit(view.clock(note.at, seconds=False), 7)
+        text = fmt.fit(note.text, max(width - 9, 8), ellipsis=view.glyphs.ellipsis)
+        lines.append(crop([Span(f" {when}"), Span(text)], width))
+    return lines

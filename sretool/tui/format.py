@@ -10,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 
 from sretool.core.observe.model import AlertState
 from sretool.core.slo.model import CalendarUnit, Level
+from sretool.tui.words import later
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from sretool.core.slo.model import Slo
+    from sretool.tui.braille import Graph
 
 NONE = "-"
 """Stands where there is no data; never 0."""
@@ -49,7 +51,11 @@ class Glyphs:
     ellipsis: str
     dot: str
     enter: str
-    braille: bool
+    time_tick: str
+    mark: str
+    band: str
+    graph: Graph
+    """What charts are drawn with."""
 
 
 UNICODE = Glyphs(
@@ -71,7 +77,10 @@ UNICODE = Glyphs(
     ellipsis="…",
     dot="·",
     enter="⏎",
-    braille=True,
+    time_tick="┬",
+    mark="┆",
+    band="░",
+    graph="braille",
 )
 
 ASCII = Glyphs(
@@ -93,24 +102,27 @@ ASCII = Glyphs(
     ellipsis="~",
     dot=".",
     enter="enter",
-    braille=False,
+    time_tick="+",
+    mark="|",
+    band=":",
+    graph="ascii",
 )
 
 LEVEL_WORDS = {
-    Level.PAGE: "page",
-    Level.SPENT: "spent",
-    Level.TICKET: "slow",
-    Level.NO_DATA: "no data",
-    Level.OK: "ok",
+    Level.PAGE: later("page"),
+    Level.SPENT: later("spent"),
+    Level.TICKET: later("slow"),
+    Level.NO_DATA: later("no data"),
+    Level.OK: later("ok"),
 }
 
 STATE_WORDS = {
-    AlertState.PENDING: "pending",
-    AlertState.FIRING: "firing",
-    AlertState.ACKNOWLEDGED: "acked",
-    AlertState.SILENCED: "silenced",
-    AlertState.INHIBITED: "inhibited",
-    AlertState.RESOLVED: "resolved",
+    AlertState.PENDING: later("pending"),
+    AlertState.FIRING: later("firing"),
+    AlertState.ACKNOWLEDGED: later("acked"),
+    AlertState.SILENCED: later("silenced"),
+    AlertState.INHIBITED: later("inhibited"),
+    AlertState.RESOLVED: later("resolved"),
 }
 
 

@@ -15,7 +15,7 @@ from sretool.core.slo.model import Level
 
 Role = Literal[
     "text", "dim", "bold", "title", "key", "page", "spent", "ticket", "no_data", "stale", "silenced",
-    "tag", "tag_alarm", "lost", "chart", "limit",
+    "tag", "tag_alarm", "lost", "chart", "chart2", "chart3", "chart4", "limit", "mark", "band", "inspect",
 ]  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def spread(left: Line, right: Line, width: int) -> list[Span]:
 
 def rule(title: str, width: int, stroke: str, right: str = "") -> list[Span]:
     """A heading: `── ALERTS ─────── tab ──`."""
-    head = f"{stroke * 2} {title} "
+    head = f"{stroke * 2} {title} " if title else stroke * 2
     tail = f" {right} {stroke * 2}" if right else ""
     room = width - cell_len(head) - cell_len(tail)
     if room < 0:

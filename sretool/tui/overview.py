@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +15,7 @@ from sretool.core.slo.model import Level, Severity
 from sretool.tui import format as fmt
 from sretool.tui.board import SOURCE_SHORT
 from sretool.tui.line import LEVEL_ROLES, Span, cells, crop, plain, rule, spread
+from sretool.tui.words import later, tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,16 +41,22 @@ def status_line(view: View, width: int, crumbs: str = "") -> list[Span]:
 
 def _counts(view: View, crumbs: str, short: int) -> list[Span]:
     spans = [Span(" ")]
+    if view.session_mark:
+        word = view.session_mark if short < 2 else view.session_mark.partition("  ")[0]
+        spans += [Span(f" {word} ", "tag"), Span("  ")]
     if view.frozen_at is not None:
         more = f" +{view.missed}" if view.missed else ""
-        word = "PAUSED" if short > 1 else f"PAUSED {view.clock(view.frozen_at)}"
+        word = tr("PAUSED") if short > 1 else f"{tr('PAUSED')} {view.clock(view.frozen_at)}"
         spans += [Span(f" {word}{more} ", "tag"), Span("  ")]
+    if view.production:
+        spans += [Span(tr("PROD"), "spent"), Span(" ")]
+    if view.readonly and short < 3:
+        spans += [Span(tr("read-only"), "dim"), Span("  ")]
     place = crumbs or (view.origin if short < 3 else "")
     if place:
         spans += [Span(place, "title"), Span("  ")]
-    if view.filter.text or view.filter.abnormal_only:
-        bang = "!" if view.filter.abnormal_only else ""
-        spans += [Span(f"/{view.filter.text}{bang}", "key"), Span("  ")]
+    if view.filter:
+        spans += [Span(view.filter.words, "key"), Span("  ")]
     if view.waiting or (crumbs and short):
         return spans
     levels = [status.level for status in view.snapshot.statuses]
@@ -58,7 +64,7 @@ def _counts(view: View, crumbs: str, short: int) -> list[Span]:
         count = levels.count(level)
         if not count:
             continue
-        word = "" if short > 1 and level is not Level.OK else f" {fmt.LEVEL_WORDS[level]}"
+        word = "" if short > 1 and level is not Level.OK else f" {tr(fmt.LEVEL_WORDS[level])}"
         glyph = "" if level is Level.OK else view.glyphs.levels[level]
         role = "stale" if view.stale else LEVEL_ROLES[level]
         spans += [Span(f"{glyph}{count}{word}", role), Span("  " if short < 2 else " ")]
@@ -91,6 +97,8 @@ def _source(source: SourceAge, short: int) -> list[Span]:
             return [Span(f"{name} {fmt.age(source.age)}", "dim")]
         case Freshness.AGEING:
             return [Span(f"{name} {fmt.age(source.age)}", "ticket")]
+        case Freshness.REMEMBERED:
+            return [Span(f" {name.upper()} {fmt.age(source.age)} OLD ", "lost")]
         case Freshness.STALE | Freshness.LOST:
             aged = f" {fmt.age(source.age)}" if source.age is not None and short < 3 else ""
             return [Span(f" {name.upper()} {source.freshness.value.upper()}{aged} ", "lost")]
@@ -98,9 +106,9 @@ def _source(source: SourceAge, short: int) -> list[Span]:
 
 def verdict_line(view: View, width: int) -> list[Span]:
     """Row 2: the verdict, its tag set apart."""
-    text = view.verdict.text(max(width - 2, 1))
-    tag = view.verdict.tag.value
-    alarm = view.verdict.tag in (Tag.US, Tag.STALE)
+    text = view.verdict.text(max(width - 2, 1), tr)
+    tag = tr(view.verdict.tag.value)
+    alarm = view.verdict.tag in (Tag.US, Tag.STALE, Tag.DRILL)
     role: Role = "tag_alarm" if view.verdict.level is Level.PAGE else "tag" if alarm else "bold"
     if len(text) < len(tag):
         return crop([Span(f" {text}", role)], width)
@@ -154,27 +162,29 @@ def table_columns(width: int, statuses: Sequence[SloStatus]) -> tuple[Column, ..
     name_width = max((cell_len(name) for name in names), default=3)
     owners = max((cell_len(status.slo.owner or "") for status in statuses), default=0)
     service = statuses[0].slo.service if statuses and one_service else ""
-    header = f"SLO of {service}" if service else "SERVICE/SLO"
+    header = tr("SLO of {service}", service=service) if service else tr("SERVICE/SLO")
     name = Column("name", header, name_width, "left")
     chosen = {
         "name": name,
         "b1h": Column("b1h", "1h", 6 if width >= 60 else 5, "right"),
-        "gone": Column("gone", "GONE IN" if width >= 84 else "GONE", 7 if width >= 84 else 5, "right"),
+        "gone": Column(
+            "gone", tr("GONE IN") if width >= 84 else tr("GONE"), 7 if width >= 84 else 5, "right"
+        ),
     }
     optional = (
         Column("budget", "", 5, "right"),
-        Column("bar", "BUDGET LEFT", 8, "left"),
+        Column("bar", tr("BUDGET LEFT"), 8, "left"),
         Column("b6h", "6h", 6, "right"),
-        Column("sli", "SLI %", 7, "right"),
-        Column("objective", "OBJ %", 6, "left"),
+        Column("sli", tr("SLI %"), 7, "right"),
+        Column("objective", tr("OBJ %"), 6, "left"),
         Column("b5m", "5m", 6, "right"),
         Column("b3d", "3d", 6, "right"),
-        Column("window", "WIN", 3, "right"),
-        Column("alerts", "ALERTS", 8, "left"),
-        Column("owner", "OWNER", max(owners, 5), "left"),
-        Column("bad", "BAD/ALL EVENTS", 15, "right"),
-        Column("tier", "TIER", 4, "right"),
-        Column("title", "WHAT", 24, "left"),
+        Column("window", tr("WIN"), 3, "right"),
+        Column("alerts", tr("ALERTS"), 8, "left"),
+        Column("owner", tr("OWNER"), max(owners, 5), "left"),
+        Column("bad", tr("BAD/ALL EVENTS"), 15, "right"),
+        Column("tier", tr("TIER"), 4, "right"),
+        Column("title", tr("WHAT"), 24, "left"),
     )
     used = _LEAD + sum(column.width for column in chosen.values()) + len(chosen) - 1
     for column in optional:
@@ -211,9 +221,9 @@ def table_header(columns: Sequence[Column], width: int, view: View) -> list[Span
             spans.append(Span(" "))
         header = column.header
         if column.key in _BURN_WINDOWS and not burn_named:
-            header, burn_named = f"BURN{header}" if column.width > 5 else "BURN", True
+            header, burn_named = f"{tr('BURN')}{header}" if column.width > 5 else tr("BURN"), True
         if column.key == "name" and view.hidden:
-            header = f"{header}, {view.hidden} hidden"
+            header = f"{header}, " + tr("{count} hidden", count=view.hidden)
         spans.append(Span(fmt.fit(header, column.width, column.align, view.glyphs.ellipsis), "title"))
     return crop(_spilled(spans), width)
 
@@ -222,9 +232,13 @@ def _spilled(spans: list[Span]) -> list[Span]:
     """`BUDGET LEFT` may run on into the empty header of the percentages beside it."""
     for number, span in enumerate(spans[:-2]):
         follower = spans[number + 2]
-        if span.text.startswith("BUDGET") and not follower.text.strip():
+        if (
+            span.text.strip()
+            and tr("BUDGET LEFT").startswith(span.text.rstrip(" …~"))
+            and not follower.text.strip()
+        ):
             room = cell_len(span.text) + 1 + cell_len(follower.text)
-            return [*spans[:number], Span(fmt.fit("BUDGET LEFT", room), "title"), *spans[number + 3 :]]
+            return [*spans[:number], Span(fmt.fit(tr("BUDGET LEFT"), room), "title"), *spans[number + 3 :]]
     return spans
 
 
@@ -263,8 +277,8 @@ def _alert_count(alerts: Iterable[Alert]) -> str:
     severities = [alert.severity for alert in alerts if alert.state is not AlertState.RESOLVED]
     for severity in Severity:
         if severity in severities:
-            return f"{severities.count(severity)} {severity.value}"
-    return f"{len(severities)} other" if severities else ""
+            return f"{severities.count(severity)} {tr(severity.value)}"
+    return f"{len(severities)} {tr('other')}" if severities else ""
 
 
 def slo_row(row: SloRow, columns: Sequence[Column], glyphs: Glyphs, *, full_names: bool) -> list[Span]:
@@ -316,7 +330,7 @@ def _cell(row: SloRow, column: Column, glyphs: Glyphs, *, full_names: bool) -> t
             return fmt.budget_percent(status.budget_left), True
         case "gone":
             spent = status.budget_left is not None and status.budget_left <= 0
-            return ("spent" if spent else fmt.left_for(status.exhausts_in)), True
+            return (tr("spent") if spent else fmt.left_for(status.exhausts_in)), True
         case "bad":
             if status.total is None or status.good is None:
                 return fmt.NONE, False
@@ -327,13 +341,13 @@ def _cell(row: SloRow, column: Column, glyphs: Glyphs, *, full_names: bool) -> t
 
 def no_slos_line(view: View, width: int) -> list[Span]:
     """What stands in place of the table while it is empty."""
-    said = "no SLO matches the filter (esc clears it)" if view.hidden else "the catalog has no SLO"
+    said = tr("no SLO matches the filter (esc clears it)") if view.hidden else tr("the catalog has no SLO")
     return crop([Span(f"    {said}", "dim")], width)
 
 
 # --- alerts, changes, keys --------------------------------------------------------------------------------
 
-_SEVERITY_WORDS = {Severity.PAGE: "PAGE", Severity.TICKET: "TICKET", None: "INFO"}
+_SEVERITY_WORDS = {Severity.PAGE: later("PAGE"), Severity.TICKET: later("TICKET"), None: later("INFO")}
 _ALERT_ROLES: dict[Severity | None, Role] = {
     Severity.PAGE: "page",
     Severity.TICKET: "ticket",
@@ -343,13 +357,24 @@ _ALERT_ROLES: dict[Severity | None, Role] = {
 
 def alerts_heading(view: View, width: int, hint: str = "tab") -> list[Span]:
     """`── ALERTS 1 page 2 tickets 1 silenced ──`, or why there is nothing to count."""
-    words = ["ALERTS", *_alert_words(view)]
+    words = [tr("ALERTS"), *_alert_words(view)]
     return rule(" ".join(words), width, view.glyphs.rule, hint if width >= 60 else "")
+
+
+def dead_man_line(view: View, width: int) -> list[Span] | None:
+    """A row of its own while the alert that always fires does not arrive; None while it does."""
+    dead_man = view.snapshot.dead_man
+    if dead_man is None or dead_man.missing_since is None:
+        return None
+    span = fmt.age(view.now - dead_man.missing_since)
+    said = tr("{alert} is missing for {span}: pages may reach nobody", alert=dead_man.name, span=span)
+    role: Role = "stale" if view.alerts_stale else "page"
+    return crop([Span(f" {view.glyphs.levels[Level.PAGE]} {said}", role)], width)
 
 
 def _alert_words(view: View) -> list[str]:
     if view.alertmanager is None:
-        return ["not configured"]
+        return [tr("not configured")]
     if view.alertmanager.freshness is Freshness.WAITING:
         return []
     states = [alert.state for alert in view.snapshot.alerts]
@@ -359,32 +384,40 @@ def _alert_words(view: View) -> list[str]:
         if alert.state in (AlertState.FIRING, AlertState.ACKNOWLEDGED)
     ]
     words = []
-    for severity, word in ((Severity.PAGE, "page"), (Severity.TICKET, "ticket"), (None, "info")):
+    for severity, word in (
+        (Severity.PAGE, later("page")),
+        (Severity.TICKET, later("ticket")),
+        (None, later("info")),
+    ):
         if severity in open_now:
-            words.append(f"{open_now.count(severity)} {word}")
+            words.append(f"{open_now.count(severity)} {tr(word)}")
     hidden = (AlertState.SILENCED, AlertState.INHIBITED, AlertState.PENDING)
-    words += [f"{states.count(state)} {state.value}" for state in hidden if state in states]
+    words += [f"{states.count(state)} {tr(fmt.STATE_WORDS[state])}" for state in hidden if state in states]
     if view.alerts_stale:
-        words.append(f"as of {view.clock(view.alertmanager.as_of)}" if view.alertmanager.as_of else "unknown")
-    return words or ["none open"]
+        as_of = view.alertmanager.as_of
+        words.append(f"{tr('as of')} {view.clock(as_of)}" if as_of else tr("unknown"))
+    return words or [tr("none open")]
 
 
 def no_alerts_line(view: View, width: int) -> list[Span]:
     """What stands in place of the list while it is empty."""
-    return crop([Span(f" {_why_no_alerts(view)}", "dim")], width)
+    return crop([Span(f" {why_no_alerts(view)}", "dim")], width)
 
 
-def _why_no_alerts(view: View) -> str:
+def why_no_alerts(view: View) -> str:
+    """Why the list of alerts is empty: nothing open is only one of the reasons."""
     if view.alertmanager is None:
-        text = "no Alertmanager is configured: give --alertmanager URL"
+        text = tr("no Alertmanager is configured: give --alertmanager URL")
     elif view.alertmanager.freshness is Freshness.WAITING:
-        text = "waiting for the first answer of Alertmanager"
+        text = tr("waiting for the first answer of Alertmanager")
     elif view.alertmanager.as_of is None:
-        text = f"Alertmanager has never answered: {view.alertmanager.error or 'unknown'}"
+        text = f"{tr('Alertmanager has never answered')}: {view.alertmanager.error or tr('unknown')}"
     elif view.snapshot.alerts:
-        text = "no alert matches the filter"
+        text = tr("no alert matches the filter")
+    elif view.alerts_stale:
+        text = tr("alerts are unknown; none was open when Alertmanager last answered")
     else:
-        text = "no alert is open"
+        text = tr("no alert is open")
     return text
 
 
@@ -396,10 +429,10 @@ def alert_row(alert: Alert, view: View, width: int) -> list[Span]:
     role: Role = "stale" if stale else "silenced" if muted else _ALERT_ROLES[alert.severity]
     mark = glyphs.stale if stale else glyphs.silenced if alert.state is AlertState.SILENCED else " "
     since = fmt.age(view.now - alert.since)
-    state = fmt.STATE_WORDS[alert.state]
+    state = tr(fmt.STATE_WORDS[alert.state])
     subject = alert_subject(alert)
     owner = alert.labels.get("owner", "")
-    spans = [Span(" "), Span(fmt.fit(_SEVERITY_WORDS[alert.severity], 6), role), Span(f"{mark} ", role)]
+    spans = [Span(" "), Span(fmt.fit(tr(_SEVERITY_WORDS[alert.severity]), 6), role), Span(f"{mark} ", role)]
     # What is left for name and subject, once age and, where there is room, state and owner have theirs.
     room = width - cells(spans) - 8
     shows_state = room >= 54
@@ -433,24 +466,17 @@ def alert_subject(alert: Alert) -> str:
     return ""
 
 
-_OF_SOURCE = re.compile(r"(?P<what>\w+(?: lost)?): \w+ at \S+ (?P<why>.+)", re.DOTALL)
-"""`prometheus lost: Prometheus at http://127.0.0.1:9090 gave no answer in 5 s`"""
-
-
 def change_text(change: Change) -> str:
-    """What happened; of a source its cause without its address: row 1 and `i` are about the source."""
-    if change.kind != "source":
-        return change.text
-    found = _OF_SOURCE.fullmatch(change.text)
-    text = f"{found['what']}: {found['why'].removeprefix('gave ')}" if found else change.text
-    return " ".join((text[:1].upper() + text[1:]).split())
+    """What happened, as a sentence begins."""
+    text = " ".join(change.text.split())
+    return text[:1].upper() + text[1:] if change.kind == "source" else text
 
 
 def changes_line(view: View, width: int) -> list[Span]:
     """The newest changes in one line: `── SINCE 02:46Z restart app-1 · 03:09Z ... ──`."""
     stroke = view.glyphs.rule
     changes = sorted(view.snapshot.changes, key=lambda change: change.at, reverse=True)
-    text = "SINCE"
+    text = tr("SINCE")
     shown = 0
     for change in changes:
         part = f" {view.clock(change.at, seconds=False)} {change_text(change)}"
@@ -459,7 +485,7 @@ def changes_line(view: View, width: int) -> list[Span]:
             break
         text, shown = longer, shown + 1
     if not shown:
-        text = "CHANGES none seen yet"
+        text = tr("CHANGES none seen yet")
     return rule(
         fmt.fit(text, max(min(cell_len(text), width - 6), 0), ellipsis=view.glyphs.ellipsis), width, stroke
     )
@@ -469,12 +495,12 @@ def changes_lines(view: View, width: int, rows: int) -> list[Line]:
     """The newest changes, one a line under a heading, newest first."""
     if rows <= 1:
         return [changes_line(view, width)] if rows == 1 else []
-    lines: list[Line] = [rule("CHANGES", width, view.glyphs.rule)]
+    lines: list[Line] = [rule(tr("CHANGES"), width, view.glyphs.rule)]
     changes = sorted(view.snapshot.changes, key=lambda change: change.at, reverse=True)
     if not changes:
-        lines.append(crop([Span(" none seen since this dashboard was opened", "dim")], width))
+        lines.append(crop([Span(f" {tr('none seen since this dashboard was opened')}", "dim")], width))
     for change in changes[: rows - 1]:
-        ago = fmt.fit(f"{fmt.age(view.now - change.at)} ago", 10, "right")
+        ago = fmt.fit(tr("{age} ago", age=fmt.age(view.now - change.at)), 10, "right")
         spans = [
             Span(f" {view.clock(change.at)}", "text"),
             Span(ago, "dim"),
@@ -485,10 +511,12 @@ def changes_lines(view: View, width: int, rows: int) -> list[Line]:
     return lines
 
 
-def key_bar(keys: Sequence[tuple[str, str]], width: int, last: tuple[str, str] = ("?", "help")) -> list[Span]:
-    """As many keys as fit, and always the way to the rest of them."""
+def key_bar(
+    keys: Sequence[tuple[str, str]], width: int, last: tuple[str, str] = ("?", "help"), *, lead: str = ""
+) -> list[Span]:
+    """As many keys as fit after the words of `lead`, and always the way to the rest of them."""
     end = [Span(last[0], "key"), Span(f" {last[1]}", "dim")]
-    spans = [Span(" ")]
+    spans = [Span(f" {lead}  " if lead else " ", "bold")]
     for key, word in keys:
         piece = [Span(key, "key"), Span(f" {word}  ", "dim")]
         if cells(spans) + cells(piece) + cells(end) > width:
@@ -557,5 +585,5 @@ def plain_table(view: View, width: int) -> list[str]:
     table = [plain(line).rstrip() for line in lines]
     if not view.alerts:
         # Text may be as long as it needs: why there is nothing is never cut.
-        table.append(f" {_why_no_alerts(view)}")
+        table.append(f" {why_no_alerts(view)}")
     return table

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sretool.core.slo.model import Level
+from sretool.tui.words import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,15 +21,29 @@ class Filter:
 
     text: str = ""
     abnormal_only: bool = False
+    owners: frozenset[str] = frozenset()
+    """People and teams whose things are kept; none: everybody's."""
 
     def __bool__(self) -> bool:
         """Whether it may hide anything."""
-        return bool(self.text) or self.abnormal_only
+        return bool(self.text) or self.abnormal_only or bool(self.owners)
+
+    @property
+    def words(self) -> str:
+        """As row 1 shows it: `/pay ! mine`."""
+        parts = [f"/{self.text}" if self.text else "", "!" if self.abnormal_only else ""]
+        return " ".join(filter(None, [*parts, tr("mine") if self.owners else ""]))
+
+    def keeps(self, words: str, properties: Mapping[str, str]) -> bool:
+        """Whether every term of the text is found in `words`, or in the property it names."""
+        return all(_matches(term, words, properties) for term in self.text.split())
 
     def keeps_slo(self, status: SloStatus) -> bool:
         if self.abnormal_only and status.level is Level.OK:
             return False
         slo = status.slo
+        if self.owners and slo.owner not in self.owners:
+            return False
         properties = {
             **slo.labels,
             "service": slo.service,
@@ -38,9 +53,11 @@ class Filter:
             "tier": "" if slo.tier is None else str(slo.tier),
             "level": status.level.value,
         }
-        return all(_matches(term, f"{slo.id}\n{slo.title}", properties) for term in self.text.split())
+        return self.keeps(f"{slo.id}\n{slo.title}", properties)
 
     def keeps_alert(self, alert: Alert) -> bool:
+        if self.owners and not self.owners & {alert.labels.get("owner"), alert.labels.get("team")}:
+            return False
         properties = {
             **alert.labels,
             "alert": alert.name,
@@ -49,7 +66,7 @@ class Filter:
             "severity": alert.severity.value if alert.severity else "",
         }
         words = f"{alert.name}\n{alert.labels.get('service', '')}\n{alert.slo or ''}"
-        return all(_matches(term, words, properties) for term in self.text.split())
+        return self.keeps(words, properties)
 
     @property
     def problem(self) -> str | None:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from datetime import timedelta
 
     from sretool.core.observe.model import SloHistory, Snapshot
+    from sretool.core.observe.questions import Answers, Wanted
     from sretool.core.slo.model import Slo
 
 _T = TypeVar("_T")
@@ -33,6 +35,14 @@ class Watched(Protocol):
 
     async def history(self, slo: Slo) -> SloHistory:
         """Raises SourceError."""
+        ...
+
+    def error_ratio(self, slo: Slo, step: timedelta) -> str:
+        """PromQL of the bad share of one SLO at points `step` apart; to be asked with `ask`."""
+        ...
+
+    async def ask(self, wanted: Wanted) -> Answers:
+        """Whatever a screen wants beside the snapshot; failures are told in the answers."""
         ...
 
     async def aclose(self) -> None: ...
@@ -68,6 +78,12 @@ class BackgroundWatch:
 
     async def history(self, slo: Slo) -> SloHistory:
         return await asyncio.wrap_future(self._submit(self._watch().history(slo)))
+
+    def error_ratio(self, slo: Slo, step: timedelta) -> str:
+        return self._watch().error_ratio(slo, step)
+
+    async def ask(self, wanted: Wanted) -> Answers:
+        return await asyncio.wrap_future(self._submit(self._watch().ask(wanted)))
 
     async def aclose(self) -> None:
         self.close()

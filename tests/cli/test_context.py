@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
+import click
+import click.testing
 import msgspec
 import pytest
 
@@ -196,3 +199,102 @@ def test_an_impossible_port_is_told_with_what_to_write(port: str) -> None:
     assert "secret" not in caught.value.message
     assert caught.value.remedy is not None
     assert "http://127.0.0.1:9090" in caught.value.remedy
+
+
+def test_several_addresses_are_one_server_and_its_fallbacks() -> None:
+    environment = {"SRETOOL_PROMETHEUS_TOKEN": "t0ken"}
+    found = endpoint("prometheus", "http://a:9090, http://b:9090/prom,https://c", environment)
+    assert found.url == "http://a:9090"
+    assert [each.url for each in found.fallbacks] == ["http://b:9090/prom", "https://c"]
+    assert {each.token for each in (found, *found.fallbacks)} == {"t0ken"}
+
+
+def test_a_comma_in_a_password_separates_nothing() -> None:
+    found = endpoint("prometheus", "http://ana:a,b@prom:9090", {})
+    assert (found.url, found.basic, found.fallbacks) == ("http://prom:9090", ("ana", "a,b"), ())
+
+
+# --- contexts of the configuration ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> dict[str, str]:
+    """An environment with a configuration of two contexts."""
+    folder = tmp_path / "sretool"
+    folder.mkdir()
+    (tmp_path / "slos").mkdir()
+    (folder / "config.toml").write_text(
+        f"""
+[contexts.prod]
+prometheus = ["https://one.example", "https://two.example"]
+alertmanager = "https://alerts.example"
+catalog = "{tmp_path / "slos"}"
+prometheus_auth = {{ token_env = "PROM_TOKEN", headers = {{ X-Scope-OrgID = "pay" }} }}
+[contexts.bare]
+prometheus = "http://bare.example"
+catalog = "{tmp_path / "gone"}"
+"""
+    )
+    return {"XDG_CONFIG_HOME": str(tmp_path), "PROM_TOKEN": "s3cret", "SRETOOL_PROMETHEUS_TOKEN": "other"}
+
+
+def test_a_context_names_servers_secrets_and_catalog(configured: dict[str, str], tmp_path: Path) -> None:
+    sources = settings(context="prod", environment=configured).resolve_sources()
+    assert sources.prometheus.url == "https://one.example"
+    assert [each.url for each in sources.prometheus.fallbacks] == ["https://two.example"]
+    # Credentials of the environment belong to the servers named there.
+    assert {each.token for each in (sources.prometheus, *sources.prometheus.fallbacks)} == {"s3cret"}
+    assert sources.prometheus.headers == {"X-Scope-OrgID": "pay"}
+    assert sources.alertmanager is not None
+    assert (sources.alertmanager.url, sources.alertmanager.token) == ("https://alerts.example", None)
+    assert sources.catalog == (tmp_path / "slos",)
+    assert sources.context is not None
+    assert sources.context.name == "prod"
+
+
+def test_an_option_takes_the_place_of_a_contexts_server(configured: dict[str, str]) -> None:
+    chosen = settings(context="prod", alertmanager="http://mine.example", environment=configured)
+    sources = chosen.resolve_sources()
+    assert sources.alertmanager is not None
+    assert sources.alertmanager.url == "http://mine.example"
+    assert sources.prometheus.url == "https://one.example"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"context": "prd"}, "there is no context 'prd' (known: prod, bare)"),
+        ({"context": "bare"}, "context bare: there is no catalog"),
+        ({"context": "prod", "lab": "amas"}, "a context and a lab are both named"),
+    ],
+)
+def test_a_context_that_cannot_be_used_is_told(
+    given: dict[str, str], told: str, configured: dict[str, str]
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        settings(environment=configured, **given).resolve_sources()
+
+
+def test_a_secret_that_is_not_there_is_told(configured: dict[str, str]) -> None:
+    del configured["PROM_TOKEN"]
+    with pytest.raises(UsageError, match="prometheus_auth: PROM_TOKEN is not set"):
+        settings(context="prod", environment=configured).resolve_sources()
+
+
+def test_servers_that_the_shell_names_do_not_mix_into_a_context(configured: dict[str, str]) -> None:
+    seen = {}
+
+    @click.pass_context
+    def look(ctx: click.Context) -> None:
+        seen["settings"] = ctx.obj
+
+    from sretool.cli.main import group
+
+    environment = configured | {"SRETOOL_PROMETHEUS_URL": "http://shell.example"}
+    runner = click.testing.CliRunner(env=environment)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(group, "get_command", lambda ctx, name: click.Command("look", callback=look))
+        assert runner.invoke(group, ["--context", "prod", "look"]).exit_code == 0
+        assert seen["settings"].prometheus is None
+        assert runner.invoke(group, ["look"]).exit_code == 0
+        assert seen["settings"].prometheus == "http://shell.example"

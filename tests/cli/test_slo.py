@@ -117,6 +117,7 @@ def test_json_has_the_promised_keys_and_figures(catalog: Path, capsys: pytest.Ca
         "group",
         "calendar",
         "exclusions",
+        "unmatched",
     ]
     assert (found["id"], found["service"], found["objective"]) == (
         "amas/learning-availability",
@@ -264,3 +265,61 @@ def test_a_calendar_window_and_what_is_left_out_are_shown(
     assert [each["reason"] for each in found["exclusions"]] == ["Database upgrade"]
     assert "month (Europe/Berlin) since 2026-10-31T23:00:00Z, budget of the events so far" in text
     assert "without 2026-11-02T10:00:00Z to 2026-11-02T12:00:00Z: Database upgrade" in text
+
+
+def test_the_plan_shows_every_query_and_where_figures_come_from(
+    catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with prometheus(RECORDED) as (url, asked):
+        run(url, catalog, "--explain-plan", "--format", "json")
+    plan = json.loads(capsys.readouterr().out)["plan"]
+    assert plan["recorded"] == ["amas/learning-availability"]
+    assert plan["recorded_rates"] == plan["raw"] == []
+    # Two of them are asked at the same time.
+    assert sorted(query["promql"] for query in plan["queries"]) == sorted(form["query"][0] for form in asked)
+    assert all(query["purpose"] and query["took_s"] > 0 for query in plan["queries"])
+    assert max(query["samples"] for query in plan["queries"]) > 10
+
+
+def test_the_plan_as_text(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    catalog.write_text(CATALOG + SECOND.replace("amas/write", "shop/write"))
+    with prometheus(RECORDED) as (url, asked):
+        run(url, catalog, "--explain-plan")
+    out = capsys.readouterr().out
+    assert "1 SLO read from what their rules recorded: amas/learning-availability" in out
+    assert "1 SLO computed from raw series" in out
+    assert f"{len(asked)} queries" in out
+    assert f"\n{len(asked)}. " in out
+
+
+def test_selectors_that_match_nothing_are_named_with_their_place(
+    catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = "".join(SECOND.replace("write-d", f"d{n}").replace("writes", f"w{n}") for n in range(12))
+    catalog.write_text(CATALOG + entries)
+    with prometheus(RECORDED) as (url, asked):
+        run(url, catalog)
+    err = capsys.readouterr().err
+    assert f"{catalog}:7: amas/d0urability: no series match w0_total" in err
+    assert err.count("no series match") == 10
+    assert "and 2 more" in err
+    assert "failed_total" not in err
+    assert "slo lint --live" in err
+    looked = [form["query"][0] for form in asked if "last_over_time(w0_total[1h])" in form["query"][0]]
+    assert len(looked) == 1
+    assert "requests_total" not in looked[0]
+
+
+def test_no_data_alone_blames_no_selector(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    catalog.write_text("slos:\n" + SECOND)
+    there = {
+        "last_over_time(writes_total[1h])": json.dumps(
+            {
+                "status": "success",
+                "data": {"resultType": "vector", "result": [{"metric": {"figure": "0"}, "value": [1, "3"]}]},
+            }
+        ).encode()
+    }
+    with prometheus(there) as (url, _):
+        run(url, catalog)
+    assert "no series match" not in capsys.readouterr().err

@@ -92,7 +92,7 @@ def test_each_firing_is_reported(catalog: Path, capsys: pytest.CaptureFixture[st
     with prometheus(recorded=recorded) as url:
         assert backtest(url, catalog, "--format", "json") == 0
     document = json.loads(capsys.readouterr().out)
-    assert list(document) == ["since", "until", "for_s", "slos", "firings", "score", "as_it_is"]
+    assert list(document) == ["since", "until", "for_s", "slos", "firings", "score", "as_it_is", "symptoms"]
     assert (document["since"], document["until"]) == ("2026-11-16T12:00:00Z", "2026-11-20T12:00:00Z")
     (slo,) = document["slos"]
     assert (slo["coverage"], slo["origin"]) == (1.0, "rules" if recorded else "counters")
@@ -168,6 +168,8 @@ def test_what_if_compares_with_what_is(catalog: Path, capsys: pytest.CaptureFixt
         text = capsys.readouterr().out
         assert backtest(url, catalog, "--objective", "90%", "--format", "json") == 0
     assert "what if: target 90%, window 7d" in text
+    # Windows that rates over five minutes do not tile.
+    assert "5h36m out of 5-minute rates, so up to 4 minutes early or late" in text
     assert "no pair would have fired" in text
     assert "0 pages, 0 tickets\nas it is: 2 pages, 0 tickets" in text
     document = json.loads(capsys.readouterr().out)

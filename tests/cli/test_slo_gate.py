@@ -88,6 +88,8 @@ def test_json_has_everything_a_job_needs(catalog: Path, capsys: pytest.CaptureFi
         "change": "normal",
         "exception": None,
         "exception_reason": None,
+        "unknown_allowed": False,
+        "unknown_reason": None,
         "step": "FREEZE",
         "response_level": 2,
         "response": {"title": "Less than a quarter of the budget is left", "actions": []},
@@ -109,16 +111,36 @@ def test_prometheus_down_refuses(catalog: Path, capsys: pytest.CaptureFixture[st
     assert captured.out.count("\n") == 1
 
 
-def test_prometheus_down_is_allowed_where_asked_for(
-    catalog: Path, capsys: pytest.CaptureFixture[str]
+def test_prometheus_down_is_allowed_where_asked_for_and_recorded(
+    catalog: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert gate(NOBODY, catalog, "--on-unknown", "allow") == 0
-    assert capsys.readouterr().out.startswith("GO  allowed although the budget of")
+    assert gate(NOBODY, catalog, "--on-unknown", "allow", "--reason", "OPS-7: monitoring moves") == 0
+    file = tmp_path / "state" / "sretool" / "gate.jsonl"
+    out = capsys.readouterr().out
+    assert out.startswith("GO  allowed although the budget of")
+    assert f"OPS-7: monitoring moves; recorded in {file}" in out
+    first, second = (json.loads(line) for line in file.read_text().splitlines())
+    assert first["unknown_allowed"] is second["unknown_allowed"] is True
+    assert "cannot be reached" in first["reason"]
+    assert (first["unknown_reason"], second["unknown_reason"]) == (None, "OPS-7: monitoring moves")
+    assert first["exception"] is None
 
 
-def test_a_rollback_does_not_wait_for_prometheus(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert gate(NOBODY, catalog, "--change", "rollback") == 0
-    assert capsys.readouterr().out.startswith("GO  rollback changes go at any budget")
+@pytest.mark.parametrize("change", ["normal", "non-critical", "hotfix", "emergency-fix", "rollback"])
+def test_no_change_passes_while_prometheus_is_down(
+    catalog: Path, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    assert gate(NOBODY, catalog, "--change", change) == 3
+    captured = capsys.readouterr()
+    assert captured.out.startswith("UNKNOWN  cannot decide")
+    assert "--on-unknown allow" in captured.err
+
+
+def test_a_known_budget_is_not_recorded_as_allowed_unseen(catalog: Path, tmp_path: Path) -> None:
+    with prometheus(left(0.9)) as (url, _):
+        assert gate(url, catalog, "--on-unknown", "allow") == 0
+    assert not (tmp_path / "state").exists()
 
 
 def test_one_unknown_budget_refuses_unless_it_is_not_asked_about(
@@ -163,7 +185,7 @@ def test_an_exception_that_cannot_be_recorded_still_passes_and_says_so(
     assert gate(NOBODY, catalog, "--exception", "compliance", "--reason", "court order") == 0
     captured = capsys.readouterr()
     assert "recorded in" not in captured.out
-    assert "the exception cannot be recorded in" in captured.err
+    assert "the decision cannot be recorded in" in captured.err
     assert '"exception_reason": "court order"' in captured.err
 
 
@@ -174,7 +196,7 @@ def test_an_exception_that_cannot_be_recorded_still_passes_and_says_so(
         (["--exception", "security"], "the policy knows no exception 'security'"),
         (["--exception", "security-fix"], "exception security-fix needs a reason that can be recorded"),
         (["--exception", "security-fix", "--reason", "  "], "needs a reason"),
-        (["--reason", "because"], "--reason is given without --exception"),
+        (["--reason", "because"], "--reason is given without --exception or --on-unknown allow"),
         (["amas/nothing"], "no objective is named 'amas/nothing'"),
     ],
 )

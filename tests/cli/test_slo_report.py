@@ -114,3 +114,20 @@ def test_no_prometheus_is_exit_three(catalog: Path, capsys: pytest.CaptureFixtur
     options = ["--prometheus", "http://127.0.0.1:1", "--catalog", str(catalog), "slo", "report"]
     assert diagnostics.run(group, [*options, "--month", MONTH]) == 3
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_zone_moves_the_months_ends(
+    answers: dict[str, bytes], catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(answers, catalog, "--month", MONTH, "--to", "json", "--zone", "Asia/Kolkata") == 0
+    found = json.loads(capsys.readouterr().out)
+    begins = START - timedelta(hours=5, minutes=30)
+    assert found["zone"] == found["slos"][0]["zone"] == "Asia/Kolkata"
+    assert found["start"] == f"{begins:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_a_bad_zone_is_one_clear_error(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run({}, catalog, "--month", MONTH, "--zone", "Berlin/Mitte") == 2
+    assert capsys.readouterr().err == (
+        "sretool: --zone: 'Berlin/Mitte' is no time zone\n  → write it like Europe/Berlin or UTC\n"
+    )

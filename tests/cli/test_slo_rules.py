@@ -79,3 +79,22 @@ def test_what_cannot_be_done_is_one_error(
     assert out == ""
     assert words in err
     assert "Traceback" not in err
+
+
+def test_queries_that_are_no_promql_are_told_with_their_places(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog = tmp_path / "slos.yaml"
+    catalog.write_text(
+        "slos:\n"
+        "  - {id: shop/a, objective: 99%, window: 30d, sli: {up: 'sum by up'}}\n"
+        "  - {id: shop/b, objective: 99%, window: 30d, sli: {up: 'up{job=\"x\"}'}}\n"
+        "  - {id: shop/c, objective: 99%, window: 30d,\n"
+        "     sli: {error_ratio: 'sum(rate(e[{window}]) ~ 2)'}}\n"
+    )
+    assert diagnostics.run(group, ["slo", "rules", str(catalog)]) == 2
+    err = capsys.readouterr().err
+    assert f"{catalog}:2: " in err
+    assert f"{catalog}:5: " in err
+    assert "(column 48)" in err
+    assert f"{catalog}:3: " not in err

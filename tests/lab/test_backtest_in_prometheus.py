@@ -135,7 +135,8 @@ def test_firings_start_and_end_when_prometheus_says_so(
         ]
         assert len(found) == len(expected), format_duration(pair.long)
         for ours, theirs in zip(found, expected, strict=True):
-            assert ours == pytest.approx(theirs, abs=STEP)
+            # What fired already when the days begin is asked for from there on only.
+            assert (max(ours[0], now - 6 * DAY), ours[1]) == pytest.approx(theirs, abs=STEP)
             compared += 1
     assert compared
 

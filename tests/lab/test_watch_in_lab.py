@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sretool import wiring
 from sretool.adapters.files import catalog
+from sretool.core.observe.questions import Span, Wanted
 from sretool.core.slo.model import Level
 from sretool.ports import Endpoint
 from tests.support.lab import eventually
@@ -61,7 +63,11 @@ async def test_every_slo_has_data_from_the_first_refresh_on(watch: Watch) -> Non
     for status in snapshot.statuses:
         history = await watch.history(status.slo)
         assert status.budget_left is not None
-        assert history.error_ratio
+        step = timedelta(minutes=1)
+        ratio, span = watch.error_ratio(status.slo, step), Span(timedelta(hours=6), step)
+        answers_of = await watch.ask(Wanted(past=((ratio, span),)))
+        assert answers_of.error is None
+        assert answers_of.track(ratio, span).series
         # The curve ends with its last whole step, some minutes ago.
         ended, left = history.budget_left[-1]
         then = await watch.poll_metrics(ended)

@@ -45,7 +45,7 @@ def happened(bad: float = 0.1, in_release: float = 100.0) -> Past:
 
 def made(past: Past, title: str = "Checkout", alerts: tuple[Firing, ...] = (PAGE,)) -> MonthOfSlo:
     (status,) = assemble.statuses([slo(title=title)], {}, {}, END)
-    return of_slo(status, past, (alerts, False), (RELEASE, UPGRADE))
+    return of_slo(status, past, (alerts, False), (RELEASE, UPGRADE), period("2026-09", NOW))
 
 
 def month(*slos: MonthOfSlo) -> Month:
@@ -132,7 +132,7 @@ def test_what_is_not_known_is_said() -> None:
 def test_no_failure_is_rounded_away(bad: float, text: str) -> None:
     objective = "0.99999" if bad == 1e-7 else "0.999"
     (status,) = assemble.statuses([slo(objective)], {}, {}, END)
-    found = of_slo(status, Past(END, STEP, (Count(bad * 1e4, 1e4),)), ((), False), ())
+    found = of_slo(status, Past(END, STEP, (Count(bad * 1e4, 1e4),)), ((), False), (), period("2026-09", NOW))
     assert report.reached(found) == text
 
 
@@ -164,7 +164,7 @@ def test_a_month_that_is_not_over_says_so() -> None:
 
 @pytest.mark.parametrize("bad", [0.0, 0.1, 5.0], ids=["clean", "kept", "overspent"])
 def test_pictures_are_well_formed_and_inside_their_frame(bad: float) -> None:
-    drawn = ElementTree.fromstring(svg.burn_down(made(happened(bad)), month().period))
+    drawn = ElementTree.fromstring(svg.burn_down(made(happened(bad))))
     _, _, width, height = map(float, drawn.attrib["viewBox"].split())
     for each in drawn.iter("rect"):
         x, y, w, h = (float(each.attrib[name]) for name in ("x", "y", "width", "height"))
@@ -188,3 +188,20 @@ def test_the_document_adds_up() -> None:
     assert (found["complete"], one["met"], one["own_window"]["window_s"]) == (True, True, timedelta(days=30))
     assert len(one["weeks"]) == 5
     assert found["other_alerts"][0]["alert"] == "DiskFull"
+
+
+def test_times_are_those_of_the_months_zone() -> None:
+    (status,) = assemble.statuses([slo()], {}, {}, END)
+    there = period("2026-09", NOW, "Asia/Tokyo")
+    found = of_slo(status, happened(), ((PAGE,), False), (RELEASE,), there)
+    of_tokyo = replace(month(found), period=there)
+    assert report.headline(of_tokyo).endswith("in September 2026.")
+    assert "1 Sep 2026 00:00 to 1 Oct 2026 00:00 Asia/Tokyo" in report.state(of_tokyo)
+    for made_of in (report.markdown(of_tokyo, MADE), report.html(of_tokyo, MADE)):
+        assert "Wed 9 Sep, 21:00–22:0" in made_of
+        assert "9 Sep 2026 21:05" in made_of
+        assert "Times are Asia/Tokyo." in made_of
+    of_utc = month(found)
+    text = report.markdown(of_utc, MADE)
+    assert "Its month is that of its own calendar, Asia/Tokyo" in text
+    assert documents.month(of_utc)["slos"][0]["zone"] == "Asia/Tokyo"

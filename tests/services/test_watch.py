@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sretool.adapters.prometheus.source import Prometheus
-from sretool.core.observe.model import AlertState, Sample, Series
-from sretool.core.slo.model import Level
+from sretool.core.observe.model import AlertState, DeadMan, Sample, Series
+from sretool.core.slo.model import CalendarUnit, CalendarWindow, Exclusion, Level
 from sretool.errors import SourceTimeout, SourceUnreachable
 from sretool.ports import Endpoint
 from sretool.services.watch import Watch
@@ -19,7 +19,7 @@ from tests.support.sources import RECORDED_AT, FakeAlerts, FakeClock, FakeMetric
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sretool.core.observe.model import Snapshot, SourceHealth
+    from sretool.core.observe.model import Alert, Snapshot, SourceHealth
 
 AVAILABILITY = slo(id="amas/learning-availability")
 HOUR = timedelta(hours=1)
@@ -340,3 +340,188 @@ async def test_the_snapshot_says_what_the_policy_lets_pass() -> None:
     gate = (await watch.poll_metrics()).gate
     assert gate is not None
     assert (gate.step.name, gate.slo, gate.frozen) == ("FREEZE", "shop/checkout", ("normal", "non-critical"))
+
+
+async def test_a_lost_source_is_told_by_its_cause_alone() -> None:
+    metrics = answers(recorded())
+    watch = Watch([slo()], metrics, None, FakeClock())
+    await watch.poll_metrics()
+    metrics.error = SourceTimeout(
+        "Prometheus at http://prom:9090 gave no answer in 5 s", cause="no answer in 5 s"
+    )
+    lost = await watch.poll_metrics()
+    assert lost.changes[-1].text == "prometheus lost: no answer in 5 s"
+    assert health(lost, "prometheus").cause == "no answer in 5 s"
+    assert health(lost, "prometheus").error == "Prometheus at http://prom:9090 gave no answer in 5 s"
+
+
+async def test_remarks_of_a_server_are_kept_with_its_health_and_told_once() -> None:
+    metrics = answers(recorded())
+    metrics.said = ("store eu is away: partial response", "info: metric might not be a counter")
+    watch = Watch([slo()], metrics, None, FakeClock())
+    await watch.poll_metrics()
+    again = await watch.poll_metrics()
+    assert health(again, "prometheus").remarks == metrics.said
+    assert [change.text for change in again.changes] == [
+        "prometheus remarks: store eu is away: partial response"
+    ]
+    metrics.said = ()
+    assert health(await watch.poll_metrics(), "prometheus").remarks == ()
+
+
+async def test_which_of_several_servers_answers_is_known_and_a_change_of_it_told() -> None:
+    metrics = answers(recorded())
+    metrics.address = "http://a:9090"
+    watch = Watch([slo()], metrics, None, FakeClock())
+    assert health(await watch.poll_metrics(), "prometheus").endpoint == "http://a:9090"
+    metrics.address = "http://b:9090"
+    other = await watch.poll_metrics()
+    assert other.changes[-1].text == "prometheus is now read from http://b:9090"
+
+
+async def test_a_server_with_old_samples_is_turned_away_from_now_and_then() -> None:
+    metrics, clock = answers(recorded()), FakeClock()
+    metrics.address = "http://a:9090"
+    watch = Watch([slo()], metrics, None, clock)
+    await watch.poll_metrics()
+    assert metrics.turned_away == 0
+    for minutes, turned in ((4, 1), (1, 1), (3, 2)):
+        clock.advance(timedelta(minutes=minutes))
+        await watch.poll_metrics()
+        assert metrics.turned_away == turned
+
+
+def _watchdog() -> Alert:
+    return replace(alert("Watchdog", severity=None), labels={"alertname": "Watchdog", "severity": "none"})
+
+
+async def test_a_dead_man_alert_that_was_there_and_is_gone_is_missed_at_once() -> None:
+    alerts, clock = FakeAlerts([_watchdog()]), FakeClock()
+    watch = Watch([slo()], answers(recorded()), alerts, clock)
+    there = await watch.poll_alerts()
+    assert there.alerts == ()
+    assert there.dead_man == DeadMan("Watchdog", RECORDED_AT, None)
+    alerts.held = ()
+    clock.advance(timedelta(seconds=5))
+    gone = await watch.poll_alerts()
+    clock.advance(timedelta(seconds=60))
+    assert gone.dead_man == DeadMan("Watchdog", RECORDED_AT, RECORDED_AT + timedelta(seconds=5))
+    assert (await watch.poll_alerts()).dead_man == gone.dead_man
+    alerts.held = [_watchdog()]
+    assert (await watch.poll_alerts()).dead_man == DeadMan("Watchdog", clock.now(), None)
+
+
+async def test_a_dead_man_alert_that_only_the_rules_know_is_missed_after_a_while() -> None:
+    metrics, clock = answers(recorded()), FakeClock()
+    known = metrics.answer
+
+    def answer(query: str) -> Iterable[Sample]:
+        if "probe_success" in query:
+            dead_man = {"figure": "dead man", "alertname": "Watchdog"}
+            probe = {"figure": "probe", "instance": "sg"}
+            return [Sample(dead_man, RECORDED_AT, 1), Sample(probe, RECORDED_AT, 0)]
+        return known(query)
+
+    metrics.answer = answer
+    watch = Watch([slo()], metrics, FakeAlerts(), clock)
+    first = await watch.poll_metrics()
+    assert [(probe.name, probe.up) for probe in first.probes] == [("sg", False)]
+    assert first.changes == ()
+    young = await watch.poll_alerts()
+    assert young.dead_man == DeadMan("Watchdog", None, None)
+    clock.advance(timedelta(seconds=61))
+    assert (await watch.poll_alerts()).dead_man == DeadMan("Watchdog", None, RECORDED_AT)
+
+
+async def test_where_nothing_fires_all_the_time_nothing_is_missed() -> None:
+    watch = Watch([slo()], answers(recorded()), FakeAlerts(), FakeClock())
+    await watch.poll_metrics()
+    assert (await watch.poll_alerts()).dead_man is None
+
+
+async def test_a_thousand_recorded_slos_take_six_queries_at_most() -> None:
+    """Rolling and calendar windows, exclusions, some burning, some overspent."""
+    exclusion = Exclusion(RECORDED_AT - 3 * HOUR, RECORDED_AT - 2 * HOUR, "maintenance")
+    slos = []
+    samples: list[Sample] = []
+    for number in range(1000):
+        id_ = f"shop/slo-{number:04}"
+        calendar = CalendarWindow(CalendarUnit.MONTH) if number % 10 == 1 else None
+        slos.append(slo(id=id_, calendar=calendar, exclusions=(exclusion,) if number % 10 == 2 else ()))
+        bad, ratio = (1500.0, 0.02) if number % 10 == 0 else (10.0, 0.0001)
+        samples += recorded(bad, ratio, id=id_)
+    source = answers(samples)
+    watch = Watch(slos, source, None, FakeClock())
+    snapshot = await watch.poll_metrics()
+    assert len(snapshot.statuses) == 1000
+    assert {Level.PAGE, Level.OK} <= {status.level for status in snapshot.statuses}
+    assert len(watch.reading.asked) == len(source.asked) <= 6
+    assert watch.reading.recorded == {each.id for each in slos}
+    assert watch.reading.rated == frozenset()
+
+
+async def test_selectors_without_series_are_looked_at_now_and_then() -> None:
+    source, clock = FakeMetrics(lambda _query: []), FakeClock()
+    watch = Watch([slo()], source, None, clock)
+    snapshot = await watch.poll_metrics()
+    assert snapshot.statuses[0].unmatched == ("requests_total",)
+    clock.advance(timedelta(minutes=1))
+    snapshot = await watch.poll_metrics()
+    assert snapshot.statuses[0].unmatched == ("requests_total",)
+    assert len([query for query in source.asked if "last_over_time(requests_total" in query]) == 1
+
+
+class _Many:
+    """A Prometheus with rules of 60 SLOs, each evaluated when it is told."""
+
+    def __init__(self) -> None:
+        self.at = {f"shop/slo-{number}": RECORDED_AT.timestamp() - 20 for number in range(60)}
+        self.bad = dict.fromkeys(self.at, 10.0)
+        self.metrics = FakeMetrics(self._answer)
+        self.slos = [slo(id=id) for id in self.at]
+
+    def evaluate(self, id: str, bad: float) -> None:
+        self.at[id] += 60
+        self.bad[id] = bad
+
+    def _answer(self, query: str) -> list[Sample]:
+        if query.startswith("{__name__"):
+            _, _, since = query.rstrip(")").rpartition(">= ")
+            least = float(since) if "and on (slo)" in query else 0.0
+            wanted = [id for id, at in self.at.items() if at >= least]
+            return [sample for id in wanted for sample in recorded(self.bad[id], id=id)]
+        if "timestamp(slo:info" in query:
+            return [Sample({"slo": id}, RECORDED_AT, at) for id, at in self.at.items()]
+        return []
+
+    def whole_reads(self) -> int:
+        return sum(q.startswith("{__name__") and "and on (slo)" not in q for q in self.metrics.asked)
+
+
+async def test_of_many_slos_only_those_evaluated_since_are_read_and_judged_again() -> None:
+    server, clock = _Many(), FakeClock()
+    watch = Watch(server.slos, server.metrics, None, clock)
+    first = {status.slo.id: status for status in (await watch.poll_metrics()).statuses}
+    server.evaluate("shop/slo-7", bad=900.0)
+    clock.advance(timedelta(seconds=5))
+    second = {status.slo.id: status for status in (await watch.poll_metrics()).statuses}
+    assert server.whole_reads() == 1
+    changed = [id for id, status in second.items() if status is not first[id]]
+    assert changed == ["shop/slo-7"]
+    total = second[changed[0]].total
+    assert total is not None
+    assert second[changed[0]].good == total - 900
+    clock.advance(timedelta(seconds=60))
+    await watch.poll_metrics()
+    assert server.whole_reads() == 2
+
+
+async def test_an_slo_whose_rules_are_gone_has_no_data_at_once() -> None:
+    server, clock = _Many(), FakeClock()
+    watch = Watch(server.slos, server.metrics, None, clock)
+    await watch.poll_metrics()
+    del server.at["shop/slo-7"]
+    clock.advance(timedelta(seconds=5))
+    statuses = {status.slo.id: status for status in (await watch.poll_metrics()).statuses}
+    assert statuses[slo(id="shop/slo-7").id].level is Level.NO_DATA
+    assert server.whole_reads() == 2

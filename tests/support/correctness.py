@@ -177,7 +177,7 @@ def simulated(fault: Fault) -> list[tuple[Episode, ...]]:
     timeline.feed({"__name__": "requests_total"}, total)
     timeline.play(rule for rule in group(subject).rules if "30d" not in rule.expr)
     fired = {dict(labels)["long"]: trace.present for labels, trace in timeline.named("ALERTS").items()}
-    nothing = np.zeros(timeline.minutes, dtype=np.bool_)
+    nothing = np.zeros(timeline.instants, dtype=np.bool_)
     return [_episodes(fired.get(rule.labels["long"], nothing)) for rule in group(subject).rules if rule.alert]
 
 

@@ -13,17 +13,23 @@ from sretool.core.observe.model import (
     Alert,
     AlertState,
     Change,
+    Drill,
+    Series,
     SloHistory,
     SloStatus,
     Snapshot,
     SourceHealth,
 )
+from sretool.core.observe.questions import Answers, Track, Wanted
 from sretool.core.slo.model import EventRatio, Level, Severity, Slo, SloId
 from sretool.core.slo.windows import STANDARD_WINDOWS, default_alerts
 from sretool.errors import SourceUnreachable
+from sretool.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from sretool.core.observe.questions import Span
 
 NOW = datetime(2026, 11, 20, 3, 12, 41, tzinfo=UTC)
 
@@ -209,25 +215,28 @@ def snapshot(
     )
 
 
-def history(of: Slo, now: datetime = NOW, *, gap: bool = True) -> SloHistory:
-    """Six hours of error ratios with a peak and, where wanted, a gap; a budget that falls evenly."""
-    minute = timedelta(minutes=1)
+def ratios(of: Slo, start: datetime, end: datetime, step: timedelta) -> tuple[tuple[datetime, float], ...]:
+    """Error ratios that rise to a peak in the half hour before NOW, with half an hour missing 4 hours ago."""
     budget = float(of.budget)
-    ratios = tuple(
-        (
-            now - (360 - number) * minute,
-            budget * (0.4 + 0.2 * math.sin(number / 20) + (14 if number > 330 else 0) * (number - 330) / 30),
-        )
-        for number in range(361)
-        if not (gap and 120 <= number < 150)
-    )
+    points = []
+    for number in range((end - start) // step + 1):
+        at = start + number * step
+        minutes = 360 + (at - NOW).total_seconds() / 60
+        if not 120 <= minutes < 150:
+            peak = 14 * max(minutes - 330, 0) / 30
+            points.append((at, budget * (0.4 + 0.2 * math.sin(minutes / 20) + peak)))
+    return tuple(points)
+
+
+def history(of: Slo, now: datetime = NOW) -> SloHistory:
+    """A budget that falls faster and faster."""
     left = tuple(
         (now - of.window + of.window * number / 240, 1 - 0.62 * (number / 240) ** 1.6)
         for number in range(241)
     )
     used = {timedelta(hours=1): 0.021, timedelta(hours=6): 0.06, timedelta(days=1): None}
     used |= {timedelta(days=3): 0.09, of.window: 0.62}
-    return SloHistory(of.id, now, ratios, minute, left, of.window / 240, used)
+    return SloHistory(of.id, now, left, of.window / 240, used)
 
 
 class FakeClock:
@@ -251,10 +260,17 @@ class FakeWatch:
         self.statuses = tuple(statuses) if statuses is not None else amas()
         self.alerts = some_alerts()
         self.changes = some_changes()
+        self.drills: tuple[Drill, ...] = ()
+        self.marks: tuple[Change, ...] = ()
         self.down: set[str] = set()
         self.crash: Exception | None = None
         """Raised by the next poll of Prometheus: a fault of the program itself."""
-        self.asked = {"prometheus": 0, "alertmanager": 0, "history": 0}
+        self.asked = {"prometheus": 0, "alertmanager": 0, "history": 0, "panels": 0}
+        self.wanted = Wanted()
+        self.answers = Answers()
+        """To whatever a screen beside the SLOs wants to know; error ratios and `curves` are added."""
+        self.curves: dict[str, tuple[Series, ...]] = {}
+        """What expressions gave at any time."""
         self._seq = 0
         self._health = {
             name: SourceHealth(name, False, clock(), None, None, None, None)
@@ -287,6 +303,35 @@ class FakeWatch:
             raise SourceUnreachable("connection refused")
         return history(slo, self.clock())
 
+    async def ask(self, wanted: Wanted) -> Answers:
+        await asyncio.sleep(0)
+        self.asked["panels"] += 1
+        self.wanted = wanted
+        if "prometheus" in self.down:
+            self.answers = replace(self.answers, error="connection refused")
+            return self.answers
+        now = self.clock()
+        known = ((question, self._track(*question, now)) for question in wanted.past)
+        tracks = {question: track for question, track in known if track is not None}
+        self.answers = replace(self.answers, error=None, tracks={**self.answers.tracks, **tracks})
+        return self.answers
+
+    def error_ratio(self, slo: Slo, step: timedelta) -> str:
+        return f"error_ratio({slo.id})[{format_duration(step)}]"
+
+    def _track(self, expr: str, span: Span, now: datetime) -> Track | None:
+        start, end = span.start(now), span.end(now)
+        for each in self.statuses:
+            if expr == self.error_ratio(each.slo, span.step):
+                return Track((Series({}, ratios(each.slo, start, end, span.step)),), end, now)
+        if expr not in self.curves:
+            return None
+        inside = (
+            Series(series.labels, tuple(point for point in series.points if start <= point[0] <= end))
+            for series in self.curves[expr]
+        )
+        return Track(tuple(series for series in inside if series.points), end, now)
+
     async def aclose(self) -> None:
         pass
 
@@ -314,5 +359,7 @@ class FakeWatch:
             alerts=self.snapshot.alerts if alerts is None else alerts,
             sources=tuple(self._health.values()),
             changes=self.changes,
+            drills=self.drills,
+            marks=self.marks,
         )
         return self.snapshot

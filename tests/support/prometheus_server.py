@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,24 +34,24 @@ def catalog(count: int) -> str:
 
 
 class _Figures:
-    """What the server says at a moment: a fifth of the SLOs change with every query."""
+    """What the server says at a moment: a fifth of the SLOs are evaluated anew every second."""
 
     def __init__(self, slos: Sequence[str]) -> None:
         self.slos = slos
-        self._round = 0
 
     def vector(self, query: str) -> list[dict[str, Any]]:
         now = time.time()
-        if "timestamp(" in query:
-            evaluated = now - now % 60
-            return [_sample({"slo": slo}, now, evaluated) for slo in self.slos]
+        since = re.search(r">= ([0-9.]+)\)", query)
         if "slo:total:rate5m|" in query:
-            self._round += 1
-            return [sample for number, slo in enumerate(self.slos) for sample in self._slo(number, slo, now)]
+            least = float(since[1]) if since else 0.0
+            slos = [each for each in enumerate(self.slos) if _evaluated(each[0], now) >= least]
+            return [sample for number, slo in slos for sample in self._slo(number, slo, now)]
+        if "timestamp(" in query and since is None:
+            return [_sample({"slo": slo}, now, _evaluated(n, now)) for n, slo in enumerate(self.slos)]
         return []
 
     def _slo(self, number: int, slo: str, now: float) -> Iterator[dict[str, Any]]:
-        moved = self._round if number % 5 == self._round % 5 else 0
+        moved = int(_evaluated(number, now)) % 10_000
         burn = 20.0 if number == 0 else 0.2 + 0.1 * math.sin(number + moved)
         labels = {"slo": slo, "service": slo.partition("/")[0]}
         for window in WINDOWS:
@@ -71,6 +72,11 @@ class _Figures:
                 for figure, value in (("bad", 150.0), ("total", 4e5))
             ]
         return [{"metric": {}, "values": [[at, str(0.0004 + 0.0002 * math.sin(at / 900))] for at in times]}]
+
+
+def _evaluated(number: int, now: float) -> float:
+    """When the rules of this SLO ran last: every five seconds, a fifth of all in each of them."""
+    return int(now) - (int(now) - number) % 5
 
 
 def _sample(labels: dict[str, str], at: float, value: float) -> dict[str, Any]:

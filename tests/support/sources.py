@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +10,14 @@ from urllib.parse import parse_qs
 
 import httpx
 
+from sretool.core.alerting.silences import Silence, SilenceState
 from sretool.core.observe.model import Alert, AlertState, Sample, Series
 from sretool.core.slo.model import Severity, SloId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from sretool.core.alerting.silences import NewSilence
     from sretool.errors import SourceError
 
 DATA = Path(__file__).parent.parent / "data"
@@ -61,6 +63,17 @@ class FakeMetrics:
     """Raised instead of any answer."""
     asked: list[str] = field(default_factory=list)
     closed: bool = False
+    address: str | None = None
+    said: tuple[str, ...] = ()
+    """Remarks beside every answer."""
+    turned_away: int = 0
+
+    def turn_away(self) -> bool:
+        self.turned_away += 1
+        return self.address is not None
+
+    def remarks(self) -> Sequence[str]:
+        return self.said
 
     async def instant(self, query: str, at: datetime | None = None) -> Sequence[Sample]:
         self.asked.append(query)
@@ -80,16 +93,51 @@ class FakeMetrics:
 
 @dataclass
 class FakeAlerts:
-    """An AlertSource that holds what it is given."""
+    """An AlertDesk that holds what it is given; what it is told appears in what it holds."""
 
     held: Sequence[Alert] = ()
     error: SourceError | None = None
     closed: bool = False
+    kept: dict[str, Silence] = field(default_factory=dict)
+    """Silences by id."""
+    written_error: SourceError | None = None
+    """Raised by everything that would change something."""
+    routing: str = ""
+    address: str | None = None
+
+    def turn_away(self) -> bool:
+        return False
+
+    def remarks(self) -> Sequence[str]:
+        return ()
 
     async def alerts(self) -> Sequence[Alert]:
         if self.error is not None:
             raise self.error
         return self.held
+
+    async def silences(self) -> Sequence[Silence]:
+        if self.error is not None:
+            raise self.error
+        return tuple(self.kept.values())
+
+    async def silence(self, silence: NewSilence) -> str:
+        if self.written_error is not None:
+            raise self.written_error
+        id_ = silence.id or f"s{len(self.kept) + 1}"
+        self.kept[id_] = Silence(
+            id_, silence.matchers, silence.starts, silence.ends, silence.created_by, silence.comment,
+            SilenceState.ACTIVE,
+        )  # fmt: skip
+        return id_
+
+    async def expire(self, silence: str) -> None:
+        if self.written_error is not None:
+            raise self.written_error
+        self.kept[silence] = replace(self.kept[silence], state=SilenceState.EXPIRED)
+
+    async def configuration(self) -> str:
+        return self.routing
 
     async def aclose(self) -> None:
         self.closed = True

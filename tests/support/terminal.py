@@ -30,6 +30,8 @@ class Terminal:
         self.written = b""
         """Everything the program wrote."""
         self._stream = pyte.ByteStream(self.screen)
+        self._gathered: list[tuple[float, bytes]] = []
+        """When something was drawn, and what; not yet on the screen."""
         self.started = time.monotonic()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
@@ -69,6 +71,34 @@ class Terminal:
                     continue
                 raise AssertionError(f"{what}: not seen within {seconds} s\n{self.text()}")
         return time.monotonic() - began
+
+    def gather(self, seconds: float, quiet: float | None = None) -> None:
+        """Take what is drawn within `seconds`, or until nothing came for `quiet`, for `when` to look at.
+
+        Emulating a terminal takes longer than drawing on it, and a program whose output is not taken waits.
+        """
+        now = time.monotonic()
+        until = now + seconds
+        while now < until:
+            rest = until - now if quiet is None else min(until - now, quiet)
+            if not select.select([self._fd], [], [], rest)[0]:
+                return
+            data = os.read(self._fd, 65536)
+            now = time.monotonic()
+            self._gathered.append((now, data))
+
+    def when(self, seen: Callable[[list[str]], bool], what: str) -> float:
+        """When, on the monotonic clock, the gathered output first satisfied `seen`; all of it is used up."""
+        found: float | None = None
+        for at, data in self._gathered:
+            self.written += data
+            self._stream.feed(data)
+            if found is None and seen(self.lines()):
+                found = at
+        self._gathered.clear()
+        if found is None:
+            raise AssertionError(f"{what}: not seen\n{self.text()}")
+        return found
 
     def wait_for_end(self, seconds: float) -> int:
         """The exit code."""

@@ -7,7 +7,7 @@ import os
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sretool.tui import format as fmt
 from sretool.tui.app import NOT_DRAWN, DashApp
@@ -50,10 +50,11 @@ class Dash:
         await self.settle()
 
     async def charts(self) -> None:
-        """Wait for the history of the SLO on screen."""
+        """Wait for what the charts of the SLO on screen show."""
         followed = self.app._followed
         assert followed is not None
         await self.until(lambda: self.app.past(followed.id).history)
+        await self.until(lambda: self.app.charted(followed).ratio.track.at)
 
     async def poll(self) -> None:
         """One refresh of both sources, at the clock's time."""
@@ -81,7 +82,9 @@ async def dashboard(
     theme: str = "sre-dark",
     down: Sequence[str] = (),
     refresh: timedelta = REFRESH,
+    **more: Any,
 ) -> AsyncIterator[Dash]:
+    """`more` goes to the app as it is."""
     clock = FakeClock()
     watch = FakeWatch(clock, statuses)
     watch.down.update(down)
@@ -94,6 +97,7 @@ async def dashboard(
         glyphs=glyphs,
         origin=origin,
         theme=theme,
+        **more,
     )
     async with app.run_test(size=(width, height)) as pilot:
         dash = Dash(app, watch, clock, pilot)

@@ -12,7 +12,8 @@ from rich.cells import cell_len
 from sretool.core.slo.model import Level
 from sretool.tui import format as fmt
 from sretool.tui.app import NOT_DRAWN
-from sretool.tui.screens.detail import AlertScreen, DetailScreen
+from sretool.tui.screens.alerts import OpenAlertScreen
+from sretool.tui.screens.detail import DetailScreen
 from sretool.tui.screens.overview import OverviewScreen
 from sretool.tui.screens.pages import ExplainScreen, HelpScreen
 from sretool.tui.themes import THEMES
@@ -328,7 +329,8 @@ async def test_help_lists_the_keys_of_the_screen_it_was_opened_on() -> None:
         await dash.press("question_mark")
         assert isinstance(dash.app.screen, HelpScreen)
         assert "KEYS: overview" in dash.text()
-        assert "abnormal" in dash.text() or "only what is not ok" in dash.text()
+        await dash.press("G")
+        assert "SIGNS" in dash.text()
         await dash.press("question_mark", "enter", "question_mark")
         assert "KEYS: one SLO" in dash.text()
 
@@ -344,7 +346,7 @@ async def test_explaining_the_verdict() -> None:
 async def test_an_alert_opens_with_its_annotations() -> None:
     async with dashboard() as dash:
         await dash.press("tab", "j", "j", "enter")
-        assert isinstance(dash.app.screen, AlertScreen)
+        assert isinstance(dash.app.screen, OpenAlertScreen)
         assert "HighMemory summary" in dash.text()
         assert "users wait" in dash.text()
 

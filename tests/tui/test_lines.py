@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.cells import cell_len
 
-from sretool.core.observe.model import AlertState, Change
+from sretool.core.observe.model import AlertState, Series
+from sretool.core.observe.questions import Track
 from sretool.core.slo import policy
 from sretool.core.slo.model import Level
 from sretool.tui import alert as alert_page
-from sretool.tui import detail, overview
+from sretool.tui import alerts as alerts_page
+from sretool.tui import detail, keys, overview, pages, slo_charts
 from sretool.tui import format as fmt
 from sretool.tui.board import Board
-from sretool.tui.braille import draw
+from sretool.tui.chart import draw
 from sretool.tui.line import cells, plain
+from sretool.tui.slo_charts import Charted
+from sretool.tui.timeline import Timeline
+from sretool.tui.triage import Triage
 from tests.support.dashboard import (
     NOW,
     alert,
@@ -25,6 +30,7 @@ from tests.support.dashboard import (
     health,
     history,
     quiet,
+    ratios,
     slo,
     snapshot,
     some_alerts,
@@ -33,9 +39,11 @@ from tests.support.dashboard import (
 )
 
 if TYPE_CHECKING:
-    from sretool.core.observe.model import SloStatus, Snapshot
+    from datetime import datetime
+
+    from sretool.core.observe.model import Alert, SloStatus, Snapshot
     from sretool.tui.board import View
-    from sretool.tui.braille import Chart
+    from sretool.tui.chart import Chart
     from sretool.tui.line import Line
 
 SIZES = [
@@ -110,12 +118,18 @@ def _overview_lines(view: View, width: int, height: int) -> list[Line]:
     ]
 
 
+def _alert_lines(view: View, one: Alert, width: int) -> list[Line]:
+    triage = Triage()
+    found = triage.reader.open(one, view.now)
+    row = alerts_page.row(found, view, triage, width, alerts_page.sizes([found]))
+    return [row, alerts_page.title(found, view, width), *alerts_page.detail(found, view, triage, width, 30)]
+
+
 def _page_lines(view: View, width: int) -> list[Line]:
-    keys = (("j k", "move"), ("/", "a long explanation of what a filter can do, word after word"))
     return [
-        *alert_page.help_lines(view, "overview", keys, keys, width),
+        *pages.help_lines(view, "overview", list(keys.KEYS), {"down": "x,y"}, width),
         *alert_page.explanation(view, [(NOW, "loop prometheus broke")], width),
-        *(line for one in view.alerts for line in alert_page.alert_lines(view, one, width, 30)),
+        *(line for one in view.alerts for line in _alert_lines(view, one, width)),
     ]
 
 
@@ -130,12 +144,25 @@ def test_no_line_is_wider_or_narrower_than_the_screen(
         assert cells(line) == width, plain(line)
 
 
+def around(
+    of: SloStatus, at: datetime = NOW, *, known: bool = False, error: str | None = None
+) -> detail.Around:
+    """What is known about an SLO beside its figures: nothing, or what was answered at `at`."""
+    span = Timeline().window.asked(slo_charts.POINTS)
+    track = Track()
+    if known:
+        points = ratios(of.slo, span.start(at), span.end(at), span.step)
+        track = Track((Series({}, points),), span.end(at), at)
+    past = slo_charts.Past(history(of.slo, at) if known else None, error)
+    return detail.Around(Charted(past, slo_charts.Ratio("up", span, track, error=error)))
+
+
 @pytest.mark.parametrize("state", _states())
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_the_detail_fills_its_screen_exactly(width: int, height: int, state: str) -> None:
     view = _view(_states()[state])
     for shown in view.statuses[:4]:
-        pasts = (detail.Past(), detail.Past(history(shown.slo)), detail.Past(history(shown.slo), "refused"))
+        pasts = (around(shown), around(shown, known=True), around(shown, known=True, error="refused"))
         for past in pasts:
             lines = detail.detail_lines(view, shown, past, width, height - 2)
             assert len(lines) == height - 2
@@ -193,8 +220,8 @@ def test_ascii_screens_are_ascii() -> None:
     view = _view(snapshot(alerts=some_alerts(), changes=some_changes()), fmt.ASCII)
     shown = view.statuses[0]
     lines = [*_overview_lines(view, 80, 24), *_page_lines(view, 80)]
-    lines += detail.detail_lines(view, shown, detail.Past(history(shown.slo)), 160, 46)
-    lines += detail.detail_lines(view, shown, detail.Past(), 80, 22)
+    lines += detail.detail_lines(view, shown, around(shown, known=True), 160, 46)
+    lines += detail.detail_lines(view, shown, around(shown), 80, 22)
     text = "\n".join(plain(line) for line in lines)
     assert text.isascii(), {char for char in text if not char.isascii()}
 
@@ -225,15 +252,16 @@ def test_the_plain_table_says_what_the_screen_says() -> None:
 def test_the_charts_say_when_their_data_is_old() -> None:
     view = _view(snapshot(sources=LOST))
     shown = view.statuses[0]
-    old = history(shown.slo, NOW - timedelta(minutes=7))
-    lines = detail.error_ratio(view, shown.slo, detail.Past(old, "connection refused"), 100, 12)
+    charted = around(shown, NOW - timedelta(minutes=7), known=True, error="connection refused").charted
+    assert "as of 03:05:41Z" in plain(slo_charts.burn_down(view, shown.slo, charted, 100, 12)[0])
+    lines = slo_charts.error_ratio(view, shown.slo, charted, 100, 12)
     assert "as of 03:05:41Z, failed: connection refused" in plain(lines[0])
 
 
 def test_a_window_without_data_is_not_a_window_within_its_limit() -> None:
     blind = status(slo("amas/decision-confidence"), Level.NO_DATA)
     view = _view(snapshot([blind]))
-    text = "\n".join(plain(line) for line in detail.detail_lines(view, blind, detail.Past(), 80, 22))
+    text = "\n".join(plain(line) for line in detail.detail_lines(view, blind, around(blind), 80, 22))
     assert "? no data" in text
     assert "· ok" not in text
 
@@ -243,7 +271,7 @@ def test_why_figures_are_left_out_is_said() -> None:
 
     odd = replace(status(), problem="more bad events than events")
     view = _view(snapshot([odd]))
-    text = "\n".join(plain(line) for line in detail.detail_lines(view, odd, detail.Past(), 80, 24))
+    text = "\n".join(plain(line) for line in detail.detail_lines(view, odd, around(odd), 80, 24))
     assert "more bad events than events" in text
 
 
@@ -268,33 +296,11 @@ def test_a_freeze_stands_in_the_status_line(left: float, width: int, shown: str)
         assert not any(step.name.split()[0] in plain(line) for step in policy.DEFAULT.gate)
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        (
-            "prometheus lost: Prometheus at http://127.0.0.1:9090 gave no answer in 5 s",
-            "Prometheus lost: no answer in 5 s",
-        ),
-        (
-            "alertmanager lost: Alertmanager at http://am:1/a cannot be reached: refused",
-            "Alertmanager lost: cannot be reached: refused",
-        ),
-        (
-            "prometheus: Prometheus at http://127.0.0.1:1 gave no answer in 5 s",
-            "Prometheus: no answer in 5 s",
-        ),
-        ("prometheus answers again", "Prometheus answers again"),
-    ],
-)
-def test_a_change_of_a_source_tells_the_cause_without_its_address(text: str, shown: str) -> None:
-    assert overview.change_text(Change(NOW, "source", text)) == shown
-
-
 @pytest.mark.parametrize("width", range(40, 161, 7))
 def test_the_state_of_a_stale_slo_and_its_time_stand_apart(width: int) -> None:
     lost = health(ok=False, ago=timedelta(minutes=7))
     view = _view(snapshot(sources=[lost, health("alertmanager")]))
-    line = plain(detail.detail_lines(view, view.statuses[0], detail.Past(), width, 22)[0])
+    line = plain(detail.detail_lines(view, view.statuses[0], around(view.statuses[0]), width, 22)[0])
     assert "  as of 03:05:41Z" in line
     assert cell_len(line) == width
 
@@ -306,10 +312,9 @@ def test_a_chart_never_ends_in_the_future(monkeypatch: pytest.MonkeyPatch) -> No
         ends.append(chart.end)
         return draw(chart, width, height, glyphs, local_time=local_time)
 
-    monkeypatch.setattr(detail, "draw", note)
+    monkeypatch.setattr(slo_charts, "draw", note)
     view = _view(snapshot())
-    past = detail.Past(history(view.statuses[0].slo))
-    detail.detail_lines(view, view.statuses[0], past, 160, 46)
+    detail.detail_lines(view, view.statuses[0], around(view.statuses[0], known=True), 160, 46)
     assert len(ends) == 2
     assert all(NOW - timedelta(minutes=1) < end <= NOW for end in ends)
 

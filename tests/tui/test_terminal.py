@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sretool.tui import views
 from tests.bench.bench_dash import stand_in
 from tests.support.terminal import COLOUR_CODE, Terminal
 
@@ -81,11 +85,10 @@ def test_with_everything_down_it_opens_says_so_and_stays() -> None:
         "http://127.0.0.1:9",
     ]
     with _dash(nowhere, "--refresh", "1s") as terminal:
-        terminal.wait_for(
-            lambda lines: "PROM LOST" in lines[0] and "help" in lines[-1], _PATIENCE, "the loss"
-        )
-        assert "never answered" in terminal.lines()[1]
-        assert "forgetting-alert-delivery" in terminal.text()
+        terminal.wait_for(lambda lines: "PROM LOST" in lines[0], _PATIENCE, "the loss")
+        terminal.wait_for(lambda lines: "never answered" in lines[1], _PATIENCE, "the verdict")
+        # The first frame is drawn before all of the screen is.
+        terminal.wait_for(lambda _: "forgetting-alert-delivery" in terminal.text(), _PATIENCE, "the rows")
         terminal.read(1.5)
         assert os.waitpid(terminal.pid, os.WNOHANG) == (0, 0)
 
@@ -129,7 +132,92 @@ def test_help_needs_no_textual() -> None:
 
 
 def test_the_offered_themes_are_those_there_are() -> None:
-    from sretool.cli.dash import THEMES
+    from sretool.cli.looks import THEMES
     from sretool.tui.themes import THEME_NAMES
 
-    assert THEMES == THEME_NAMES
+    assert sorted(f"sre-{name}" for name in THEMES) == sorted(THEME_NAMES)
+
+
+@pytest.mark.parametrize("theme", ["dark", "ansi"])
+def test_no_color_holds_for_views_dialogs_and_the_palette(options: list[str], theme: str) -> None:
+    with _dash(options, "--theme", theme, NO_COLOR="1") as terminal:
+        terminal.wait_for(_live, _PATIENCE, "live figures")
+        for view in views.VIEWS:
+            terminal.send(view.key)
+            terminal.wait_for(lambda lines: "? help" in lines[-1], _PATIENCE, view.name)
+        terminal.send("1\x10")
+        terminal.wait_for(lambda lines: any("SLOs, alerts" in line for line in lines), _PATIENCE, "palette")
+        terminal.send("\x1b")
+        terminal.wait_for(_live, _PATIENCE, "the overview again")
+        assert COLOUR_CODE.findall(terminal.written) == []
+
+
+def test_an_empty_no_color_asks_for_nothing(options: list[str]) -> None:
+    with _dash(options, NO_COLOR="") as terminal:
+        terminal.wait_for(lambda lines: _live(lines) and "? help" in lines[-1], _PATIENCE, "live figures")
+        assert COLOUR_CODE.findall(terminal.written)
+
+
+def test_a_copy_goes_to_the_terminals_clipboard(options: list[str]) -> None:
+    with _dash(options) as terminal:
+        terminal.wait_for(_live, _PATIENCE, "live figures")
+        terminal.send("y")
+        terminal.wait_for(lambda lines: any("copied:" in line for line in lines), _PATIENCE, "the toast")
+        found = re.search(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", terminal.written)
+        assert found is not None
+        text = base64.b64decode(found.group(1)).decode()
+        assert text.startswith("svc-")
+        assert "PromQL: " in text
+
+
+def test_contexts_change_without_leaving_the_terminal(options: list[str], tmp_path: Path) -> None:
+    prometheus, catalog = (options[options.index(name) + 1] for name in ("--prometheus", "--catalog"))
+    folder = tmp_path / "sretool"
+    folder.mkdir()
+    (folder / "config.toml").write_text(
+        f"""
+lang = "en"
+context = "test"
+[keys]
+pause = "z"
+[contexts.test]
+prometheus = "{prometheus}"
+catalog = "{catalog}"
+[contexts.prod-eu]
+prometheus = ["{prometheus}"]
+catalog = ["{catalog}"]
+production = true
+"""
+    )
+    environment = _environment(XDG_CONFIG_HOME=str(tmp_path))
+    with Terminal([*PROGRAM, "dash"], 80, 24, environment) as terminal:
+        terminal.wait_for(_live, _PATIENCE, "live figures")
+        assert terminal.lines()[0].startswith(" test ")
+        terminal.send(":ctx pro\t\r")
+        terminal.wait_for(lambda lines: "PROD prod-eu" in lines[0] and _live(lines), _PATIENCE, "prod-eu")
+        terminal.send("z")
+        terminal.wait_for(lambda lines: "PAUSED" in lines[0], _PATIENCE, "the reader's key")
+        terminal.send("q")
+        assert terminal.wait_for_end(_PATIENCE) == 0
+
+
+def test_a_configuration_with_problems_is_told_with_its_lines(tmp_path: Path) -> None:
+    folder = tmp_path / "sretool"
+    folder.mkdir()
+    file = folder / "config.toml"
+    file.write_text('[keys]\nakc = "A"\nack = "s"\n[contexts.x]\nprometheus = "http://127.0.0.1:1"\n')
+    catalog = Path(__file__).parents[2] / "sretool/systems/amas"
+    command = [*PROGRAM, "--context", "x", "--catalog", str(catalog), "dash"]
+    environment = _environment(XDG_CONFIG_HOME=str(tmp_path))
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=_PATIENCE)
+    assert done.returncode == 2
+    assert f"{file}:2: keys: there is no key akc; did you mean ack?" in done.stderr
+    assert f"{file}:3: keys: s already means silence" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_dashboard_speaks_the_language_of_the_environment(options: list[str]) -> None:
+    with _dash(options, LC_ALL="zh_CN.UTF-8") as terminal:
+        terminal.wait_for(lambda lines: any("剩余预算" in line for line in lines), _PATIENCE, "Chinese")
+    with _dash(options, "--lang", "en", LC_ALL="zh_CN.UTF-8") as terminal:
+        terminal.wait_for(lambda lines: any("BUDGET LEFT" in line for line in lines), _PATIENCE, "English")

@@ -1,4 +1,4 @@
-"""An Alertmanager as an AlertSource."""
+"""An Alertmanager as an AlertDesk."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from sretool.core.alerting.silences import NewSilence, Silence
     from sretool.core.observe.model import Alert
     from sretool.ports import Endpoint
 
@@ -31,9 +32,34 @@ class Alertmanager:
             "Alertmanager", endpoint, error_text=protocol.error_text, deadline=deadline, transport=transport
         )
 
+    @property
+    def address(self) -> str | None:
+        return self._http.address
+
+    def turn_away(self) -> bool:
+        return self._http.turn_away()
+
+    def remarks(self) -> Sequence[str]:
+        return ()
+
     async def alerts(self) -> Sequence[Alert]:
         reply = await self._http.ask(protocol.ALERTS)
         return protocol.read_alerts(reply.body, reply.where)
+
+    async def silences(self) -> Sequence[Silence]:
+        reply = await self._http.ask(protocol.SILENCES)
+        return protocol.read_silences(reply.body, reply.where)
+
+    async def silence(self, silence: NewSilence) -> str:
+        reply = await self._http.ask(protocol.create(silence))
+        return protocol.read_created(reply.body, reply.where)
+
+    async def expire(self, silence: str) -> None:
+        await self._http.ask(protocol.expire(silence))
+
+    async def configuration(self) -> str:
+        reply = await self._http.ask(protocol.STATUS)
+        return protocol.read_configuration(reply.body, reply.where)
 
     async def aclose(self) -> None:
         await self._http.aclose()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from sretool.adapters.http import HttpRequest
-from sretool.core.observe.model import Sample, Series
+from sretool.core.observe.model import Rule, Sample, Series
 from sretool.errors import SourceRefused, SourceReplyInvalid, UsageError
 from sretool.units import parse_duration
 
@@ -70,6 +70,21 @@ class _Target(msgspec.Struct):
 
 class _Targets(msgspec.Struct):
     activeTargets: list[_Target] = []
+
+
+class _Rule(msgspec.Struct):
+    name: str
+    query: str
+    type: str = "recording"
+    labels: dict[str, str] = {}
+
+
+class _Group(msgspec.Struct):
+    rules: list[_Rule] = []
+
+
+class _Groups(msgspec.Struct):
+    groups: list[_Group] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +153,7 @@ def read_matrix(body: bytes, where: str) -> Matrix:
 NAMES_REQUEST = HttpRequest("/api/v1/label/__name__/values")
 TYPES_REQUEST = HttpRequest("/api/v1/metadata")
 RUNTIME_REQUEST = HttpRequest("/api/v1/status/runtimeinfo")
+RULES_REQUEST = HttpRequest("/api/v1/rules")
 TARGETS_REQUEST = HttpRequest("/api/v1/targets?state=active")
 
 
@@ -160,6 +176,15 @@ def read_retention(body: bytes, where: str) -> timedelta | None:
         with suppress(UsageError):
             return parse_duration(part) or None
     return None
+
+
+def read_rules(body: bytes, where: str) -> tuple[Rule, ...]:
+    """Every rule that is loaded."""
+    return tuple(
+        Rule(rule.name, rule.query, rule.labels, rule.type == "alerting")
+        for group in _facts(body, _Groups, where).groups
+        for rule in group.rules
+    )
 
 
 def read_intervals(body: bytes, where: str) -> dict[str, timedelta]:
@@ -249,4 +274,4 @@ def _timeout(deadline: timedelta) -> dict[str, str]:
 
 
 def _warnings(envelope: _Envelope) -> tuple[str, ...]:
-    return (*envelope.warnings, *envelope.infos)
+    return (*envelope.warnings, *(f"info: {said}" for said in envelope.infos))

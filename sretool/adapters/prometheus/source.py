@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sretool.adapters.http import DEADLINE, HttpSource
 from sretool.adapters.prometheus import protocol
@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from sretool.core.observe.model import Sample, Series
+    from sretool.core.observe.model import Rule, Sample, Series
     from sretool.ports import Endpoint
+
+
+_MOST_REMARKS: Final = 10
+_LONGEST_REMARK: Final = 200
 
 
 class Prometheus:
@@ -32,17 +36,34 @@ class Prometheus:
         )
         self.warnings: tuple[str, ...] = ()
         """What the server remarked on the newest query: partial answers, doubtful types."""
+        self._remarks: dict[str, None] = {}
+
+    @property
+    def address(self) -> str | None:
+        return self._http.address
+
+    def turn_away(self) -> bool:
+        return self._http.turn_away()
+
+    def remarks(self) -> Sequence[str]:
+        said, self._remarks = self._remarks, {}
+        return tuple(said)
+
+    def _remarked(self, warnings: tuple[str, ...]) -> None:
+        self.warnings = warnings
+        if len(self._remarks) < _MOST_REMARKS:
+            self._remarks.update(dict.fromkeys(" ".join(each.split())[:_LONGEST_REMARK] for each in warnings))
 
     async def instant(self, query: str, at: datetime | None = None) -> Sequence[Sample]:
         reply = await self._http.ask(protocol.instant_request(query, at, self._http.deadline))
         vector = protocol.read_vector(reply.body, reply.where)
-        self.warnings = vector.warnings
+        self._remarked(vector.warnings)
         return vector.samples
 
     async def range(self, query: str, start: datetime, end: datetime, step: timedelta) -> Sequence[Series]:
         reply = await self._http.ask(protocol.range_request(query, start, end, step, self._http.deadline))
         matrix = protocol.read_matrix(reply.body, reply.where)
-        self.warnings = matrix.warnings
+        self._remarked(matrix.warnings)
         return matrix.series
 
     async def metric_names(self) -> frozenset[str]:
@@ -59,6 +80,11 @@ class Prometheus:
         """How long samples are kept; None where only their size is limited."""
         reply = await self._http.ask(protocol.RUNTIME_REQUEST)
         return protocol.read_retention(reply.body, reply.where)
+
+    async def rules(self) -> Sequence[Rule]:
+        """All it has loaded."""
+        reply = await self._http.ask(protocol.RULES_REQUEST)
+        return protocol.read_rules(reply.body, reply.where)
 
     async def scrape_intervals(self) -> Mapping[str, timedelta]:
         """Job → how often it is scraped."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from sretool.core.analysis.recording import STEP
 from sretool.core.slo.ledger import Kind
 from sretool.core.slo.model import Severity
-from sretool.core.slo.windows import RATE_WINDOW, default_alerts, reads_counters, threshold
+from sretool.core.slo.windows import RATE_WINDOW, default_alerts, reads_counters, threshold, usable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,17 +53,49 @@ class Alarm:
     eaten_before: float
     """Share that had gone within its long window when it began to fire: the price of the detection."""
 
+    @property
+    def severity(self) -> Severity:
+        return self.pair.severity
+
+    @property
+    def looks_back(self) -> timedelta:
+        """How long after the last bad event it may begin."""
+        return self.pair.short
+
+
+class Raised(Protocol):
+    """What can be right or wrong about an incident."""
+
+    @property
+    def start(self) -> datetime: ...
+    @property
+    def end(self) -> datetime | None: ...
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def looks_back(self) -> timedelta: ...
+
+
+R = TypeVar("R", bound=Raised)
+
 
 def what_if(slo: Slo, objective: Decimal | None, window: timedelta | None) -> Slo:
-    """The SLO with another target or another rolling window, and the pairs that belong to these."""
+    """The SLO with another target or another rolling window, and the pairs that belong to these.
+
+    Pairs of its own stay, as far as they can work.
+    """
     length = window or slo.window
     target = objective if objective is not None else slo.objective
+    if slo.alerts == default_alerts(slo.window, slo.budget):
+        alerts = default_alerts(length, 1 - target)
+    else:
+        alerts = usable((pair for pair in slo.alerts if pair.long <= length), length, 1 - target)
     return replace(
         slo,
         objective=target,
         window=length,
         calendar=slo.calendar if window is None else None,
-        alerts=default_alerts(length, 1 - target),
+        alerts=alerts,
     )
 
 
@@ -84,6 +116,20 @@ def replay(recording: Recording, since: datetime, hold: timedelta = timedelta())
     return tuple(sorted(found, key=lambda alarm: (alarm.start, alarm.pair.long)))
 
 
+def inexact(recording: Recording) -> tuple[timedelta, ...]:
+    """Windows of its pairs that are no multiple of five minutes and of which nothing more was read."""
+    windows = {window for pair in recording.slo.alerts for window in (pair.long, pair.short)}
+    return tuple(
+        sorted(
+            window
+            for window in windows
+            if window % RATE_WINDOW
+            and reads_counters(recording.slo, window)
+            and _TILE + _places(window) % _TILE not in recording.longer
+        )
+    )
+
+
 class _Sums:
     """Ratios and events of one recording over any window."""
 
@@ -98,6 +144,7 @@ class _Sums:
         known = np.flatnonzero(np.isfinite(recording.total))
         self.first = int(known[0]) if len(known) else self.length
         """Place of the first value."""
+        self._longer = recording.longer
         self._ratios: dict[timedelta, NDArray[np.float64]] = {}
 
     def ratio(self, window: timedelta) -> NDArray[np.float64]:
@@ -125,8 +172,9 @@ class _Sums:
     def _tiled(self, values: NDArray[np.float64], window: timedelta) -> NDArray[np.float64]:
         """Sum of the rates five minutes apart; of a part of five minutes its share of an older one.
 
-        Of a window that is no multiple of five minutes the oldest part is thus taken as even: what it saw may
-        leave it up to four minutes early or late.
+        Of a window that is no multiple of five minutes the oldest piece is 6 to 9 minutes long. Where that
+        was not read, its older part is taken as even, and what it saw may leave it up to four minutes early
+        or late.
         """
         tiles, rest = divmod(_places(window), _TILE)
         out = np.zeros(self.length)
@@ -136,7 +184,14 @@ class _Sums:
                 break
             weight = 1.0 if tile < tiles else rest / _TILE
             out[back:] += weight * values[: self.length - back]
-        return out
+        if not rest or _TILE + rest not in self._longer:
+            return out
+        back = (tiles - 1) * _TILE
+        oldest = np.full(self.length, np.nan)
+        read = self._longer[_TILE + rest][0 if values is self._bad else 1]
+        oldest[back:] = read[: max(self.length - back, 0)] * (_TILE + rest) / _TILE
+        newer = self._tiled(values, window - timedelta(seconds=(_TILE + rest) * STEP)) if back else 0.0
+        return np.where(np.isfinite(oldest), newer + oldest, out)
 
     def _added(self, values: NDArray[np.float64], window: timedelta) -> NDArray[np.float64]:
         """Sum over time, and the newest value twice for what is not wholly in the sum yet."""
@@ -188,31 +243,31 @@ def _moment(seconds: int) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Detection:
+class Detection(Generic[R]):
     """What the alerts made of one known incident."""
 
     incident: Span
-    page: Alarm | None
+    page: R | None
     """The first page that belongs to it."""
-    ticket: Alarm | None
+    ticket: R | None
 
     @property
-    def first(self) -> Alarm | None:
+    def first(self) -> R | None:
         found = [alarm for alarm in (self.page, self.ticket) if alarm is not None]
         return min(found, key=lambda alarm: alarm.start, default=None)
 
-    def delay(self, alarm: Alarm | None) -> timedelta | None:
+    def delay(self, alarm: R | None) -> timedelta | None:
         """From the incident's start until the alarm; none at all where it was firing already."""
         return max(alarm.start - self.incident.start, timedelta()) if alarm is not None else None
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class Score(Generic[R]):
     """How the alerts fared against what is known to have happened."""
 
-    detections: tuple[Detection, ...]
+    detections: tuple[Detection[R], ...]
     """One for each incident or chaos run within the span that was replayed."""
-    false: tuple[Alarm, ...]
+    false: tuple[R, ...]
     """Alarms that belong to nothing known."""
     alarms: int
     """Those that count: maintenance may cause some, which are neither right nor wrong."""
@@ -221,7 +276,7 @@ class Score:
     known: tuple[Span, ...]
     """Everything that is known of the span, maintenance too."""
 
-    def explain(self, alarm: Alarm) -> tuple[Span, ...]:
+    def explain(self, alarm: R) -> tuple[Span, ...]:
         """What is known that the alarm belongs to."""
         return tuple(span for span in self.known if belongs(alarm, span))
 
@@ -241,11 +296,11 @@ class Score:
         return self._found([each.page for each in self.detections])
 
     @staticmethod
-    def _found(firsts: Sequence[Alarm | None]) -> float | None:
+    def _found(firsts: Sequence[Raised | None]) -> float | None:
         return sum(first is not None for first in firsts) / len(firsts) if firsts else None
 
 
-def score(alarms: Sequence[Alarm], known: Sequence[Span], since: datetime, until: datetime) -> Score:
+def score(alarms: Sequence[R], known: Sequence[Span], since: datetime, until: datetime) -> Score[R]:
     """Compare alarms with what is known to have happened between `since` and `until`."""
     within = [span for span in known if span.start <= until and span.end >= since]
     incidents = [span for span in within if span.kind is not Kind.MAINTENANCE]
@@ -268,14 +323,14 @@ def score(alarms: Sequence[Alarm], known: Sequence[Span], since: datetime, until
     return Score(detections, tuple(false), counting, len(known) - len(within), tuple(within))
 
 
-def belongs(alarm: Alarm, span: Span) -> bool:
-    """Whether the span explains the alarm: its bad events are still in the short window when it begins."""
-    begins_in_time = alarm.start <= span.end + alarm.pair.short
+def belongs(alarm: Raised, span: Span) -> bool:
+    """Whether the span explains the alarm: it still looks at its bad events when it begins."""
+    begins_in_time = alarm.start <= span.end + alarm.looks_back
     return begins_in_time and (alarm.end is None or alarm.end > span.start - LEEWAY)
 
 
-def _first(alarms: Iterable[Alarm], span: Span, severity: Severity) -> Alarm | None:
+def _first(alarms: Iterable[R], span: Span, severity: Severity) -> R | None:
     """The earliest alarm of the span that began in it; one that fired already where there is no other."""
-    found = [alarm for alarm in alarms if alarm.pair.severity is severity and belongs(alarm, span)]
+    found = [alarm for alarm in alarms if alarm.severity is severity and belongs(alarm, span)]
     own = [alarm for alarm in found if alarm.start >= span.start - LEEWAY]
     return min(own or found, key=lambda alarm: alarm.start, default=None)

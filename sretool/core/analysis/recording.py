@@ -7,7 +7,7 @@ computed from the counters by the same expressions. Either way there is one valu
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from sretool.core.slo.model import SloId
 from sretool.core.slo.promql import quote
-from sretool.core.slo.windows import RATE_WINDOW, RULE_INTERVAL
+from sretool.core.slo.windows import RATE_WINDOW, RULE_INTERVAL, reads_counters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -63,6 +63,10 @@ class Recording:
     origin: str
     """Where it is from: `"rules"`, `"counters"`, `"rules and counters"` or `"nothing"`."""
 
+    longer: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
+    """Bad and total likewise over 6 to 9 minutes, by their number: what windows need that are no multiple of
+    five minutes. Only those that were read."""
+
     def coverage(self, since: datetime) -> float:
         """Share of the evaluations from `since` on that have data."""
         first = max(-((self.start - int(since.timestamp())) // STEP), 0)
@@ -88,6 +92,25 @@ def counters_query(slo: Slo) -> str:
     """PromQL of the same, out of the SLI itself."""
     parts = (("bad", slo.bad_rate(RATE_WINDOW)), ("total", slo.total_rate(RATE_WINDOW)))
     return " or ".join(f'label_replace({rate}, "{_FIGURE}", "{what}", "", "")' for what, rate in parts)
+
+
+def odd_lengths(slo: Slo) -> frozenset[timedelta]:
+    """Ranges of 6 to 9 minutes: with one of them and 5-minute rates a window of its pairs can be tiled."""
+    windows = {window for pair in slo.alerts for window in (pair.long, pair.short)}
+    return frozenset(
+        RATE_WINDOW + window % RATE_WINDOW
+        for window in windows
+        if window % RATE_WINDOW and window > RATE_WINDOW and reads_counters(slo, window)
+    )
+
+
+def odd_query(slo: Slo, lengths: Iterable[timedelta]) -> str:
+    """PromQL of the rates over such ranges, which no rule records."""
+    return " or ".join(
+        f'label_replace({rate}, "{_FIGURE}", "{what}:{length // RULE_INTERVAL}", "", "")'
+        for length in sorted(lengths)
+        for what, rate in (("bad", slo.bad_rate(length)), ("total", slo.total_rate(length)))
+    )
 
 
 class Sheet:
@@ -119,6 +142,13 @@ class Sheet:
             what = series.labels.get(_FIGURE)
             if what is not None:
                 self._enter(slo.member(series.labels), what, series, "counters")
+
+    def enter_odd(self, slo: Slo, answer: Iterable[Points]) -> None:
+        """Answer to `odd_query`; of groups without any other value nothing is kept."""
+        for series in answer:
+            member = slo.member(series.labels)
+            if member.id in self._rows:
+                self._enter(member, series.labels.get(_FIGURE, ""), series, None)
 
     def lacking(self, start: datetime, end: datetime) -> tuple[Slo, ...]:
         """SLOs of which not enough of this span is recorded."""
@@ -154,12 +184,21 @@ class Sheet:
             bad[max(first, 0) : max(last, 0)] = total[max(first, 0) : max(last, 0)] = np.nan
         origins = self._origins.get(slo.id, set())
         origin = " and ".join(sorted(origins, reverse=True)) or "nothing"
-        return Recording(slo, self._start, bad, total, origin)
+        longer = {
+            int(what.partition(":")[2]): (
+                np.where(np.isfinite(of_all), np.nan_to_num(of_bad), np.nan),
+                of_all,
+            )
+            for what, of_all in row.items()
+            if what.startswith("total:")
+            for of_bad in [row.get(what.replace("total", "bad"), nothing)]
+        }
+        return Recording(slo, self._start, bad, total, origin, longer)
 
     def _place(self, at: datetime) -> int:
         return -((self._start - int(at.timestamp())) // STEP)
 
-    def _enter(self, slo: Slo, what: str, series: Points, origin: str) -> None:
+    def _enter(self, slo: Slo, what: str, series: Points, origin: str | None) -> None:
         self._members[slo.id] = slo
         row = self._rows.setdefault(slo.id, {})
         if what not in row:
@@ -176,7 +215,7 @@ class Sheet:
             inside_new = ~np.isfinite(known)
             if not inside_new.any():
                 return
-        if len(places):
+        if len(places) and origin is not None:
             self._origins.setdefault(slo.id, set()).add(origin)
 
 

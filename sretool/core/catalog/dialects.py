@@ -14,7 +14,7 @@ import yaml
 
 from sretool.core.catalog import document
 from sretool.core.slo.windows import RATE_WINDOW
-from sretool.errors import UsageError
+from sretool.errors import UsageError, Wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -168,11 +168,16 @@ def _checked(found: Document, intake: document.Intake) -> Part | None:
     if found.dialect is Dialect.OTHER:
         what = " ".join(filter(None, (keys.get("apiVersion"), keys.get("kind")))) or "this"
         if what.startswith(("openslo", "sloth.slok.dev", "pyrra.dev", "sre.google.com")):
-            intake.problem(found.file, line, f"{what} is a version that is not read")
+            intake.problem(found.file, line, f"{what} is a version that is not read", Wrong.UNSUPPORTED)
         else:
             intake.warn(found.file, line, f"left out: {what} is no SLO")
         return None
     if found.dialect is Dialect.SLOTH and keys.get("version") != "prometheus/v1":
-        intake.problem(found.file, line, f"version {keys.get('version')!r} is not read; prometheus/v1 is")
+        intake.problem(
+            found.file,
+            line,
+            f"version {keys.get('version')!r} is not read; prometheus/v1 is",
+            Wrong.UNSUPPORTED,
+        )
         return None
     return Part.of(found.root, found.file, intake)

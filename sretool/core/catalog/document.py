@@ -17,10 +17,10 @@ import yaml
 
 from sretool.core.catalog.spec import Declares, Parsed, Place, Refers, Written
 from sretool.core.catalog.values import label_name
-from sretool.errors import Problem, UsageError
+from sretool.errors import Problem, UsageError, Wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
 W = TypeVar("W", bound=Written)
 
@@ -32,6 +32,12 @@ DEEPEST: Final = 100
 
 MOST_NODES: Final = 1_000_000
 """Entries of a document with each alias counted as what it stands for."""
+
+_NEAR: Final = 0.75
+"""How alike two keys are, 0..1, of which one is taken for a mistyped other."""
+
+_ONE_OF_SET: Final = frozenset({"rule file", "Alertmanager configuration"})
+"""What files that are no catalog together may well have several of."""
 
 _MISSING = object()
 _KIND_OF_NODE = {
@@ -60,8 +66,30 @@ class Intake:
     """kind → id → "file:line" of its declaration."""
     references: list[Reference] = field(default_factory=list)
 
-    def problem(self, file: str, line: int, message: str) -> None:
-        self.problems.append(Problem(file, line, message))
+    def problem(self, file: str, line: int, message: str, wrong: Wrong = Wrong.VALUE) -> None:
+        self.problems.append(Problem(file, line, message, wrong))
+
+    def unknown_key(self, file: str, key: yaml.Node, known: Iterable[str], given: Container[str]) -> None:
+        """A key that does not exist; where only one that does is near, and not `given` yet, it
+        is known what to write."""
+        names = list(known)
+        message = f"unknown key {key.value!r}{did_you_mean(key.value, names)}"
+        near = difflib.get_close_matches(key.value, names, n=2, cutoff=_NEAR)
+        # A quoted key is longer than its value.
+        plain = key.end_mark.index - key.start_mark.index == len(key.value)
+        sure = len(near) == 1 and near[0] not in given and plain
+        column = key.start_mark.column + 1 if sure else None
+        self.problems.append(
+            Problem(
+                file,
+                line_of(key),
+                message,
+                Wrong.KEY,
+                column,
+                key.value,
+                near[0] if column is not None else "",
+            )
+        )
 
     def warn(self, file: str, line: int, message: str) -> None:
         self.warnings.append(Problem(file, line, message))
@@ -69,7 +97,8 @@ class Intake:
     def declare(self, kind: str, id_: str, file: str, line: int) -> None:
         known = self.declared.setdefault(kind, {})
         if id_ in known:
-            self.problem(file, line, f"{kind} {id_} is already declared at {known[id_]}")
+            wrong = Wrong.OF_SET if kind in _ONE_OF_SET else Wrong.DECLARED
+            self.problem(file, line, f"{kind} {id_} is already declared at {known[id_]}", wrong)
         else:
             known[id_] = f"{file}:{line}"
 
@@ -122,9 +151,9 @@ def compose_all(file: str, text: str, intake: Intake) -> list[yaml.Node]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
-        intake.problem(file, mark.line + 1 if mark else 1, f"not YAML: {what}")
+        intake.problem(file, mark.line + 1 if mark else 1, f"not YAML: {what}", Wrong.NO_YAML)
     except yaml.YAMLError as error:
-        intake.problem(file, 1, f"not YAML: {' '.join(str(error).split())}")
+        intake.problem(file, 1, f"not YAML: {' '.join(str(error).split())}", Wrong.NO_YAML)
     return []
 
 
@@ -191,7 +220,9 @@ def pairs(node: yaml.MappingNode, file: str, intake: Intake) -> dict[str, tuple[
             intake.problem(file, line_of(key), "a key must be plain text")
         elif key.value in found:
             first = line_of(found[key.value][0])
-            intake.problem(file, line_of(key), f"key {key.value!r} is given twice, first in line {first}")
+            intake.problem(
+                file, line_of(key), f"key {key.value!r} is given twice, first in line {first}", Wrong.TWICE
+            )
         else:
             found[key.value] = (key, value)
     return found
@@ -206,14 +237,14 @@ def decode(node: yaml.Node, kind: type[W], file: str, intake: Intake) -> W | Non
     written = pairs(node, file, intake)
     for key, (key_node, _) in written.items():
         if key not in fields:
-            intake.problem(file, line_of(key_node), f"unknown key {key!r}{did_you_mean(key, fields)}")
+            intake.unknown_key(file, key_node, fields, written)
     place = Place(file, line_of(node), {key: line_of(key_node) for key, (key_node, _) in written.items()})
     values: dict[str, Any] = {}
     complete = True
     for name, info in fields.items():
         if name not in written:
             if info.required:
-                intake.problem(file, place.line, f"`{name}` is missing")
+                intake.problem(file, place.line, f"`{name}` is missing", Wrong.MISSING)
                 complete = False
             continue
         value = _value(written[name][1], info.type, name, file, intake)
@@ -225,8 +256,8 @@ def decode(node: yaml.Node, kind: type[W], file: str, intake: Intake) -> W | Non
         return None
     struct = kind(**values)
     struct.place = place
-    for at, message in struct.problems():
-        intake.problem(file, place.line_of(at), message)
+    for at, message, *wrong in struct.problems():
+        intake.problem(file, place.line_of(at), message, *wrong)
     return struct
 
 
@@ -276,7 +307,7 @@ def _scalar(node: yaml.ScalarNode, marks: tuple[Any, ...], key: str, file: str, 
                     value = parse(node.value)
                 except UsageError as error:
                     remedy = f"; {error.remedy}" if error.remedy else ""
-                    intake.problem(file, line_of(node), f"{key}: {error.message}{remedy}")
+                    intake.problem(file, line_of(node), f"{key}: {error.message}{remedy}", error.wrong)
                     return _MISSING
             case Declares(kind):
                 intake.declare(kind, str(value), file, line_of(node))

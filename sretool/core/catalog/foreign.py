@@ -17,7 +17,7 @@ import yaml
 from sretool.core.catalog import document, values
 from sretool.core.slo.model import BurnAlert, SloId
 from sretool.core.slo.windows import SHORTEST
-from sretool.errors import UsageError
+from sretool.errors import UsageError, Wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,8 +79,9 @@ class Part:
         """Whether the key is there and says something."""
         return key in self.nodes and self.nodes[key][1].tag != _NULL
 
-    def problem(self, key: str | None, message: str) -> None:
-        self.intake.problem(self.file, self.line_of(key), f"{self.path(key)}: {message}" if key else message)
+    def problem(self, key: str | None, message: str, wrong: Wrong = Wrong.VALUE) -> None:
+        said = f"{self.path(key)}: {message}" if key else message
+        self.intake.problem(self.file, self.line_of(key), said, wrong)
 
     def warn(self, key: str | None, message: str) -> None:
         self.intake.warn(self.file, self.line_of(key), f"{self.path(key)}: {message}" if key else message)
@@ -103,12 +104,13 @@ class Part:
         raw = self.text(key)
         if raw is None:
             if required and not self.has(key):
-                self.problem(None, f"`{self.path(key)}` is missing")
+                self.problem(None, f"`{self.path(key)}` is missing", Wrong.MISSING)
             return None
         try:
             return parse(raw)
         except UsageError as error:
-            self.problem(key, f"{error.message}; {error.remedy}" if error.remedy else error.message)
+            said = f"{error.message}; {error.remedy}" if error.remedy else error.message
+            self.problem(key, said, error.wrong)
             return None
 
     def flag(self, key: str, *, default: bool) -> bool:
@@ -131,7 +133,7 @@ class Part:
 
     def required_part(self, key: str) -> Part | None:
         if not self.has(key):
-            self.problem(None, f"`{self.path(key)}` is missing")
+            self.problem(None, f"`{self.path(key)}` is missing", Wrong.MISSING)
         return self.part(key)
 
     def items(self, key: str) -> Iterator[Part]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from sretool.core.catalog import document, values
-from sretool.core.catalog.spec import Parsed, Text, Written
+from sretool.core.catalog.spec import Found, Parsed, Text, Written
 from sretool.core.slo.ledger import Kind, Span
 from sretool.errors import CatalogError
 from sretool.units import parse_time
@@ -35,7 +35,7 @@ class IncidentSpec(Written):
     end: Time
     kind: Literal["incident", "chaos", "maintenance"] = "incident"
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.end <= self.start:
             yield "end", "an incident must end after it starts"
 
@@ -53,4 +53,6 @@ def read(file: str, text: str) -> tuple[Span, ...]:
     found = document.decode(root, IncidentsFile, file, intake) if root is not None else None
     if intake.problems or found is None:
         raise CatalogError(tuple(sorted(intake.problems, key=lambda problem: problem.line)))
-    return tuple(Span(each.name, each.start, each.end, Kind(each.kind)) for each in found.incidents)
+    return tuple(
+        Span(each.name, each.start, each.end, Kind(each.kind), source=file) for each in found.incidents
+    )

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sretool.core.catalog.oncall import OnCall
+from sretool.core.catalog.watched import Watched
 from sretool.core.slo import policy
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ class Service:
     tier: int | None = None
     job: str | None = None
     """Its `job` label in Prometheus."""
+    parts: tuple[str, ...] = ()
+    """Ids of the dependencies it is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Dependency:
     breaks: str | None = None
     """What users lose while it is down."""
     fallback: str | None = None
+    up: str | None = None
+    """PromQL: above 0 while it works; None: nobody looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,10 @@ class Hop:
     title: str
     budget: timedelta
     parts: tuple[Hop, ...] = ()
+    measured: str | None = None
+    """PromQL of the time it takes, in `unit`; None: it is not measured."""
+    unit: str = "s"
+    """`"s"` or `"ms"`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,8 @@ class CriticalPath:
     title: str
     hops: tuple[Hop, ...] = ()
     guarantees: tuple[str, ...] = ()
+    service: str | None = None
+    """Whose path it is; None: of every service."""
 
     @property
     def budget(self) -> timedelta | None:
@@ -179,7 +191,7 @@ class Threshold:
     bound: Bound
     value: float
     state: str
-    """`"warn"` or `"bad"`."""
+    """`"warn"`, `"bad"` or `"emergency"`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +251,10 @@ class System:
     recovery: tuple[RecoveryObjective, ...] = ()
     policy: policy.Policy = policy.DEFAULT
     """The standard one where the catalog has none."""
+    oncall: OnCall = field(default_factory=OnCall)
+    """Empty where the catalog says nothing of it."""
+    watched: Watched = field(default_factory=Watched)
+    """What is watched beside the objectives."""
 
     def slo(self, slo_id: SloId) -> Slo | None:
         return next((slo for slo in self.slos if slo.id == slo_id), None)

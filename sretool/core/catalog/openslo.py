@@ -32,7 +32,7 @@ from sretool.core.slo.model import (
     Slo,
 )
 from sretool.core.slo.windows import SHORTEST, default_alerts, threshold
-from sretool.errors import UsageError
+from sretool.errors import UsageError, Wrong
 from sretool.units import format_decimal, format_duration
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _slo(document: Part, catalog: Catalog) -> Iterator[Found]:
     period = _period(spec)
     objectives = list(spec.items("objectives"))
     if not objectives:
-        spec.problem(None, "`spec.objectives` is missing: there is nothing to hold")
+        spec.problem(None, "`spec.objectives` is missing: there is nothing to hold", Wrong.MISSING)
     indicator = _indicator(spec, catalog)
     if any(each.has("indicator") or each.has("indicatorRef") for each in objectives):
         spec.warn(
@@ -348,7 +348,7 @@ def _sli(spec: Part, objective: Part, shared: Part | None, catalog: Catalog) -> 
         return _budgeted(spec, objective, _old_ratio(objective), catalog)
     if indicator is None:
         if not any(part.has(key) for part in (spec, objective) for key in ("indicator", "indicatorRef")):
-            spec.problem(None, "`spec.indicator` or `spec.indicatorRef` is missing")
+            spec.problem(None, "`spec.indicator` or `spec.indicatorRef` is missing", Wrong.MISSING)
         objective.ignore("op", "value", "timeSliceTarget", "timeSliceWindow", "ratioMetrics")
         return None
     indicator.ignore("description")
@@ -388,7 +388,7 @@ def _query(part: Part | None, catalog: Catalog) -> tuple[Part, str, str] | None:
     if holder is None:
         return None
     if kind is not None and kind.lower() not in _PROMETHEUS:
-        where.problem(None, f"metrics of {kind} are not read; those of Prometheus are")
+        where.problem(None, f"metrics of {kind} are not read; those of Prometheus are", Wrong.UNSUPPORTED)
         holder.ignore(*holder.nodes)
         return None
     key = next((key for key in ("query", "promql", "expression") if holder.has(key)), "query")

@@ -10,11 +10,18 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import promql_parser
 
-from sretool.core.slo.model import WINDOW, BucketRatio, ErrorRatioQuery, EventRatio
+from sretool.core.slo.model import (
+    WINDOW,
+    BooleanGauge,
+    BucketRatio,
+    ErrorRatioQuery,
+    EventRatio,
+    NativeBucketRatio,
+)
 from sretool.core.slo.promql import quote
 from sretool.errors import UsageError
 
@@ -246,6 +253,145 @@ def share_of_good(query: str) -> Measured:
     if quotient is not None:
         return Measured(good_ratio(quotient[0], quotient[1]), quotient[2])
     return Measured(ErrorRatioQuery(f"1 - ({query})"), grouping(query))
+
+
+def share_at_any_range(query: str) -> Measured | None:
+    """The SLI of a query that gives the bad share over some range, read for every range: counters, the good
+    ones taken from all, gauges that are 1 or 0, a native histogram; None where it is anything else."""
+    expr = _bare(parse(query))
+    if not isinstance(expr, promql_parser.BinaryExpr):
+        return None
+    if str(expr.op) == "-":
+        return _too_slow(expr)
+    if str(expr.op) != "/":
+        return None
+    total = _summed(expr.rhs, any_range=True)
+    if total is None:
+        return _not_up(expr)
+    bad = _summed(expr.lhs, any_range=True)
+    if bad is not None:
+        return Measured(bad_ratio(bad[0], total[0]), total[1]) if bad[1] == total[1] else None
+    rest = _difference(expr.lhs)
+    if rest is None:
+        return None
+    everything, good = (_summed(side, any_range=True) for side in rest)
+    if everything is None or good is None or not _same(everything[0], total[0]):
+        return None
+    alike = everything[1] == good[1] == total[1]
+    return Measured(good_ratio(good[0], total[0]), total[1]) if alike else None
+
+
+def _difference(expr: object) -> tuple[object, object] | None:
+    expr = _bare(expr)
+    if not isinstance(expr, promql_parser.BinaryExpr) or str(expr.op) != "-" or expr.modifier is not None:
+        return None
+    return expr.lhs, expr.rhs
+
+
+def _not_up(expr: promql_parser.BinaryExpr) -> Measured | None:
+    """`(sum by (l) (count_over_time(x[w])) - sum by (l) (sum_over_time(x[w]))) / sum by (l) (count…)`."""
+    rest = _difference(expr.lhs)
+    if rest is None:
+        return None
+    all_, up, again = (
+        _aggregated(side, function)
+        for side, function in (
+            (rest[0], "count_over_time"),
+            (rest[1], "sum_over_time"),
+            (expr.rhs, "count_over_time"),
+        )
+    )
+    if all_ is None or up is None or again is None or not all_ == up == again:
+        return None
+    return Measured(BooleanGauge(str(all_[0])), all_[1])
+
+
+def _too_slow(expr: promql_parser.BinaryExpr) -> Measured | None:
+    """`1 - histogram_fraction(0, limit, sum by (l) (rate(x[w])))`."""
+    call = _bare(expr.rhs)
+    if not isinstance(expr.lhs, promql_parser.NumberLiteral) or expr.lhs.val != 1:
+        return None
+    if not isinstance(call, promql_parser.Call) or call.func.name != "histogram_fraction":
+        return None
+    limit, rates = _bare(call.args[1]), _summed(call.args[2], any_range=True)
+    if not isinstance(limit, promql_parser.NumberLiteral) or rates is None:
+        return None
+    name, inside = rates[0].name, rates[0].inside()
+    return Measured(NativeBucketRatio(name, Decimal(repr(limit.val)).normalize(), inside), rates[1])
+
+
+def _aggregated(expr: object, function: str) -> tuple[Selector, tuple[str, ...]] | None:
+    """Series and labels of `sum by (labels) (function(series[w]))`."""
+    expr = _bare(expr)
+    if not isinstance(expr, promql_parser.AggregateExpr) or str(expr.op) != "sum":
+        return None
+    by, call = _by(expr), _bare(expr.expr)
+    if by is None or not isinstance(call, promql_parser.Call) or call.func.name != function:
+        return None
+    ranged = _bare(call.args[0])
+    if not isinstance(ranged, promql_parser.MatrixSelector):
+        return None
+    series = _selector(ranged.vector_selector)
+    return (series, by) if series is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """What a query for a share counts, where it is a quotient of sums of rates."""
+
+    kind: Literal["bad", "good"]
+    """Which events are above the line."""
+    some: tuple[Selector, ...]
+    total: tuple[Selector, ...]
+
+
+def quotient(query: str) -> Quotient | None:
+    """The counters of a query for the bad share: `a / t`, `(a + b) / t`, `1 - g / t` or `(t - g) / t`, each a
+    sum of rates whatever it is summed by; None where it is anything else."""
+    try:
+        expr: object = _bare(parse(query))
+    except UsageError:
+        return None
+    kind: Literal["bad", "good"] = "bad"
+    difference = _difference(expr)
+    if difference is not None and isinstance(_bare(difference[0]), promql_parser.NumberLiteral):
+        if _bare(difference[0]).val != 1:  # type: ignore[attr-defined]
+            return None
+        kind, expr = "good", _bare(difference[1])
+    if not isinstance(expr, promql_parser.BinaryExpr) or str(expr.op) != "/":
+        return None
+    total = _terms(expr.rhs)
+    above: object = expr.lhs
+    rest = _difference(above)
+    if rest is not None and kind == "bad" and total and _terms(rest[0]) == total:
+        kind, above = "good", rest[1]
+    some = _terms(above)
+    return Quotient(kind, some, total) if some and total else None
+
+
+def _terms(expr: object) -> tuple[Selector, ...]:
+    """Counters whose summed rates are added up; none where there is anything else among them."""
+    expr = _bare(expr)
+    if isinstance(expr, promql_parser.BinaryExpr):
+        if str(expr.op) == "+":
+            sides = _terms(expr.lhs), _terms(expr.rhs)
+            return (*sides[0], *sides[1]) if all(sides) else ()
+        # A filter that keeps what there was traffic for changes nothing that is counted.
+        keeps = str(expr.op) in (">", "or") and isinstance(_filler(expr.rhs), promql_parser.NumberLiteral)
+        inner = _without_zeros(expr)
+        return _terms(expr.lhs) if keeps else _terms(inner) if inner is not expr else ()
+    if not isinstance(expr, promql_parser.AggregateExpr) or str(expr.op) != "sum":
+        return ()
+    counted = _rated(_bare(expr.expr), any_range=True)
+    return (counted,) if counted is not None else ()
+
+
+def _filler(expr: object) -> object:
+    """The number of `0` or `vector(0)`."""
+    expr = _bare(expr)
+    if isinstance(expr, promql_parser.Call) and expr.func.name == "vector":
+        expr = _bare(expr.args[0])
+    return expr
 
 
 def good_and_bad(good: str, bad: str) -> SimpleSli:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import yaml
 
-from sretool.core.catalog import dialects, document, model, spec, values
+from sretool.core.catalog import dialects, document, model, read_oncall, read_watched, spec, values
 from sretool.core.slo import policy
 from sretool.core.slo.model import (
     BooleanGauge,
@@ -32,11 +32,11 @@ from sretool.core.slo.model import (
     Slo,
     SloId,
 )
-from sretool.core.slo.windows import default_alerts
-from sretool.errors import CatalogError, UsageError
+from sretool.core.slo.windows import default_alerts, fitted, usable
+from sretool.errors import CatalogError, UsageError, Wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sretool.core.slo.model import SimpleSli
     from sretool.core.slo.model import Sli as SloSli
@@ -60,19 +60,28 @@ class _Sorted:
     runbooks: dict[str, str] = field(default_factory=dict)
 
 
-def read(files: Mapping[str, str]) -> model.System:
-    """The system that these files (name → text) describe together; CatalogError with every problem found."""
-    intake = document.Intake()
+def read(files: Mapping[str, str], unreadable: Sequence[Problem] = ()) -> model.System:
+    """The system that these files (name → text) describe together; CatalogError with every problem found.
+
+    `unreadable` are the files that belong to them and have no text: problems, too. What the others refer to
+    may be in them.
+    """
+    intake = document.Intake(problems=[*unreadable])
     found = _Sorted()
     for name, text in files.items():
         _sort(name, text, found, intake)
     _check_services(found.native, intake)
     _check_policy(found.native, intake)
+    read_oncall.check(found.native, intake)
+    _check_alert_policies(found.native, intake)
     others = dialects.read(found.foreign, intake) if found.foreign else dialects.Reading()
-    intake.check_references()
+    if not unreadable:
+        intake.check_references()
     if not others.found and not any(file.slos for file in found.native) and not intake.problems:
         first = next(iter(files), "catalog")
-        intake.problem(first, 1, "no SLO is declared: a catalog has `slos` in at least one file")
+        intake.problem(
+            first, 1, "no SLO is declared: a catalog has `slos` in at least one file", Wrong.OF_SET
+        )
     if intake.problems:
         raise CatalogError(_in_order(intake.problems, files), _in_order(intake.warnings, files))
     return replace(_system(found, others), warnings=_in_order(intake.warnings, files))
@@ -123,7 +132,7 @@ def _check_rules(root: yaml.Node, name: str, intake: document.Intake) -> None:
                 except UsageError as error:
                     intake.problem(name, document.line_of(expression), f"expr: {error.message}")
             else:
-                intake.problem(name, document.line_of(rule), "a rule needs an `expr`")
+                intake.problem(name, document.line_of(rule), "a rule needs an `expr`", Wrong.MISSING)
             runbook = _entry(_entry(rule, "annotations"), "runbook")
             if isinstance(runbook, yaml.ScalarNode):
                 intake.refer("runbook", runbook.value, name, document.line_of(runbook))
@@ -158,10 +167,63 @@ def _check_policy(files: Iterable[spec.CatalogFile], intake: document.Intake) ->
         intake.declare("policy", "of the catalog", written.place.file, written.place.line)
 
 
+def _check_alert_policies(files: Iterable[spec.CatalogFile], intake: document.Intake) -> None:
+    """A tier has one alert policy at most, and so has the catalog."""
+    for policy_ in (each for file in files for each in file.alert_policies):
+        place = policy_.place
+        for tier in policy_.tiers:
+            intake.declare("alert policy of tier", str(tier), place.file, place.line_of("tiers"))
+        if policy_.default == "true":
+            intake.declare("default alert policy", "of the catalog", place.file, place.line_of("default"))
+    named = {each.id for file in files for each in file.alert_policies}
+    for slo in (slo for file in files for slo in file.slos if slo.alert_policy and not named):
+        message = f"no alert policy {slo.alert_policy!r} is declared: a file has them as `alert_policies`"
+        intake.problem(slo.place.file, slo.place.line_of("alert_policy"), message)
+
+
+@dataclass(frozen=True, slots=True)
+class _AlertPolicies:
+    """Which pairs an SLO has that has none of its own."""
+
+    by_id: Mapping[str, spec.AlertPolicySpec]
+    by_tier: Mapping[int, spec.AlertPolicySpec]
+    default: spec.AlertPolicySpec | None
+
+    @classmethod
+    def of(cls, files: Iterable[spec.CatalogFile]) -> _AlertPolicies:
+        written = [each for file in files for each in file.alert_policies]
+        return cls(
+            {each.id: each for each in written},
+            {tier: each for each in written for tier in each.tiers},
+            next((each for each in written if each.default == "true"), None),
+        )
+
+    def alerts(self, slo: spec.SloSpec) -> tuple[BurnAlert, ...]:
+        if slo.alerts is not None:
+            return tuple(_pair(each, each.long, each.short, slo.length) for each in slo.alerts)
+        meant = self.by_id.get(slo.alert_policy) if slo.alert_policy is not None else None
+        if meant is None and slo.tier is not None:
+            meant = self.by_tier.get(slo.tier)
+        meant = meant or self.default
+        budget = 1 - slo.objective
+        if meant is None:
+            return default_alerts(slo.length, budget)
+        pairs = (_pair(each, *fitted(each, slo.length), slo.length) for each in meant.alerts)
+        return usable(pairs, slo.length, budget)
+
+
+def _pair(written: spec.BurnAlertSpec, long: timedelta, short: timedelta, window: timedelta) -> BurnAlert:
+    own_name = written.severity not in tuple(Severity)
+    severity = Severity(written.urgency or written.severity)
+    spends = written.spent(long, window)
+    return BurnAlert(severity, spends, long, short, written.severity if own_name else None)
+
+
 def _system(found: _Sorted, others: dialects.Reading) -> model.System:
     native = found.native
     excluded = [exclusion for file in native for exclusion in file.exclusions]
-    slos = tuple(_slo(slo, excluded) for file in native for slo in file.slos)
+    alerting = _AlertPolicies.of(native)
+    slos = tuple(_slo(slo, excluded, alerting) for file in native for slo in file.slos)
     slos += tuple(_excluding(each.slo, excluded) for each in others.found)
     named = next((file.system for file in native if file.system), None)
     name = named.name if named else slos[0].service
@@ -170,7 +232,9 @@ def _system(found: _Sorted, others: dialects.Reading) -> model.System:
         name=name,
         title=named.title if named else name,
         services=tuple(
-            model.Service(s.id, s.title, s.owner, s.tier, s.job) for file in native for s in file.services
+            model.Service(s.id, s.title, s.owner, s.tier, s.job, s.parts)
+            for file in native
+            for s in file.services
         )
         + tuple(_foreign_services(native, others)),
         tiers=tuple(
@@ -180,7 +244,7 @@ def _system(found: _Sorted, others: dialects.Reading) -> model.System:
         ),
         owners=tuple(model.Owner(o.id, o.title, o.contact, o.duties) for file in native for o in file.owners),
         dependencies=tuple(
-            model.Dependency(d.id, d.title, d.needs, d.provider, d.sla, d.breaks, d.fallback)
+            model.Dependency(d.id, d.title, d.needs, d.provider, d.sla, d.breaks, d.fallback, d.up)
             for file in native
             for d in file.dependencies
         ),
@@ -189,6 +253,7 @@ def _system(found: _Sorted, others: dialects.Reading) -> model.System:
         places=_places(native, others),
         severities=_severities(native),
         policy=_policy(ruled) if ruled else policy.DEFAULT,
+        oncall=read_oncall.oncall(native),
         dashboards=tuple(_dashboard(board) for file in native for board in file.dashboards),
         rule_files=found.rule_files,
         alertmanager=found.alertmanager,
@@ -207,6 +272,7 @@ def _system(found: _Sorted, others: dialects.Reading) -> model.System:
             for file in native
             for r in file.recovery
         ),
+        watched=read_watched.of_files(native),
     )
 
 
@@ -224,18 +290,14 @@ def _places(native: Iterable[spec.CatalogFile], others: dialects.Reading) -> dic
     return places | {each.slo.id: (each.file, each.line) for each in others.found}
 
 
-def _slo(written: spec.SloSpec, of_catalog: Iterable[spec.ExclusionSpec]) -> Slo:
-    if written.alerts is None:
-        alerts = default_alerts(written.length, 1 - written.objective)
-    else:
-        alerts = tuple(BurnAlert(Severity(a.severity), a.spends, a.long, a.short) for a in written.alerts)
+def _slo(written: spec.SloSpec, of_catalog: Iterable[spec.ExclusionSpec], alerting: _AlertPolicies) -> Slo:
     return Slo(
         id=SloId(written.id),
         title=written.title or written.id.partition("/")[2].replace("-", " "),
         objective=written.objective,
         window=written.length,
         sli=_measure(written.sli),
-        alerts=alerts,
+        alerts=alerting.alerts(written),
         tier=written.tier,
         owner=written.owner,
         runbook=written.runbook,
@@ -311,18 +373,9 @@ def _sli(written: spec.SliSpec) -> model.Sli:
         group=written.group,
         query=written.query,
         unit=written.unit,
-        target=model.Target(*_bound(target)) if target else None,
+        target=model.Target(*read_watched.bound(target)) if target else None,
         meaning=written.meaning,
     )
-
-
-def _bound(written: spec.TargetSpec | spec.ThresholdSpec) -> tuple[model.Bound, float]:
-    match written.above, written.below:
-        case (value, None) if value is not None:
-            return model.Bound.ABOVE, float(value)
-        case (None, value) if value is not None:
-            return model.Bound.BELOW, float(value)
-    raise AssertionError("problems() lets only one bound pass")
 
 
 def _dashboard(written: spec.DashboardSpec) -> model.Dashboard:
@@ -342,7 +395,7 @@ def _panel(written: spec.PanelSpec) -> model.Panel:
         unit=written.unit,
         row=written.row,
         queries=tuple(model.PanelQuery(query.expr, query.legend) for query in written.queries),
-        thresholds=tuple(model.Threshold(*_bound(t), t.state) for t in written.thresholds),
+        thresholds=read_watched.thresholds(written.thresholds),
         source=written.source,
         not_configured=written.not_configured,
     )
@@ -350,10 +403,14 @@ def _panel(written: spec.PanelSpec) -> model.Panel:
 
 def _critical_path(written: spec.CriticalPathSpec) -> model.CriticalPath:
     hops = tuple(
-        model.Hop(hop.title, hop.budget, tuple(model.Hop(part.title, part.budget) for part in hop.parts))
+        model.Hop(hop.title, hop.budget, tuple(_part(part) for part in hop.parts), hop.measured, hop.unit)
         for hop in written.hops
     )
-    return model.CriticalPath(written.id, written.title, hops, written.guarantees)
+    return model.CriticalPath(written.id, written.title, hops, written.guarantees, written.service)
+
+
+def _part(written: spec.PartSpec) -> model.Hop:
+    return model.Hop(written.title, written.budget, (), written.measured, written.unit)
 
 
 def _policy(written: spec.PolicySpec) -> policy.Policy:

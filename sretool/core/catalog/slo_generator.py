@@ -12,7 +12,7 @@ from sretool.core.catalog import queries, values
 from sretool.core.catalog.foreign import Found, Part, about, burn_alert, slo_id, title_of
 from sretool.core.slo.model import BucketRatio, BurnAlert, ErrorRatioQuery, Severity, Slo
 from sretool.core.slo.windows import default_alerts, threshold
-from sretool.errors import UsageError
+from sretool.errors import UsageError, Wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -149,7 +149,9 @@ def _sli(spec: Part) -> Sli | None:
         return None
     if backend.partition("/")[0] != "prometheus":
         part.ignore(*part.nodes)
-        spec.problem("backend", f"{backend!r} is not read; SLOs of the backend prometheus are")
+        spec.problem(
+            "backend", f"{backend!r} is not read; SLOs of the backend prometheus are", Wrong.UNSUPPORTED
+        )
         return None
     match method:
         case "good_bad_ratio":
@@ -172,7 +174,7 @@ def _good_bad_ratio(part: Part) -> Sli | None:
     good = part.value("filter_good", _filter, required=True)
     bad, valid = part.value("filter_bad", _filter), part.value("filter_valid", _filter)
     if not part.has("filter_bad") and not part.has("filter_valid"):
-        part.problem(None, "`filter_bad` or `filter_valid` is missing")
+        part.problem(None, "`filter_bad` or `filter_valid` is missing", Wrong.MISSING)
     if good is None or strange:
         return None
     if bad is not None:

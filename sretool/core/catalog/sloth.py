@@ -24,6 +24,7 @@ from sretool.core.catalog.foreign import (
 from sretool.core.slo.model import BurnAlert, ErrorRatioQuery, Severity, Slo
 from sretool.core.slo.rules import ALERT_NAME
 from sretool.core.slo.windows import default_alerts, threshold
+from sretool.errors import Wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,7 +103,7 @@ def _service(part: Part, spelling: _Spelling, windows: Windows | None) -> Iterat
     labels = part.labels("labels")
     part.leave_out(spelling.plugins, _GENERATOR)
     if not part.has("slos"):
-        part.problem(None, "`slos` is missing: the document declares no SLO")
+        part.problem(None, "`slos` is missing: the document declares no SLO", Wrong.MISSING)
     for written in part.items("slos"):
         slo = _slo(written, service or "", labels, spelling, windows)
         if slo is not None:

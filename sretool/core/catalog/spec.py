@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator  # noqa: TC003 - resolved at run time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
 from sretool.core.catalog import values
-from sretool.core.slo.model import CalendarUnit, CalendarWindow
+from sretool.core.slo.model import CalendarUnit, CalendarWindow, Severity
 from sretool.core.slo.rules import RESERVED_LABELS
+from sretool.errors import Wrong
 from sretool.units import format_duration
 
 
@@ -55,6 +56,10 @@ class Place:
         return self.keys.get(key, self.line) if key else self.line
 
 
+Found = tuple[str | None, str] | tuple[str | None, str, Wrong]
+"""The key a problem is shown at, what is wrong, and of which kind that is where it is not a value."""
+
+
 class Written(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, dict=True):
     """A mapping of a file."""
 
@@ -68,8 +73,8 @@ class Written(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, dict=Tru
     def place(self, place: Place) -> None:
         self.__dict__["place"] = place
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
-        """What is wrong between fields: (key it is shown at, message)."""
+    def problems(self) -> Iterator[Found]:
+        """What is wrong between fields."""
         yield from ()
 
 
@@ -87,6 +92,8 @@ Whole = Annotated[int, Parsed(values.whole)]
 Window = Annotated[timedelta | CalendarUnit, Parsed(values.window)]
 Zone = Annotated[str, Parsed(values.zone)]
 Moment = Annotated[datetime, Parsed(values.moment)]
+Day = Annotated[date, Parsed(values.day)]
+TimeOfDay = Annotated[time, Parsed(values.time_of_day)]
 Address = Annotated[str, Parsed(values.address)]
 LabelName = Annotated[str, Parsed(values.label_name)]
 RangedPromql = Annotated[str, Parsed(values.ranged_promql)]
@@ -97,6 +104,8 @@ OwnerRef = Annotated[str, Parsed(values.identifier), Refers("owner")]
 TierRef = Annotated[int, Parsed(values.whole), Refers("tier")]
 RunbookRef = Annotated[str, Parsed(values.text), Refers("runbook")]
 DependencyRef = Annotated[str, Parsed(values.identifier), Refers("dependency")]
+ServiceRef = Annotated[str, Parsed(values.identifier), Refers("service")]
+SloRef = Annotated[str, Parsed(values.slo_id), Refers("SLO")]
 
 Unit = Literal["ratio", "s", "ms", "per_s", "per_min", "per_day", "count", "bytes", "bytes_per_s", "state"]
 """ratio 0..1 · seconds · milliseconds · events per second, minute, day · a number of things · bytes · bytes
@@ -129,6 +138,7 @@ class ServiceSpec(Written):
     owner: OwnerRef | None = None
     tier: TierRef | None = None
     job: Text | None = None
+    parts: tuple[DependencyRef, ...] = ()
 
 
 class DependencySpec(Written):
@@ -139,19 +149,24 @@ class DependencySpec(Written):
     sla: Ratio | None = None
     breaks: Text | None = None
     fallback: Text | None = None
+    up: Promql | None = None
 
 
 class PartSpec(Written):
     title: Text
     budget: Duration
+    measured: Promql | None = None
+    unit: Literal["s", "ms"] = "s"
 
 
 class HopSpec(Written):
     title: Text
     budget: Duration
+    measured: Promql | None = None
+    unit: Literal["s", "ms"] = "s"
     parts: tuple[PartSpec, ...] = ()
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.parts and sum((part.budget for part in self.parts), timedelta()) != self.budget:
             yield "parts", f"the budgets of the parts of {self.title!r} do not add up to its own"
 
@@ -161,6 +176,7 @@ class CriticalPathSpec(Written):
     title: Text
     hops: tuple[HopSpec, ...] = ()
     guarantees: tuple[Text, ...] = ()
+    service: ServiceRef | None = None
 
 
 class ImpactSpec(Written):
@@ -189,7 +205,7 @@ class TargetSpec(Written):
     above: Number | None = None
     below: Number | None = None
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if (self.above is None) == (self.below is None):
             yield None, "a target has either `above` or `below`"
 
@@ -250,7 +266,7 @@ class RatioSpec(Written):
         """The key that stands for it; None where there is none."""
         return next((key for key in self.KINDS if key in self.place.keys), None)
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         kind = self.kind
         if kind is None:
             yield (
@@ -268,17 +284,25 @@ class RatioSpec(Written):
                 return
         yield from self._incomplete(kind)
 
-    def _incomplete(self, kind: str) -> Iterator[tuple[str | None, str]]:
+    def _incomplete(self, kind: str) -> Iterator[Found]:
         given = self.place.keys
         match kind:
             case "bad" | "good" if "total" not in given:
-                yield None, f"`total` is missing: an sli of counters has `{kind}` and `total`"
+                yield None, f"`total` is missing: an sli of counters has `{kind}` and `total`", Wrong.MISSING
             case "total":
-                yield None, "`bad` is missing: an sli of counters has `bad` (or `good`) and `total`"
+                yield (
+                    None,
+                    "`bad` is missing: an sli of counters has `bad` (or `good`) and `total`",
+                    Wrong.MISSING,
+                )
             case "histogram" if "threshold" not in given:
-                yield None, "`threshold` is missing: an sli of a histogram has `histogram` and `threshold`"
+                yield (
+                    None,
+                    "`threshold` is missing: an sli of a histogram has `histogram` and `threshold`",
+                    Wrong.MISSING,
+                )
             case "age" if "max_age" not in given:
-                yield None, "`max_age` is missing: an sli of an age has `age` and `max_age`"
+                yield None, "`max_age` is missing: an sli of an age has `age` and `max_age`", Wrong.MISSING
             case "weighted" | "worst":
                 parts = self.weighted if kind == "weighted" else self.worst
                 if parts is not None and len(parts) < 2:
@@ -298,7 +322,7 @@ class PartOfSliSpec(RatioSpec):
     weight: PositiveNumber | None = None
     """How many events each event counts for; 1 where it is not given."""
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         yield from super().problems()
         for how in ("weighted", "worst"):
             if how in self.place.keys:
@@ -308,15 +332,65 @@ class PartOfSliSpec(RatioSpec):
 _ALL_KEYS: Final = frozenset(RatioSpec.KINDS) | {key for keys in RatioSpec.KINDS.values() for key in keys}
 
 
-class BurnAlertSpec(Written):
-    severity: Literal["page", "ticket"]
-    spends: Share
+class BurnAlertSpec(Written, kw_only=True):
+    severity: Annotated[str, Parsed(values.label_text)]
+    """page, ticket, or a name of one's own with its `urgency`."""
+    urgency: Literal["page", "ticket"] | None = None
+    spends: Share | None = None
+    factor: PositiveNumber | None = None
+    """Instead of `spends`: how many times too fast."""
     long: Duration
     short: Duration
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.short >= self.long:
             yield "short", "the short window must be shorter than the long one"
+        if (self.spends is None) == (self.factor is None):
+            yield "factor" if self.factor else None, "an alert has either `spends` or a `factor`"
+        if self.urgency is None and self.severity not in _SEVERITIES:
+            yield "severity", f"severity {self.severity!r} needs an `urgency`: page or ticket"
+        if self.urgency is not None and self.severity in _SEVERITIES and self.severity != self.urgency:
+            yield "urgency", f"a {self.severity} cannot be as urgent as a {self.urgency}"
+
+    def spent(self, long: timedelta, window: timedelta) -> Decimal:
+        """Share of an SLO's budget that is gone when it has burnt at the factor for `long`."""
+        if self.spends is not None:
+            return self.spends
+        assert self.factor is not None
+        second = timedelta(seconds=1)
+        return self.factor * (long // second) / (window // second)
+
+
+_SEVERITIES: Final = tuple(Severity)
+
+
+class AlertPolicySpec(Written, kw_only=True):
+    """Burn-rate alerts for many SLOs; their windows are those of an SLO over 30 days."""
+
+    id: Annotated[str, Parsed(values.identifier), Declares("alert policy")]
+    title: Text | None = None
+    tiers: tuple[TierRef, ...] = ()
+    """SLOs of these tiers have it; without any, those that name it."""
+    default: Literal["true", "false"] = "false"
+    """Whether SLOs for which no other policy is meant have it."""
+    alerts: tuple[BurnAlertSpec, ...]
+
+    def problems(self) -> Iterator[Found]:
+        seen: set[tuple[timedelta, timedelta]] = set()
+        for alert in self.alerts:
+            line = alert.place.line
+            windows = (alert.long, alert.short)
+            words = f"{format_duration(alert.long)}/{format_duration(alert.short)} (line {line})"
+            if windows in seen:
+                yield "alerts", f"the windows {words} are there twice"
+            seen.add(windows)
+            if alert.long > _POLICY_WINDOW:
+                yield "alerts", f"{words} is longer than {format_duration(_POLICY_WINDOW)}"
+            elif alert.factor is not None and alert.spent(alert.long, _POLICY_WINDOW) > 1:
+                yield "alerts", f"{words} spends more than the whole budget before it fires"
+
+
+_POLICY_WINDOW: Final = timedelta(days=30)
 
 
 class ExclusionSpec(Written, kw_only=True):
@@ -328,7 +402,7 @@ class ExclusionSpec(Written, kw_only=True):
     slos: tuple[Text, ...] = ()
     """Ids, with `*` and `?` for several; only where it stands in the catalog itself."""
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.end <= self.start:
             yield "end", "an exclusion ends after its start"
 
@@ -343,7 +417,9 @@ class SloSpec(Written, kw_only=True):
     sli: RatioSpec
     group_by: tuple[LabelName, ...] = ()
     alerts: tuple[BurnAlertSpec, ...] | None = None
-    """None: the standard pairs for the window; an empty list: no alerts."""
+    """None: those of its policy; an empty list: no alerts."""
+    alert_policy: Annotated[str, Parsed(values.identifier), Refers("alert policy")] | None = None
+    """None: that of its tier or of the catalog, else the standard pairs for its window."""
     min_events: Annotated[int, Parsed(values.positive_whole)] | None = None
     exclusions: tuple[ExclusionSpec, ...] = ()
     tier: TierRef | None = None
@@ -365,10 +441,14 @@ class SloSpec(Written, kw_only=True):
             return self.window
         return CalendarWindow(self.window).nominal
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         for alert in self.alerts or ():
             if alert.long > self.length:
                 yield "alerts", "an alert's long window is longer than the SLO's own window"
+            elif alert.factor is not None and alert.spent(alert.long, self.length) > 1:
+                yield "alerts", f"at {alert.factor}x the whole budget is gone before {alert.severity} fires"
+        if self.alerts is not None and self.alert_policy is not None:
+            yield "alert_policy", "an SLO has either its own `alerts` or an `alert_policy`"
         if self.timezone is not None and self.calendar is None:
             yield "timezone", "a time zone goes with a calendar window only: week, month or quarter"
         for label in self.group_by:
@@ -396,9 +476,9 @@ class QuerySpec(Written):
 class ThresholdSpec(Written, kw_only=True):
     above: Number | None = None
     below: Number | None = None
-    state: Literal["warn", "bad"]
+    state: Literal["warn", "bad", "emergency"]
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if (self.above is None) == (self.below is None):
             yield None, "a threshold has either `above` or `below`"
 
@@ -413,11 +493,15 @@ class PanelSpec(Written):
     source: Text | None = None
     not_configured: Text | None = None
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if bool(self.queries) == bool(self.not_configured):
             yield None, "a panel has `queries`, or `not_configured` that says what is missing"
         if self.queries and not self.source:
-            yield None, "`source` is missing: a panel with queries says where its figures come from"
+            yield (
+                None,
+                "`source` is missing: a panel with queries says where its figures come from",
+                Wrong.MISSING,
+            )
 
 
 class DashboardSpec(Written):
@@ -428,6 +512,189 @@ class DashboardSpec(Written):
     panels: tuple[PanelSpec, ...]
 
 
+class Figured(Written, kw_only=True):
+    """Something with queries, or with a text that says what would have to be set up."""
+
+    NEEDS: ClassVar[tuple[str, ...]] = ()
+    """Keys that make it measurable; each is needed."""
+
+    source: Text | None = None
+    not_configured: Text | None = None
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        given = [key for key in self.NEEDS if key in self.place.keys]
+        wanted = " and ".join(f"`{key}`" for key in self.NEEDS)
+        if self.not_configured is not None:
+            if given:
+                yield "not_configured", f"either {wanted}, or `not_configured` that says what is missing"
+        elif len(given) < len(self.NEEDS):
+            yield None, f"{wanted}, or `not_configured` that says what would have to be set up, is missing"
+        elif not self.source and "source" not in self.place.keys:
+            yield None, "`source` is missing: what is measured says where its figures come from"
+
+
+class UtilisationSpec(Written):
+    """A share 0..1 of what there is."""
+
+    title: Text
+    expr: Promql
+    thresholds: tuple[ThresholdSpec, ...] = ()
+
+
+class MeasureSpec(Written):
+    title: Text
+    expr: Promql
+    unit: Unit = "count"
+    thresholds: tuple[ThresholdSpec, ...] = ()
+
+
+class ResourceSpec(Figured):
+    """One row of the USE table for each combination of the labels `by`."""
+
+    id: Annotated[str, Parsed(values.identifier), Declares("resource")]
+    title: Text
+    by: tuple[LabelName, ...] = ()
+    utilisation: tuple[UtilisationSpec, ...] = ()
+    saturation: tuple[MeasureSpec, ...] = ()
+    errors: tuple[MeasureSpec, ...] = ()
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        yield from super().problems()
+        if bool(self.utilisation or self.saturation or self.errors) == bool(self.not_configured):
+            yield (
+                None,
+                (
+                    "a resource has `utilisation`, `saturation` or `errors`,"
+                    " or `not_configured` that says what is missing"
+                ),
+            )
+
+
+class RateSpec(Written):
+    expr: Promql
+
+
+class ErrorShareSpec(Written):
+    """A share 0..1 of the requests."""
+
+    expr: Promql
+    thresholds: tuple[ThresholdSpec, ...] = ()
+
+
+class CallDurationSpec(Written):
+    expr: Promql
+    title: Text = "p95"
+    unit: Literal["s", "ms"] = "s"
+    thresholds: tuple[ThresholdSpec, ...] = ()
+
+
+class CallSpec(Figured):
+    """Requests that a service answers, or (with `to`) sends."""
+
+    NEEDS: ClassVar[tuple[str, ...]] = ("rate",)
+
+    id: Annotated[str, Parsed(values.identifier), Declares("call")]
+    title: Text
+    service: ServiceRef | None = None
+    to: DependencyRef | None = None
+    by: tuple[LabelName, ...] = ()
+    rate: RateSpec | None = None
+    errors: ErrorShareSpec | None = None
+    duration: CallDurationSpec | None = None
+
+
+class HeadroomSpec(Figured):
+    """Something that can become full."""
+
+    NEEDS: ClassVar[tuple[str, ...]] = ("used",)
+
+    id: Annotated[str, Parsed(values.identifier), Declares("headroom")]
+    title: Text
+    by: tuple[LabelName, ...] = ()
+    used: Promql | None = None
+    limit: Promql | None = None
+    """PromQL, or a plain number."""
+    unit: Unit = "count"
+    over: Duration = timedelta(hours=6)
+    thresholds: tuple[ThresholdSpec, ...] = ()
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        yield from super().problems()
+        if not timedelta(minutes=10) <= self.over <= timedelta(days=7):
+            yield "over", "a trend is read over 10m at least and 7d at most"
+
+
+class StepSpec(Written):
+    title: Text
+    expr: Promql
+
+
+class JourneySpec(Figured):
+    NEEDS: ClassVar[tuple[str, ...]] = ("sli",)
+
+    id: Annotated[str, Parsed(values.identifier), Declares("journey")]
+    title: Text
+    sli: Promql | None = None
+    steps: tuple[StepSpec, ...] = ()
+    thresholds: tuple[ThresholdSpec, ...] = ()
+    service: ServiceRef | None = None
+    slo: SloRef | None = None
+
+
+FigureUnit = Literal[
+    "ratio", "s", "ms", "per_s", "per_min", "per_h", "per_day", "count", "bytes", "score", "money"
+]
+"""As `Unit`; a score has no unit (NPS, CLS), money has a `currency`."""
+
+
+class FigureSpec(Figured):
+    NEEDS: ClassVar[tuple[str, ...]] = ("expr",)
+
+    id: Annotated[str, Parsed(values.identifier), Declares("figure")]
+    title: Text
+    group: Literal["business", "vitals", "money"] = "business"
+    expr: Promql | None = None
+    unit: FigureUnit = "count"
+    currency: Text | None = None
+    by: tuple[LabelName, ...] = ()
+    bad: Literal["below", "above", "both"] = "both"
+    cycle: Literal["week", "day"] = "week"
+    thresholds: tuple[ThresholdSpec, ...] = ()
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        yield from super().problems()
+        if (self.unit == "money") != (self.currency is not None) and self.not_configured is None:
+            yield "currency", "`unit: money` and `currency` go together"
+
+
+class ApdexSpec(Figured):
+    NEEDS: ClassVar[tuple[str, ...]] = ("histogram", "satisfied")
+
+    id: Annotated[str, Parsed(values.identifier), Declares("apdex")]
+    title: Text
+    histogram: MetricName | None = None
+    satisfied: PositiveNumber | None = None
+    tolerating: PositiveNumber | None = None
+    """Four times `satisfied` where it is not given."""
+    matchers: Matchers = ""
+    thresholds: tuple[ThresholdSpec, ...] | None = None
+    """None: below 0.85 is a warning, below 0.7 is bad."""
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        yield from super().problems()
+        if None not in (self.satisfied, self.tolerating) and self.tolerating <= self.satisfied:  # type: ignore[operator]
+            yield "tolerating", "what is tolerated is longer than what satisfies"
+
+
+class ProbeSpec(Figured):
+    NEEDS: ClassVar[tuple[str, ...]] = ("expr",)
+
+    id: Annotated[str, Parsed(values.identifier), Declares("probe")]
+    title: Text
+    expr: Promql | None = None
+    by: tuple[LabelName, ...] = ()
+
+
 class ResponseLevelSpec(Written, kw_only=True):
     """What is done from a height of the budget downwards."""
 
@@ -436,7 +703,7 @@ class ResponseLevelSpec(Written, kw_only=True):
     title: Text
     actions: tuple[Text, ...] = ()
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if (self.below is None) == (self.upto is None):
             yield None, "a mark is either `below` a share of the budget or `upto` one (that share included)"
 
@@ -450,7 +717,7 @@ class GateStepSpec(Written, kw_only=True):
     """Kinds of changes; the first step lists all there are."""
     asks: Text | None = None
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         if self.below is not None and self.upto is not None:
             yield "upto", "a mark is either `below` a share of the budget or `upto` one (that share included)"
 
@@ -467,7 +734,7 @@ class PolicySpec(Written):
     gate: tuple[GateStepSpec, ...] | None = None
     exceptions: tuple[ExceptionKindSpec, ...] | None = None
 
-    def problems(self) -> Iterator[tuple[str | None, str]]:
+    def problems(self) -> Iterator[Found]:
         steps = self.gate
         if steps is not None:
             yield from _gate_problems(steps)
@@ -484,7 +751,7 @@ def _height(marked: ResponseLevelSpec | GateStepSpec) -> tuple[Decimal, bool]:
     return marked.below or Decimal(0), False
 
 
-def _gate_problems(steps: tuple[GateStepSpec, ...]) -> Iterator[tuple[str | None, str]]:
+def _gate_problems(steps: tuple[GateStepSpec, ...]) -> Iterator[Found]:
     if not steps or any(mark is not None for mark in (steps[0].below, steps[0].upto)):
         yield "gate", "the first step of a gate is that of a full budget: it has neither `below` nor `upto`"
     known = set(steps[0].allow) if steps else set()
@@ -493,6 +760,100 @@ def _gate_problems(steps: tuple[GateStepSpec, ...]) -> Iterator[tuple[str | None
             yield "gate", f"step {step.name!r} of the gate has neither `below` nor `upto`"
         if strangers := [change for change in step.allow if change not in known]:
             yield "gate", f"step {step.name!r} allows {strangers[0]!r}, which the first step does not know"
+
+
+MemberRef = Annotated[str, Parsed(values.identifier), Refers("on-call member")]
+HoursRef = Annotated[str, Parsed(values.identifier), Refers("hours")]
+
+
+class MemberSpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("on-call member")]
+    title: Text
+    contact: Text | None = None
+
+
+class HoursSpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("hours")]
+    weekdays: tuple[Annotated[int, Parsed(values.weekday)], ...]
+    start: TimeOfDay
+    end: TimeOfDay
+    zone: Zone = "UTC"
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if not self.weekdays:
+            yield "weekdays", "hours on no day never come"
+        if self.end <= self.start and self.end != time(0):
+            yield "end", "hours end later on the same day than they start; 00:00 is the end of the day"
+
+
+class OverrideSpec(Written, kw_only=True):
+    """Somebody else, or nobody where there is no `member`."""
+
+    start: Moment
+    end: Moment
+    member: MemberRef | None = None
+    role: Literal["primary", "backup"] = "primary"
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if self.end <= self.start:
+            yield "end", "an override ends after it has started"
+
+
+class ScheduleSpec(Written, kw_only=True):
+    id: Annotated[str, Parsed(values.identifier), Declares("schedule")]
+    title: Text | None = None
+    zone: Zone = "UTC"
+    handover: Annotated[tuple[int | None, time], Parsed(values.handover)]
+    turn: Duration = timedelta(weeks=1)
+    since: Day
+    members: tuple[MemberRef, ...]
+    backups: tuple[MemberRef, ...] = ()
+    manager: MemberRef | None = None
+    hours: HoursRef | None = None
+    overrides: tuple[OverrideSpec, ...] = ()
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if not self.members:
+            yield "members", "a rotation of nobody"
+        weekly = self.turn % timedelta(weeks=1) == timedelta(0)
+        if self.turn % timedelta(days=1):
+            yield "turn", "a turn is whole days or weeks long: 1d, 1w, 2w"
+        elif weekly and self.handover[0] is None:
+            yield "handover", "a turn of weeks is handed over on a day of the week: monday 09:00"
+        elif not weekly and self.handover[0] is not None:
+            yield "handover", "a turn that is not whole weeks has no day of the week: write 09:00"
+
+
+class EscalationStepSpec(Written):
+    after: DurationOrNone
+    to: tuple[Text, ...]
+    how: Text | None = None
+
+
+class EscalationSpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("escalation")]
+    labels: dict[str, str]
+    steps: tuple[EscalationStepSpec, ...]
+    during: HoursRef | None = None
+    outside: HoursRef | None = None
+
+    def problems(self) -> Iterator[tuple[str | None, str]]:
+        if not self.labels:
+            yield "labels", "an escalation without labels would be that of every alert"
+        if not self.steps:
+            yield "steps", "an escalation without steps reaches nobody"
+        delays = [step.after for step in self.steps]
+        if delays != sorted(set(delays)):
+            yield "steps", "each step comes later than the one before it"
+
+
+class OnCallSpec(Written):
+    """Who is on call, and who hears of an alert when."""
+
+    members: tuple[MemberSpec, ...] = ()
+    hours: tuple[HoursSpec, ...] = ()
+    schedules: tuple[ScheduleSpec, ...] = ()
+    escalations: tuple[EscalationSpec, ...] = ()
 
 
 class CatalogFile(Written):
@@ -511,5 +872,14 @@ class CatalogFile(Written):
     slos: tuple[SloSpec, ...] = ()
     exclusions: tuple[ExclusionSpec, ...] = ()
     severities: SeveritiesSpec | None = None
+    alert_policies: tuple[AlertPolicySpec, ...] = ()
     policy: PolicySpec | None = None
+    oncall: OnCallSpec | None = None
     dashboards: tuple[DashboardSpec, ...] = ()
+    resources: tuple[ResourceSpec, ...] = ()
+    calls: tuple[CallSpec, ...] = ()
+    headroom: tuple[HeadroomSpec, ...] = ()
+    journeys: tuple[JourneySpec, ...] = ()
+    figures: tuple[FigureSpec, ...] = ()
+    apdex: tuple[ApdexSpec, ...] = ()
+    probes: tuple[ProbeSpec, ...] = ()

@@ -4,11 +4,13 @@ value, or raises a `UsageError` that says what is wrong with it and, as its reme
 from __future__ import annotations
 
 import re
+from datetime import date, time
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
+from sretool.core.catalog.oncall import WEEKDAYS
 from sretool.core.slo.model import WINDOW, CalendarUnit, time_zone
-from sretool.errors import UsageError
+from sretool.errors import UsageError, Wrong
 from sretool.units import parse_duration, parse_ratio, parse_time
 
 if TYPE_CHECKING:
@@ -53,14 +55,21 @@ def slo_id(raw: str) -> str:
 
 def objective(raw: str) -> Decimal:
     """`"99.9%"` or `"0.999"`: more than 0, less than 1."""
-    value = ratio(raw)
+    try:
+        value = ratio(raw)
+    except UsageError as error:
+        wrong = Wrong.TARGET if error.wrong is Wrong.VALUE else error.wrong
+        raise UsageError(error.message, remedy=error.remedy, wrong=wrong) from None
     if value == 1:
         raise UsageError(
             f"{raw!r} leaves no error budget, so the first failure would break it for good",
             remedy="aim below 100%, 99.9% for example",
+            wrong=Wrong.TARGET,
         )
     if value == 0:
-        raise UsageError(f"{raw!r} asks for nothing", remedy="write it like 99.9% or 0.999")
+        raise UsageError(
+            f"{raw!r} asks for nothing", remedy="write it like 99.9% or 0.999", wrong=Wrong.TARGET
+        )
     return value
 
 
@@ -103,6 +112,34 @@ def zone(raw: str) -> str:
     except (ValueError, OSError, LookupError):
         raise UsageError(f"{raw!r} is no time zone", remedy="write it like Europe/Berlin or UTC") from None
     return raw.strip()
+
+
+def day(raw: str) -> date:
+    """`"2026-01-05"`."""
+    try:
+        return date.fromisoformat(raw.strip())
+    except ValueError:
+        raise UsageError(f"{raw!r} is no day", remedy="write it like 2026-01-05") from None
+
+
+def time_of_day(raw: str) -> time:
+    """`"09:00"`."""
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", raw.strip()):
+        raise UsageError(f"{raw!r} is no time of day", remedy='write it like "09:00"')
+    return time.fromisoformat(raw.strip())
+
+
+def weekday(raw: str) -> int:
+    """`"monday"` → 0."""
+    if raw.strip().lower() not in WEEKDAYS:
+        raise UsageError(f"{raw!r} is no day of the week", remedy=f"write one of {', '.join(WEEKDAYS)}")
+    return WEEKDAYS.index(raw.strip().lower())
+
+
+def handover(raw: str) -> tuple[int | None, time]:
+    """`"monday 09:00"`, or `"09:00"` for turns that are not whole weeks."""
+    on, _, at = raw.strip().rpartition(" ")
+    return (weekday(on) if on else None), time_of_day(at)
 
 
 def moment(raw: str) -> datetime:
@@ -187,6 +224,13 @@ def matchers(raw: str) -> str:
     if stripped and not _MATCHERS.fullmatch(stripped):
         raise UsageError(f"{raw!r} are not label matchers", remedy='write them like status=~"5..",route="/a"')
     return stripped.rstrip(",")
+
+
+def label_text(raw: str) -> str:
+    """A label's value that routes and queries can name: `"critical"`, `"P1"`."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", raw):
+        raise UsageError(f"{raw!r} is no name", remedy="use letters, digits, dots, dashes and underscores")
+    return raw
 
 
 def selector(raw: str) -> str:

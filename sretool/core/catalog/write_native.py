@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from sretool.core.catalog.writing import Written, dump, percent
 from sretool.core.slo.model import (
@@ -40,7 +40,7 @@ def _slo(slo: Slo) -> dict[str, Any]:
     if slo.group_by:
         out["group_by"] = list(slo.group_by)
     if slo.alerts != default_alerts(slo.window, slo.budget):
-        out["alerts"] = [_pair(pair) for pair in slo.alerts]
+        out["alerts"] = [_pair(pair, slo.window) for pair in slo.alerts]
     if slo.exclusions:
         out["exclusions"] = [
             {"start": format_time(each.start), "end": format_time(each.end), "reason": each.reason}
@@ -57,10 +57,19 @@ def _slo(slo: Slo) -> dict[str, Any]:
     return out
 
 
-def _pair(pair: BurnAlert) -> dict[str, str]:
+_SHORT: Final = 15
+"""Digits; a share with more has no end and was written as a factor."""
+
+
+def _pair(pair: BurnAlert, window: timedelta) -> dict[str, str]:
+    if len(pair.spends.as_tuple().digits) > _SHORT:
+        speed = {"factor": format_decimal(round(pair.factor(window), _SHORT))}
+    else:
+        speed = {"spends": f"{percent(pair.spends)}%"}
     return {
-        "severity": pair.severity.value,
-        "spends": f"{percent(pair.spends)}%",
+        "severity": pair.label,
+        **({"urgency": pair.severity.value} if pair.name is not None else {}),
+        **speed,
         "long": format_duration(pair.long),
         "short": format_duration(pair.short),
     }

@@ -42,6 +42,7 @@ CODES: Final[Mapping[str, Code]] = {
     "SLO008": Code(_E, "a value that cannot be used"),
     "SLO009": Code(_E, "something needed is missing"),
     "SLO010": Code(_W, "a part of another tool's format that is not supported"),
+    "SLO011": Code(_W, "a remark `# sretool: ignore CODE reason` that is not obeyed, or about nothing"),
     "SLO101": Code(_E, "a target out of range"),
     "SLO102": Code(_E, "ratio and per cent mixed up"),
     "SLO103": Code(_E, "an alert that can never fire: factor times budget is 1 or more"),

@@ -6,9 +6,12 @@ That keys exist and values can be read is `catalog.read`'s business; here is wha
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 import promql_parser as ql
+import yaml
 
 from sretool.core.catalog import values
 from sretool.core.lint import objectives, promql
@@ -22,12 +25,20 @@ from sretool.units import format_duration, parse_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from decimal import Decimal
-
-    import yaml
 
 _CALENDAR_DAYS: Final = {"week": 7, "month": 30, "quarter": 90}
 _SELECTORS: Final = ("bad", "good", "total")
+_WATCHED: Final = {
+    "dependencies": ("up",),
+    "critical_paths": ("hops",),
+    "resources": ("utilisation", "saturation", "errors"),
+    "calls": ("rate", "errors", "duration"),
+    "headroom": ("used", "limit"),
+    "journeys": ("sli", "steps"),
+    "figures": ("expr",),
+    "probes": ("expr",),
+}
+"""Section → its keys that are queries, or that hold mappings with queries."""
 _QUERIES: Final = {"error_ratio": Use.SLI, "traffic": Use.SHOWN, "up": Use.SHOWN, "age": Use.SHOWN}
 
 
@@ -38,6 +49,7 @@ def expressions(source: Source, root: yaml.Node) -> Iterator[Expression]:
         for panel in items(entry(board, "panels")):
             for query in items(entry(panel, "queries")):
                 yield from _read(source, entry(query, "expr"), Use.SHOWN)
+    yield from _watched(source, root)
     for slo in items(entry(root, "slos")):
         for sli in slis_of(slo):
             for key in _SELECTORS:
@@ -45,6 +57,30 @@ def expressions(source: Source, root: yaml.Node) -> Iterator[Expression]:
                     yield from _read(source, entry(sli, key), Use.EVENTS)
             for key, use in _QUERIES.items():
                 yield from _read(source, entry(sli, key), use)
+
+
+def _watched(source: Source, root: yaml.Node) -> Iterator[Expression]:
+    """What is watched beside the objectives."""
+    for section, keys in _WATCHED.items():
+        for each in items(entry(root, section)):
+            for key in keys:
+                node = entry(each, key)
+                inner = items(node) or ([node] if isinstance(node, yaml.MappingNode) else [])
+                for part in inner:
+                    yield from _read(source, entry(part, "expr") or entry(part, "measured"), Use.SHOWN)
+                    for below in items(entry(part, "parts")):
+                        yield from _read(source, entry(below, "measured"), Use.SHOWN)
+                limit = key == "limit" and _is_number(node)
+                if not inner and not limit:
+                    yield from _read(source, node, Use.SHOWN)
+
+
+def _is_number(node: yaml.Node | None) -> bool:
+    written = scalar(node)
+    try:
+        return written is not None and float(written.value) is not None
+    except ValueError:
+        return False
 
 
 def _read(source: Source, node: yaml.Node | None, use: Use) -> Iterator[Expression]:
@@ -68,7 +104,7 @@ def check(source: Source, root: yaml.Node) -> Iterator[Finding]:
             yield from objectives.native(source, objective)
         for sli in slis_of(slo):
             yield from _sli(source, sli)
-        yield from _alerts(source, slo)
+        yield from _alerts(source, root, slo)
 
 
 def _sli(source: Source, sli: yaml.Node) -> Iterator[Finding]:
@@ -120,11 +156,15 @@ def budget_of(slo: yaml.Node) -> Decimal | None:
     return budget if 0 < budget < 1 else None
 
 
-def _alerts(source: Source, slo: yaml.Node) -> Iterator[Finding]:
+def _alerts(source: Source, root: yaml.Node, slo: yaml.Node) -> Iterator[Finding]:
     window, budget = window_of(slo), budget_of(slo)
     if window is None or budget is None or window > timedelta(days=3660):
         return
     written = entry(slo, "alerts")
+    policy = _policy(root, slo) if written is None else None
+    if policy is not None:
+        yield from _of_policy(source, policy, slo, window, budget)
+        return
     if written is None:
         if not default_alerts(window, budget):
             message = (
@@ -134,17 +174,54 @@ def _alerts(source: Source, slo: yaml.Node) -> Iterator[Finding]:
         return
     for alert in items(written):
         try:
-            spends = values.share(_text(alert, "spends"))
             long, short = (values.duration(_text(alert, key)) for key in ("long", "short"))
-        except UsageError:
+            limit = _limit(alert, budget, window, long)
+        except (UsageError, ArithmeticError):
             continue
-        limit = objectives.reach(spends, budget, window, long)
         if limit >= 1:
             message = objectives.unreachable(limit, budget, long)
             yield finding(source.file, line_of(alert), "SLO103", message, "spend less, or look longer")
         if short < SCRAPES * USUAL_SCRAPE:
             message = f"the short window of {format_duration(short)} holds fewer than {SCRAPES} scrapes"
             yield finding(source.file, line_of(alert), "SLO108", message, "use 1m or more")
+
+
+def _limit(alert: yaml.Node, budget: Decimal, window: timedelta, long: timedelta) -> Fraction:
+    """The error ratio an alert fires above, as its share or its factor says."""
+    if entry(alert, "factor") is not None:
+        return Fraction(Decimal(_text(alert, "factor"))) * Fraction(budget)
+    return objectives.reach(values.share(_text(alert, "spends")), budget, window, long)
+
+
+def _policy(root: yaml.Node, slo: yaml.Node) -> yaml.Node | None:
+    """The alert policy of the same file that an SLO without alerts has: by name, by tier, the default one."""
+    policies = list(items(entry(root, "alert_policies")))
+    name, tier = _text(slo, "alert_policy"), _text(slo, "tier")
+    if name:
+        return next((policy for policy in policies if _text(policy, "id") == name), None)
+    of_tier = (p for p in policies if tier and tier in [t.value for t in items(entry(p, "tiers"))])
+    default = (p for p in policies if _text(p, "default") == "true")
+    return next(of_tier, None) or next(default, None)
+
+
+def _of_policy(
+    source: Source, policy: yaml.Node, slo: yaml.Node, window: timedelta, budget: Decimal
+) -> Iterator[Finding]:
+    """None of its alerts can fire for this SLO; those that cannot are left out where others can."""
+    limits = []
+    for alert in items(entry(policy, "alerts")):
+        try:
+            # Windows are those of 30 days and shrink with the SLO's, which leaves the limit as it is.
+            meant = window if window >= timedelta(days=28) else timedelta(days=30)
+            limits.append(_limit(alert, budget, meant, values.duration(_text(alert, "long"))))
+        except (UsageError, ArithmeticError):
+            return
+    if limits and min(limits) >= 1:
+        message = (
+            f"no alert of the policy {_text(policy, 'id')!r} can fire: every limit is above 100 % at a"
+            f" budget of {budget:%}"
+        )
+        yield finding(source.file, line_of(slo), "SLO103", message, "write `alerts` that spend less")
 
 
 def _text(node: yaml.Node, key: str) -> str:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from sretool.core.catalog.document import did_you_mean
+from sretool.core.catalog.document import Intake, did_you_mean
 from sretool.core.catalog.values import duration_or_none
 from sretool.core.lint.expression_text import Expression
 from sretool.core.lint.expressions import Use
-from sretool.core.lint.findings import Finding, finding
+from sretool.core.lint.findings import Edit, Finding, finding
 from sretool.core.lint.source import Source, entry, items, line_of, pairs, scalar, text_at
 from sretool.errors import UsageError
 
@@ -101,11 +101,21 @@ def _keys(file: str, node: yaml.Node, known: tuple[str, ...]) -> Iterator[Findin
             message = f"key {key.value!r} is given twice, first in line {seen[key.value]}"
             yield finding(file, line_of(key), "SLO006", message)
         elif key.value not in known:
-            hint = did_you_mean(key.value, known).removeprefix("; ")
-            yield finding(file, line_of(key), "SLO005", f"unknown key {key.value!r}", hint or None)
+            yield _unknown(file, key, known, {each.value for each, _ in pairs(node)})
         elif key.value in _DURATIONS:
             yield from _duration(file, key.value, value)
         seen.setdefault(key.value, line_of(key))
+
+
+def _unknown(file: str, key: yaml.ScalarNode, known: tuple[str, ...], given: set[str]) -> Finding:
+    intake = Intake()
+    intake.unknown_key(file, key, known, given)
+    (problem,) = intake.problems
+    edit = None
+    if problem.column is not None:
+        edit = Edit(problem.line, problem.column, problem.word, problem.instead)
+    hint = did_you_mean(key.value, known).removeprefix("; ")
+    return finding(file, problem.line, "SLO005", f"unknown key {key.value!r}", hint or None, edit=edit)
 
 
 def _list(file: str, holder: yaml.Node, key: str) -> Iterator[Finding]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from sretool.core.catalog.read import HISTORY_FILE, read
 from sretool.core.catalog.spec import CatalogFile
-from sretool.core.lint import dialects, native, rule_file
+from sretool.core.lint import dialects, native, remarks, rule_file
 from sretool.core.lint.expressions import USUAL_SCRAPE
-from sretool.core.lint.findings import Finding, Severity, finding
+from sretool.core.lint.findings import Edit, Finding, Severity, finding
 from sretool.core.lint.source import Source, entry, line_of, open_source, pairs
-from sretool.errors import CatalogError
+from sretool.errors import CatalogError, Wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,8 +73,10 @@ def lint(files: Mapping[str, bytes], scrape: timedelta | None = USUAL_SCRAPE) ->
     if run.has_slos:
         run.findings += _catalog_problems(run)
     order = {file: number for number, file in enumerate(files)}
+    found = _once(run.findings)
+    told = [*remarks.obeyed(files, found), *remarks.doubtful(files, found)]
     return Report(
-        tuple(sorted(_once(run.findings), key=lambda each: (order.get(each.file, -1), each.line))),
+        tuple(sorted(told, key=lambda each: (order.get(each.file, -1), each.line))),
         run.unreadable,
         len(files),
         tuple(run.expressions),
@@ -156,39 +158,33 @@ def _catalog_problems(run: _Run) -> Iterator[Finding]:
         run.places = {str(slo): place for slo, place in system.places.items()}
         warnings = system.warnings
     for problem in problems:
-        code = code_of(problem)
+        code = _CODES[problem.wrong]
         if code is not None:
-            yield finding(problem.file, problem.line, code, problem.message, severity=Severity.ERROR)
+            edit = None
+            if problem.column is not None:
+                edit = Edit(problem.line, problem.column, problem.word, problem.instead)
+            yield finding(
+                problem.file, problem.line, code, problem.message, edit=edit, severity=Severity.ERROR
+            )
     for warning in warnings:
         if (warning.file, warning.line) not in run.rule_documents:
             yield finding(warning.file, warning.line, "SLO010", warning.message)
 
 
-def code_of(problem: Problem) -> str | None:
-    """The code of what the reader of catalogs found; None for what a set of files need not have."""
-    message = problem.message
-    for words, code in _CODES_OF_WORDS:
-        if words in message:
-            return code
-    return "SLO008"
-
-
-_CODES_OF_WORDS: Final[Sequence[tuple[str, str | None]]] = (
-    ("no SLO is declared", None),
-    ("rule file ", None),
-    ("Alertmanager configuration", None),
-    ("not YAML", "SLO002"),
-    ("unknown key", "SLO005"),
-    (" not read", "SLO010"),
-    ("is given twice", "SLO006"),
-    ("is already declared", "SLO007"),
-    ("did you mean", "SLO102"),
-    ("leaves no error budget", "SLO101"),
-    ("asks for nothing", "SLO101"),
-    ("objective:", "SLO101"),
-    ("is missing", "SLO009"),
-    ("needs an `expr`", "SLO009"),
-)
+_CODES: Final[Mapping[Wrong, str | None]] = {
+    Wrong.VALUE: "SLO008",
+    Wrong.TARGET: "SLO101",
+    Wrong.MIXED_UP: "SLO102",
+    Wrong.NO_YAML: "SLO002",
+    Wrong.KEY: "SLO005",
+    Wrong.TWICE: "SLO006",
+    Wrong.DECLARED: "SLO007",
+    Wrong.MISSING: "SLO009",
+    Wrong.UNSUPPORTED: "SLO010",
+    Wrong.UNREADABLE: "SLO001",
+    Wrong.OF_SET: None,
+}
+"""Of what the reader of catalogs finds; None for what a set of files need not have."""
 
 
 def _once(found: Sequence[Finding]) -> list[Finding]:

@@ -7,18 +7,30 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from sretool.core.observe.model import AlertState, Change, SloStatus
-from sretool.core.observe.plan import CHANGES_BACK, FIGURE, excluded_spans, past_step, past_until
+from sretool.core.alerting.acks import ack_of
+from sretool.core.observe.causes import DEPENDENCY
+from sretool.core.observe.model import AlertState, Change, Probe, SloStatus
+from sretool.core.observe.plan import (
+    CHANGES_BACK,
+    FIGURE,
+    counted_spans,
+    excluded_spans,
+    past_step,
+    past_until,
+)
 from sretool.core.slo.budget import Past, buckets
 from sretool.core.slo.evaluate import Numbers, evaluate
+from sretool.core.slo.exclusions import Spans, key, partial, without
 from sretool.core.slo.model import Level, Severity, SloId
-from sretool.core.slo.windows import RULE_INTERVAL
+from sretool.core.slo.windows import RULE_INTERVAL, burn_windows
 from sretool.errors import UsageError
 from sretool.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from sretool.core.alerting.acks import Ack
+    from sretool.core.alerting.silences import Silence
     from sretool.core.observe.model import Alert, Sample, Series
     from sretool.core.slo.model import Slo
 
@@ -107,15 +119,12 @@ def with_sums(
 ) -> dict[SloId, Numbers]:
     """`known` with what the answer to `plan.sums`, about the same `slos` and time, adds and takes away."""
     of = _Index(slos)
-    elapsed: dict[str, dict[str, float]] = {}
-    excluded: dict[str, dict[str, float]] = {}
+    by_kind: dict[str, dict[str, dict[str, float]]] = {"elapsed": {}, "excluded": {}, "counted": {}}
     for sample in samples:
         kind, what, span = (*sample.labels.get(FIGURE, "").split(":", 2), "", "")[:3]
-        slo_id = of.id(sample.labels)
-        if kind == "elapsed":
-            elapsed.setdefault(slo_id, {})[f"{what}:{span}"] = sample.value
-        elif kind == "excluded":
-            excluded.setdefault(slo_id, {})[f"{what}:{span}"] = sample.value
+        if kind in by_kind:
+            by_kind[kind].setdefault(of.id(sample.labels), {})[f"{what}:{span}"] = sample.value
+    elapsed, excluded, counted = by_kind.values()
     found = dict(known)
     for slo in slos:
         if slo.id not in known or (slo.calendar is None and not slo.exclusions):
@@ -131,7 +140,37 @@ def with_sums(
                 total=sums.get(f"total:{begin}"),
                 coverage=min(count / (length // RULE_INTERVAL), 1) if count is not None else None,
             )
+        numbers = _burning(slo, numbers, counted.get(slo.id, {}), at)
         found[slo.id] = without_excluded(slo, numbers, excluded.get(slo.id, {}), at)
+    return found
+
+
+def _burning(slo: Slo, numbers: Numbers, counted: Mapping[str, float], at: datetime) -> Numbers:
+    """The numbers with the ratios of windows that exclusions take something of: those of the rest."""
+    ratios, events = dict(numbers.error_ratios), dict(numbers.events)
+    for window in burn_windows(slo):
+        spans = counted_spans(slo, window, at)
+        if spans is None:
+            continue
+        bad, total = (
+            sum(counted.get(f"{what}:{key(*span)}", 0.0) for span in spans) for what in ("bad", "total")
+        )
+        ratios.pop(window, None)
+        if total > 0:
+            ratios[window] = max(bad, 0.0) / total
+        if window in events:
+            events[window] = total
+    return replace(numbers, error_ratios=ratios, events=events)
+
+
+def excluded_sums(slos: Sequence[Slo], samples: Iterable[Sample]) -> dict[str, dict[str, float]]:
+    """Answer to `plan.taken_away` by SLO."""
+    of = _Index(slos)
+    found: dict[str, dict[str, float]] = {}
+    for sample in samples:
+        kind, _, what = sample.labels.get(FIGURE, "").partition(":")
+        if kind == "excluded":
+            found.setdefault(of.id(sample.labels), {})[what] = sample.value
     return found
 
 
@@ -141,7 +180,7 @@ def without_excluded(slo: Slo, numbers: Numbers, excluded: Mapping[str, float], 
     `excluded` are sums by "what:start:end"; none of numbers out of raw counters, which lack them already.
     """
     spans = excluded_spans(slo, at)
-    keys = [f"{int(start.timestamp())}:{int(end.timestamp())}" for start, end in spans]
+    keys = [key(*span) for span in spans]
 
     def taken(what: str) -> float:
         return sum(excluded.get(f"{what}:{key}", 0.0) for key in keys)
@@ -274,31 +313,93 @@ def evaluation_times(samples: Iterable[Sample]) -> tuple[dict[SloId, datetime], 
     return {SloId(slo): at for slo, at in times.items()}, scraped
 
 
-def pasts(slos: Sequence[Slo], series: Iterable[Series], now: datetime) -> dict[SloId, Past]:
-    """Answers to `plan.past` or `plan.raw_past` at the same `now`."""
+def excluded_parts(slo: Slo, now: datetime) -> Spans:
+    """What is excluded of single steps of its past, to be asked for."""
+    step = past_step(slo)
+    return partial(slo, past_until(now), step, max(round(slo.window / step), 1))
+
+
+def pasts(
+    slos: Sequence[Slo],
+    series: Iterable[Series],
+    now: datetime,
+    taken: Mapping[str, Mapping[str, float]] | None = None,
+) -> dict[SloId, Past]:
+    """Answers to `plan.past` or `plan.raw_past` at the same `now`, less what is excluded.
+
+    `taken` are the `excluded_sums` of the steps' `excluded_parts`. What comes when such a time expires is not
+    known: the mean of the rest is taken.
+    """
     of = _Index(slos)
     points: dict[tuple[str, str], tuple[tuple[datetime, float], ...]] = {
         (of.id(each.labels), each.labels.get(FIGURE, "")): each.points for each in series
     }
     until = past_until(now)
     return {
-        slo.id: buckets(
-            points.get((slo.id, "bad"), ()), points[slo.id, "total"], until, past_step(slo), slo.window
+        slo.id: without(
+            slo,
+            buckets(
+                points.get((slo.id, "bad"), ()), points[slo.id, "total"], until, past_step(slo), slo.window
+            ),
+            (taken or {}).get(slo.id, {}),
+            None,
         )
         for slo in slos
         if (slo.id, "total") in points
     }
 
 
+def unmatched(selectors: Sequence[str], samples: Iterable[Sample]) -> frozenset[str]:
+    """Those of `selectors` that have no series, out of the answers to `plan.matched` about them."""
+    there = {sample.labels.get(FIGURE) for sample in samples}
+    return frozenset(selector for number, selector in enumerate(selectors) if str(number) not in there)
+
+
 def statuses(
-    slos: Sequence[Slo], numbers: Mapping[SloId, Numbers], past_of: Mapping[SloId, Past], now: datetime
+    slos: Sequence[Slo],
+    numbers: Mapping[SloId, Numbers],
+    past_of: Mapping[SloId, Past],
+    now: datetime,
+    unmatched_of: Mapping[SloId, tuple[str, ...]] | None = None,
 ) -> tuple[SloStatus, ...]:
     """One status per SLO, worst first; an SLO without numbers has no data."""
-    judged = (_status(slo, numbers.get(slo.id) or Numbers(at=now), past_of.get(slo.id)) for slo in slos)
-    return tuple(sorted(judged, key=_worst_first))
+    return Judging().statuses(slos, numbers, past_of, now, unmatched_of)
 
 
-def _status(slo: Slo, numbers: Numbers, past: Past | None) -> SloStatus:
+class Judging:
+    """Judges again and again: an SLO whose numbers have not changed keeps the status it has."""
+
+    def __init__(self) -> None:
+        self._known: dict[SloId, tuple[Slo, Numbers, Past | None, tuple[str, ...], SloStatus]] = {}
+
+    def statuses(
+        self,
+        slos: Sequence[Slo],
+        numbers: Mapping[SloId, Numbers],
+        past_of: Mapping[SloId, Past],
+        now: datetime,
+        unmatched_of: Mapping[SloId, tuple[str, ...]] | None = None,
+    ) -> tuple[SloStatus, ...]:
+        """As the function of this name."""
+        known, self._known = self._known, {}
+        strangers = unmatched_of or {}
+        for slo in slos:
+            of, past = numbers.get(slo.id) or Numbers(at=now), past_of.get(slo.id)
+            missing = strangers.get(slo.id, ())
+            before = known.get(slo.id)
+            if (
+                before is None
+                or before[0] is not slo
+                or before[1] is not of
+                or before[2] is not past
+                or before[3] != missing
+            ):
+                before = (slo, of, past, missing, _status(slo, of, past, missing))
+            self._known[slo.id] = before
+        return tuple(sorted((each[4] for each in self._known.values()), key=_worst_first))
+
+
+def _status(slo: Slo, numbers: Numbers, past: Past | None, unmatched: tuple[str, ...]) -> SloStatus:
     found = evaluate(slo, numbers, past)
     return SloStatus(
         slo=slo,
@@ -315,6 +416,7 @@ def _status(slo: Slo, numbers: Numbers, past: Past | None) -> SloStatus:
         exhausts_in=found.exhausts_in,
         recovers_in=found.recovers_in,
         problem=found.problem,
+        unmatched=unmatched if found.level is Level.NO_DATA else (),
     )
 
 
@@ -327,18 +429,21 @@ NO_SEVERITY = "none"
 """`severity` of an alert that fires all the time, so that its absence shows that alerting is dead."""
 
 
-def open_alerts(alerts: Iterable[Alert], slos: Iterable[Slo] = ()) -> tuple[Alert, ...]:
+def open_alerts(
+    alerts: Iterable[Alert], slos: Iterable[Slo] = (), silences: Iterable[Silence] = ()
+) -> tuple[Alert, ...]:
     """Those somebody may have to act on: firing ones first, pages before tickets, oldest first.
 
     An alert of one of `slos` belongs to its group, and is as severe as its pair of windows whatever its label
-    calls that.
+    calls that. One that only acks among `silences` hide is acknowledged, not silenced.
     """
     known = {str(slo.id): slo for slo in slos}
     of = _Index(known.values())
+    taken = {silence.id: ack for silence in silences for ack in [ack_of(silence)] if ack is not None}
     return tuple(
         sorted(
             (
-                _of_slo(alert, known.get(of.id(alert.labels)))
+                _acknowledged(_of_slo(alert, known.get(of.id(alert.labels))), taken)
                 for alert in alerts
                 if alert.labels.get("severity") != NO_SEVERITY
             ),
@@ -351,6 +456,13 @@ def open_alerts(alerts: Iterable[Alert], slos: Iterable[Slo] = ()) -> tuple[Aler
             ),
         )
     )
+
+
+def _acknowledged(alert: Alert, taken: Mapping[str, Ack]) -> Alert:
+    acks = [taken[id_] for id_ in alert.silenced_by if id_ in taken]
+    if not acks or len(acks) < len(alert.silenced_by):
+        return alert
+    return replace(alert, state=AlertState.ACKNOWLEDGED, ack=min(acks, key=lambda ack: ack.since))
 
 
 def _of_slo(alert: Alert, slo: Slo | None) -> Alert:
@@ -369,15 +481,40 @@ def changes(samples: Sequence[Sample]) -> tuple[Change, ...]:
     starts: list[Change] = []
     found: list[Change] = []
     for sample in samples:
+        figure = sample.labels.get(FIGURE)
+        if figure not in ("restart", "alert"):
+            continue
         at = datetime.fromtimestamp(sample.value, UTC)
-        if sample.labels.get(FIGURE) == "restart":
+        if figure == "restart":
             starts.append(Change(at, "restart", f"{_process(sample.labels)} started", sample.labels))
-        elif sample.labels.get(FIGURE) == "alert":
+        else:
             found.append(Change(at, "alert", _alert_text(sample.labels), sample.labels))
     if not samples:
         return ()
     begin = max(sample.at for sample in samples) - CHANGES_BACK
     return latest([*(start for start in _together(starts) if start.at >= begin), *found])
+
+
+def probes(samples: Iterable[Sample]) -> tuple[Probe, ...]:
+    """Answer to `plan.changes`: what probes saw, failing ones first."""
+    found = (
+        Probe(
+            name=labels.get("probe") or labels.get("instance") or labels.get("job") or "probe",
+            up=sample.value > 0,
+            at=sample.at,
+            dependency=labels.get(DEPENDENCY),
+        )
+        for sample in samples
+        for labels in (sample.labels,)
+        if labels.get(FIGURE) == "probe"
+    )
+    return tuple(sorted(found, key=lambda probe: (probe.up, probe.name)))
+
+
+def dead_men(samples: Iterable[Sample]) -> tuple[str, ...]:
+    """Answer to `plan.changes`: names of the alerts that fire all the time."""
+    names = {s.labels.get("alertname", "") for s in samples if s.labels.get(FIGURE) == "dead man"}
+    return tuple(sorted(names - {""}))
 
 
 def latest(found: Iterable[Change]) -> tuple[Change, ...]:

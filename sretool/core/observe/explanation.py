@@ -7,7 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, assert_never
 
+from sretool.core.catalog import queries
 from sretool.core.observe.plan import FIGURE, RangeQuery, any_of, named
+from sretool.core.slo import exclusions
 from sretool.core.slo.budget import Count, buckets, events_left
 from sretool.core.slo.firing import Firing, Rates, Since, clears_in, firing_since, firings, rates
 from sretool.core.slo.ledger import Kind, Span, ledger
@@ -147,6 +149,17 @@ def past(asked: RangeQuery, answer: Iterable[Series]) -> Past:
     return buckets(of.get("bad", ()), of.get("total", ()), asked.end, asked.step, window)
 
 
+def excluded_parts(slo: Slo, asked: RangeQuery) -> exclusions.Spans:
+    """What is excluded of single steps of `counts`, to be asked for."""
+    number = (asked.end - asked.start) // asked.step + 1
+    return exclusions.partial(slo, asked.end, asked.step, number)
+
+
+def counted(slo: Slo, whole: Past, taken: Mapping[str, float]) -> Past:
+    """The past less what is excluded: in such time nobody came. `taken` are sums of the `excluded_parts`."""
+    return exclusions.without(slo, whole, taken, Count(0.0, 0.0))
+
+
 def recent_rates(slo: Slo, at: datetime, *, from_rules: bool) -> RangeQuery:
     """Five-minute rates: every minute where they are recorded, every five minutes out of raw counters."""
     if from_rules:
@@ -161,10 +174,11 @@ def recent_rates(slo: Slo, at: datetime, *, from_rules: bool) -> RangeQuery:
     return RangeQuery(any_of(named(what, rate) for what, rate in raw), at - REPLAYED, at, RATE_WINDOW)
 
 
-def seen_rates(asked: RangeQuery, answer: Iterable[Series]) -> Rates:
-    """Answer to `recent_rates`."""
+def seen_rates(slo: Slo, asked: RangeQuery, answer: Iterable[Series]) -> Rates:
+    """Answer to `recent_rates`, less what is excluded."""
     of = {series.labels.get(FIGURE, ""): series.points for series in answer}
-    return rates(of.get("bad", ()), of.get("total", ()), asked.start, asked.end, asked.step)
+    found = rates(of.get("bad", ()), of.get("total", ()), asked.start, asked.end, asked.step)
+    return exclusions.without_rates(slo, found)
 
 
 def alert_samples(matchers: str, start: datetime, end: datetime) -> tuple[RangeQuery, ...]:
@@ -282,25 +296,27 @@ def explain(
     recorded_alerts: Sequence[Firing],
     alerts: tuple[tuple[Firing, ...], bool],
     known: Iterable[Span],
+    left_out: Past | None = None,
 ) -> Explanation:
     """Everything but the suspects, who are asked for when it is known which span to look at.
 
-    `alerts` are the `completed_alerts`. An alert that was recorded tells best since when its pair fires.
+    `past_counts` and `seen` lack what is excluded, which is `left_out`. `alerts` are the `completed_alerts`.
+    An alert that was recorded tells best since when its pair fires.
     """
     slo = status.slo
     states = tuple(_state(status, pair, seen, recorded_alerts) for pair in slo.alerts)
-    counted = None
+    sums = None
     if status.good is not None and status.total:
-        counted = Count(status.total - status.good, status.total)
+        sums = Count(status.total - status.good, status.total)
     clearing = [state.clears_in for state in states if state.clears_in is not None]
     return Explanation(
         status=status,
         at=at,
         pairs=states,
-        burning=_burning(slo, states, past_counts, counted),
-        events_left=events_left(counted.bad, counted.total, slo.budget) if counted is not None else None,
+        burning=_burning(slo, states, past_counts, sums),
+        events_left=events_left(sums.bad, sums.total, slo.budget) if sums is not None else None,
         clears_in=max(clearing, default=None),
-        ledger=ledger(past_counts, slo.budget, with_exclusions(slo, known), alerts[0], counted),
+        ledger=ledger(past_counts, slo.budget, with_exclusions(slo, known), alerts[0], sums, left_out),
         suspicion=None,
         alerts=alerts[0],
         alerts_replayed=alerts[1],
@@ -309,7 +325,10 @@ def explain(
 
 def with_exclusions(slo: Slo, known: Iterable[Span]) -> tuple[Span, ...]:
     """What is known of the past, the SLO's own maintenance windows among it."""
-    own = (Span(each.reason, each.start, each.end, Kind.MAINTENANCE) for each in slo.exclusions)
+    own = (
+        Span(each.reason, each.start, each.end, Kind.MAINTENANCE, source="exclusions", excluded=True)
+        for each in slo.exclusions
+    )
     return (*known, *own)
 
 
@@ -381,6 +400,24 @@ def increments(sli: Sli, length: timedelta) -> str | None:
     return any_of(exprs) if exprs else None
 
 
+def no_increments(sli: Sli) -> str:
+    """Why `increments` has nothing to ask, and what would help."""
+    asked = [part for part in _simple(sli) if isinstance(part, ErrorRatioQuery)]
+    if any(query.shared is not None for query in asked):
+        return (
+            "another tool's rules record only its ratio, not the events behind it;"
+            " give the file it comes from with --catalog"
+        )
+    return (
+        "its indicator is a query for the share itself, which does not say what it counts;"
+        " write it as `bad` and `total` where it is a ratio of counters"
+    )
+
+
+_COUNTER: Final = "counter"
+"""Label that tells the counters of a sum apart."""
+
+
 def _simple(sli: Sli) -> tuple[SimpleSli, ...]:
     return tuple(part.sli for part in sli.parts) if isinstance(sli, Composite) else (sli,)
 
@@ -412,10 +449,26 @@ def _counted(sli: SimpleSli, length: timedelta) -> dict[str, str]:
         case Freshness(age, limit_, every):
             seconds = format_decimal(Decimal(repr(limit_.total_seconds())))
             return _slices(f"({age}) <= bool {seconds}", length, every)
-        case ErrorRatioQuery():
-            return {}
+        case ErrorRatioQuery(query):
+            found = queries.quotient(query)
+            if found is None or (found.kind == "good" and (len(found.some), len(found.total)) != (1, 1)):
+                # Of several counters nothing says which good events belong to which of all.
+                return {}
+            return {found.kind: _grown(found.some, span), "total": _grown(found.total, span)}
         case _:
             assert_never(sli)
+
+
+def _grown(counters: Sequence[queries.Selector], span: str) -> str:
+    """What each counter grew by; of several with its name, as their labels may be the same."""
+    exprs = [f"increase({each}{span})" for each in counters]
+    if len(exprs) == 1:
+        return exprs[0]
+    named_ = (
+        f'label_replace({expr}, "{_COUNTER}", "{number}: {each.name}", "", "")'
+        for number, (expr, each) in enumerate(zip(exprs, counters, strict=True), 1)
+    )
+    return f"({any_of(named_)})"
 
 
 def _slices(good: str, length: timedelta, every: timedelta) -> dict[str, str]:

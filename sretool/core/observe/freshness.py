@@ -22,6 +22,8 @@ class Freshness(StrEnum):
 
     WAITING = "waiting"
     """Asked for the first time; neither an answer nor a failure yet."""
+    REMEMBERED = "remembered"
+    """Nothing has come yet; what is known is of an earlier session."""
     FRESH = "fresh"
     AGEING = "ageing"
     """Older than it should be, still usable; a countdown made from it must stop."""
@@ -55,6 +57,8 @@ class SourceAge:
     """The time its values are true for; None before the first answer."""
     error: str | None
     """Why the last request failed; None where it did not."""
+    cause: str | None = None
+    """The error in a few words; None where the request did not fail."""
 
 
 def judge(
@@ -63,8 +67,10 @@ def judge(
     """Mark one source; `sample_every` is how often its newest sample is renewed (None: with each answer)."""
     if health.good_at is None:
         freshness = Freshness.WAITING if health.ok or health.error is None else Freshness.LOST
-        return SourceAge(health.name, freshness, None, None, health.error)
+        return SourceAge(health.name, freshness, None, None, health.error, health.cause)
     silent = max(now - health.good_at, timedelta())
+    if not health.ok and health.error is None:
+        return SourceAge(health.name, Freshness.REMEMBERED, silent, health.data_at or health.good_at, None)
     data_age = max(now - health.data_at, timedelta()) if health.data_at is not None else silent
     beat = sample_every if sample_every is not None else timedelta()
     freshness = _mark(silent, data_age, failing=not health.ok, refresh=refresh, beat=beat)
@@ -72,7 +78,7 @@ def judge(
     on_time = data_age <= _data_due(refresh, beat)
     age = silent if on_time else max(silent, data_age)
     as_of = health.data_at if health.data_at is not None and not on_time else health.good_at
-    return SourceAge(health.name, freshness, age, as_of, health.error)
+    return SourceAge(health.name, freshness, age, as_of, health.error, health.cause)
 
 
 def _data_due(refresh: timedelta, beat: timedelta) -> timedelta:

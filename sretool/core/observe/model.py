@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
+    from sretool.core.alerting.acks import Ack
+    from sretool.core.catalog.model import Dependency
     from sretool.core.slo.model import BurnAlert, Level, Severity, Slo, SloId
     from sretool.core.slo.policy import GateState
 
@@ -30,6 +32,17 @@ class Series:
 
     labels: Mapping[str, str]
     points: tuple[tuple[datetime, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule as a server lists it."""
+
+    name: str
+    """Of the series it records, or of the alert."""
+    expr: str
+    labels: Mapping[str, str]
+    alert: bool
 
 
 class AlertState(StrEnum):
@@ -58,6 +71,8 @@ class Alert:
     receivers: tuple[str, ...] = ()
     silenced_by: tuple[str, ...] = ()
     """Ids of the silences that hide it."""
+    ack: Ack | None = None
+    """Who has taken it, where nothing but an acknowledgement hides it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,46 @@ class SourceHealth:
     """Time of its newest sample: an answer with old samples is old data. None: no samples, or not known."""
     remedy: str | None = None
     """What can be done about the error; None where ok or nothing is known."""
+    cause: str | None = None
+    """The error in a few words, without the server's name and address; None where ok."""
+    endpoint: str | None = None
+    """Which of several servers answered last; None: there is only one, or none has answered."""
+    remarks: tuple[str, ...] = ()
+    """What the server said beside its last answer: parts are missing, a query is doubtful."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """A game day, fault or load test that is running now: caused by us on purpose."""
+
+    name: str
+    started: datetime
+    services: tuple[str, ...] = ()
+    """What it may hurt; empty: anything."""
+    ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What looks at the system from outside and saw it answer, or not."""
+
+    name: str
+    up: bool
+    at: datetime
+    dependency: str | None = None
+    """Id of the dependency it looks at; None: at the system itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadMan:
+    """The alert that always fires, so that its absence shows that alerting is broken."""
+
+    name: str
+    """As last seen, or as the catalog's rules call it."""
+    seen_at: datetime | None
+    """None: not once since the watch began."""
+    missing_since: datetime | None
+    """None: it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +163,8 @@ class SloStatus:
     """When an overspent budget is above 0 again; None: it does not, or it is not overspent."""
     problem: str | None = None
     """Why the figures over the window cannot be right and are left out; None: nothing is wrong."""
+    unmatched: tuple[str, ...] = ()
+    """Selectors that match no series on the server; known only of SLOs without data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +180,17 @@ class Snapshot:
     """Firing ones first, pages before tickets, oldest first; of the last time Alertmanager answered."""
     sources: tuple[SourceHealth, ...]
     changes: tuple[Change, ...] = ()
+    marks: tuple[Change, ...] = ()
+    """Every change that somebody wrote down, oldest first: for charts that go further back than `changes`."""
     gate: GateState | None = None
     """What the error budget policy lets pass now; None: no budget is known, or nobody asked."""
+    drills: tuple[Drill, ...] = ()
+    """Those that are running."""
+    probes: tuple[Probe, ...] = ()
+    dead_man: DeadMan | None = None
+    """None: none is expected, or alerts are not known."""
+    dependencies: tuple[Dependency, ...] = ()
+    """What the system stands on, as its catalog says."""
 
     def source(self, name: str) -> SourceHealth | None:
         return next((source for source in self.sources if source.name == name), None)
@@ -136,20 +202,18 @@ class Change:
 
     at: datetime
     kind: str
-    """`"restart"`, `"alert"`, `"resolved"`, `"source"`."""
+    """`"restart"`, `"alert"`, `"resolved"`, `"source"`; of marks `"deploy"`, `"flag"`, `"scale"`,
+    `"note"`."""
     text: str
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SloHistory:
-    """What the charts of one SLO show."""
+    """Where the budget of one SLO went."""
 
     slo: SloId
     at: datetime
-    error_ratio: tuple[tuple[datetime, float], ...]
-    """Bad share of 5 minutes over the last 6 hours, `error_step` apart; a missing point is a gap."""
-    error_step: timedelta
     budget_left: tuple[tuple[datetime, float], ...]
     """Over the SLO's window, `budget_step` apart: what was left of today's window budget at that time."""
     budget_step: timedelta

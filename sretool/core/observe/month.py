@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.observe.explanation import with_exclusions
 from sretool.core.slo.budget import burn_down
 from sretool.core.slo.ledger import ledger
+from sretool.core.slo.model import CalendarUnit, CalendarWindow, time_zone
 from sretool.core.slo.windows import RATE_WINDOW
 from sretool.errors import UsageError
 
@@ -17,31 +19,45 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sretool.core.observe.model import SloStatus
-    from sretool.core.slo.budget import Count, Past
+    from sretool.core.slo.budget import Past
     from sretool.core.slo.firing import Firing
     from sretool.core.slo.ledger import Ledger, Span
     from sretool.core.slo.model import Slo
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _DAY: Final = timedelta(days=1)
-_WEEK: Final = timedelta(days=7)
 _BURN_DOWN_POINTS: Final = 360
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A calendar month in UTC."""
+    """A calendar month, from midnight to midnight of one time zone."""
 
     name: str
     """`"2026-11"`."""
     start: datetime
+    """UTC, as all instants are."""
     end: datetime
     until: datetime
     """What is reported on ends here: the end, or now where the month is not over."""
+    zone: str = "UTC"
+    """Name in the time zone database."""
 
     @property
     def complete(self) -> bool:
         return self.until >= self.end
+
+    def local(self, at: datetime) -> datetime:
+        """The same instant by the clocks of the zone."""
+        return at.astimezone(time_zone(self.zone))
+
+    @property
+    def midnights(self) -> tuple[datetime, ...]:
+        """The first instant of each of its days; a day has 23 or 25 hours where the clocks are changed."""
+        noon = self.local(self.start).replace(hour=12)
+        days = (noon + number * _DAY for number in range(31))
+        found = (each.replace(hour=0, minute=0, fold=0).astimezone(UTC) for each in days)
+        return tuple(each for each in found if each < self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,8 @@ class MonthOfSlo:
     """Transitions, oldest first."""
     alerts_replayed: bool
     """Some began before the rules were loaded: they are what these would have said, to five minutes."""
+    period: Period
+    """The month by the clocks that count for it: its calendar's, unless a zone was asked for."""
 
     @property
     def slo(self) -> Slo:
@@ -131,56 +149,73 @@ class Month:
         return self.period.complete
 
 
-def period(text: str, now: datetime) -> Period:
-    """`"2026-11"` → that month up to `now`; UsageError where it is none or has not begun."""
+def period(text: str, now: datetime, zone: str = "UTC") -> Period:
+    """`"2026-11"` → that month in a time zone, up to `now`; UsageError where it is none or has not begun."""
     found = _MONTH.fullmatch(text.strip())
     try:
-        start = datetime(int(found[1]), int(found[2]), 1, tzinfo=UTC) if found else None
+        inside = datetime(int(found[1]), int(found[2]), 15, tzinfo=UTC) if found else None
     except ValueError:
-        start = None
-    if start is None:
+        inside = None
+    if inside is None:
         raise UsageError(f"{text!r} is not a month", remedy=f"write it like {now:%Y-%m}")
+    where = "" if zone == "UTC" else f" in {zone}"
+    calendar = CalendarWindow(CalendarUnit.MONTH, zone)
+    try:
+        start, end = calendar.start(inside), calendar.end(inside)
+    except OverflowError:
+        raise UsageError(f"{text!r} is not a month", remedy=f"write it like {now:%Y-%m}") from None
     if start >= now:
-        raise UsageError(f"{text} has not begun yet")
-    end = (start + 32 * _DAY).replace(day=1)
+        raise UsageError(f"{text} has not begun yet{where}")
     # In whole steps of what is counted, so that days and weeks are cut at midnight.
     so_far = (now - start) // RATE_WINDOW * RATE_WINDOW
     if not so_far:
-        raise UsageError(f"{text} has only just begun")
-    return Period(f"{start:%Y-%m}", start, end, min(end, start + so_far))
+        raise UsageError(f"{text} has only just begun{where}")
+    return Period(f"{inside:%Y-%m}", start, end, min(end, start + so_far), zone)
+
+
+def period_of(slo: Slo, text: str, now: datetime, zone: str | None) -> Period:
+    """The month as it counts for one SLO: in the zone asked for, else in that of its own calendar."""
+    return period(text, now, zone or (slo.calendar.zone if slo.calendar is not None else "UTC"))
 
 
 def of_slo(
-    status: SloStatus, past: Past, alerts: tuple[tuple[Firing, ...], bool], known: Iterable[Span]
+    status: SloStatus,
+    past: Past,
+    alerts: tuple[tuple[Firing, ...], bool],
+    known: Iterable[Span],
+    asked: Period,
+    left_out: Past | None = None,
 ) -> MonthOfSlo:
-    """One SLO's month out of what happened in it."""
+    """One SLO's month out of what happened in it, less what is excluded: that is `left_out`."""
     slo = status.slo
     with_data = sum(count is not None for count in past.counts)
+    midnights = asked.midnights
     return MonthOfSlo(
         status=status,
-        ledger=ledger(past, slo.budget, with_exclusions(slo, known), alerts[0]),
+        ledger=ledger(past, slo.budget, with_exclusions(slo, known), alerts[0], left_out=left_out),
         coverage=with_data / max(len(past.counts), 1),
-        days=tuple(_stretches(past, _DAY)),
-        weeks=tuple(_stretches(past, _WEEK)),
+        days=tuple(_stretches(past, midnights)),
+        weeks=tuple(_stretches(past, [each for each in midnights if asked.local(each).weekday() == 0])),
         burn_down=_thinned(burn_down(past, slo.budget)),
         alerts=alerts[0],
         alerts_replayed=alerts[1],
+        period=asked,
     )
 
 
-def _stretches(past: Past, length: timedelta) -> Iterator[Stretch]:
-    """The past cut at midnights, or at those before Mondays."""
-    start = past.until - len(past.counts) * past.step
-    inside: list[Count | None] = []
-    for number, count in enumerate(past.counts):
-        end = past.until - (len(past.counts) - 1 - number) * past.step
-        inside.append(count)
-        begins = end.replace(hour=0, minute=0, second=0, microsecond=0)
-        whole = end - begins < past.step and (length == _DAY or begins.weekday() == 0)
-        if whole or number == len(past.counts) - 1:
-            known = [each for each in inside if each is not None]
-            yield Stretch(start, end, sum(each.bad for each in known), sum(each.total for each in known))
-            start, inside = end, []
+def _stretches(past: Past, cuts: Iterable[datetime]) -> Iterator[Stretch]:
+    """The past cut at some instants, each to the step that ends at it or first after it."""
+    number = len(past.counts)
+    since = past.until - number * past.step
+    places = sorted({min(max(-((since - cut) // past.step), 0), number) for cut in cuts} | {0, number})
+    for first, last in pairwise(places):
+        known = [each for each in past.counts[first:last] if each is not None]
+        yield Stretch(
+            since + first * past.step,
+            since + last * past.step,
+            sum(each.bad for each in known),
+            sum(each.total for each in known),
+        )
 
 
 def _thinned(points: tuple[tuple[datetime, float], ...]) -> tuple[tuple[datetime, float], ...]:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.slo import exclusions
 from sretool.core.slo.promql import quote
 from sretool.core.slo.windows import RATE_WINDOW, RULE_INTERVAL, burn_windows, reads_counters
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sretool.core.slo.model import Slo
@@ -31,6 +32,9 @@ CHANGES_BACK: Final = timedelta(hours=6)
 
 STARTS_BACK: Final = CHANGES_BACK + timedelta(minutes=10)
 """Longer than what is shown: processes that started together are counted whole until all are too old."""
+
+MATCHED_BACK: Final = timedelta(hours=1)
+"""A target that was down for less is no reason to doubt a selector."""
 
 FIGURE: Final = "figure"
 """Label that says what a value of a joined query is."""
@@ -65,18 +69,30 @@ def recorded(slos: Sequence[Slo]) -> str:
     return f"{{{names}{_by_name(slos, ',')}}}"
 
 
+def recorded_since(slos: Sequence[Slo], since: datetime) -> str:
+    """As `recorded`, only of SLOs whose rules were evaluated at `since` or later."""
+    return f"{recorded(slos)} and on (slo) ({_evaluated(slos)} >= {since.timestamp():.3f})"
+
+
+def _evaluated(slos: Sequence[Slo]) -> str:
+    names = _by_name(slos)
+    return f"max by (slo) (timestamp(slo:info{{{names}}}) or timestamp(slo:total:rate5m{{{names}}}))"
+
+
 def ages(slos: Sequence[Slo]) -> str:
     """When the rules of each SLO were last evaluated, and without a label when anything was last scraped.
 
     An instant query dates every value with the time of the query; only `timestamp()` tells how old it is.
     """
-    names = _by_name(slos)
-    evaluated = f"timestamp(slo:info{{{names}}}) or timestamp(slo:total:rate5m{{{names}}})"
-    return f"max by (slo) ({evaluated}) or max(timestamp(up))"
+    return f"{_evaluated(slos)} or max(timestamp(up))"
 
 
 def changes() -> str:
-    """What started lately: processes and alerts; the value is when."""
+    """What started lately: processes and alerts; the value is when.
+
+    Beside them what looks at the system from outside (`probe_success`, 1 or 0), and alerts that are to fire
+    all the time.
+    """
     back = format_duration(CHANGES_BACK)
     lately = f"> time() - {int(CHANGES_BACK.total_seconds())}"
     started = f"> time() - {int(STARTS_BACK.total_seconds())}"
@@ -87,7 +103,15 @@ def changes() -> str:
         for which in ('severity=~"page|ticket"', 'slo!="",severity!~"page|ticket|none"')
     )
     alerts = f"max_over_time(ALERTS_FOR_STATE[{back}]) {lately} and ignoring (alertstate) ({firing})"
-    return any_of((named("restart", f"process_start_time_seconds {started}"), named("alert", alerts)))
+    dead_men = 'max by (alertname) (ALERTS{alertstate="firing",severity="none"})'
+    return any_of(
+        (
+            named("restart", f"process_start_time_seconds {started}"),
+            named("alert", alerts),
+            named("probe", "probe_success"),
+            named("dead man", dead_men),
+        )
+    )
 
 
 def past(slos: Sequence[Slo], now: datetime) -> tuple[RangeQuery, ...]:
@@ -109,6 +133,23 @@ def raw_past(slo: Slo, now: datetime) -> RangeQuery:
         for name, rate in (("bad", slo.bad_rate(RATE_WINDOW)), ("total", slo.total_rate(RATE_WINDOW)))
     )
     return RangeQuery(any_of(exprs), until - slo.window + step, until, step)
+
+
+def raw_pasts(slos: Sequence[Slo], now: datetime) -> tuple[RangeQuery, ...]:
+    """As `raw_past` for each, joined where their steps fall together and they stay short.
+
+    A shorter window is then read farther back than it goes; what is too old has no place in its past.
+    """
+    joined: list[RangeQuery] = []
+    for query in (raw_past(slo, now) for slo in slos):
+        last = joined[-1] if joined else None
+        alike = last is not None and (last.end, last.step) == (query.end, query.step)
+        if last is not None and alike and len(last.expr) + len(query.expr) <= QUERY_LENGTH:
+            start = min(last.start, query.start)
+            joined[-1] = RangeQuery(any_of((last.expr, query.expr)), start, query.end, query.step)
+        else:
+            joined.append(query)
+    return tuple(joined)
 
 
 def past_step(slo: Slo) -> timedelta:
@@ -163,50 +204,66 @@ def from_rates(slos: Sequence[Slo]) -> str:
 def sums(slos: Sequence[Slo], at: datetime) -> str | None:
     """What no rule can record of the windows that end at `at`, from recorded rates; None: nothing is missing.
 
-    Events of calendar windows so far, and events that exclusions take away: rules loaded before an exclusion
-    was written have counted them.
+    Events of calendar windows so far, events that exclusions take away, and those that they leave of the
+    windows of burn rates: rules loaded before an exclusion was written have counted all of them.
     """
     starts: dict[datetime, list[Slo]] = {}
-    spans: dict[tuple[datetime, datetime], list[Slo]] = {}
+    excluded: dict[tuple[datetime, datetime], list[Slo]] = {}
+    counted: dict[tuple[datetime, datetime], list[Slo]] = {}
     for slo in slos:
         if slo.calendar is not None:
             starts.setdefault(at - slo.length(at), []).append(slo)
+        if not slo.exclusions:
+            continue
         for span in excluded_spans(slo, at):
-            spans.setdefault(span, []).append(slo)
+            excluded.setdefault(span, []).append(slo)
+        pieces = (counted_spans(slo, window, at) or () for window in burn_windows(slo))
+        for span in dict.fromkeys(span for spans in pieces for span in spans):
+            counted.setdefault(span, []).append(slo)
     elapsed = (
         named(f"elapsed:{what}:{int(start.timestamp())}", expr)
         for start, of_start in starts.items()
         for what, expr in _events_in(of_start, at - start)
     )
-    excluded = (
-        named(f"excluded:{what}:{int(start.timestamp())}:{int(end.timestamp())}", expr)
-        for (start, end), of_span in spans.items()
-        for what, expr in _events_in(of_span, end - start, end)
-    )
-    return any_of((*elapsed, *excluded)) or None
+    away = (*_sums_in("excluded", excluded, at), *_sums_in("counted", counted, at))
+    return any_of((*elapsed, *away)) or None
 
 
-def excluded_spans(slo: Slo, at: datetime) -> list[tuple[datetime, datetime]]:
-    """Spans apart from each other in the window up to `at` whose recorded rates hold something excluded.
+def excluded_spans(slo: Slo, at: datetime) -> exclusions.Spans:
+    """Spans apart from each other in the window up to `at` whose recorded rates hold something excluded."""
+    return exclusions.excluded(slo, at - slo.length(at), at)
 
-    A rate of five minutes counts an event until five minutes later.
-    """
-    begin = at - slo.length(at)
-    found: list[tuple[datetime, datetime]] = []
-    for each in slo.exclusions:
-        start, end = max(each.start, begin), min(each.end + RATE_WINDOW, at)
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        elif start < end:
-            found.append((start, end))
-    return found
+
+def counted_spans(slo: Slo, window: timedelta, at: datetime) -> exclusions.Spans | None:
+    """What of the last `window` counts; None where no exclusion takes anything of it."""
+    return exclusions.counting(slo, at - window, at)
+
+
+def taken_away(spans_of: Iterable[tuple[Slo, exclusions.Spans]]) -> str | None:
+    """Events that were recorded in ranges, of all SLOs with one query; None: there are no ranges."""
+    spans: dict[tuple[datetime, datetime], list[Slo]] = {}
+    for slo, its in spans_of:
+        for span in its:
+            spans.setdefault(span, []).append(slo)
+    return any_of(_sums_in("excluded", spans)) or None
+
+
+def _sums_in(
+    kind: str, spans: Mapping[tuple[datetime, datetime], Sequence[Slo]], at: datetime | None = None
+) -> Iterator[str]:
+    """Of ranges; of spans up to `at` what is evaluated at the end of any other belongs to what follows it."""
+    present = at.replace(microsecond=0) if at is not None else None
+    for (start, end), of_span in spans.items():
+        last = end if at is None or end == present else exclusions.ranges([(start, end)])[0][1]
+        for what, expr in _events_in(of_span, end - start, f"{last.timestamp():.3f}"):
+            yield named(f"{kind}:{what}:{exclusions.key(start, end)}", expr)
 
 
 def _events_in(
-    slos: Sequence[Slo], length: timedelta, end: datetime | None = None
+    slos: Sequence[Slo], length: timedelta, moment: str | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Name and PromQL of bad events, all events and the number of samples over `length` up to `end`."""
-    span = f"[{format_duration(length)}]" + (f" @ {int(end.timestamp())}" if end is not None else "")
+    """Name and PromQL of bad events, all events and the number of samples over `length` up to `moment`."""
+    span = f"[{format_duration(length)}]" + (f" @ {moment}" if moment is not None else "")
     seconds = int(RULE_INTERVAL.total_seconds())
     for what in ("bad", "total"):
         yield what, f"sum_over_time(slo:{what}:rate5m{{{_names(slos)}}}{span}) * {seconds}"
@@ -260,6 +317,15 @@ def _raw_window(number: int, slo: Slo, at: datetime) -> Iterator[str]:
     yield named(f"{number}:total", f"{over('sum_over_time', total, length)} * {seconds}")
     steps = max(length // RATE_WINDOW, 1)
     yield named(f"{number}:coverage", f"clamp_max({over('count_over_time', total, length)} / {steps}, 1)")
+
+
+def matched(selectors: Sequence[str]) -> tuple[str, ...]:
+    """How many series each selector has had lately; no value, numbered as in `selectors`, where none."""
+    back = format_duration(MATCHED_BACK)
+    return _batches(
+        named(str(number), f"count(last_over_time({selector}[{back}]))")
+        for number, selector in enumerate(selectors)
+    )
 
 
 def _recorded_counts(slos: Sequence[Slo], step: timedelta) -> Iterator[str]:

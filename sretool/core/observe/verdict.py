@@ -1,432 +1,572 @@
 """The one line an on-call reads first: is it us, what, how long is left, which key next.
 
-Every word of it is a fact of the snapshot: a state Prometheus gave, an alert Alertmanager holds, the age of
-either. Where a fact is missing the line says so (UNSURE, STALE) instead of concluding from what is left.
+Every word of it is a fact of the snapshot: a state Prometheus gave, an alert Alertmanager holds, a mark or a
+run somebody wrote down, the age of each. Where a fact is missing the line says so (UNSURE, STALE) instead of
+concluding from what is left. The rules stand in the order in which they are asked; the first that applies
+answers.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sretool.core.observe import causes, wording
+from sretool.core.observe.answer import Tag, Verdict
 from sretool.core.observe.freshness import Freshness
 from sretool.core.observe.model import AlertState
+from sretool.core.observe.phrase import phrase
+from sretool.core.observe.wording import NOTHING, kept, span
 from sretool.core.slo.model import Level, Severity
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sretool.core.observe.freshness import SourceAge
-    from sretool.core.observe.model import Alert, SloStatus, Snapshot
+    from sretool.core.observe.model import Alert, Drill, SloStatus, Snapshot
+    from sretool.core.observe.phrase import Phrase
 
+__all__ = ["Tag", "Verdict", "judge"]
 
-class Tag(StrEnum):
-    """The answer to "is it us?"."""
+_BREAK_EVEN = 1.0
+"""Below this burn rate a budget grows back rather than shrinks."""
 
-    US = "IT IS US"
-    NOT_US = "NOT US"
-    CLEAR = "ALL CLEAR"
-    UNSURE = "UNSURE"
-    STALE = "STALE"
+_RETRY = "R"
+_WHY = "i"
+_OPEN = "enter"
+_OPEN_ALERT = "tab, enter"
+_GAME_DAY = "5"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The answer, the words that carry it and the reasons behind it."""
+class _Case:
+    """What every rule may look at."""
 
-    tag: Tag
-    parts: tuple[str, ...]
-    """What follows the tag, the most important first; joined they read as one line."""
-    level: Level | None
-    """State that gives the tag its colour; None: quiet."""
-    reasons: tuple[str, ...]
-    """How it was reached: the rule, then what it looked at."""
-    rest: tuple[str, ...] = ()
-    """What explains `parts`; the most important first."""
-    key: str = ""
-    """The keys that lead on; said last, but worth more than the rest. Empty: none."""
+    snapshot: Snapshot
+    prometheus: SourceAge
+    alertmanager: SourceAge | None
+    """None: not configured."""
+    now: datetime
 
-    def text(self, width: int) -> str:
-        """The line in at most `width` cells: first the parts, then the key, then what fits of the rest."""
-        line = self.tag.value
-        for number, part in enumerate(self.parts):
-            longer = f"{line}  {part}" if number == 0 else f"{line}{part}"
-            if _cells(longer) > width:
-                return _cut(longer, width) if number == 0 else self._with_key(line, width)
-            line = longer
-        ending = f"  > {self.key}" if self.key else ""
-        for part in self.rest:
-            if _cells(line + part + ending) <= width:
-                line += part
-        return self._with_key(line, width)
+    @property
+    def alerts_usable(self) -> bool:
+        return self.alertmanager is not None and self.alertmanager.freshness.usable
 
-    def _with_key(self, line: str, width: int) -> str:
-        longer = f"{line}  > {self.key}"
-        return longer if self.key and _cells(longer) <= width else line
+    def at(self, level: Level) -> list[SloStatus]:
+        return [status for status in self.snapshot.statuses if status.level is level]
 
+    @property
+    def slos(self) -> Phrase:
+        return wording.slos(len(self.snapshot.statuses))
 
-_PAGING = frozenset({AlertState.FIRING, AlertState.ACKNOWLEDGED})
-_BREAK_EVEN = 1.0
-"""Below this burn rate a budget grows back rather than shrinks."""
+    @property
+    def services(self) -> set[str]:
+        return {status.slo.service for status in self.snapshot.statuses}
+
+    def burning_since(self, status: SloStatus) -> datetime | None:
+        """When the first page of this SLO began, as far as Alertmanager knows one."""
+        found = (alert.since for alert in causes.pages(self.snapshot.alerts) if alert.slo == status.slo.id)
+        return min(found, default=None)
 
 
 def judge(
     snapshot: Snapshot, prometheus: SourceAge, alertmanager: SourceAge | None, now: datetime
 ) -> Verdict:
     """The verdict on one snapshot; `alertmanager` is None where none is configured."""
+    case = _Case(snapshot, prometheus, alertmanager, now)
     if prometheus.freshness is Freshness.WAITING:
-        return Verdict(Tag.UNSURE, ("waiting for the first answer of Prometheus",), None, ("no answer yet",))
+        waiting = phrase("waiting for the first answer of Prometheus")
+        return Verdict(Tag.UNSURE, (waiting,), None, (phrase("no answer yet"),))
     if not prometheus.freshness.usable:
-        return _stale(snapshot, prometheus, alertmanager, now)
-    finding = (
-        _burning_page(snapshot, prometheus)
-        or _page_without_burn(snapshot, alertmanager, now)
-        or _spent_or_slow(snapshot, prometheus)
-        or _unknown(snapshot)
-        or _alerts_unknown(snapshot, alertmanager)
-        or _foreign_page(snapshot, now)
-        or _clear(snapshot, alertmanager, now)
+        return _stale(case)
+    rules = (_burning_page, _page_without_burn, _drill, _spent, _slow, _unknown, _alerts_unknown,
+             _foreign_page, _probes_fail, _alerting_dead)  # fmt: skip
+    finding = next((found for rule in rules if (found := rule(case)) is not None), None) or _clear(case)
+    inputs = (
+        wording.counts(snapshot.statuses),
+        *wording.gate_facts(snapshot),
+        *_surroundings(case),
+        *wording.source_facts(snapshot, prometheus, alertmanager),
     )
-    inputs = (_counts(snapshot.statuses), *_gate_fact(snapshot), *_source_facts(prometheus, alertmanager))
     return replace(finding, reasons=(*finding.reasons, *inputs))
 
 
-def _stale(
-    snapshot: Snapshot, prometheus: SourceAge, alertmanager: SourceAge | None, now: datetime
-) -> Verdict:
-    why = prometheus.error or "it answers, but its newest sample is old"
+def _stale(case: _Case) -> Verdict:
+    snapshot, prometheus, alertmanager = case.snapshot, case.prometheus, case.alertmanager
+    why: str | Phrase = prometheus.error or phrase("it answers, but its newest sample is old")
+    if prometheus.freshness is Freshness.REMEMBERED:
+        why = phrase("this is what was known when the dashboard was last open; nothing has answered yet")
     reasons = (
-        "Prometheus cannot be trusted now, so every row keeps its last state, marked `?`;"
-        " nothing may turn ok until it answers with new samples.",
-        f"Prometheus: {prometheus.freshness.value}, {why}",
+        phrase(
+            "Prometheus cannot be trusted now, so every row keeps its last state, marked `?`;"
+            " nothing may turn ok until it answers with new samples."
+        ),
+        phrase("Prometheus: {state}, {why}", state=phrase(prometheus.freshness.value), why=why),
+        *wording.source_facts(snapshot, prometheus, alertmanager),
     )
     if prometheus.as_of is None:
-        return Verdict(Tag.STALE, (f"Prometheus has never answered: {why}",), None, reasons)
-    frozen = f"frozen at {prometheus.as_of:%H:%M:%S}Z"
-    pages = [alert for alert in _pages(snapshot.alerts) if alert.state in _PAGING]
-    if alertmanager is not None and alertmanager.freshness.usable:
-        said = f": {len(pages)} page{'s' if len(pages) != 1 else ''}"
-        named = f", {_alert_name(pages[0])} {_span(now - pages[0].since)}" if pages else ""
-        parts = (frozen, f"; Alertmanager is live{said}", named)
+        never = phrase("Prometheus has never answered: {why}", why=prometheus.cause or why)
+        return Verdict(Tag.STALE, (never,), None, reasons, key=_RETRY)
+    time = f"{prometheus.as_of:%H:%M:%S}Z"
+    pages = causes.open_pages(snapshot.alerts) if case.alerts_usable else []
+    if case.alerts_usable:
+        word = phrase("1 page") if len(pages) == 1 else phrase("{count} pages", count=str(len(pages)))
+        said = [phrase("; Alertmanager is live: {pages}", pages=word)]
+        if pages:
+            since = wording.ago(case.now, pages[0].since)
+            said.append(phrase(", {alert} {span}", alert=wording.alert_name(pages[0]), span=since))
     elif alertmanager is not None:
-        parts = (frozen, "; Alertmanager is lost as well", "")
+        said = [phrase("; Alertmanager is lost as well")]
     else:
-        parts = (frozen, "; order kept", "")
-    worst = next((status for status in snapshot.statuses if status.level is Level.PAGE), None)
-    last = f"; last known: {worst.slo.id} paged" if worst is not None else ""
-    kept = tuple(part for part in (*parts, last) if part)
-    return Verdict(Tag.STALE, kept, Level.PAGE if worst is not None or pages else None, reasons)
+        said = [phrase("; order kept")]
+    worst = next(iter(case.at(Level.PAGE)), None)
+    if worst is None:
+        frozen = phrase("frozen at {time}", time=time)
+        level = Level.PAGE if pages else None
+        return Verdict(Tag.STALE, (frozen, *said), level, reasons, key=_RETRY)
+    left = NOTHING
+    if worst.exhausts_in is not None:
+        left = phrase(", gone in {span}", span=span(worst.exhausts_in))
+    # In the past tense and dated: nothing of it is counted on.
+    parts = (wording.name_of(worst), phrase(" paged"), left, phrase(" at {time}", time=time))
+    return Verdict(Tag.STALE, kept(parts), Level.PAGE, reasons, tuple(said), _RETRY)
 
 
-def _burning_page(snapshot: Snapshot, prometheus: SourceAge) -> Verdict | None:
-    paging = [status for status in snapshot.statuses if status.level is Level.PAGE]
+def _burning_page(case: _Case) -> Verdict | None:
+    paging = case.at(Level.PAGE)
     if not paging:
         return None
-    worst = paging[0]
-    silenced = _silenced(snapshot.alerts, worst)
-    others = f", {len(paging) - 1} more" if len(paging) > 1 else ""
-    gone = _gone_words(worst, prometheus)
-    # That somebody has silenced it comes before how long is left.
-    parts = (worst.slo.id, _burn_words(worst), ", silenced" if silenced else gone)
-    rest = (gone if silenced else "", others, _owner(worst))
+    snapshot = case.snapshot
+    drilled = [status for status in paging if _drill_of(case, status) is not None]
+    ours = [status for status in paging if status not in drilled]
+    if not ours:
+        return _explained_by_drill(case, drilled)
+    explained = [
+        (status, found[0])
+        for status in ours
+        if (found := _broken(case, [status.slo.service])) and found[0].foreign
+    ]
+    if len(explained) == len(ours):
+        return _explained_by_dependency(case, *explained[0], len(paging) - 1)
+    unexplained = {status.slo.id for status in ours} - {status.slo.id for status, _ in explained}
+    worst = next(status for status in ours if status.slo.id in unexplained)
+    silenced = _silenced(case, worst)
+    gone = wording.gone_words(worst, case.prometheus)
+    change = causes.suspect(snapshot, worst.slo.service, case.burning_since(worst), case.now)
+    after = NOTHING
+    if change is not None:
+        before = span((case.burning_since(worst) or case.now) - change.at)
+        after = phrase(", {span} after {change}", span=before, change=_change_words(change.kind, change.text))
+    own = next(iter(_broken(case, [worst.slo.service])), None)
+    cause = phrase(", {dependency} is down", dependency=own.dependency.id) if own is not None else NOTHING
+    # That somebody has silenced it comes before how long is left; both are needed.
+    parts = (
+        wording.name_of(worst),
+        wording.burn_words(worst),
+        gone,
+        phrase(", silenced") if silenced else NOTHING,
+    )
+    rest = (after, cause, wording.more(len(paging) - 1), wording.owner(worst))
     pairs = "; ".join(
         f"{format_duration(pair.long)} and {format_duration(pair.short)} both above"
         f" {float(pair.factor(worst.slo.window)):.3g}x"
         for pair in worst.firing
     )
+    rule = phrase("An SLO with a page-level burn is ours: users are hurt now.")
+    if silenced:
+        rule = phrase(
+            "An SLO with a page-level burn is ours: users are hurt now."
+            " Its page is silenced; the burn is not."
+        )
     reasons = (
-        "An SLO with a page-level burn is ours: users are hurt now."
-        + (" Its page is silenced; the burn is not." if silenced else ""),
-        f"{worst.slo.id}: {pairs or 'page level by its rules'}",
+        rule,
+        phrase("{id}: {why}", id=str(worst.slo.id), why=pairs or phrase("page level by its rules")),
     )
-    return Verdict(Tag.US, _kept(parts), Level.PAGE, reasons, _kept(rest), "enter")
+    return Verdict(Tag.US, kept(parts), Level.PAGE, reasons, kept(rest), _OPEN)
 
 
-def _page_without_burn(snapshot: Snapshot, alertmanager: SourceAge | None, now: datetime) -> Verdict | None:
+def _explained_by_dependency(case: _Case, status: SloStatus, cause: causes.Broken, others: int) -> Verdict:
+    name = cause.dependency.id
+    since = (
+        phrase(": {dependency} down {span}", dependency=name, span=wording.ago(case.now, cause.since))
+        if cause.since is not None
+        else phrase(": {dependency} down", dependency=name)
+    )
+    parts = (wording.name_of(status), wording.gone_words(status, case.prometheus), since)
+    fallback = cause.dependency.fallback
+    rest = (
+        wording.burn_words(status),
+        phrase(", of {provider}", provider=cause.dependency.provider or ""),
+        wording.more(others),
+        wording.owner(status),
+    )
+    reasons = (
+        phrase(
+            "What burns stands on something we buy, and that is down. Users are hurt all the same;"
+            " the cause is not ours."
+        ),
+        phrase("{dependency} ({title}): {said}", dependency=name, title=cause.dependency.title,
+               said=cause.said_by),
+        *((phrase("What may be done: {fallback}", fallback=fallback),) if fallback else ()),
+    )  # fmt: skip
+    return Verdict(Tag.NOT_US, kept(parts), Level.PAGE, reasons, kept(rest), _OPEN)
+
+
+def _explained_by_drill(case: _Case, paging: list[SloStatus]) -> Verdict:
+    worst = paging[0]
+    drill = _drill_of(case, worst)
+    assert drill is not None
+    parts = (
+        wording.name_of(worst),
+        wording.burn_words(worst),
+        wording.gone_words(worst, case.prometheus),
+        phrase(": {drill}", drill=drill.name),
+    )
+    rest = (
+        phrase(" {span}", span=wording.ago(case.now, drill.started)),
+        wording.more(len(paging) - 1),
+        wording.owner(worst),
+    )
+    reasons = (
+        phrase(
+            "Everything that pages is of services that a running drill may hurt: caused by us on purpose."
+        ),
+        *_drill_facts(case),
+    )
+    return Verdict(Tag.DRILL, kept(parts), Level.PAGE, reasons, kept(rest), _GAME_DAY)
+
+
+def _page_without_burn(case: _Case) -> Verdict | None:
     """A page of one of our services, while no SLO burns at page level."""
-    if alertmanager is None:
+    if case.alertmanager is None:
         return None
-    ours = {status.slo.service for status in snapshot.statuses}
     open_pages = [
         alert
-        for alert in _pages(snapshot.alerts)
-        if alert.state in _PAGING and (alert.slo is not None or alert.labels.get("service") in ours)
+        for alert in causes.open_pages(case.snapshot.alerts)
+        if alert.slo is not None or alert.labels.get("service") in case.services
     ]
     if not open_pages:
         return None
-    of_slos = {status.slo.id: status for status in snapshot.statuses}
     symptoms = [alert for alert in open_pages if alert.slo is None]
+    undrilled = [alert for alert in symptoms if not _drilled(case, alert)]
+    if undrilled:
+        return _symptom(case, undrilled, len(open_pages) - 1)
     if symptoms:
-        first = symptoms[0]
-        more = f", {len(open_pages) - 1} more" if len(open_pages) > 1 else ""
-        aged = "" if alertmanager.freshness.usable else f" (alerts of {_span(alertmanager.age)} ago)"
-        said = (
-            f"{_alert_name(first)} pages",
-            f" for {_span(now - first.since)}{aged}",
-        )
-        more_said = (", no SLO burns at page level", more, _alert_owner(first))
-        reasons = (
-            "A page of our own service is open although no SLO burns fast enough to page.",
-            f"{_alert_name(first)}: {first.annotations.get('summary', 'no summary')}",
-        )
-        return Verdict(Tag.US, said, Level.PAGE, reasons, _kept(more_said), "tab, enter")
-    first = open_pages[0]
-    status = of_slos.get(first.slo) if first.slo is not None else None
+        return None
+    return _cooling(case, open_pages[0])
+
+
+def _symptom(case: _Case, symptoms: list[Alert], others: int) -> Verdict:
+    broken = {each.dependency.id for each in _broken(case) if each.foreign}
+    own = [alert for alert in symptoms if alert.labels.get(causes.DEPENDENCY) not in broken]
+    first = (own or symptoms)[0]
+    aged = NOTHING
+    if not case.alerts_usable and case.alertmanager is not None:
+        aged = phrase(" (alerts of {span} ago)", span=span(case.alertmanager.age))
+    parts = (
+        phrase("{alert}", alert=wording.alert_name(first)),
+        phrase(" pages for {span}{aged}", span=wording.ago(case.now, first.since), aged=aged),
+    )
+    rest = (
+        phrase(", no SLO burns at page level"),
+        wording.more(others),
+        wording.alert_owner(first),
+    )
+    if own:
+        rule = phrase("A page of our own service is open although no SLO burns fast enough to page.")
+    else:
+        rule = phrase("What pages is about something we buy, and no SLO of ours burns fast enough to page.")
+    reasons = (rule, wording.summary(first))
+    tag = Tag.US if own else Tag.NOT_US
+    return Verdict(tag, parts, Level.PAGE if own else Level.TICKET, reasons, kept(rest), _OPEN_ALERT)
+
+
+def _cooling(case: _Case, page: Alert) -> Verdict | None:
+    """The page of an SLO that no longer burns at page level."""
+    status = next((each for each in case.snapshot.statuses if each.slo.id == page.slo), None)
     if status is None:
         return None
-    short, long = _short_and_long(status)
+    short, long = wording.short_and_long(status)
     falling = short is not None and short < _BREAK_EVEN
+    pattern = " recovers: now {burn}" if falling else " no longer pages: now {burn}"
     parts = (
-        status.slo.id,
-        f"{' recovers' if falling else ' no longer pages'}: burn now {_burn(short)}",
+        wording.name_of(status),
+        phrase(pattern, burn=wording.burn(short)),
+        wording.gone_words(status, case.prometheus),
     )
-    rest = (f", 1h {_burn(long)}", ", its page is still open")
+    rest = (phrase(", 1h {burn}", burn=wording.burn(long)), phrase(", its page is still open"))
     reasons = (
-        "The burn is below page level again, but Alertmanager has not closed the page yet.",
-        f"{status.slo.id}: shortest window {_burn(short)}, 1h {_burn(long)}",
+        phrase("The burn is below page level again, but Alertmanager has not closed the page yet."),
+        phrase("{id}: shortest window {short}, 1h {long}", id=str(status.slo.id),
+               short=wording.burn(short), long=wording.burn(long)),
+    )  # fmt: skip
+    return Verdict(Tag.US, kept(parts), Level.TICKET, reasons, rest, _OPEN)
+
+
+def _drill(case: _Case) -> Verdict | None:
+    """A drill runs, and nothing that it does not explain pages."""
+    drill = next(iter(case.snapshot.drills), None)
+    if drill is None:
+        return None
+    parts = (
+        phrase("{drill}", drill=drill.name),
+        phrase(" runs for {span}", span=wording.ago(case.now, drill.started)),
+        phrase(", on {services}", services=", ".join(drill.services)) if drill.services else NOTHING,
     )
-    return Verdict(Tag.US, parts, Level.TICKET, reasons, rest, "enter")
+    slow = len(case.at(Level.TICKET)) + len(case.at(Level.SPENT))
+    blind = len(case.at(Level.NO_DATA))
+    hold = len(case.snapshot.statuses) - slow - blind
+    ends = phrase(", ends in {span}", span=span(drill.ends - case.now)) if drill.ends else NOTHING
+    rest = (
+        phrase(", {hold} of {slos} hold", hold=str(hold), slos=case.slos),
+        phrase(", {count} without data", count=str(blind)) if blind else NOTHING,
+        ends,
+        wording.more(len(case.snapshot.drills) - 1),
+    )
+    reasons = (phrase("A drill is running; no page is open that it does not explain."), *_drill_facts(case))
+    return Verdict(Tag.DRILL, kept(parts), None, reasons, kept(rest), _GAME_DAY)
 
 
-def _spent_or_slow(snapshot: Snapshot, prometheus: SourceAge) -> Verdict | None:
-    spent = [status for status in snapshot.statuses if status.level is Level.SPENT]
-    slow = [status for status in snapshot.statuses if status.level is Level.TICKET]
-    others = len(spent) + len(slow) - 1
-    more = f", {others} more" if others > 0 else ""
-    if spent:
-        worst = spent[0]
-        left = f" ({worst.budget_left * 100:.0f}%)" if worst.budget_left is not None else ""
-        back = f", back in {_span(worst.recovers_in)}" if worst.recovers_in is not None else ""
-        short, long = _short_and_long(worst)
-        burns = short is not None and short >= _BREAK_EVEN
-        said = (worst.slo.id, f" spent its budget{left}")
-        burning = f", burns {_burn(long)}" if burns else f", burn now {_burn(short)}"
-        more_said = (burning, back, more, _owner(worst))
-        reasons = (
-            "A budget is spent; nothing pages. Ours, and for working hours: hold risky changes.",
-            f"{worst.slo.id}: {left.strip(' ()') or 'unknown'} of the budget left",
-        )
-        return Verdict(Tag.US, said, Level.SPENT, reasons, _kept(more_said), "enter")
-    if slow:
-        worst = slow[0]
-        parts = (
-            worst.slo.id,
-            _burn_words(worst),
-            " slowly",
-            _gone_words(worst, prometheus),
-        )
-        rest = (more, _owner(worst))
-        reasons = (
-            "A slow burn: a ticket for this shift, nobody is paged.",
-            f"{worst.slo.id}:{_burn_words(worst)}",
-        )
-        return Verdict(Tag.US, _kept(parts), Level.TICKET, reasons, _kept(rest), "enter")
-    return None
+def _spent(case: _Case) -> Verdict | None:
+    spent = case.at(Level.SPENT)
+    if not spent:
+        return None
+    worst = spent[0]
+    left = _left(worst)
+    back = NOTHING
+    if worst.recovers_in is not None:
+        back = phrase(", back in {span}", span=span(worst.recovers_in))
+    short, long = wording.short_and_long(worst)
+    burns = short is not None and short >= _BREAK_EVEN
+    burning = phrase(", burns {burn}", burn=wording.burn(long))
+    if not burns:
+        burning = phrase(", burn now {burn}", burn=wording.burn(short))
+    parts = (
+        wording.name_of(worst),
+        phrase(" spent its budget ({left})", left=left) if left else phrase(" spent its budget"),
+        # Nothing is gone in some time that is gone: when it is back is what is asked instead.
+        back,
+    )
+    rest = (burning, wording.more(len(spent) + len(case.at(Level.TICKET)) - 1), wording.owner(worst))
+    reasons = (
+        phrase("A budget is spent; nothing pages. Ours, and for working hours: hold risky changes."),
+        phrase("{id}: {left} of the budget left", id=str(worst.slo.id), left=left or "?"),
+    )
+    return Verdict(Tag.US, kept(parts), Level.SPENT, reasons, kept(rest), _OPEN)
 
 
-def _unknown(snapshot: Snapshot) -> Verdict | None:
-    blind = [status for status in snapshot.statuses if status.level is Level.NO_DATA]
+def _left(status: SloStatus) -> str:
+    return wording.percent(status.budget_left) if status.budget_left is not None else ""
+
+
+def _slow(case: _Case) -> Verdict | None:
+    slow = case.at(Level.TICKET)
+    if not slow:
+        return None
+    worst = slow[0]
+    parts = (
+        wording.name_of(worst),
+        wording.burn_words(worst),
+        phrase(" slowly"),
+        wording.gone_words(worst, case.prometheus),
+    )
+    rest = (wording.more(len(slow) - 1), wording.owner(worst))
+    reasons = (
+        phrase("A slow burn: a ticket for this shift, nobody is paged."),
+        phrase("{id}:{burns}", id=str(worst.slo.id), burns=wording.burn_words(worst)),
+    )
+    return Verdict(Tag.US, kept(parts), Level.TICKET, reasons, kept(rest), _OPEN)
+
+
+def _unknown(case: _Case) -> Verdict | None:
+    blind = case.at(Level.NO_DATA)
     if not blind:
         return None
-    names = [status.slo.id for status in blind]
-    head = f"{len(blind)} of {_slos(len(snapshot.statuses))} without data"
-    parts = (head, f": {names[0]}", *(f", {name}" for name in names[1:]))
-    rest = len(snapshot.statuses) - len(blind)
+    names = [str(status.slo.id) for status in blind]
+    count = str(len(blind))
+    head = phrase("{count} of {slos} without data", count=count, slos=case.slos)
+    parts = (head, phrase(": {name}", name=names[0]))
+    rest = tuple(phrase(", {name}", name=name) for name in names[1:])
+    others = str(len(case.snapshot.statuses) - len(blind))
     reasons = (
-        "An SLO without data is never counted as ok.",
-        f"{rest} with data hold; without: {', '.join(names)}",
-        *(f"{status.slo.id}: {status.problem}" for status in blind if status.problem),
+        phrase("An SLO without data is never counted as ok."),
+        phrase("{others} with data hold; without: {names}", others=others, names=", ".join(names)),
+        *(
+            phrase("{id}: {why}", id=str(status.slo.id), why=status.problem)
+            for status in blind
+            if status.problem
+        ),
     )
-    return Verdict(Tag.UNSURE, parts, Level.NO_DATA, reasons)
+    return Verdict(Tag.UNSURE, parts, Level.NO_DATA, reasons, rest, _OPEN)
 
 
-def _alerts_unknown(snapshot: Snapshot, alertmanager: SourceAge | None) -> Verdict | None:
+def _alerts_unknown(case: _Case) -> Verdict | None:
+    alertmanager = case.alertmanager
     if alertmanager is None or alertmanager.freshness.usable:
         return None
-    if alertmanager.freshness is Freshness.WAITING:
-        said = "; waiting for Alertmanager"
+    waiting = alertmanager.freshness is Freshness.WAITING
+    if waiting:
+        said = phrase("; waiting for Alertmanager")
     elif alertmanager.age is None:
-        said = "; alerts unknown: Alertmanager has never answered"
+        said = phrase("; alerts unknown: Alertmanager has never answered")
     else:
-        said = f"; alerts unknown: Alertmanager lost {_span(alertmanager.age)}"
+        said = phrase("; alerts unknown: Alertmanager lost {span}", span=span(alertmanager.age))
     reasons = (
-        "Every SLO holds, but pages of symptoms cannot be seen while Alertmanager is away.",
-        f"Alertmanager: {alertmanager.error or alertmanager.freshness.value}",
+        phrase("Every SLO holds, but pages of symptoms cannot be seen while Alertmanager is away."),
+        phrase("Alertmanager: {why}", why=alertmanager.error or phrase(alertmanager.freshness.value)),
     )
-    level = None if alertmanager.freshness is Freshness.WAITING else Level.NO_DATA
-    return Verdict(Tag.UNSURE, (f"{_slos(len(snapshot.statuses))} hold", said), level, reasons)
+    parts = (phrase("{slos} hold", slos=case.slos), said)
+    level = None if waiting else Level.NO_DATA
+    return Verdict(Tag.UNSURE, parts, level, reasons, key="" if waiting else _RETRY)
 
 
-def _foreign_page(snapshot: Snapshot, now: datetime) -> Verdict | None:
+def _foreign_page(case: _Case) -> Verdict | None:
     """What pages belongs to none of our services."""
-    pages = [alert for alert in _pages(snapshot.alerts) if alert.state in _PAGING]
+    pages = [alert for alert in causes.open_pages(case.snapshot.alerts) if not _drilled(case, alert)]
     if not pages:
         return None
     first = pages[0]
     service = first.labels.get("service")
-    whose = f" of {service}" if service else ", which names no service"
+    whose = phrase(" of {service}", service=service) if service else phrase(", which names no service")
     parts = (
-        f"our {_slos(len(snapshot.statuses))} hold",
-        f"; {_alert_name(first)}{whose} pages",
-        f" for {_span(now - first.since)}",
+        phrase("our {slos} hold", slos=case.slos),
+        phrase("; {alert}{whose} pages", alert=wording.alert_name(first), whose=whose),
+        phrase(" for {span}", span=wording.ago(case.now, first.since)),
     )
     reasons = (
-        "Every SLO of ours holds; what pages carries another service's label, or none.",
-        f"{_alert_name(first)}: {first.annotations.get('summary', 'no summary')}",
+        phrase("Every SLO of ours holds; what pages carries another service's label, or none."),
+        wording.summary(first),
     )
-    return Verdict(Tag.NOT_US, parts, Level.TICKET, reasons, key="tab, enter")
+    return Verdict(Tag.NOT_US, parts, Level.TICKET, reasons, key=_OPEN_ALERT)
 
 
-def _clear(snapshot: Snapshot, alertmanager: SourceAge | None, now: datetime) -> Verdict:
-    if not snapshot.statuses:
-        return Verdict(Tag.UNSURE, ("the catalog has no SLO",), Level.NO_DATA, ("nothing to judge",))
-    tickets = sum(
-        1 for alert in snapshot.alerts if alert.severity is Severity.TICKET and alert.state in _PAGING
-    )
-    silenced = [alert for alert in _pages(snapshot.alerts) if alert.state is AlertState.SILENCED]
-    if alertmanager is None:
-        pages = ", no Alertmanager configured: pages unknown"
-    elif silenced:
-        pages = (
-            f", {len(silenced)} page{'s' if len(silenced) > 1 else ''} silenced: {_alert_name(silenced[0])}"
-        )
-    else:
-        pages = ", no page open"
-    ended = max((change.at for change in snapshot.changes if change.kind == "resolved"), default=None)
+def _probes_fail(case: _Case) -> Verdict | None:
+    """Our own measurements are good; what looks from outside sees something else."""
+    failing = [probe for probe in case.snapshot.probes if not probe.up]
+    if not failing:
+        return None
+    count, of = str(len(failing)), str(len(case.snapshot.probes))
     parts = (
-        f"{len(snapshot.statuses)} of {_slos(len(snapshot.statuses))} hold",
-        pages,
-        f", {tickets} ticket{'s' if tickets > 1 else ''}" if tickets else "",
-        f", last alert ended {_span(now - ended)} ago" if ended is not None else "",
+        phrase("our {slos} hold", slos=case.slos),
+        phrase("; {count} of {of} probes fail", count=count, of=of),
+        phrase(": {name}", name=failing[0].name),
     )
-    reasons = ("Every SLO has data, none burns at ticket or page level, no page of ours is open.",)
-    return Verdict(Tag.CLEAR, _kept(parts), None, reasons)
-
-
-def _pages(alerts: Iterable[Alert]) -> list[Alert]:
-    return [alert for alert in alerts if alert.severity is Severity.PAGE]
-
-
-def _silenced(alerts: Iterable[Alert], status: SloStatus) -> bool:
-    states = {alert.state for alert in _pages(alerts) if alert.slo == status.slo.id}
-    return AlertState.SILENCED in states and not states & _PAGING
-
-
-def _kept(parts: Sequence[str]) -> tuple[str, ...]:
-    return tuple(part for part in parts if part)
-
-
-def _short_and_long(status: SloStatus) -> tuple[float | None, float | None]:
-    """Burn over the shortest window known, and over one hour (or the next longer one known)."""
-    windows = sorted(status.burns)
-    long = next((window for window in windows if window >= timedelta(hours=1)), None)
-    return (
-        status.burns[windows[0]] if windows else None,
-        status.burns[long] if long is not None else None,
+    rest = tuple(phrase(", {name}", name=probe.name) for probe in failing[1:])
+    reasons = (
+        phrase(
+            "Every SLO holds with the traffic that arrives, and probes fail: the way to us is broken,"
+            " or what the probes ask for is."
+        ),
+        phrase("Failing: {names}", names=", ".join(probe.name for probe in failing)),
     )
+    return Verdict(Tag.NOT_US, parts, Level.TICKET, reasons, rest, _WHY)
 
 
-def _burn(value: float | None) -> str:
-    if value is None:
-        return "unknown"
-    return f"{value:.1f}x" if value < 100 else f"{value:.0f}x"
-
-
-def _burn_words(status: SloStatus) -> str:
-    pair = status.firing[0] if status.firing else None
-    value = status.burns.get(pair.long) if pair is not None else None
-    if value is None:
-        value = _short_and_long(status)[1]
-    return f" burns {_burn(value)}" if value is not None else ""
-
-
-def _gone_words(status: SloStatus, prometheus: SourceAge) -> str:
-    if status.budget_left is not None and status.budget_left <= 0:
-        return f", budget spent ({status.budget_left * 100:.0f}%)"
-    if status.exhausts_in is None or prometheus.freshness is not Freshness.FRESH:
-        return ""
-    return f", gone in {_span(status.exhausts_in)}"
-
-
-def _owner(status: SloStatus) -> str:
-    return f"  {status.slo.owner}" if status.slo.owner else ""
-
-
-def _alert_owner(alert: Alert) -> str:
-    owner = alert.labels.get("owner")
-    return f"  {owner}" if owner else ""
-
-
-def _alert_name(alert: Alert) -> str:
-    instance = alert.labels.get("instance")
-    return f"{alert.name} {instance}" if instance else alert.name
-
-
-def _slos(count: int) -> str:
-    return f"{count} SLO{'s' if count != 1 else ''}"
-
-
-def _counts(statuses: Iterable[SloStatus]) -> str:
-    levels = [status.level for status in statuses]
-    return "SLOs: " + ", ".join(
-        f"{levels.count(level)} {level.value.replace('_', ' ')}" for level in Level if level in levels
+def _alerting_dead(case: _Case) -> Verdict | None:
+    """The alert that always fires does not: no page would reach anybody."""
+    dead_man = case.snapshot.dead_man
+    if dead_man is None or dead_man.missing_since is None:
+        return None
+    parts = (
+        phrase("{slos} hold", slos=case.slos),
+        phrase("; {alert} is missing", alert=dead_man.name),
+        phrase(" for {span}: pages may reach nobody", span=wording.ago(case.now, dead_man.missing_since)),
     )
+    reasons = (
+        phrase("The alert that always fires has not arrived: the way from rules to people is broken."),
+        phrase("{alert}: check the rules, their alertmanagers, and the routes", alert=dead_man.name),
+    )
+    return Verdict(Tag.UNSURE, parts, Level.TICKET, reasons, key=_WHY)
 
 
-def _gate_fact(snapshot: Snapshot) -> tuple[str, ...]:
-    gate = snapshot.gate
-    if gate is None:
-        return ()
-    waiting = f"; wait: {', '.join(gate.frozen)}" if gate.frozen else ""
-    said = f"Release gate: {gate.step.name} by {gate.slo}, {gate.left * 100:.1f}% left{waiting}"
-    if gate.response is None:
-        return (said,)
-    actions = "; ".join(gate.response.actions)
-    return (said, f"Response level {gate.level}: {gate.response.title}" + (f": {actions}" if actions else ""))
+def _clear(case: _Case) -> Verdict:
+    snapshot = case.snapshot
+    if not snapshot.statuses:
+        none = phrase("the catalog has no SLO")
+        return Verdict(Tag.UNSURE, (none,), Level.NO_DATA, (phrase("nothing to judge"),))
+    tickets = sum(
+        1 for alert in snapshot.alerts if alert.severity is Severity.TICKET and alert.state in causes.OPEN
+    )
+    silenced = [alert for alert in causes.pages(snapshot.alerts) if alert.state is AlertState.SILENCED]
+    if case.alertmanager is None:
+        pages = phrase(", no Alertmanager configured: pages unknown")
+    elif silenced:
+        pattern = ", 1 page silenced: {alert}" if len(silenced) == 1 else ", {count} pages silenced: {alert}"
+        pages = phrase(pattern, count=str(len(silenced)), alert=wording.alert_name(silenced[0]))
+    else:
+        pages = phrase(", no page open")
+    open_tickets = NOTHING
+    if tickets:
+        open_tickets = (
+            phrase(", 1 ticket") if tickets == 1 else phrase(", {count} tickets", count=str(tickets))
+        )
+    ended = max((change.at for change in snapshot.changes if change.kind == "resolved"), default=None)
+    last = NOTHING
+    if ended is not None:
+        last = phrase(", last alert ended {span} ago", span=wording.ago(case.now, ended))
+    hold = phrase("{count} of {slos} hold", count=str(len(snapshot.statuses)), slos=case.slos)
+    reasons = (phrase("Every SLO has data, none burns at ticket or page level, no page of ours is open."),)
+    return Verdict(Tag.CLEAR, (hold, pages), None, reasons, kept((open_tickets, last)), _WHY)
 
 
-def _source_facts(prometheus: SourceAge, alertmanager: SourceAge | None) -> tuple[str, ...]:
-    def fact(label: str, source: SourceAge) -> str:
-        age = f", {_span(source.age)} old" if source.age is not None else ""
-        return f"{label}: {source.freshness.value}{age}" + (f", {source.error}" if source.error else "")
-
-    if alertmanager is None:
-        return (fact("Prometheus", prometheus), "Alertmanager: not configured (--alertmanager URL)")
-    return (fact("Prometheus", prometheus), fact("Alertmanager", alertmanager))
+def _silenced(case: _Case, status: SloStatus) -> bool:
+    states = {a.state for a in causes.pages(case.snapshot.alerts) if a.slo == status.slo.id}
+    return AlertState.SILENCED in states and not states & causes.OPEN
 
 
-def _span(duration: timedelta | None) -> str:
-    """The two largest units at most: `18h29m`, `6d`, `41s`."""
-    if duration is None:
-        return "?"
-    seconds = max(int(duration.total_seconds()), 0)
-    if seconds >= 2 * 86400:
-        return f"{seconds // 86400}d"
-    if seconds >= 3600:
-        return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
-    if seconds >= 60:
-        return f"{seconds // 60}m"
-    return f"{seconds}s"
+def _drilled(case: _Case, alert: Alert) -> bool:
+    service = alert.labels.get("service", "")
+    return causes.drill_on(case.snapshot, service, alert.since) is not None
 
 
-def _cells(text: str) -> int:
-    """Terminal cells: wide characters take two, combining marks none."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
+def _drill_of(case: _Case, status: SloStatus) -> Drill | None:
+    return causes.drill_on(case.snapshot, status.slo.service, case.burning_since(status))
+
+
+def _broken(case: _Case, services: list[str] | None = None) -> list[causes.Broken]:
+    return causes.broken(case.snapshot, alerts_known=case.alerts_usable, services=services or ())
+
+
+def _change_words(kind: str, text: str) -> str:
+    return text if text.startswith(kind) else f"{kind} {text}"
+
+
+def _drill_facts(case: _Case) -> tuple[Phrase, ...]:
+    return tuple(
+        phrase(
+            "Drill {name}: for {span}, on {services}",
+            name=drill.name,
+            span=wording.ago(case.now, drill.started),
+            services=", ".join(drill.services) or phrase("everything"),
+        )
+        for drill in case.snapshot.drills
     )
 
 
-def _cut(text: str, width: int) -> str:
-    out, used = "", 0
-    for char in text:
-        size = _cells(char)
-        if used + size > width:
-            break
-        out, used = out + char, used + size
-    return out
+def _surroundings(case: _Case) -> tuple[Phrase, ...]:
+    """What was looked at besides objectives and alerts."""
+    snapshot = case.snapshot
+    facts = []
+    if snapshot.dependencies:
+        down = ", ".join(f"{each.dependency.id} ({each.said_by})" for each in _broken(case))
+        said = down or phrase("none is known to be down")
+        count = str(len(snapshot.dependencies))
+        facts.append(phrase("Dependencies: {count} in the catalog, {said}", count=count, said=said))
+    if snapshot.probes:
+        up = str(sum(probe.up for probe in snapshot.probes))
+        facts.append(phrase("Probes: {up} of {of} succeed", up=up, of=str(len(snapshot.probes))))
+    deploys = [change for change in snapshot.changes if change.kind == "deploy"]
+    if deploys:
+        last = max(deploys, key=lambda change: change.at)
+        since = wording.ago(case.now, last.at)
+        facts.append(phrase("Last deploy: {text}, {span} ago", text=last.text, span=since))
+    if not snapshot.drills:
+        facts.append(phrase("Drills: none is running"))
+    if snapshot.dead_man is not None:
+        missing = snapshot.dead_man.missing_since
+        state = phrase("it arrives")
+        if missing is not None:
+            state = phrase("missing for {span}", span=wording.ago(case.now, missing))
+        facts.append(phrase("Dead man's switch {alert}: {state}", alert=snapshot.dead_man.name, state=state))
+    return tuple(facts)

@@ -8,20 +8,24 @@ queries that somebody wrote, and it is verified before it is used.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import promql_parser as promql
 
+from sretool.core.slo.model import BooleanGauge, Composite, Freshness, NativeBucketRatio
+from sretool.core.slo.selectors import selectors
 from sretool.core.slo.simulate import CannotSimulate, Timeline, matchers_of, matching, parse
 from sretool.core.slo.windows import RATE_WINDOW
 from sretool.errors import SretoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from sretool.core.slo.model import Slo
+    from sretool.core.slo.model import Sli, Slo
 
 
 class CannotProve(SretoolError):
@@ -52,35 +56,34 @@ class Source:
     share: float = 1
     """Of the events, the part that this counter has; the rest is in its replicas."""
 
-    def values(self, phases: Sequence[Phase]) -> list[float | None]:
-        """A sample a minute, from minute 0, before which nothing happened."""
-        if self.gauge:
-            return [None, *(self._gauge(phase) for phase in phases for _ in range(phase.minutes))]
-        out: list[float | None] = [0.0]
+    def values(self, phases: Sequence[Phase], per_minute: int = 1) -> list[float | None]:
+        """`per_minute` samples a minute, from minute 0, before which nothing happened."""
+        out: list[float | None] = [None if self.gauge else 0.0]
         sum_so_far = 0.0
         for phase in phases:
-            if phase.total is None:
-                out += [None] * phase.minutes
+            samples = phase.minutes * per_minute
+            if phase.total is None or self.gauge:
+                out += [self._gauge(phase)] * samples
                 continue
-            grows = self._growth(phase.total, phase.bad)
-            out += [sum_so_far + grows * minute for minute in range(1, phase.minutes + 1)]
-            sum_so_far += grows * phase.minutes
+            grows = self._growth(phase.total, phase.bad) / per_minute
+            out += [sum_so_far + grows * number for number in range(1, samples + 1)]
+            sum_so_far += grows * samples
         return out
 
-    def notation(self, phases: Sequence[Phase]) -> str:
+    def notation(self, phases: Sequence[Phase], per_minute: int = 1) -> str:
         """The same in promtool's notation."""
         parts = ["_" if self.gauge else "0"]
         sum_so_far = 0.0
         for phase in phases:
-            times = phase.minutes - 1
+            samples = phase.minutes * per_minute
             if phase.total is None:
-                parts.append(f"_x{phase.minutes}")
+                parts.append(f"_x{samples}")
             elif self.gauge:
-                parts.append(f"{self._gauge(phase):.0f}+0x{times}")
+                parts.append(f"{self._gauge(phase):.0f}+0x{samples - 1}")
             else:
-                grows = self._growth(phase.total, phase.bad)
-                parts.append(f"{_text(sum_so_far + grows)}+{_text(grows)}x{times}")
-                sum_so_far += grows * phase.minutes
+                grows = self._growth(phase.total, phase.bad) / per_minute
+                parts.append(f"{_text(sum_so_far + grows)}+{_text(grows)}x{samples - 1}")
+                sum_so_far += grows * samples
         return " ".join(parts)
 
     def _growth(self, total: int, bad: int) -> float:
@@ -95,6 +98,16 @@ def _text(value: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Slices:
+    """How time is cut by an SLO whose events are slices of it; one a minute where nothing else is said."""
+
+    per_minute: int = 1
+    """Slices that end in a minute, each with a sample."""
+    minutes: int = 1
+    """Of one slice, where it is no shorter than a minute."""
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """What to put in for an SLO."""
 
@@ -103,6 +116,7 @@ class Feed:
     """Whether a minute's events are all good or all bad, as with gauges."""
     selectors: tuple[promql.VectorSelector, ...]
     """What the SLO reads, to tell whether another one's series would be read, too."""
+    cut: Slices = Slices()
     single: tuple[Source, ...] = ()
     """Its sources where each counter is a single series; empty: as they are."""
 
@@ -119,32 +133,73 @@ class Feed:
 _GAUGE_VALUES: Final = (1.0, 0.0, 1e12, -1e12)
 _REPLICA: Final = "instance"
 _MOST_SERIES: Final = 6
+_MOST_STATES: Final = 40
+_MINUTE: Final = timedelta(minutes=1)
 _TRIAL = 12
-"""Minutes after which every rate over 5 minutes is steady."""
+"""Minutes after which every rate over 5 minutes is steady; so many slices where those are longer."""
 
 
 def feed_of(slo: Slo) -> Feed:
     """CannotProve where no such series are found."""
-    bad, total = slo.bad_rate(RATE_WINDOW), slo.total_rate(RATE_WINDOW)
+    if isinstance(slo.sli, NativeBucketRatio):
+        raise CannotProve("promtool of Prometheus 2 takes no native histograms as input series")
+    cut = slices_of(slo.sli)
+    window = max(RATE_WINDOW, 5 * cut.minutes * _MINUTE)
+    bad, total = slo.bad_rate(window), slo.total_rate(window)
     try:
-        selectors, counters = _selectors((bad, total))
-        candidates = list(_candidates(slo, selectors))
+        reads, counters = _selectors((bad, total))
+        candidates = list(_candidates(slo, reads))
         if not candidates or len(candidates) > _MOST_SERIES:
             raise CannotProve(f"{len(candidates)} kinds of series are read, at most {_MOST_SERIES} are tried")
         gauges = [dict(labels)["__name__"] not in counters for labels in candidates]
-        states = _states(bad, total, candidates, gauges)
-        sources = tuple(
-            Source(labels, gauge, good, wrong)
-            for labels, gauge, good, wrong in zip(candidates, gauges, *states, strict=True)
-            if gauge or good or wrong
-        )
-        feed = Feed(sources, any(gauges), tuple(selectors))
-        _verify(bad, total, feed)
+        feed = _verified(bad, total, candidates, gauges, tuple(reads), cut)
         if not feed.whole:
             feed = _replicated(bad, total, feed)
     except CannotSimulate as error:
         raise CannotProve(error.message) from error
     return feed
+
+
+def slices_of(sli: Sli) -> Slices:
+    """CannotProve where slices are neither parts of a minute nor whole minutes, or long ones are unlike."""
+    parts = [part.sli for part in sli.parts] if isinstance(sli, Composite) else [sli]
+    lengths = {part.slice for part in parts if isinstance(part, BooleanGauge | Freshness)}
+    short = [_MINUTE // length for length in lengths if length < _MINUTE]
+    long = [length // _MINUTE for length in lengths if length >= _MINUTE]
+    if any(_MINUTE % length and length % _MINUTE for length in lengths):
+        raise CannotProve("its slices are neither a part of a minute nor whole minutes")
+    if max(long, default=1) > 1 and len(lengths) > 1:
+        raise CannotProve("its parts are looked at in slices of different lengths")
+    return Slices(math.lcm(*short), max(long, default=1))
+
+
+def _verified(
+    bad: str,
+    total: str,
+    candidates: Sequence[Mapping[str, str]],
+    gauges: Sequence[bool],
+    reads: tuple[promql.VectorSelector, ...],
+    cut: Slices,
+) -> Feed:
+    """With the first states by which shares come out as they are put in.
+
+    Of the worst of several parts a good event of one and a bad one of another are no share of anything.
+    """
+    error = CannotProve("no series were found that make its events good or bad")
+    for states in itertools.islice(_states(bad, total, candidates, gauges, cut), _MOST_STATES):
+        sources = tuple(
+            Source(labels, gauge, good, wrong)
+            for labels, gauge, good, wrong in zip(candidates, gauges, *states, strict=True)
+            if gauge or good or wrong
+        )
+        feed = Feed(sources, any(gauges), reads, cut)
+        try:
+            _verify(bad, total, feed)
+        except CannotProve as found:
+            error = found
+        else:
+            return feed
+    raise error
 
 
 def _replicated(bad: str, total: str, feed: Feed) -> Feed:
@@ -164,16 +219,11 @@ def _replicated(bad: str, total: str, feed: Feed) -> Feed:
     return replicated
 
 
-def _selectors(exprs: Iterable[str]) -> tuple[list[promql.VectorSelector], set[str]]:
+def _selectors(exprs: Sequence[str]) -> tuple[list[promql.VectorSelector], set[str]]:
     """All selectors, each once, and the names of those that a rate is taken of."""
-    found: dict[str, promql.VectorSelector] = {}
     counters: set[str] = set()
 
     def visit(expr: Any) -> None:
-        if isinstance(expr, promql.MatrixSelector):
-            visit(expr.vector_selector)
-        if isinstance(expr, promql.VectorSelector):
-            found.setdefault(str(expr), expr)
         if isinstance(expr, promql.Call) and expr.func.name in ("rate", "increase"):
             counters.update(
                 arg.vector_selector.name or "" for arg in expr.args if isinstance(arg, promql.MatrixSelector)
@@ -181,19 +231,20 @@ def _selectors(exprs: Iterable[str]) -> tuple[list[promql.VectorSelector], set[s
 
     for expr in exprs:
         promql.walk(parse(expr), pre_visit=visit)
-    if any(not selector.name for selector in found.values()):
+    found = list(selectors(exprs).values())
+    if any(not selector.name for selector in found):
         raise CannotProve("a selector without a metric name is read")
-    return list(found.values()), counters
+    return found, counters
 
 
 # --- label values that selectors accept
 
 
-def _candidates(slo: Slo, selectors: Sequence[promql.VectorSelector]) -> Iterator[dict[str, str]]:
+def _candidates(slo: Slo, reads: Sequence[promql.VectorSelector]) -> Iterator[dict[str, str]]:
     """Label sets, one for each way in which selectors of one metric can tell its series apart."""
     groups = dict.fromkeys(slo.group_by, "x") | {name: value for name, value in slo.group if value}
-    for name in dict.fromkeys(selector.name for selector in selectors):
-        of_name = [selector for selector in selectors if selector.name == name]
+    for name in dict.fromkeys(selector.name for selector in reads):
+        of_name = [selector for selector in reads if selector.name == name]
         pools: dict[str, list[str]] = {label: [value] for label, value in groups.items()}
         for selector in of_name:
             for label, op, value in matchers_of(selector):
@@ -266,40 +317,45 @@ def _examples(pattern: str) -> Iterator[str]:
 
 
 def _states(
-    bad: str, total: str, candidates: Sequence[Mapping[str, str]], gauges: Sequence[bool]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """What each series has to do for an event to be good, and to be bad: as little as possible."""
+    bad: str,
+    total: str,
+    candidates: Sequence[Mapping[str, str]],
+    gauges: Sequence[bool],
+    cut: Slices,
+) -> Iterator[tuple[tuple[float, ...], tuple[float, ...]]]:
+    """What each series may have to do for an event to be good, and to be bad: as little as possible first."""
     choices = [_GAUGE_VALUES if gauge else (0.0, 1.0) for gauge in gauges]
     ways = sorted(itertools.product(*choices), key=lambda way: sum(value == 1.0 for value in way))
-    good: tuple[float, ...] | None = None
-    wrong: tuple[float, ...] | None = None
-    size: float | None = None
+    good: list[tuple[tuple[float, ...], float]] = []
+    wrong: list[tuple[tuple[float, ...], float]] = []
     for way in ways:
         sources = [
             Source(labels, gauge, value, value)
             for labels, gauge, value in zip(candidates, gauges, way, strict=True)
         ]
-        found = _rates(bad, total, sources, (Phase(_TRIAL, 1),))
-        early = _rates(bad, total, sources, (Phase(2, 1),))
-        if found is None or early is None or found[1] <= 0 or not _near(found[1], size or found[1]):
+        found = _rates(bad, total, sources, (Phase(_TRIAL * cut.minutes, 1),), cut)
+        early = _rates(bad, total, sources, (Phase(2 * cut.minutes, 1),), cut)
+        if found is None or early is None or found[1] <= 0:
             continue
-        if good is None and _near(found[0], 0) and _near(early[0], 0):
-            good, size = way, found[1]
-        elif wrong is None and _near(found[0], found[1]) and _near(early[0], early[1]):
-            wrong, size = way, found[1]
-        if good is not None and wrong is not None:
-            return good, wrong
-    raise CannotProve("no series were found that make its events good or bad")
+        if _near(found[0], 0) and _near(early[0], 0):
+            pairs, others = [(way, each) for each, size in wrong if _near(found[1], size)], good
+        elif _near(found[0], found[1]) and _near(early[0], early[1]):
+            pairs, others = [(each, way) for each, size in good if _near(found[1], size)], wrong
+        else:
+            continue
+        others.append((way, found[1]))
+        yield from pairs
 
 
 def _rates(
-    bad: str, total: str, sources: Sequence[Source], phases: Sequence[Phase]
+    bad: str, total: str, sources: Sequence[Source], phases: Sequence[Phase], cut: Slices
 ) -> tuple[float, float] | None:
     """Bad and all events per second at the end; None where there is not one of each."""
-    timeline = Timeline(1 + sum(phase.minutes for phase in phases))
+    end = sum(phase.minutes for phase in phases)
+    timeline = Timeline(1 + end, per_minute=cut.per_minute)
     for source in sources:
-        timeline.feed(source.labels, source.values(phases))
-    found = [list(timeline.at(expr, timeline.minutes - 1).values()) for expr in (bad, total)]
+        timeline.feed(source.labels, source.values(phases, cut.per_minute))
+    found = [list(timeline.at(expr, end).values()) for expr in (bad, total)]
     return (found[0][0], found[1][0]) if all(len(values) == 1 for values in found) else None
 
 
@@ -316,6 +372,7 @@ def _verify(bad: str, total: str, feed: Feed) -> None:
     if not feed.whole:
         trials.append(([Phase(_TRIAL, 1000, 250)], 0.25))
     for phases, share in trials:
-        found = _rates(bad, total, feed.sources, phases)
+        cut = [replace(phase, minutes=phase.minutes * feed.cut.minutes) for phase in phases]
+        found = _rates(bad, total, feed.sources, cut, feed.cut)
         if found is None or not found[1] or not _near(found[0] / found[1], share):
             raise CannotProve("its value depends on more than the number of good and bad events")

@@ -7,11 +7,12 @@ background. Counts are kept as fractions, so that nothing is lost to rounding be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.slo.budget import Count
 from sretool.core.slo.windows import RATE_WINDOW
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from sretool.core.slo.budget import Count, Past
+    from sretool.core.slo.budget import Past
     from sretool.core.slo.firing import Firing
 
 LEAST_SHARE: Final = Fraction(1, 100)
@@ -45,12 +46,16 @@ _PRECEDENCE: Final = {kind: rank for rank, kind in enumerate(Kind)}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Something that is known to have happened."""
+    """Something that is known to have happened, whoever knows it: a file, the catalog, a store of runs."""
 
     name: str
     start: datetime
     end: datetime
     kind: Kind = Kind.INCIDENT
+    source: str = ""
+    """Who says so: a file, a folder of runs; empty: not said."""
+    excluded: bool = False
+    """Its events do not count: it is shown with what was left out, and spends nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,11 @@ class Entry:
     peak_burn: float | None = None
     """Burn rate of its worst step; None where it has no steps with events."""
     alerts: tuple[Firing, ...] = ()
-    """Alerts of the SLO that fired meanwhile."""
+    """Alerts of the SLO that fired meanwhile, as they were evaluated then."""
+    source: str = ""
+    """Of its span."""
+    left_out: Count | None = None
+    """Events of excluded time, which are in no other figure; None where the time counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +115,12 @@ def ledger(
     known: Iterable[Span] = (),
     firings: Sequence[Firing] = (),
     counted: Count | None = None,
+    left_out: Past | None = None,
 ) -> Ledger | None:
     """The ledger of the window that `past` covers; None where it has no events, so that no budget exists.
 
     `counted` are the window's events as a status has them; without it the steps' own sum counts.
+    `left_out` is what `past` lacks of excluded time, step by step.
     """
     steps = _Steps(past, Fraction(budget))
     whole_bad, whole_total = steps.bad(range(len(steps))), steps.total(range(len(steps)))
@@ -121,7 +132,7 @@ def ledger(
         return None
     spans = [span for span in known if span.start < past.until and span.end > steps.since]
     owners = _claims(steps, sorted(spans, key=lambda span: (_PRECEDENCE[span.kind], span.start)))
-    entries = [steps.entry(span, owners.of(span), allowed, firings) for span in spans]
+    entries = [_told(steps.entry(span, owners.of(span), allowed, firings), span, left_out) for span in spans]
     for run in owners.unclaimed():
         found = steps.entry(None, run, allowed, firings)
         if found.share >= LEAST_SHARE:
@@ -150,6 +161,21 @@ def ledger(
     )
 
 
+def _told(entry: Entry, span: Span, left_out: Past | None) -> Entry:
+    """The entry of something known: who says so, and what of it does not count."""
+    if not span.excluded:
+        return replace(entry, source=span.source)
+    away = Count(0.0, 0.0)
+    if left_out is not None:
+        since = left_out.until - len(left_out.counts) * left_out.step
+        # The sample at the start is in the step that ends there.
+        first = max(-((since - span.start) // left_out.step) - 1, 0)
+        behind = max(-((since - span.end - RATE_WINDOW) // left_out.step), first)
+        inside = [count for count in left_out.counts[first:behind] if count is not None]
+        away = Count(sum(count.bad for count in inside), sum(count.total for count in inside))
+    return replace(entry, end=span.end, source=span.source, left_out=away)
+
+
 class _Steps:
     """The past as exact numbers by step: whole numbers of a unit that all its floats are multiples of."""
 
@@ -172,6 +198,9 @@ class _Steps:
 
     def total(self, steps: Iterable[int]) -> Fraction:
         return Fraction(sum(self._total[step] for step in steps), self._unit)
+
+    def empty(self, steps: Iterable[int]) -> list[int]:
+        return [step for step in steps if not self._total[step] and not self._bad[step]]
 
     def peak(self, steps: Iterable[int]) -> float | None:
         allowed = float(self._budget)
@@ -237,7 +266,7 @@ class _Owners:
         self._owner: list[Span | Entry | None] = [None] * number
         self._runs: list[range] = []
 
-    def claim(self, span: Span, steps: range) -> None:
+    def claim(self, span: Span, steps: Iterable[int]) -> None:
         for step in steps:
             if self._owner[step] is None:
                 self._owner[step] = span
@@ -285,7 +314,9 @@ def _same(counted: Count, bad: Fraction, total: Fraction) -> bool:
 def _claims(steps: _Steps, spans: Iterable[Span]) -> _Owners:
     owners = _Owners(len(steps))
     for span in spans:
-        owners.claim(span, steps.overlapping(span.start, span.end))
+        during = steps.overlapping(span.start, span.end)
+        # What still counts of a step that is excluded in part came before or after.
+        owners.claim(span, steps.empty(during) if span.excluded else during)
     for run in steps.burning():
         owners.claim_run(run)
     return owners

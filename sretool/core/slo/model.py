@@ -139,6 +139,19 @@ WINDOW: Final = "{window}"
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """Queries that answer for many SLOs at once, told apart by the value of one label."""
+
+    query: str
+    """PromQL of the bad share over `{window}`, one value for each value of the label."""
+    traffic: str | None
+    """PromQL of events per second likewise."""
+    label: str
+    value: str
+    """Of this SLO."""
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorRatioQuery:
     """A query that gives the bad share itself."""
 
@@ -147,6 +160,8 @@ class ErrorRatioQuery:
     traffic: str | None = None
     """PromQL of events per second over `{window}`, which ratios of longer windows are weighed by; None: every
     second counts the same, as if one event came in each."""
+    shared: Shared | None = None
+    """Queries that give the same for others, too; None: there are none."""
 
     def _ratio(self, window: timedelta, by: tuple[str, ...]) -> str:
         return f"max{_by(by)}({_over(self.query, window)})"
@@ -351,6 +366,13 @@ class BurnAlert:
     """Share of the window's budget gone when `long` has burnt at the factor: 0.02 for the fastest page."""
     long: timedelta
     short: timedelta
+    name: str | None = None
+    """What the `severity` label says where not what the catalog calls its severity: `"critical"`."""
+
+    @property
+    def label(self) -> str:
+        """Its severity for people."""
+        return self.name or self.severity.value
 
     def factor(self, window: timedelta) -> Decimal:
         """Burn rate above which the pair fires, for an SLO over `window`: share · window / long."""

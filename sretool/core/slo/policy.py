@@ -85,7 +85,7 @@ class Policy:
         return [step for step in self.gate if step.mark is None or step.mark.reached(left)][-1]
 
     def always(self, change: str) -> bool:
-        """Whether no budget, known or not, can stop this kind of change."""
+        """Whether no known budget can stop this kind of change."""
         return all(change in step.allows for step in self.gate)
 
 
@@ -171,8 +171,8 @@ class Decision:
     """None: no budget is known."""
     unknown: tuple[SloId, ...]
     """SLOs whose budget is not known."""
-    excepted: bool = False
-    """Whether it goes because of an exception, whatever the budgets are: to be recorded."""
+    recorded: bool = False
+    """Whether it goes whatever the budgets are, for an exception or unseen: who let it is to be recorded."""
     needs: str | None = None
     """What the change needs besides; None: nothing."""
 
@@ -188,8 +188,8 @@ def decide(
 ) -> Decision:
     """Whether a change of this kind may go out now.
 
-    A known budget that stops it decides even where others are unknown. `why_unknown` says in one line why
-    budgets are not known.
+    A known budget that stops it decides even where others are unknown; an unknown one holds up every kind of
+    change, those too that pass at any budget. `why_unknown` says in one line why budgets are not known.
     """
     unknown = tuple(each.slo for each in standings if each.left is None)
     found = state(policy, standings)
@@ -198,7 +198,7 @@ def decide(
         return Decision(outcome, reason, found, unknown)
 
     if exception is not None:
-        return replace(decision(Outcome.GO, f"exception {exception}; {_said(found)}"), excepted=True)
+        return replace(decision(Outcome.GO, f"exception {exception}; {_said(found)}"), recorded=True)
     if found is not None and change not in found.step.allows:
         return decision(Outcome.STOP, f"{_said(found)}: {change} changes wait, {_passing(found.step)} go")
     blind = _blind(unknown, why_unknown) if unknown or found is None else None
@@ -207,10 +207,8 @@ def decide(
         needs = found.step.asks if not policy.always(change) else None
         asks = f"; needs {needs}" if needs else ""
         return replace(decision(Outcome.GO, f"{_said(found)}: {change} changes go{asks}"), needs=needs)
-    if policy.always(change):
-        return decision(Outcome.GO, f"{change} changes go at any budget ({blind})")
     if allow_unknown:
-        return decision(Outcome.GO, f"allowed although {blind}")
+        return replace(decision(Outcome.GO, f"allowed although {blind}"), recorded=True)
     return decision(Outcome.UNKNOWN, f"cannot decide: {blind}")
 
 

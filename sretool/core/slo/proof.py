@@ -73,6 +73,8 @@ class Proof:
     checks: tuple[Check, ...]
     promtool: bool = True
     """Whether promtool can judge it; it cannot read more than a week of minutes."""
+    per_minute: int = 1
+    """Samples of each series in a minute."""
 
     @property
     def minutes(self) -> int:
@@ -80,9 +82,9 @@ class Proof:
 
     def timeline(self, *, left_open: bool = False) -> Timeline:
         """What is put in, without any rule played."""
-        timeline = Timeline(self.minutes + 1, left_open=left_open)
+        timeline = Timeline(self.minutes + 1, left_open=left_open, per_minute=self.per_minute)
         for source in self.feed.sources if self.feed is not None else ():
-            timeline.feed(source.labels, source.values(self.phases))
+            timeline.feed(source.labels, source.values(self.phases, self.per_minute))
         return timeline
 
 
@@ -116,20 +118,41 @@ def holds(check: Check, timeline: Timeline) -> bool:
     return (found == {frozenset(): 1.0}) if check.there else not found
 
 
+def counted(phases: Sequence[Phase], every: int = 1) -> tuple[list[int], list[int]]:
+    """Bad and all events up to each minute, from minute 0 on; minutes without a scrape are without events.
+
+    The events of `every` minutes, a slice, come in the last of them.
+    """
+    bad = [phase.bad * every for phase in phases for _ in range(phase.minutes)]
+    total = [(phase.total or 0) * every for phase in phases for _ in range(phase.minutes)]
+    if every > 1:
+        for each in (bad, total):
+            each[:] = [events if minute % every == 0 else 0 for minute, events in enumerate(each, start=1)]
+    return [0, *accumulate(bad)], [0, *accumulate(total)]
+
+
 def episodes(
-    limit: Fraction, long: int, short: int, phases: Sequence[Phase], min_events: int | None = None
+    limit: Fraction,
+    long: int,
+    short: int,
+    phases: Sequence[Phase],
+    min_events: int | None = None,
+    *,
+    every: int = 1,
+    more: tuple[int, int] = (0, 0),
 ) -> tuple[Episode, ...]:
     """When a pair must fire, by counting: more than `limit` of the events of both windows (minutes) are bad.
 
-    Minutes without a scrape are taken as minutes without events.
+    `more` bad events than there are (or fewer) are counted in the long and the short window.
     """
-    bad = [0, *accumulate(phase.bad for phase in phases for _ in range(phase.minutes))]
-    total = [0, *accumulate(phase.total or 0 for phase in phases for _ in range(phase.minutes))]
+    bad, total = counted(phases, every)
 
     def above(window: int, minute: int) -> bool:
         since = max(minute - window, 0)
         events = total[minute] - total[since]
-        return (bad[minute] - bad[since]) * limit.denominator > limit.numerator * events
+        wrong = bad[minute] - bad[since]
+        wrong += more[window == short] if wrong else 0
+        return wrong * limit.denominator > limit.numerator * events
 
     out: list[Episode] = []
     start: int | None = None
@@ -154,7 +177,8 @@ def prove(
         feed = feed_of(slo)
     except CannotProve as error:
         return ProofSet(slo, (silent,), error.message)
-    return ProofSet(slo, (*_Scenarios(subject, feed, ranges).all(), silent))
+    proofs = (*_Scenarios(subject, feed, ranges).all(), silent)
+    return ProofSet(slo, tuple(replace(proof, per_minute=feed.cut.per_minute) for proof in proofs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +268,7 @@ class _Scenarios:
         self._counts_time = isinstance(sli, ErrorRatioQuery) and sli.traffic is None
         """Whether a minute counts the same whatever its traffic."""
         self._whole_window = _minutes(subject.slo.window)
+        self._every = feed.cut.minutes
 
     def all(self) -> tuple[Proof, ...]:
         proofs = []
@@ -263,7 +288,7 @@ class _Scenarios:
 
     def _step(self) -> Proof:
         longest = max(_minutes(pair.long) for pair, _, _ in self._pairs)
-        clean = min(longest, 7000)
+        clean = self._slices(min(longest, 7000))
         bad = self._step_size()
         share = Fraction(bad, self._events)
         lasts = 3 + max(
@@ -274,21 +299,26 @@ class _Scenarios:
             ),
             default=10,
         )
-        after = 3 + max(_minutes(pair.short) for pair, _, _ in self._pairs)
+        if self._every > 1:
+            lasts = self._slices(lasts + 3 * self._every)
+        after = self._slices(3 + max(_minutes(pair.short) for pair, _, _ in self._pairs) + 2 * self._every)
         phases = (Phase(clean, self._events), Phase(lasts, self._events, bad), Phase(after, self._events))
         end = clean + lasts
         checks = [self._subject.silent(clean // 2), self._subject.silent(clean)]
         for pair, rule, _ in self._pairs:
             checks += self._through(pair, rule, phases) or [self._subject.fires(rule, end, False)]
+        failed, total = counted(phases, self._every)
         for rule in self._subject.recorded("slo:error_ratio:rate"):
             window = parse_duration(rule.labels["window"])
             ratios = [
-                float(share * min(effective, lasts) / min(effective, end))
-                for effective in (self._effective(window, left_open) for left_open in self._ranges)
+                (failed[end] - failed[since]) / (total[end] - total[since])
+                for left_open in self._ranges
+                for since in [max(end - self._effective(window, left_open), 0)]
             ]
             # A query without a measure of traffic counts from its first minute on, events from the next.
             young = 3 / end if _minutes(window) > end else 0
             tolerance = 0.002 + max(ratios) / min(ratios) - 1 + self._apart / lasts + young
+            tolerance += self._blur(window) / lasts
             checks.append(self._subject.value(rule, end, ratios[0], tolerance))
         checks += self._soon(clean, lasts, share)
         checks += self._over_the_window(phases, self._apart / lasts)
@@ -299,7 +329,7 @@ class _Scenarios:
         """Minutes after a step sums of recorded rates hold all its events, the newest, too."""
         soon = min(2 * _RATE_MINUTES, lasts)
         return [
-            self._subject.value(rule, clean + soon, ratio, 0.002 + self._apart / soon)
+            self._subject.value(rule, clean + soon, ratio, 0.002 + (self._apart + self._blur(window)) / soon)
             for rule in self._subject.recorded("slo:error_ratio:rate")
             for window in [parse_duration(rule.labels["window"])]
             if self._is_summed(window) and _minutes(window) <= clean and soon >= _RATE_MINUTES
@@ -314,6 +344,11 @@ class _Scenarios:
         read = not self._feed.whole and reads_counters(self._subject.slo, window)
         return _minutes(window) - (1 if left_open and read else 0)
 
+    def _blur(self, window: timedelta) -> int:
+        """Minutes of bad slices by which a sum of recorded rates may differ: they hold the newest slices as
+        they were when they ended."""
+        return self._every if self._is_summed(window) and self._every > 1 else 0
+
     def _through(self, pair: BurnAlert, rule: Rule, phases: Sequence[Phase]) -> list[Check]:
         """Each start and end of an alert's firing: the minute before and the minute itself."""
         found = [
@@ -323,8 +358,11 @@ class _Scenarios:
                 self._effective(pair.short, left_open),
                 phases,
                 self._subject.slo.min_events,
+                every=self._every,
+                more=(sign * self._blur(pair.long), sign * self._blur(pair.short)),
             )
             for left_open in self._ranges
+            for sign in ((0,) if self._every == 1 else (-1, 1))
         ]
         checks: list[Check] = []
         for of_each in zip(*found, strict=True):
@@ -363,6 +401,10 @@ class _Scenarios:
 
         clear = [bad for bad in candidates if distance(bad) >= 0.2]
         return clear[0] if clear else max(candidates, key=distance)
+
+    def _slices(self, minutes: int) -> int:
+        """Minutes of whole slices, no fewer than `minutes`."""
+        return -(-minutes // self._every) * self._every
 
     # --- exactly at a threshold
 
@@ -433,7 +475,7 @@ class _Scenarios:
     # --- quiet
 
     def _healthy(self) -> Proof:
-        minute = 30
+        minute = self._slices(30)
         phases: tuple[Phase, ...] = (Phase(minute, self._events),)
         name = "no errors: silent, and ratios of 0"
         least = min((limit for _, _, limit in self._pairs), default=None)
@@ -600,7 +642,7 @@ class _Scenarios:
             known = sum([each is not None for each in seen][since:])
         coverage = known / self._whole_window
         # Of the newest minutes two are not in the sums yet, and one more is at their far end.
-        tolerance = 0.002 + apart + 3 / min(end, self._whole_window)
+        tolerance = 0.002 + apart + 3 * self._every / min(end, self._whole_window)
         return [
             self._subject.value(rule, end, value, tolerance)
             for name, value in {**wanted, "slo:coverage:ratio": coverage}.items()
@@ -610,16 +652,19 @@ class _Scenarios:
 
     def _scale(self) -> float:
         """What the rules count for one event put in: a query without traffic counts one every second."""
-        timeline = Proof("", self._feed, (Phase(12, self._events),), ()).timeline()
-        found = list(timeline.at(self._subject.slo.total_rate(timedelta(minutes=5)), 12).values())
+        end, window = 12 * self._every, 5 * self._every * MINUTE
+        per_minute = self._feed.cut.per_minute
+        phases = (Phase(end, self._events),)
+        timeline = Proof("", self._feed, phases, (), per_minute=per_minute).timeline()
+        found = list(timeline.at(self._subject.slo.total_rate(window), end).values())
         return round(found[0] * 60 / self._events, 9)
 
     def _whole(self) -> Proof:
         """Longer than the window: what has left it no longer counts."""
         window = self._whole_window
         bad = self._events if self._feed.whole else self._events // 10
-        edge = max(window // 10, 10)
-        before, between, gap = 10, 3 * edge, edge // 2
+        edge = self._slices(max(window // 10, 10))
+        before, between, gap = 10 * self._every, 3 * edge, self._slices(edge // 2)
         phases = (
             Phase(edge, self._events, bad),
             Phase(before + between, self._events),
@@ -649,8 +694,14 @@ class _Block:
 
     proofs: list[tuple[Slo, Proof]]
 
+    @property
+    def per_minute(self) -> int:
+        return self.proofs[0][1].per_minute
+
     def takes(self, proof: Proof) -> bool:
-        return not any(_meet(proof, known) for _, known in self.proofs)
+        return self.per_minute == proof.per_minute and not any(
+            _meet(proof, known) for _, known in self.proofs
+        )
 
 
 def _meet(one: Proof, other: Proof) -> bool:
@@ -708,9 +759,9 @@ def _header(sets: Sequence[ProofSet]) -> str:
 def _as_test(block: _Block) -> dict[str, Any]:
     return {
         "name": "; ".join(f"{slo.id}: {proof.name}" for slo, proof in block.proofs),
-        "interval": "1m",
+        "interval": format_duration(MINUTE / block.per_minute),
         "input_series": [
-            {"series": _series(source.labels), "values": source.notation(proof.phases)}
+            {"series": _series(source.labels), "values": source.notation(proof.phases, block.per_minute)}
             for _, proof in block.proofs
             for source in (proof.feed.sources if proof.feed is not None else ())
         ],

@@ -238,7 +238,7 @@ def _burn_alert(
         expr=f"{long} and {short}{guard}",
         labels={
             **_own_labels(slo),
-            "severity": severities.get(pair.severity, str(pair.severity)),
+            "severity": pair.name or severities.get(pair.severity, str(pair.severity)),
             **_identity(slo),
             **_ownership(slo),
             "long": format_duration(pair.long),

@@ -2,7 +2,8 @@
 
 Reads the text of expressions, not the SLO they were made from, so that a wrong factor or window in a rule is
 seen. Covers the part of PromQL that rules of SLOs use and refuses the rest. Time is a grid of whole minutes
-from 0, a sample and an evaluation in each; every operation works on all minutes at once.
+from 0, a sample and an evaluation in each; every operation works on all minutes at once. The grid may be
+finer: rules are evaluated in whole minutes all the same.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import promql_parser as promql
 from numpy.typing import NDArray
 
 from sretool.errors import SretoolError
+from sretool.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -64,11 +66,14 @@ Value = Vector | Number
 class Timeline:
     """Series over `minutes` minutes and what expressions make of them."""
 
-    def __init__(self, minutes: int, *, left_open: bool = False) -> None:
+    def __init__(self, minutes: int, *, left_open: bool = False, per_minute: int = 1) -> None:
         """`left_open`: ranges are without their oldest instant, as in Prometheus 3; otherwise they hold both
-        ends, as in Prometheus 2."""
-        self.minutes = minutes
+        ends, as in Prometheus 2. `per_minute`: samples in a minute, a divisor of 60."""
+        self.instants = (minutes - 1) * per_minute + 1
+        """Of the grid; the last minute is its first instant only."""
         self.left_open = left_open
+        self.per_minute = per_minute
+        self.step = MINUTE / per_minute
         self._series: dict[str, Vector] = {}
 
     def add(self, labels: Labels, trace: Trace) -> None:
@@ -79,15 +84,16 @@ class Timeline:
 
     def feed(self, labels: Mapping[str, str], values: Sequence[float | None]) -> None:
         """Put in a scraped series from minute 0 on; None where the scrape failed."""
-        array, present = np.zeros(self.minutes), np.zeros(self.minutes, dtype=np.bool_)
-        given = np.array([np.nan if value is None else value for value in values[: self.minutes]])
+        array, present = np.zeros(self.instants), np.zeros(self.instants, dtype=np.bool_)
+        given = np.array([np.nan if value is None else value for value in values[: self.instants]])
         present[: len(given)] = ~np.isnan(given)
         array[: len(given)] = np.nan_to_num(given)
         self.add(frozenset(labels.items()), Trace(array, present))
 
     def copy(self) -> Timeline:
         """Of its own, so that other rules can be played from here on."""
-        twin = Timeline(self.minutes, left_open=self.left_open)
+        minutes = (self.instants - 1) // self.per_minute + 1
+        twin = Timeline(minutes, left_open=self.left_open, per_minute=self.per_minute)
         twin._series = {name: dict(vector) for name, vector in self._series.items()}
         return twin
 
@@ -99,8 +105,8 @@ class Timeline:
         """The expression's elements in one minute; a number is an element without labels."""
         value = self.evaluate(expr)
         if isinstance(value, np.ndarray):
-            return {frozenset(): float(value[minute])}
-        found = ((labels, trace.at(minute)) for labels, trace in value.items())
+            return {frozenset(): float(value[minute * self.per_minute])}
+        found = ((labels, trace.at(minute * self.per_minute)) for labels, trace in value.items())
         return {labels: number for labels, number in found if number is not None}
 
     def play(self, rules: Iterable[Rule]) -> None:
@@ -124,8 +130,9 @@ class Timeline:
         out: Vector = {}
         for labels, trace in elements.items():
             own = dict(labels) | dict(rule.labels) | more | {"__name__": name}
-            shown = trace if rule.record is not None else replace(trace, values=np.ones(self.minutes))
-            put(out, frozenset(own.items()), replace(shown, ends=True))
+            shown = trace if rule.record is not None else replace(trace, values=np.ones(self.instants))
+            evaluated = np.arange(self.instants) % self.per_minute == 0
+            put(out, frozenset(own.items()), replace(shown, present=shown.present & evaluated, ends=True))
         return out
 
     def named(self, name: str) -> Vector:
@@ -146,11 +153,11 @@ class Timeline:
         }
 
     def since(self, span: timedelta) -> NDArray[np.int64]:
-        """The first minute of a range of that length, for each minute at which it ends."""
-        back, rest = divmod(span, MINUTE)
+        """The first instant of a range of that length, for each instant at which it ends."""
+        back, rest = divmod(span, self.step)
         if self.left_open and not rest:
             back -= 1
-        return np.maximum(np.arange(self.minutes) - back, 0)
+        return np.maximum(np.arange(self.instants) - back, 0)
 
 
 @lru_cache(maxsize=4096)
@@ -223,7 +230,7 @@ class _Evaluation:
     def value(self, expr: Any) -> Value:
         match expr:
             case promql.NumberLiteral():
-                return np.full(self._timeline.minutes, float(expr.val))
+                return np.full(self._timeline.instants, float(expr.val))
             case promql.ParenExpr():
                 return self.value(expr.expr)
             case promql.VectorSelector():
@@ -266,9 +273,9 @@ class _Evaluation:
         """The newest sample that is not too old."""
         if trace.ends or trace.present.all():
             return trace
-        minutes = np.arange(self._timeline.minutes)
+        minutes = np.arange(self._timeline.instants)
         newest = _newest(trace.present)
-        age = _LOOKBACK if not self._timeline.left_open else _LOOKBACK - 1
+        age = _LOOKBACK * self._timeline.per_minute - self._timeline.left_open
         known = (newest >= 0) & (minutes - newest <= age)
         return Trace(trace.values[np.maximum(newest, 0)], known)
 
@@ -285,9 +292,10 @@ class _Evaluation:
 
     def _subquery(self, expr: promql.SubqueryExpr) -> tuple[Vector, timedelta]:
         step = expr.step or MINUTE
-        if step % MINUTE or expr.range is None or expr.offset or expr.at is not None:
-            raise CannotSimulate(f"{expr}: steps are whole minutes, offsets and @ are not covered")
-        looked_at = np.arange(self._timeline.minutes) % (step // MINUTE) == 0
+        if step % self._timeline.step or expr.range is None or expr.offset or expr.at is not None:
+            grid = format_duration(self._timeline.step)
+            raise CannotSimulate(f"{expr}: steps are multiples of {grid}, offsets and @ are not covered")
+        looked_at = np.arange(self._timeline.instants) % (step // self._timeline.step) == 0
         value = self.value(expr.expr)
         vector = {_NO_LABELS: _everywhere(value)} if isinstance(value, np.ndarray) else value
         return {labels: replace(t, present=t.present & looked_at) for labels, t in vector.items()}, expr.range
@@ -312,13 +320,15 @@ class _Evaluation:
             if name == "vector":
                 return {frozenset(): _everywhere(self._number(args[0]))}
             if name == "time":
-                return np.arange(0, 60 * self._timeline.minutes, 60, dtype=np.float64)
+                return (np.arange(self._timeline.instants) * self._timeline.step.total_seconds()).astype(
+                    np.float64
+                )
             if name == "absent":
                 return self._absent(self._vector(args[0]))
         raise CannotSimulate(f"{name}(): not covered")
 
     def _absent(self, vector: Vector) -> Vector:
-        missing = np.ones(self._timeline.minutes, dtype=np.bool_)
+        missing = np.ones(self._timeline.instants, dtype=np.bool_)
         for trace in vector.values():
             missing &= ~trace.present
         return {frozenset(): Trace(np.ones(len(missing)), missing)}
@@ -346,7 +356,7 @@ class _Evaluation:
     def _increase(self, trace: Trace, span: timedelta, name: str) -> Trace:
         """Growth of a counter, extrapolated to the ends of the range as Prometheus does."""
         present = trace.present
-        minutes = np.arange(self._timeline.minutes)
+        minutes = np.arange(self._timeline.instants)
         since = self._timeline.since(span)
         first, last = _oldest(present)[since], _newest(present)
         counts = np.concatenate(([0], np.cumsum(present)))
@@ -354,10 +364,10 @@ class _Evaluation:
         known = number >= 2
         first, last = np.where(known, first, 0), np.where(known, last, 1)
         grown = trace.values[last] - trace.values[first] + _resets(trace)[last] - _resets(trace)[first]
-        length = span.total_seconds()
-        to_start = first * 60.0 - (minutes * 60.0 - length)
-        to_end = (minutes - last) * 60.0
-        sampled = (last - first) * 60.0
+        length, step = span.total_seconds(), self._timeline.step.total_seconds()
+        to_start = first * step - (minutes * step - length)
+        to_end = (minutes - last) * step
+        sampled = (last - first) * step
         spacing = sampled / np.maximum(number - 1, 1)
         to_zero = sampled * (trace.values[first] / np.where(grown > 0, grown, 1))
         to_start = np.where((grown > 0) & (trace.values[first] >= 0), np.minimum(to_zero, to_start), to_start)
@@ -447,7 +457,7 @@ class _Evaluation:
         if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
             raise CannotSimulate(f"{name}: both sides must be vectors")
         there = _presence(right, modifier)
-        nowhere = np.zeros(self._timeline.minutes, dtype=np.bool_)
+        nowhere = np.zeros(self._timeline.instants, dtype=np.bool_)
         if name == "or":
             here = _presence(left, modifier)
             out = dict(left)

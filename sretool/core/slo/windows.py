@@ -6,14 +6,17 @@ share (14.4 for 30 d, 13.44 for 28 d). Shorter SLOs get the same pairs in propor
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sretool.core.slo.model import BurnAlert, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sretool.core.slo.model import Slo
 
 _MINUTE = timedelta(minutes=1)
@@ -59,19 +62,39 @@ def default_alerts(window: timedelta, budget: Decimal) -> tuple[BurnAlert, ...]:
     Left out are pairs that cannot work: those whose threshold no error ratio can exceed (factor · budget ≥ 1)
     and those whose long window is not at least twice the short one after scaling.
     """
-    fitted = (_fit(pair, window) for pair in CANONICAL)
-    return tuple(
-        pair for pair in fitted if pair.long >= 2 * pair.short and threshold(pair, window, budget) < 1
+    return usable(
+        (
+            replace(pair, long=long, short=short)
+            for pair in CANONICAL
+            for long, short in [fitted(pair, window)]
+        ),
+        window,
+        budget,
     )
 
 
-def _fit(pair: BurnAlert, window: timedelta) -> BurnAlert:
+def usable(pairs: Iterable[BurnAlert], window: timedelta, budget: Decimal) -> tuple[BurnAlert, ...]:
+    """Those of some pairs, already fitted to an SLO over `window`, that can work for it."""
+    return tuple(
+        pair for pair in pairs if pair.long >= 2 * pair.short and threshold(pair, window, budget) < 1
+    )
+
+
+class _Windows(Protocol):
+    @property
+    def long(self) -> timedelta: ...
+    @property
+    def short(self) -> timedelta: ...
+
+
+def fitted(pair: _Windows, window: timedelta) -> tuple[timedelta, timedelta]:
+    """Long and short window, meant for an SLO over 30 days, for one over `window`."""
     if window >= _UNSCALED_FROM:
-        return pair
+        return pair.long, pair.short
     scale = window / _REFERENCE
     long = round(pair.long * scale / _MINUTE) * _MINUTE
     short = max(round(pair.short * scale / _MINUTE) * _MINUTE, SHORTEST)
-    return BurnAlert(pair.severity, pair.spends, long, short)
+    return long, short
 
 
 def threshold(pair: BurnAlert, window: timedelta, budget: Decimal) -> Fraction:

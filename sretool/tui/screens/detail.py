@@ -4,52 +4,118 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding
-
-from sretool.tui import alert as alert_lines
-from sretool.tui import detail
+from sretool.core.alerting import firings
+from sretool.core.alerting.silences import Matcher
+from sretool.core.observe import service as services
+from sretool.core.observe.questions import Span as Stretch
+from sretool.core.observe.questions import Wanted
+from sretool.tui import detail, keys, slo_charts
 from sretool.tui.line import Span, crop
-from sretool.tui.screens.base import BoardScreen
-from sretool.tui.widgets.sheet import Sheet
+from sretool.tui.screens.body import BodyScreen, TimedScreen
+from sretool.tui.words import later, tr
+from sretool.units import format_time
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from sretool.core.slo.model import SloId
+    from sretool.core.alerting.firings import Firing
+    from sretool.core.catalog.model import Service
+    from sretool.core.observe.model import SloStatus
+    from sretool.core.observe.questions import Track
+    from sretool.core.slo.model import Slo, SloId
     from sretool.tui.board import View
 
+_FIRED_STEP = firings.step_for(firings.BACK)
 
-class DetailScreen(BoardScreen):
-    """State, burn, budget and charts of one SLO."""
+
+class DetailScreen(TimedScreen, BodyScreen):
+    """State, burn, budget and charts of one SLO, and what stands around it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "next(1)", "next SLO", id="next_slo", show=False),
-        Binding("k,up", "next(-1)", "previous SLO", id="previous_slo", show=False),
+        keys.bind("down", "next(1)"),
+        keys.bind("up", "next(-1)"),
+        keys.bind("depends"),
+        keys.bind("runbook"),
     ]
-    KEYS = (("esc", "back"), ("j k", "next, previous"), ("R", "refresh"), ("T", "UTC/local"), ("i", "why"))
-    OWN_KEYS = (("j k", "next, previous SLO in the order of the overview"), ("esc q", "back to the overview"))
-    TITLE_WORDS = "one SLO"
+    BAR = (
+        "back", "runbook", "down", "range", "pan_back", "pan_forward", "zoom_in", "zoom_out", "now",
+        "inspect", "compare", "copy", "depends", "refresh", "time", "explain",
+    )  # fmt: skip
+    TITLE_WORDS = later("one SLO")
 
     def __init__(self, slo: SloId) -> None:
         super().__init__()
         self.slo = slo
 
-    def compose(self) -> ComposeResult:
-        yield Sheet(id="status")
-        yield Sheet(id="body")
-        yield Sheet(id="keys")
+    def on_screen_suspend(self) -> None:
+        super().on_screen_suspend()
+        self.dash.want(None)
 
     def show(self, view: View) -> None:
         width, height = self.size
         self.show_frame(view, f"slo > {self.slo}")
         status = self.dash.board.status(self.slo)
-        body = self.query_one("#body", Sheet)
         if status is None:
-            body.show([crop([Span(" this SLO is no longer in the catalog", "dim")], width)])
+            said = tr("this SLO is no longer in the catalog")
+            self.show_body([crop([Span(f" {said}", "dim")], width)])
             return
         self.dash.follow(status.slo)
-        body.show(detail.detail_lines(view, status, self.dash.past(self.slo), width, height - 2))
+        if not view.waiting:
+            self.dash.want(self._wanted(status.slo, wide=detail.is_wide(width, height - 2)))
+        self.show_body(detail.detail_lines(view, status, self._around(view, status), width, height - 2))
+
+    def _wanted(self, slo: Slo, *, wide: bool) -> Wanted:
+        wanted = slo_charts.wanted(slo, self.dash.error_ratio, self.dash.timeline)
+        if not wide:
+            return wanted
+        wanted |= Wanted(past=(_fired_question(slo),))
+        service = self._service(slo)
+        if service is not None and self.dash.system is not None:
+            wanted |= services.wanted(self.dash.system, service)
+        return wanted
+
+    def _around(self, view: View, status: SloStatus) -> detail.Around:
+        answers, slo = self.dash.answers, status.slo
+        service, system = self._service(slo), self.dash.system
+        needs = None
+        if service is not None and system is not None and (service.parts or system.dependencies):
+            needs = services.assemble(system, service, answers, view.now).needs
+        return detail.Around(
+            charted=self.dash.charted(slo),
+            needs=needs,
+            fired=_fired(answers.track(*_fired_question(slo))),
+            steps=tuple(
+                detail.RunbookStep(text, done)
+                for text, done in self.dash.runbook_steps(slo.runbook, f"slo:{slo.id}")
+            ),
+        )
+
+    def _service(self, slo: Slo) -> Service | None:
+        known = self.dash.system.services if self.dash.system is not None else ()
+        return next((service for service in known if service.id == slo.service), None)
+
+    def note_service(self) -> str | None:
+        status = self.dash.board.status(self.slo)
+        return status.slo.service if status is not None else None
+
+    def action_runbook(self) -> None:
+        status = self.dash.board.status(self.slo)
+        if status is not None:
+            self.dash.open_runbook_of_slo(status.slo)
+
+    def copied(self) -> str | None:
+        status = self.dash.board.status(self.slo)
+        if status is None:
+            return None
+        charted = self.dash.charted(status.slo)
+        read = slo_charts.read_ratio(charted)
+        if read is None:
+            return None
+        at, value = read
+        return f"{self.slo} error ratio {value * 100:.4g}% at {format_time(at)}\n{charted.ratio.expr}\n"
+
+    def action_depends(self) -> None:
+        self.dash.open_service(self.slo.partition("/")[0])
 
     def action_next(self, step: int) -> None:
         order = [status.slo.id for status in self.dash.view().statuses]
@@ -58,26 +124,14 @@ class DetailScreen(BoardScreen):
             self.dash.repaint()
 
 
-class AlertScreen(BoardScreen):
-    """Everything one alert says about itself."""
+def _fired_question(slo: Slo) -> tuple[str, Stretch]:
+    """When alerts of this SLO fired, as a curve that is 1 meanwhile."""
+    matchers = [Matcher("slo", slo.base_id), *(Matcher(name, value) for name, value in slo.group)]
+    return firings.query(matchers, _FIRED_STEP), Stretch(firings.BACK, _FIRED_STEP)
 
-    KEYS = (("esc", "back"), ("R", "refresh"), ("T", "UTC/local"), ("i", "why"))
-    OWN_KEYS = (("esc q", "back to the overview"),)
-    TITLE_WORDS = "one alert"
 
-    def __init__(self, fingerprint: str) -> None:
-        super().__init__()
-        self.fingerprint = fingerprint
-
-    def compose(self) -> ComposeResult:
-        yield Sheet(id="status")
-        yield Sheet(id="body")
-        yield Sheet(id="keys")
-
-    def show(self, view: View) -> None:
-        width, height = self.size
-        alert = next((alert for alert in view.snapshot.alerts if alert.fingerprint == self.fingerprint), None)
-        name = f"alert > {alert.name}" if alert is not None else "alert"
-        self.show_frame(view, name)
-        lines = alert_lines.alert_lines(view, alert, width, height - 2)
-        self.query_one("#body", Sheet).show(lines)
+def _fired(track: Track) -> tuple[Firing, ...] | None:
+    if track.until is None:
+        return None
+    times = ((series.labels, [at for at, _ in series.points]) for series in track.series)
+    return firings.firings(times, _FIRED_STEP, track.until)

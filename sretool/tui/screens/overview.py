@@ -2,71 +2,69 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.events import Paste
 
 from sretool.core.slo.model import SloId
-from sretool.tui import detail, overview
+from sretool.tui import export, keys, overview, slo_charts
 from sretool.tui.screens.base import BoardScreen
-from sretool.tui.widgets.prompt import Prompt
 from sretool.tui.widgets.rows import Rows
 from sretool.tui.widgets.sheet import Sheet
+from sretool.tui.words import later
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
-    from textual.events import Key
 
     from sretool.core.observe.model import Alert, SloStatus
     from sretool.tui.board import View
+    from sretool.tui.format import Glyphs
     from sretool.tui.line import Line
     from sretool.tui.overview import Column
-    from sretool.tui.widgets.prompt import Outcome
-
-_SEARCHING = "-searching"
 
 
 class OverviewScreen(BoardScreen):
     """The root screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # With priority: run before the next key of the same burst is looked at.
-        Binding("slash", "search", "filter", id="filter", show=False, priority=True),
-        Binding("exclamation_mark", "abnormal", "abnormal only", id="abnormal", show=False),
-        Binding("tab", "app.focus_next", "next pane", id="next_pane", show=False),
+        keys.bind("filter", priority=True),
+        keys.bind("abnormal"),
+        keys.bind("mine"),
+        keys.bind("runbook"),
+        keys.bind("depends"),
+        keys.bind("next_pane", "app.focus_next"),
+        keys.bind("previous_pane", "app.focus_previous"),
     ]
-    KEYS = (
-        ("enter", "detail"),
-        ("/", "filter"),
-        ("!", "abnormal"),
-        ("tab", "alerts"),
-        ("p", "pause"),
-        ("i", "why"),
-        ("R", "refresh"),
-        ("q", "quit"),
+    BAR = (
+        ("open", later("detail")),
+        "runbook",
+        "filter",
+        "command",
+        "abnormal",
+        ("next_pane", later("alerts")),
+        "pause",
+        "explain",
+        "refresh",
+        ("leave", later("quit")),
     )
-    OWN_KEYS = (
-        ("j k, arrows", "move"),
-        ("g G", "first (and stay on the worst), last"),
-        ("ctrl+d ctrl+u", "half a page down, up"),
-        ("enter", "open the SLO or the alert under the cursor"),
-        ("tab", "from the SLOs to the alerts and back"),
-        ("/", "filter: a regex, !x without x, key=value (service, slo, owner, tier, level, ...); esc clears"),
-        ("!", "only what is not ok"),
-        ("q", "quit (esc clears the filter)"),
-    )
-    TITLE_WORDS = "overview"
+    TITLE_WORDS = later("overview")
 
     def __init__(self) -> None:
         super().__init__()
         self._columns: tuple[Column, ...] = ()
         self._full_names = False
-        self._shown_as: Hashable = None
+        self._shown_as: tuple[int, frozenset[int], Glyphs] | None = None
+        self._looked_at: tuple[SloStatus, ...] | None = None
+        self._drawn_for: tuple[SloStatus, ...] = ()
+        """Those the columns were chosen for; as long as they are held, so is their identity."""
+        self._rows_of: tuple[SloStatus, ...] | None = None
+        self._rows: list[tuple[str, SloStatus]] = []
+        """Of `_rows_of`."""
+        self._lines: dict[str, tuple[overview.SloRow, Line]] = {}
         self._view: View | None = None
         self._alerts: dict[str, list[Alert]] = {}
         """By SLO."""
@@ -83,7 +81,6 @@ class OverviewScreen(BoardScreen):
                 yield Rows(self._draw_alert, id="alerts", cursor=self.dash.board.glyphs.cursor)
                 yield Sheet(id="side-changes")
         yield Sheet(id="changes")
-        yield Prompt(id="prompt")
         yield Sheet(id="keys")
 
     def on_mount(self) -> None:
@@ -103,7 +100,10 @@ class OverviewScreen(BoardScreen):
         slos.styles.height = plan.table
         nothing = overview.no_slos_line(view, width)
         self._view, self._alerts = view, overview.alerts_by_slo(view)
-        slos.show([(status.slo.id, status) for status in view.statuses], nothing, afresh=afresh)
+        if view.statuses is not self._rows_of:
+            self._rows_of = view.statuses
+            self._rows = [(status.slo.id, status) for status in view.statuses]
+        slos.show(self._rows, nothing, afresh=afresh)
         self._show_lower(view, plan)
         self._show_changes("#changes", view, width, plan.changes)
 
@@ -115,11 +115,24 @@ class OverviewScreen(BoardScreen):
 
     def _choose_columns(self, view: View, width: int) -> bool:
         """Choose the columns; whether rows drawn before look different now."""
-        self._columns = overview.table_columns(width, view.snapshot.statuses)
-        self._full_names = len({status.slo.service for status in view.snapshot.statuses}) > 1
-        shown_as = (self._columns, self._full_names, width)
-        changed, self._shown_as = shown_as != self._shown_as, shown_as
-        return changed
+        statuses = view.snapshot.statuses
+        if (
+            statuses is self._looked_at
+            and self._shown_as is not None
+            and self._shown_as[::2] == (width, view.glyphs)
+        ):
+            return False
+        self._looked_at = statuses
+        # Columns follow from the objectives, and those are the same objects from one refresh to the next.
+        shown_as = (width, frozenset(id(status.slo) for status in statuses), view.glyphs)
+        if shown_as == self._shown_as:
+            return False
+        before = (self._columns, self._full_names, len(self._drawn_for))
+        self._columns = overview.table_columns(width, statuses)
+        self._full_names = len({status.slo.service for status in statuses}) > 1
+        self._shown_as, self._drawn_for = shown_as, statuses
+        self._lines.clear()
+        return before != (self._columns, self._full_names, len(statuses))
 
     def _show_lower(self, view: View, plan: overview.Layout) -> None:
         lower = self.query_one("#lower")
@@ -129,11 +142,18 @@ class OverviewScreen(BoardScreen):
         chart.display = plan.chart
         width = self.size.width // 2 if plan.chart else 0
         chart.styles.width = width
-        if plan.chart:
-            self._follow_cursor()
+        if not plan.chart:
+            self.dash.want(None)
+        else:
+            self._follow_cursor(view)
             chart.show(self._chart_lines(view, width, plan.lower))
         pane = self.size.width - width
-        self.query_one("#alerts-heading", Sheet).show([overview.alerts_heading(view, pane)])
+        heading = [overview.alerts_heading(view, pane)]
+        if (missing := overview.dead_man_line(view, pane)) is not None:
+            heading.append(missing)
+        above = self.query_one("#alerts-heading", Sheet)
+        above.styles.height = len(heading)
+        above.show(heading)
         alerts, slos = self.query_one("#alerts", Rows), self.query_one("#slos", Rows)
         # Nothing can be done in an empty list: it is not gone to, and what was in it goes back.
         alerts.can_focus = bool(view.alerts) and plan.lower > 0
@@ -150,29 +170,35 @@ class OverviewScreen(BoardScreen):
         status = self.dash.board.status(slo) if slo is not None else None
         if status is None:
             return []
-        past = self.dash.past(status.slo.id)
+        charted = self.dash.charted(status.slo)
         upper = height // 2
         inner = width - 1
         return [
-            *detail.error_ratio(view, status.slo, past, inner, height - upper, named=True),
-            *detail.burn_down(view, status.slo, past, inner, upper, named=True),
+            *slo_charts.error_ratio(view, status.slo, charted, inner, height - upper, named=True),
+            *slo_charts.burn_down(view, status.slo, charted, inner, upper, named=True),
         ]
 
     def _selected(self) -> SloId | None:
         key = self.query_one("#slos", Rows).cursor
         return SloId(key) if key is not None else None
 
-    def _follow_cursor(self) -> None:
+    def _follow_cursor(self, view: View) -> None:
         slo = self._selected()
         status = self.dash.board.status(slo) if slo is not None else None
         self.dash.follow(status.slo if status is not None else None)
+        if status is not None and not view.waiting:
+            self.dash.want(slo_charts.wanted(status.slo, self.dash.error_ratio, self.dash.timeline))
 
     def _draw_slo(self, value: Hashable, width: int) -> Line:
         status, view = cast("SloStatus", value), self._view
         if view is None:
             return ()
         row = overview.row_of(status, view, self._alerts.get(status.slo.id, ()))
-        return overview.slo_row(row, self._columns, view.glyphs, full_names=self._full_names)
+        known = self._lines.get(status.slo.id)
+        if known is None or known[0].status is not status or known[0][1:] != row[1:]:
+            line = overview.slo_row(row, self._columns, view.glyphs, full_names=self._full_names)
+            known = self._lines[status.slo.id] = (row, line)
+        return known[1]
 
     def _draw_alert(self, value: Hashable, width: int) -> Line:
         alert, view = cast("tuple[Alert, View]", value)
@@ -188,34 +214,38 @@ class OverviewScreen(BoardScreen):
         else:
             self.dash.open_alert(event.key)
 
-    def take_input(self, event: Key | Paste) -> bool:
-        if not self.has_class(_SEARCHING):
-            return False
-        prompt = self.query_one(Prompt)
-        if isinstance(event, Paste):
-            prompt.paste(event.text)
-            outcome: Outcome = "open"
-        else:
-            outcome = prompt.take(event)
-        self.dash.board.search(prompt.text if outcome != "dropped" else "")
-        prompt.complain(self.dash.board.filter.problem)
-        if outcome != "open":
-            self.remove_class(_SEARCHING)
-        self.dash.repaint()
-        return True
+    def action_runbook(self) -> None:
+        alerts = self.query_one("#alerts", Rows)
+        view, slo = self.dash.view(), self._selected()
+        if alerts.has_focus:
+            for alert in view.alerts:
+                if alert.fingerprint == alerts.cursor:
+                    self.dash.open_runbook_of_alert(alert)
+        elif slo is not None and (status := self.dash.board.status(slo)) is not None:
+            self.dash.open_runbook_of_slo(status.slo)
 
-    def action_search(self) -> None:
-        self.add_class(_SEARCHING)
-        self.query_one(Prompt).open(self.dash.board.filter.text)
+    def action_depends(self) -> None:
+        """The page of the service whose SLO is under the cursor."""
+        slo = self._selected()
+        if slo is not None:
+            self.dash.open_service(slo.partition("/")[0])
 
     def action_abnormal(self) -> None:
         self.dash.board.toggle_abnormal()
         self.dash.repaint()
 
-    def action_back(self) -> None:
-        """Escape: drop the filter. The root has nothing to go back to."""
-        if self.dash.board.filter.text or self.dash.board.filter.abnormal_only:
-            self.dash.board.search("")
-            if self.dash.board.filter.abnormal_only:
-                self.dash.board.toggle_abnormal()
-            self.dash.repaint()
+    def copied(self) -> str | None:
+        view, alerts = self.dash.view(), self.query_one("#alerts", Rows)
+        if alerts.has_focus:
+            alert = next((each for each in view.alerts if each.fingerprint == alerts.cursor), None)
+            return export.alert_text(view, alert) if alert is not None else None
+        slo = self._selected()
+        status = self.dash.board.status(slo) if slo is not None else None
+        if status is None:
+            return None
+        hour = timedelta(hours=1)
+        sli = status.slo.sli
+        return export.slo_text(view, status, f"{sli.bad_rate(hour)} / {sli.total_rate(hour)}")
+
+    def action_mine(self) -> None:
+        self.dash.only_mine()

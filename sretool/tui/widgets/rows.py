@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from sretool.tui import keys
 from sretool.tui.line import Span, plain
 from sretool.tui.widgets.sheet import Styled
 
@@ -27,13 +27,13 @@ class Rows(Styled, ScrollView, can_focus=True):
     """Draws visible rows only, through a function from value to line; the first cell shows the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "down", id="down", show=False),
-        Binding("up,k", "move(-1)", "up", id="up", show=False),
-        Binding("home,g", "first", "first", id="first", show=False),
-        Binding("end,G", "last", "last", id="last", show=False),
-        Binding("ctrl+d,pagedown", "page(1)", "half a page down", id="page_down", show=False),
-        Binding("ctrl+u,pageup", "page(-1)", "half a page up", id="page_up", show=False),
-        Binding("enter", "choose", "open", id="open", show=False),
+        keys.bind("down", "move(1)"),
+        keys.bind("up", "move(-1)"),
+        keys.bind("first"),
+        keys.bind("last"),
+        keys.bind("page_down", "page(1)"),
+        keys.bind("page_up", "page(-1)"),
+        keys.bind("open", "choose"),
     ]
 
     @dataclass
@@ -56,7 +56,7 @@ class Rows(Styled, ScrollView, can_focus=True):
         super().__init__(id=id)
         self._draw = draw
         self._cursor_sign = cursor
-        self._values: list[tuple[str, Hashable]] = []
+        self._values: Sequence[tuple[str, Hashable]] = ()
         self._index: dict[str, int] = {}
         self._cursor: str | None = None
         self._moved = False
@@ -72,15 +72,19 @@ class Rows(Styled, ScrollView, can_focus=True):
     def show(
         self, values: Sequence[tuple[str, Hashable]], placeholder: Line = (), *, afresh: bool = False
     ) -> None:
-        """Replace the rows; `afresh` where every row may look different (another width, another filter)."""
+        """Replace the rows, which are not copied; `afresh` where every row may look different.
+
+        That is so at another width and with another filter.
+        """
         # Drawn first: where a value cannot be drawn, the rows stay as they are.
         top = self.scroll_offset.y
         visible = values[top : top + self.size.height]
         lines = {key: self._draw(value, self.size.width) for key, value in visible}
-        before_order = [key for key, _ in self._values]
-        self._values = list(values)
-        self._index = {key: row for row, (key, _) in enumerate(self._values)}
-        moved = before_order != list(self._index)
+        moved = False
+        if values is not self._values:
+            self._values = values
+            before, self._index = self._index, {key: row for row, (key, _) in enumerate(values)}
+            moved = list(before) != list(self._index)
         self._place_cursor()
         if moved or afresh or placeholder != self._placeholder:
             self._placeholder = placeholder
@@ -131,6 +135,10 @@ class Rows(Styled, ScrollView, can_focus=True):
         head = Span(sign + line[0].text[1:], "key") if line else Span(sign, "key")
         under = self.get_component_rich_style("sre--cursor", partial=True) if self.has_focus else None
         return self.strip([head, *line[1:]], width, under)
+
+    def cursor_text(self) -> str:
+        """The row under the cursor as plain text."""
+        return self.line_text(self._row())[1:].strip() if self._values else ""
 
     def line_text(self, row: int) -> str:
         """Row `row` as plain text."""

@@ -27,7 +27,8 @@ class Styled(Widget):
         f"{_PREFIX}{role}"
         for role in (
             "dim", "bold", "title", "key", "page", "spent", "ticket", "no-data", "stale", "silenced", "tag",
-            "tag-alarm", "lost", "chart", "limit", "cursor",
+            "tag-alarm", "lost", "chart", "chart2", "chart3", "chart4", "limit", "mark", "band", "inspect",
+            "cursor",
         )
     }  # fmt: skip
 

@@ -49,13 +49,13 @@ def test_problems_name_the_file_as_seen_from_here(tmp_path: Path, monkeypatch: p
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"cannot read .*nowhere\.yaml: No such file"):
+    with pytest.raises(UsageError, match=r"nowhere\.yaml:1: cannot be read: No such file"):
         load([tmp_path / "nowhere.yaml"])
 
 
 def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "slos.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UsageError, match=r"slos\.yaml: it is not UTF-8"):
+    with pytest.raises(UsageError, match=r"slos\.yaml:1: is not UTF-8"):
         load([tmp_path])
 
 
@@ -79,3 +79,21 @@ def test_a_pipe_is_refused_rather_than_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "slos.yaml")
     with pytest.raises(UsageError, match=r"slos\.yaml is neither a file nor a folder"):
         load([tmp_path / "slos.yaml"])
+
+
+def test_everything_wrong_is_told_beside_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"slos:\n  - id: shop/\xff\n")
+    (tmp_path / "b.yaml").write_text("slos: {}\n")
+    (tmp_path / "c.yaml").write_bytes(b"\xff")
+    with pytest.raises(CatalogError) as caught:
+        load([tmp_path, tmp_path / "none.yaml"])
+    found = [
+        (each.file.rsplit("/", 1)[-1], each.line, each.message.split(";")[0])
+        for each in caught.value.problems
+    ]
+    assert sorted(found) == [
+        ("a.yaml", 2, "is not UTF-8 text"),
+        ("b.yaml", 1, "slos: a list is wanted, not a mapping"),
+        ("c.yaml", 1, "is not UTF-8 text"),
+        ("none.yaml", 1, "cannot be read: No such file or directory"),
+    ]

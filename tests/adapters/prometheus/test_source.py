@@ -104,7 +104,10 @@ async def test_remarks_of_the_server_are_kept() -> None:
         "warnings":["partial"],"infos":["x"]}"""
     source = answering(body)
     await source.instant("q")
-    assert source.warnings == ("partial", "x")
+    assert source.warnings == ("partial", "info: x")
+    await source.instant("q")
+    assert source.remarks() == ("partial", "info: x")
+    assert source.remarks() == ()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sretool.core.analysis.backtest import Alarm, replay, score, warm_up, what_if
+from sretool.core.analysis.backtest import Alarm, inexact, replay, score, warm_up, what_if
 from sretool.core.analysis.recording import STEP, Recording
 from sretool.core.slo.budget import time_to_detect
 from sretool.core.slo.firing import firings, rates
@@ -20,6 +20,7 @@ from tests.support.slos import slo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from random import Random
 
     from numpy.typing import NDArray
 
@@ -47,6 +48,18 @@ def recording(
         return (summed[5:] - summed[:-5]) / 300
 
     return Recording(of, int(START.timestamp()), rate(bad), rate(events), "rules")
+
+
+def with_longer(made: Recording, share: object, per_minute: object, *lengths: int) -> Recording:
+    """With rates over more than five minutes, too."""
+    events = np.asarray(per_minute, dtype=float)
+    bad = np.asarray(share, dtype=float) * events
+
+    def rate(counts: NDArray[np.float64], length: int) -> NDArray[np.float64]:
+        summed = np.concatenate((np.zeros(length), np.cumsum(counts)))
+        return (summed[length:] - summed[:-length]) / (60 * length)
+
+    return replace(made, longer={each: (rate(bad, each), rate(events, each)) for each in lengths})
 
 
 def between(first: int, last: int, share: float) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
@@ -250,7 +263,8 @@ def test_alarms_of_maintenance_are_neither_right_nor_wrong() -> None:
 
 
 def test_what_lies_outside_is_counted_and_left_out() -> None:
-    found = score([], [span(-100, -50), span(10, 20)], START, START + DAY)
+    none: list[Alarm] = []
+    found = score(none, [span(-100, -50), span(10, 20)], START, START + DAY)
     assert (found.outside, len(found.detections), found.recall) == (1, 1, 0)
 
 
@@ -260,3 +274,43 @@ def test_a_month_of_a_hundred_slos_is_arithmetic_for_seconds() -> None:
     assert len(replay(made, START)) >= 4
     assert datetime.now(UTC) - began < timedelta(seconds=2)
     assert len(made.total) * STEP == 33 * 24 * 3600
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(5, 60), st.integers(61, 360))
+def test_windows_of_any_minutes_are_exact_to_the_minute(chance: Random, short: int, long: int) -> None:
+    """Against the events of every minute themselves, however bursty they are."""
+    minutes = 1500
+    share = np.zeros(minutes)
+    for _ in range(12):
+        first = chance.randrange(minutes)
+        share[first : first + chance.randrange(1, 40)] = chance.choice((0.002, 0.02, 0.3))
+    events = np.array([chance.choice((0, 60, 600, 6000)) for _ in range(minutes)], dtype=float)
+    pair = BurnAlert(Severity.PAGE, Decimal("0.02"), long * MINUTE, short * MINUTE)
+    of = replace(CHECKOUT, alerts=(pair,))
+    made = recording(lambda number: share, of, minutes, events)
+    lengths = {5 + window % 5 for window in (short, long)} - {5}
+    alarms = replay(with_longer(made, share, events, *lengths), START)
+    limit = float(pair.factor(of.window) * of.budget)
+    fires = [
+        False,
+        *(all(_ratio(share, events, at, w) > limit for w in (long, short)) for at in range(minutes)),
+    ]
+    starts = [at for at in range(minutes) if fires[at + 1] and not fires[at]]
+    ends = [at for at in range(minutes) if fires[at] and not fires[at + 1]]
+    assert [(alarm.start - START) // MINUTE for alarm in alarms] == starts
+    assert [(alarm.end - START) // MINUTE for alarm in alarms if alarm.end is not None] == ends
+    assert inexact(with_longer(made, share, events, *lengths)) == ()
+
+
+def _ratio(share: NDArray[np.float64], events: NDArray[np.float64], at: int, window: int) -> float:
+    inside = slice(max(at + 1 - window, 0), at + 1)
+    total = events[inside].sum()
+    return float((share[inside] * events[inside]).sum() / total) if total else 0.0
+
+
+def test_windows_of_which_too_little_was_read_are_named() -> None:
+    pair = BurnAlert(Severity.PAGE, Decimal("0.02"), timedelta(minutes=84), timedelta(minutes=7))
+    made = recording(between(0, 1, 0), replace(CHECKOUT, alerts=(pair,)), 100)
+    assert inexact(made) == (timedelta(minutes=7), timedelta(minutes=84))
+    assert inexact(with_longer(made, np.zeros(100), np.ones(100), 7)) == (timedelta(minutes=84),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from copy import deepcopy
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -794,7 +795,8 @@ def test_whatever_stands_anywhere_is_read_or_refused(text: str, chance: random.R
             if not isinstance(holder[key], dict | list) or not holder[key] or chance.random() < 0.2:
                 break
             holder = holder[key]
-        holder[key] = chance.choice(JUNK)
+        # A copy: the next change may be made inside of it.
+        holder[key] = deepcopy(chance.choice(JUNK))
         if not all(documents):
             return
     with contextlib.suppress(CatalogError):

@@ -23,12 +23,14 @@ incidents:
             datetime(2026, 11, 10, 2, tzinfo=UTC),
             datetime(2026, 11, 10, 3, tzinfo=UTC),
             Kind.MAINTENANCE,
+            "incidents.yaml",
         ),
         Span(
             "Failover",
             datetime(2026, 10, 27, 13, 5, tzinfo=UTC),
             datetime(2026, 10, 27, 13, 9, tzinfo=UTC),
             Kind.INCIDENT,
+            "incidents.yaml",
         ),
     )
 

@@ -126,7 +126,7 @@ def test_an_empty_list_of_alerts_means_none() -> None:
             "    window",
             "    alerts: [{severity: warn, spends: 2%, long: 1h, short: 5m}]\n    window",
             4,
-            "'warn' is not possible; known: page, ticket",
+            "needs an `urgency`: page or ticket",
             id="severity",
         ),
         pytest.param(

@@ -137,6 +137,23 @@ def test_a_right_file_gives_nothing(text: str) -> None:
         pytest.param(
             NATIVE,
             "    window",
+            "    alerts:\n      - {severity: page, factor: 1400, long: 30m, short: 5m}\n    window",
+            5,
+            "SLO103",
+            id="factor never reached",
+        ),
+        pytest.param(
+            NATIVE,
+            "slos:",
+            "alert_policies: [{id: a, default: true,"
+            " alerts: [{severity: page, factor: 1400, long: 30m, short: 5m}]}]\nslos:",
+            3,
+            "SLO103",
+            id="policy never reached",
+        ),
+        pytest.param(
+            NATIVE,
+            "    window",
             "    alerts: [{severity: page, spends: 1%, long: 1h, short: 30s}]\n    window",
             4,
             "SLO108",
@@ -269,3 +286,65 @@ def test_every_code_that_is_given_is_in_the_table() -> None:
             word.strip('",()') for word in module.read_text().split() if word.startswith(('"SLO', '("SLO'))
         }
     assert {code for code in given if code[3:].isdecimal()} <= set(CODES)
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [(NATIVE, "window", "windw"), (NATIVE, "objective", "objectiv"), (RULES, "expr: sum", "exprr: sum")],
+)
+def test_a_mistyped_key_is_corrected(text: str, old: str, new: str) -> None:
+    wrong = text.replace(old, new, 1)
+    corrected, made = fixed(wrong, lint({"f.yaml": wrong.encode()}).findings)
+    assert (made, corrected) == (1, text)
+
+
+def test_a_key_that_is_there_already_or_far_from_any_is_left() -> None:
+    for key in ("windows: 7d", "colour: red"):
+        wrong = NATIVE.replace("    window", f"    {key}\n    window", 1)
+        assert all(each.edit is None for each in lint({"f.yaml": wrong.encode()}).findings)
+
+
+WRONG = NATIVE.replace("99.9%", "99.9")
+LINE = next(line for line in WRONG.splitlines() if "99.9" in line)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WRONG.replace(LINE, f"{LINE}  # sretool: ignore SLO102 an old habit"),
+        WRONG.replace(LINE, f"    # sretool: ignore SLO008, SLO102 an old habit\n    # more\n{LINE}"),
+    ],
+    ids=["behind", "above"],
+)
+def test_a_remark_with_a_reason_is_obeyed(text: str) -> None:
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("remark", "said"),
+    [
+        ("ignore SLO102", "it gives no reason"),
+        ("ignore", "it names no code"),
+        ("ignore because of me", "it names no code"),
+        ("ignore SLO999 why", "there is no code SLO999"),
+        ("ignore SLO201 why", "a remark about nothing"),
+    ],
+)
+def test_other_remarks_are_told_and_hide_nothing(remark: str, said: str) -> None:
+    report = lint({"f.yaml": WRONG.replace(LINE, f"{LINE}  # sretool: {remark}").encode()})
+    assert "SLO102" in {each.code for each in report.findings}
+    (doubt,) = [each for each in report.findings if each.code == "SLO011"]
+    assert said in doubt.message
+
+
+def test_a_remark_about_a_server_is_no_doubt_without_one() -> None:
+    assert found(NATIVE + "# sretool: ignore SLO301 comes with the next release\n") == []
+
+
+def test_an_unknown_owner_is_no_mixed_up_ratio() -> None:
+    text = (
+        NATIVE.replace("    window", "    owner: wbe\n    window", 1) + "owners:\n  - {id: web, title: Web}\n"
+    )
+    (only,) = lint({"f.yaml": text.encode()}).findings
+    assert only.code == "SLO008"
+    assert "did you mean 'web'" in only.message

@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sretool.core.alerting import acks
+from sretool.core.alerting.silences import Silence, SilenceState
 from sretool.core.observe import assemble, plan
 from sretool.core.observe.model import AlertState, Sample, Series
 from sretool.core.slo.budget import Count
 from sretool.core.slo.evaluate import Numbers
+from sretool.core.slo.exclusions import key
 from sretool.core.slo.model import CalendarUnit, CalendarWindow, Exclusion, Level, Severity, SloId
 from sretool.core.slo.windows import STANDARD_WINDOWS
 from tests.support.slos import slo
@@ -241,9 +244,9 @@ def test_an_excluded_span_is_taken_away_and_not_missing() -> None:
     begin = NOON - 2 * HOUR
     spans = (Exclusion(begin, begin + HOUR, "a"), Exclusion(begin + HOUR / 2, begin + HOUR, "b"))
     shut = slo(days=1, exclusions=spans)
-    key = f"{int(begin.timestamp())}:{int((begin + HOUR).timestamp()) + 300}"
+    span = key(begin, begin + HOUR + timedelta(minutes=5))
     answers = [
-        Sample({"slo": shut.id, "figure": f"excluded:{what}:{key}"}, NOON, value)
+        Sample({"slo": shut.id, "figure": f"excluded:{what}:{span}"}, NOON, value)
         for what, value in (("bad", 30.0), ("total", 600.0), ("count", 65.0))
     ]
     known = {shut.id: Numbers(NOON, bad=40, total=10_000, coverage=1.0)}
@@ -256,6 +259,36 @@ def test_an_excluded_span_is_taken_away_and_not_missing() -> None:
         10_000,
         coverage=pytest.approx(1),  # type: ignore[arg-type]
     )
+
+
+def test_burns_are_those_of_the_time_that_counts() -> None:
+    begin = NOON - HOUR / 2
+    shut = slo(days=30, min_events=10, exclusions=(Exclusion(begin, begin + HOUR / 6, "a"),))
+    spans = plan.counted_spans(shut, HOUR, NOON)
+    assert spans == [(NOON - HOUR, begin), (NOON - HOUR / 4, NOON)]
+    answers = [
+        Sample({"slo": shut.id, "figure": f"counted:{what}:{key(*span)}"}, NOON, value)
+        for span, values in zip(spans, ((3.0, 300.0), (1.0, 100.0)), strict=True)
+        for what, value in zip(("bad", "total"), values, strict=True)
+    ]
+    known = {
+        shut.id: Numbers(
+            NOON, bad=4, total=1e6, error_ratios={HOUR: 0.5, HOUR / 12: 0.002}, events={HOUR: 900.0}
+        )
+    }
+    found = assemble.with_sums([shut], answers, known, NOON)[shut.id]
+    assert found.error_ratios[HOUR] == 0.01
+    assert found.error_ratios[HOUR / 12] == 0.002
+    assert found.events == {HOUR: 400.0}
+    query = plan.sums([shut], NOON)
+    assert query is not None
+    assert all(f"counted:bad:{key(*span)}" in query for span in spans)
+
+
+def test_a_window_of_which_nothing_counts_has_no_burn() -> None:
+    shut = slo(exclusions=(Exclusion(NOON - HOUR, NOON + HOUR, "a"),))
+    known = {shut.id: Numbers(NOON, error_ratios={HOUR / 12: 0.5})}
+    assert HOUR / 12 not in assemble.with_sums([shut], [], known, NOON)[shut.id].error_ratios
 
 
 def test_a_calendar_window_gets_the_sums_so_far() -> None:
@@ -292,3 +325,21 @@ def test_processes_that_started_together_leave_the_list_together() -> None:
     assert started(just) == ["10 processes started"]
     assert started(plan.CHANGES_BACK + timedelta(seconds=1)) == []
     assert started(plan.STARTS_BACK - timedelta(seconds=30)) == []
+
+
+@pytest.mark.parametrize(
+    ("hidden_by", "state"),
+    [
+        pytest.param(("ack",), AlertState.ACKNOWLEDGED, id="an ack alone"),
+        pytest.param(("ack", "plain"), AlertState.SILENCED, id="an ack and a silence"),
+        pytest.param(("plain",), AlertState.SILENCED, id="a silence alone"),
+        pytest.param(("unknown",), AlertState.SILENCED, id="a silence that is not known"),
+    ],
+)
+def test_an_alert_that_only_acks_hide_is_acknowledged(hidden_by: tuple[str, ...], state: AlertState) -> None:
+    told = replace(alert("Down"), state=AlertState.SILENCED, silenced_by=hidden_by)
+    new = acks.take(told.labels, "mia", "looking", NOON)
+    ack = Silence("ack", new.matchers, NOON, NOON + HOUR, "mia", new.comment, SilenceState.ACTIVE)
+    (found,) = assemble.open_alerts([told], silences=[ack, replace(ack, id="plain", comment="deploy")])
+    assert found.state is state
+    assert (found.ack.owner if found.ack else None) == ("mia" if state is AlertState.ACKNOWLEDGED else None)

@@ -24,6 +24,7 @@ from sretool.core.slo.model import (
     NativeBucketRatio,
     Part,
     Severity,
+    Shared,
 )
 from tests.support.slos import slo
 
@@ -189,3 +190,62 @@ def test_parts_of_a_composite_are_told_apart() -> None:
 
 def test_a_query_for_the_ratio_has_no_suspects() -> None:
     assert explanation.increments(ErrorRatioQuery("errors[{window}]"), HOUR) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "some", "total"),
+    [
+        (
+            'sum(rate(x{code="5"}[{window}])) / (sum(rate(x[{window}])) > 0)',
+            "bad",
+            'increase(x{code="5"}[1h])',
+            "increase(x[1h])",
+        ),
+        (
+            "1 - sum by (a) (rate(ok[{window}])) / sum by (a) (rate(x[{window}]))",
+            "good",
+            "increase(ok[1h])",
+            "increase(x[1h])",
+        ),
+        (
+            "(sum(rate(x[{window}])) - sum(rate(ok[{window}]))) / sum(rate(x[{window}]))",
+            "good",
+            "increase(ok[1h])",
+            "increase(x[1h])",
+        ),
+        (
+            "(sum(increase(a[{window}])) + (sum(increase(b[{window}])) or vector(0)))"
+            " / sum(increase(x[{window}]))",
+            "bad",
+            '(label_replace(increase(a[1h]), "counter", "1: a", "", "")'
+            ' or label_replace(increase(b[1h]), "counter", "2: b", "", ""))',
+            "increase(x[1h])",
+        ),
+    ],
+)
+def test_a_quotient_of_sums_of_rates_is_broken_down(query: str, kind: str, some: str, total: str) -> None:
+    assert explanation.increments(ErrorRatioQuery(query), HOUR) == (
+        f'label_replace({some}, "figure", "{kind}:0", "", "")'
+        f' or label_replace({total}, "figure", "total:0", "", "")'
+    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "sum(rate(a[{window}])) * 2 / sum(rate(x[{window}]))",
+        "avg(rate(a[{window}])) / sum(rate(x[{window}]))",
+        "2 - sum(rate(a[{window}])) / sum(rate(x[{window}]))",
+        "1 - (sum(rate(a[{window}])) + sum(rate(b[{window}]))) / sum(rate(x[{window}]))",
+        "sum(rate(a[{window}])) /",
+    ],
+)
+def test_other_queries_have_no_suspects(query: str) -> None:
+    assert explanation.increments(ErrorRatioQuery(query), HOUR) is None
+
+
+def test_why_there_are_no_suspects_depends_on_whose_query_it_is() -> None:
+    own = ErrorRatioQuery("errors:ratio")
+    assert "write it as `bad` and `total`" in explanation.no_increments(own)
+    running = ErrorRatioQuery("x", shared=Shared("y", None, "sloth_id", "shop-orders"))
+    assert "--catalog" in explanation.no_increments(running)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sretool.core.observe import assemble, month
 from sretool.core.slo.budget import Count, Past
+from sretool.core.slo.model import CalendarUnit, CalendarWindow
 from sretool.errors import UsageError
 from tests.support.slos import slo
 
@@ -44,9 +45,14 @@ def test_a_month_to_come_is_refused(text: str) -> None:
         month.period(text, NOW)
 
 
-def reported(past: Past) -> month.MonthOfSlo:
+def around(past: Past) -> month.Period:
+    """The month that the last step of `past` lies in, in UTC."""
+    return month.period(f"{past.until - STEP:%Y-%m}", past.until, "UTC")
+
+
+def reported(past: Past, asked: month.Period | None = None) -> month.MonthOfSlo:
     (status,) = assemble.statuses([slo()], {}, {}, past.until)
-    return month.of_slo(status, past, ((), False), ())
+    return month.of_slo(status, past, ((), False), (), asked or around(past))
 
 
 def test_weeks_go_from_monday_to_monday_within_the_month() -> None:
@@ -85,3 +91,54 @@ def test_days_and_weeks_lose_no_event(counts: list[Count | None]) -> None:
     assert sum(week.total for week in found.weeks) == pytest.approx(total)
     for one, two in pairwise(found.days):
         assert one.end == two.start == two.start.replace(hour=0, minute=0)
+
+
+@pytest.mark.parametrize(
+    ("zone", "name", "start", "end"),
+    [
+        ("Europe/Berlin", "2026-10", at(2026, 9, 30, 22), at(2026, 10, 31, 23)),
+        ("America/New_York", "2026-03", at(2026, 3, 1, 5), at(2026, 4, 1, 4)),
+        ("Asia/Kolkata", "2026-02", at(2026, 1, 31, 18, 30), at(2026, 2, 28, 18, 30)),
+        ("Pacific/Auckland", "2026-04", at(2026, 3, 31, 11), at(2026, 4, 30, 12)),
+    ],
+)
+def test_a_zones_midnights_cut_the_month(zone: str, name: str, start: datetime, end: datetime) -> None:
+    found = month.period(name, NOW, zone)
+    assert (found.start, found.end, found.until) == (start, end, end)
+
+
+def test_a_month_begins_when_it_begins_there() -> None:
+    early = at(2026, 11, 1, 2)
+    with pytest.raises(UsageError, match="2026-11 has not begun yet in America/New_York"):
+        month.period("2026-11", early, "America/New_York")
+    assert month.period("2026-12", at(2026, 11, 30, 20), "Asia/Tokyo").until == at(2026, 11, 30, 20)
+
+
+def test_the_zone_asked_for_counts_before_that_of_the_calendar() -> None:
+    calendar = CalendarWindow(CalendarUnit.MONTH, "Asia/Tokyo")
+    own = slo(calendar=calendar)
+    assert month.period_of(own, "2026-09", NOW, None).zone == "Asia/Tokyo"
+    assert month.period_of(own, "2026-09", NOW, "Europe/Berlin").zone == "Europe/Berlin"
+    assert month.period_of(slo(), "2026-09", NOW, None).zone == "UTC"
+
+
+ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo"]
+
+
+@given(st.sampled_from(ZONES), st.integers(2015, 2025), st.integers(1, 12))
+def test_days_of_any_zone_tile_the_month(zone: str, year: int, number: int) -> None:
+    asked = month.period(f"{year}-{number:02}", NOW, zone)
+    steps = (asked.end - asked.start) // STEP
+    found = reported(Past(asked.end, STEP, (Count(0.0, 1.0),) * steps), asked)
+    assert found.days[0].start == asked.start
+    assert found.days[-1].end == asked.end
+    assert len(found.days) == (asked.local(asked.end) - timedelta(hours=3)).day
+    for day in found.days:
+        local = asked.local(day.start)
+        # Where the clocks are put forward at midnight, the day begins at one.
+        assert (local.hour, local.minute) in {(0, 0), (1, 0)}
+        assert day.total == pytest.approx((day.end - day.start) / STEP)
+        assert timedelta(hours=23) <= day.end - day.start <= timedelta(hours=25)
+    for week in found.weeks[1:]:
+        assert asked.local(week.start).weekday() == 0
+    assert sum(week.total for week in found.weeks) == steps

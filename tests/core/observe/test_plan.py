@@ -78,7 +78,9 @@ def test_every_question_is_promql_and_can_be_told_apart(tmp_path: Path) -> None:
     ]
     for from_rules in (True, False):
         asked = history.queries(slos[0], NOW, from_rules=from_rules)
-        queries += [asked.error_ratio.expr, asked.counts.expr, asked.spent]
+        queries += [asked.counts.expr, asked.spent]
+        for step in (timedelta(minutes=1), timedelta(hours=1)):
+            queries.append(history.error_ratio(slos[0], step, from_rules=from_rules))
     series = {
         "requests_total": "0+1000x60",
         "errors_total": "0+1x60",

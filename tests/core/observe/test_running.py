@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from sretool.core.observe.model import Sample
 from sretool.core.observe.running import recognised
-from sretool.core.slo.model import ErrorRatioQuery
+from sretool.core.slo.model import ErrorRatioQuery, Slo
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -19,6 +20,13 @@ def sample(name: str, value: float, **labels: str) -> Sample:
 def sloth(service: str, name: str, objective: str = "99.9", **labels: str) -> Sample:
     known = {"sloth_id": f"{service}-{name}", "sloth_service": service, "sloth_slo": name}
     return sample("sloth_slo_info", 1, sloth_objective=objective, sloth_mode="cli", **known, **labels)
+
+
+def alone(slo: Slo) -> ErrorRatioQuery:
+    """The queries for this SLO only; those for many stand for it, too."""
+    assert isinstance(slo.sli, ErrorRatioQuery)
+    assert slo.sli.shared is not None
+    return replace(slo.sli, shared=None)
 
 
 def test_sloths_information_makes_an_slo() -> None:
@@ -35,7 +43,7 @@ def test_sloths_information_makes_an_slo() -> None:
         timedelta(days=28),
     )
     assert (slo.owner, slo.labels) == ("web", {"region": "eu"})
-    assert slo.sli == ErrorRatioQuery(
+    assert alone(slo) == ErrorRatioQuery(
         '{__name__="slo:sli_error:ratio_rate{window}",sloth_id="shop-availability"}'
         ' or on (sloth_id) avg_over_time(slo:sli_error:ratio_rate5m{sloth_id="shop-availability"}[{window}])'
     )
@@ -64,7 +72,7 @@ def test_pyrras_generic_rules_make_an_slo() -> None:
         {"team": "web"},
     )
     requests = 'sum(avg_over_time(pyrra_requests:rate5m{slo="orders"}[{window}]))'
-    assert slo.sli == ErrorRatioQuery(
+    assert alone(slo) == ErrorRatioQuery(
         f"{requests.replace('requests', 'errors')} / ({requests} > 0)", requests
     )
     assert found.notes == ("1 objective is recorded by Pyrra",)
@@ -83,7 +91,7 @@ def test_gauges_of_pyrra_are_read_from_their_burn_rates() -> None:
     )
     (slo,) = found.slos
     assert slo.id == "default/probe"
-    assert slo.sli == ErrorRatioQuery(
+    assert alone(slo) == ErrorRatioQuery(
         'max({__name__=~".+:burnrate{window}",slo="probe"})'
         ' or max(avg_over_time(probe_success:burnrate1m{slo="probe"}[{window}]))'
     )
@@ -92,7 +100,7 @@ def test_gauges_of_pyrra_are_read_from_their_burn_rates() -> None:
 def test_objectives_that_pyrra_does_not_record_are_named() -> None:
     found = recognised([sample("http_requests:burnrate5m", 2, slo=name) for name in ("b", "a")])
     assert found.slos == ()
-    assert found.notes[0].startswith("2 of Pyrra's objectives are not recorded and cannot be shown (a, b):")
+    assert found.notes[0].startswith("2 of Pyrra's objectives cannot be shown (a, b):")
 
 
 def test_what_makes_no_sense_is_no_slo() -> None:
@@ -105,3 +113,25 @@ def test_what_makes_no_sense_is_no_slo() -> None:
         sample("up", 1),
     ]
     assert recognised(strange).slos == ()
+
+
+def test_a_ratio_of_sloth_for_each_route_is_one_slo_for_each() -> None:
+    ratio = [
+        sample(
+            "slo:sli_error:ratio_rate5m",
+            0.1,
+            sloth_id="shop-a",
+            sloth_service="shop",
+            sloth_slo="a",
+            sloth_window="5m",
+            region="eu",
+            route=route,
+        )
+        for route in ("/", "/cart")
+    ]
+    (slo,) = recognised([sloth("shop", "a", region="eu"), *ratio]).slos
+    assert (slo.group_by, slo.is_template, slo.labels) == (("route",), True, {"region": "eu"})
+    assert slo.sli == ErrorRatioQuery(
+        '{__name__="slo:sli_error:ratio_rate{window}",sloth_id="shop-a"} or on (sloth_id, route)'
+        ' avg_over_time(slo:sli_error:ratio_rate5m{sloth_id="shop-a"}[{window}])'
+    )

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sretool.core.observe import freshness, verdict
-from sretool.core.observe.model import AlertState, Change
+from sretool.core.catalog.model import Dependency
+from sretool.core.observe import answer, freshness, verdict
+from sretool.core.observe.model import AlertState, Change, DeadMan, Drill, Probe
 from sretool.core.observe.verdict import Tag
 from sretool.core.slo import policy
 from sretool.core.slo.model import Level, Severity
 from tests.support.dashboard import NOW, alert, amas, health, quiet, slo, snapshot, status
+from tests.support.scenarios import SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,10 @@ WIDTH = 78
 def _judge(of: Snapshot) -> Verdict:
     sources = {source.name: freshness.judge(source, NOW, REFRESH) for source in of.sources}
     return verdict.judge(of, sources["prometheus"], sources.get("alertmanager"), NOW)
+
+
+def _reasons(of: Verdict) -> list[str]:
+    return [str(reason) for reason in of.reasons]
 
 
 def _lost(name: str) -> SourceHealth:
@@ -63,8 +69,7 @@ def test_the_worst_of_several_pages_is_named_and_the_others_counted() -> None:
 def test_a_silenced_page_is_still_us_and_says_silenced() -> None:
     silenced = alert("SLOBudgetBurn", state=AlertState.SILENCED, of="amas/learning-availability")
     text = _text(_paging(), [silenced])
-    assert text.startswith("IT IS US  amas/learning-availability burns")
-    assert ", silenced" in text
+    assert text.startswith("IT IS US  amas/learning-avail.. burns 20.7x, gone in 18h29m, silenced")
 
 
 def test_a_spent_budget_without_burn_says_since_when_it_is_back() -> None:
@@ -89,26 +94,26 @@ def test_a_slow_burn_is_called_slow() -> None:
 
 def test_slos_without_data_make_it_unsure_and_are_named() -> None:
     blind = status(slo("amas/decision-confidence", "0.5"), Level.NO_DATA)
-    assert _text([*quiet(2), blind]) == "UNSURE  1 of 3 SLOs without data: amas/decision-confidence"
+    assert _text([*quiet(2), blind]) == "UNSURE  1 of 3 SLOs without data: amas/decision-confidence  > enter"
 
 
 def test_why_an_slo_has_no_data_is_among_the_reasons() -> None:
     blind = replace(status(slo("amas/decision-confidence"), Level.NO_DATA), problem="more bad than all")
-    assert "amas/decision-confidence: more bad than all" in _judge(snapshot([blind])).reasons
+    assert "amas/decision-confidence: more bad than all" in _reasons(_judge(snapshot([blind])))
 
 
 def test_all_slos_holding_and_no_page_is_all_clear() -> None:
     changes = [Change(NOW - timedelta(hours=2), "resolved", "SLOBudgetBurn amas/learning-availability")]
     assert _text(quiet(), changes=changes) == (
-        "ALL CLEAR  7 of 7 SLOs hold, no page open, last alert ended 2h00m ago"
+        "ALL CLEAR  7 of 7 SLOs hold, no page open, last alert ended 2h00m ago  > i"
     )
 
 
 def test_open_tickets_and_silenced_pages_are_mentioned_when_all_is_clear() -> None:
     tickets = [alert("HighMemory", Severity.TICKET, instance="app-2")]
-    assert _text(quiet(), tickets) == "ALL CLEAR  7 of 7 SLOs hold, no page open, 1 ticket"
+    assert _text(quiet(), tickets) == "ALL CLEAR  7 of 7 SLOs hold, no page open, 1 ticket  > i"
     silenced = [alert("ServiceDown", state=AlertState.SILENCED, instance="app-1")]
-    assert _text(quiet(), silenced) == "ALL CLEAR  7 of 7 SLOs hold, 1 page silenced: ServiceDown app-1"
+    assert _text(quiet(), silenced) == "ALL CLEAR  7 of 7 SLOs hold, 1 page silenced: ServiceDown app-1  > i"
 
 
 def test_a_page_of_a_symptom_without_burn_is_named() -> None:
@@ -124,7 +129,8 @@ def test_the_next_key_outlives_the_explanation() -> None:
     )
     assert judged.text(WIDTH) == "IT IS US  ServiceDown app-1 pages for 3m, 1 more  learning  > tab, enter"
     assert judged.text(54) == "IT IS US  ServiceDown app-1 pages for 3m  > tab, enter"
-    assert judged.text(53) == "IT IS US  ServiceDown app-1 pages for 3m"
+    assert judged.text(50) == "IT IS US  ServiceDown.. pages for 3m  > tab, enter"
+    assert judged.text(40) == "IT IS US  ServiceDown app-1 pages for 3m"
 
 
 def test_a_page_of_another_service_is_not_us() -> None:
@@ -136,13 +142,13 @@ def test_a_burn_below_page_level_with_the_page_still_open_recovers() -> None:
     minutes, hour = timedelta(minutes=5), timedelta(hours=1)
     cooling = status(slo(), Level.OK, burns={minutes: 0.2, hour: 9.8})
     text = _text([cooling, *quiet()[1:]], [alert("SLOBudgetBurn", of="amas/learning-availability")])
-    assert text.startswith("IT IS US  amas/learning-availability recovers: burn now 0.2x, 1h 9.8x")
+    assert text.startswith("IT IS US  amas/learning-availability recovers: now 0.2x, 1h 9.8x")
 
 
 def test_prometheus_lost_freezes_and_leaves_the_word_to_alertmanager() -> None:
     sources = [_lost("prometheus"), health("alertmanager")]
     text = _text(_paging(), [alert("SLOBudgetBurn", of="amas/learning-availability")], sources)
-    assert text == "STALE  frozen at 03:10:31Z; Alertmanager is live: 1 page, SLOBudgetBurn 3m"
+    assert text == "STALE  amas/learning-availability paged, gone in 18h29m at 03:10:31Z  > R"
 
 
 def test_prometheus_lost_while_all_was_well_is_never_all_clear() -> None:
@@ -153,24 +159,28 @@ def test_prometheus_lost_while_all_was_well_is_never_all_clear() -> None:
 def test_both_sources_lost_says_both_and_what_was_known_last() -> None:
     judged = _judge(snapshot(_paging(), sources=[_lost("prometheus"), _lost("alertmanager")]))
     text = judged.text(200)
-    assert text.startswith("STALE  frozen at 03:10:31Z; Alertmanager is lost as well")
-    assert "last known: amas/learning-availability paged" in text
+    assert text == (
+        "STALE  amas/learning-availability paged, gone in 18h29m at 03:10:31Z;"
+        " Alertmanager is lost as well  > R"
+    )
 
 
 def test_a_prometheus_that_never_answered_says_why() -> None:
     sources = [health(ok=False, ago=None, error="connection refused"), health("alertmanager")]
-    assert _text(quiet(), sources=sources) == "STALE  Prometheus has never answered: connection refused"
+    assert _text(quiet(), sources=sources) == "STALE  Prometheus has never answered: connection refused  > R"
 
 
 def test_alertmanager_lost_keeps_burns_certain_but_all_clear_away() -> None:
     sources = [health(), _lost("alertmanager")]
     assert _text(_paging(), sources=sources).startswith("IT IS US  amas/learning-availability")
-    assert _text(quiet(), sources=sources) == ("UNSURE  7 SLOs hold; alerts unknown: Alertmanager lost 2m")
+    assert _text(quiet(), sources=sources) == (
+        "UNSURE  7 SLOs hold; alerts unknown: Alertmanager lost 2m  > R"
+    )
 
 
 def test_without_an_alertmanager_the_missing_half_is_said() -> None:
     assert _text(quiet(), sources=[health()]) == (
-        "ALL CLEAR  7 of 7 SLOs hold, no Alertmanager configured: pages unknown"
+        "ALL CLEAR  7 of 7 SLOs hold, no Alertmanager configured: pages unknown  > i"
     )
 
 
@@ -189,32 +199,121 @@ def test_a_spent_budget_of_a_paging_slo_replaces_the_time_left() -> None:
     assert "budget spent (-40%)" in _text([burning])
 
 
-def _scenarios() -> list[Snapshot]:
-    return [
-        snapshot(amas()),
-        snapshot(_paging(), alerts=[alert("SLOBudgetBurn", of="amas/learning-availability")]),
-        snapshot([amas()[1]]),
-        snapshot([amas()[2]]),
-        snapshot([amas()[3], *quiet(2)]),
-        snapshot(quiet()),
-        snapshot(quiet(), alerts=[alert("ServiceDown", instance="app-1")]),
-        snapshot(quiet(), alerts=[alert("DiskFull", service="billing")]),
-        snapshot(_paging(), sources=[_lost("prometheus"), health("alertmanager")]),
-        snapshot(quiet(), sources=[health(), _lost("alertmanager")]),
-        snapshot(quiet(), sources=[health(ok=False, ago=None), health("alertmanager")]),
-        snapshot([]),
-    ]
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+def test_a_scenario_is_answered_in_one_line(scenario: Scenario) -> None:
+    judged = _judge(scenario.known)
+    text = judged.text(WIDTH)
+    assert text == scenario.line
+    assert judged.tag is scenario.tag
+    assert text.startswith(scenario.tag.value)
+    assert all(said in text for said in scenario.says)
+    assert text.endswith(f"  > {scenario.key}")
+    assert answer.cells(text) <= WIDTH
 
 
-@pytest.mark.parametrize("number", range(12))
+def test_there_are_twelve_scenarios_and_every_tag_is_among_them() -> None:
+    assert len({scenario.name for scenario in SCENARIOS}) == 12
+    assert {scenario.tag for scenario in SCENARIOS} == set(Tag)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+def test_the_reasons_name_the_rule_and_every_input(scenario: Scenario) -> None:
+    reasons = _reasons(_judge(scenario.known))
+    assert len(reasons) >= 3
+    assert any(reason.startswith("Prometheus: ") for reason in reasons)
+    assert any(reason.startswith("Alertmanager: ") for reason in reasons)
+
+
+@pytest.mark.parametrize("scenario", [*SCENARIOS, None], ids=lambda each: each.name if each else "no SLO")
 @pytest.mark.parametrize("width", [10, 40, 78, 120])
-def test_every_verdict_fits_and_keeps_its_tag(number: int, width: int) -> None:
-    judged = _judge(_scenarios()[number])
+def test_every_verdict_fits_and_keeps_its_tag(scenario: Scenario | None, width: int) -> None:
+    judged = _judge(scenario.known if scenario is not None else snapshot([]))
     text = judged.text(width)
     wide = sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
     assert wide <= width
     assert text.startswith(judged.tag.value[:width])
     assert judged.reasons
+
+
+def test_a_drill_explains_only_what_it_may_hurt_and_what_began_after_it() -> None:
+    page = alert("SLOBudgetBurn", of="amas/learning-availability")
+    known = snapshot(_paging(), alerts=[page])
+
+    def tag(drill: Drill) -> Tag:
+        return _judge(replace(known, drills=(drill,))).tag
+
+    early, late = page.since - timedelta(minutes=1), page.since + timedelta(minutes=1)
+    assert tag(Drill("zone", early, ("amas",))) is Tag.DRILL
+    assert tag(Drill("zone", early)) is Tag.DRILL
+    assert tag(Drill("zone", late, ("amas",))) is Tag.US
+    assert tag(Drill("zone", early, ("billing",))) is Tag.US
+
+
+def test_a_drill_that_hurts_nothing_is_named_all_the_same() -> None:
+    drill = Drill("zone", NOW - timedelta(minutes=7), ("amas",))
+    text = _judge(replace(snapshot(quiet()), drills=(drill,))).text(WIDTH)
+    assert text == "DRILL  zone runs for 7m, on amas, 7 of 7 SLOs hold  > 5"
+
+
+def test_a_dependency_of_our_own_is_a_cause_but_still_us() -> None:
+    own = Dependency("db", "Database")
+    down = alert("DatabaseDown", dependency="db")
+    known = replace(snapshot(_paging(), alerts=[down]), dependencies=(own,))
+    judged = _judge(known)
+    assert judged.tag is Tag.US
+    assert ", db is down" in judged.text(200)
+
+
+def test_a_dependency_that_the_burning_service_does_not_stand_on_explains_nothing() -> None:
+    bought = Dependency("cdn", "CDN", provider="Vendor")
+    down = alert("CdnDown", dependency="cdn", service="other")
+    dependencies = (Dependency("amas", "Backend"), bought)
+    known = replace(snapshot(_paging(), alerts=[down]), dependencies=dependencies)
+    assert _judge(known).tag is Tag.US
+    linked = (replace(dependencies[0], needs=("cdn",)), bought)
+    assert _judge(replace(known, dependencies=linked)).tag is Tag.NOT_US
+
+
+def test_a_silenced_or_unlabelled_alert_blames_no_dependency() -> None:
+    bought = (Dependency("cdn", "CDN", provider="Vendor"),)
+    for excuse in (
+        alert("CdnDown", state=AlertState.SILENCED, dependency="cdn"),
+        alert("CdnDown", component="cdn"),
+        alert("CdnDown", None, dependency="cdn"),
+    ):
+        assert _judge(replace(snapshot(_paging(), alerts=[excuse]), dependencies=bought)).tag is Tag.US
+
+
+def test_a_failing_probe_of_a_dependency_explains_the_burn() -> None:
+    known = replace(
+        snapshot(_paging()),
+        dependencies=(Dependency("cdn", "CDN", provider="Vendor"),),
+        probes=(Probe("cdn-eu", up=False, at=NOW, dependency="cdn"),),
+    )
+    text = _judge(known).text(WIDTH)
+    assert text.startswith("NOT US  amas/learning-availability, gone in 18h29m: cdn down")
+
+
+def test_a_missing_dead_man_alert_takes_all_clear_away() -> None:
+    missing = DeadMan("Watchdog", NOW - timedelta(minutes=9), NOW - timedelta(minutes=4))
+    text = _judge(replace(snapshot(quiet()), dead_man=missing)).text(WIDTH)
+    assert text == "UNSURE  7 SLOs hold; Watchdog is missing for 4m: pages may reach nobody  > i"
+    there = DeadMan("Watchdog", NOW, None)
+    assert _judge(replace(snapshot(quiet()), dead_man=there)).tag is Tag.CLEAR
+
+
+def test_a_deploy_long_before_the_page_or_of_another_service_is_no_suspect() -> None:
+    page = alert("SLOBudgetBurn", of="amas/learning-availability")
+
+    def says(*changes: Change) -> str:
+        return _judge(snapshot(_paging(), alerts=[page], changes=changes)).text(200)
+
+    before = page.since - timedelta(minutes=26)
+    assert ", 26m after deploy v412" in says(Change(before, "deploy", "v412", {"service": "amas"}))
+    assert ", 26m after deploy v412" in says(Change(before, "deploy", "deploy v412"))
+    assert "after" not in says(Change(before, "deploy", "v412", {"service": "billing"}))
+    assert "after" not in says(Change(before - timedelta(hours=3), "deploy", "v412"))
+    assert "after" not in says(Change(NOW, "deploy", "v413"))
 
 
 def test_wide_characters_count_twice() -> None:
@@ -225,7 +324,7 @@ def test_wide_characters_count_twice() -> None:
 
 def test_the_release_gate_is_among_the_reasons() -> None:
     gate = policy.state(policy.DEFAULT, [policy.Standing(slo().id, 0.123)])
-    reasons = _judge(replace(snapshot(quiet()), gate=gate)).reasons
+    reasons = _reasons(_judge(replace(snapshot(quiet()), gate=gate)))
     assert (
         "Release gate: FREEZE by amas/learning-availability, 12.3% left; wait: normal, non-critical"
         in reasons

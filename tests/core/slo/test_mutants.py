@@ -71,6 +71,10 @@ def test_every_change_is_noticed_or_changes_nothing() -> None:
         pytest.param(slo("0.95", days=7), id="a week"),
         pytest.param(slo(days=28), id="28 days"),
         pytest.param(slo(min_events=600), id="low-traffic guard"),
+        pytest.param(
+            slo(alerts=tuple(replace(pair, name=f"P{n}") for n, pair in enumerate(slo().alerts))),
+            id="severities of its own",
+        ),
     ],
 )
 def test_alerts_of_other_slos_are_as_closely_watched(subject: Slo) -> None:

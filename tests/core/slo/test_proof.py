@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -16,19 +18,25 @@ from sretool.core.slo.feed import CannotProve, Phase, feed_of
 from sretool.core.slo.model import (
     BooleanGauge,
     BucketRatio,
+    BurnAlert,
     Composite,
     ErrorRatioQuery,
     EventRatio,
     Freshness,
     NativeBucketRatio,
     Part,
+    Severity,
     Sli,
     Slo,
 )
 from sretool.core.slo.proof import ANY_RANGES, CLOSED, MINUTE, episodes, failures, prove, write_tests
-from sretool.core.slo.rules import group
+from sretool.core.slo.rules import group, render
 from sretool.core.slo.windows import threshold
+from tests.support.promtool import Rules
 from tests.support.slos import slo
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 QUERY = "sum(rate(errors_total[{window}])) / sum(rate(requests_total[{window}]))"
 KINDS = [
@@ -40,9 +48,19 @@ KINDS = [
     pytest.param(ErrorRatioQuery(QUERY, "sum(rate(requests_total[{window}]))"), id="query with traffic"),
     pytest.param(BooleanGauge('up{job="x"}'), id="gauge"),
     pytest.param(Freshness("time() - last_success", timedelta(minutes=5)), id="freshness"),
+    pytest.param(BooleanGauge('up{job="x"}', timedelta(seconds=20)), id="gauge every 20 seconds"),
+    pytest.param(BooleanGauge("up", timedelta(minutes=2)), id="gauge every 2 minutes"),
+    pytest.param(Freshness("time() - last_success", MINUTE, 5 * MINUTE), id="freshness every 5 minutes"),
+    pytest.param(
+        Composite((Part(BooleanGauge("a", MINUTE / 2)), Part(BooleanGauge("b", MINUTE / 3))), "worst"),
+        id="worst of unlike short slices",
+    ),
     pytest.param(
         Composite((Part(EventRatio("e", "r")), Part(BucketRatio("l", Decimal(1)), Decimal(2)))),
         id="composite",
+    ),
+    pytest.param(
+        Composite((Part(EventRatio("e", "r")), Part(BucketRatio("l", Decimal(1)))), "worst"), id="worst of"
     ),
 ]
 
@@ -92,6 +110,46 @@ def test_what_cannot_be_fed_is_said() -> None:
     assert proven.missing is not None
     assert len(proven.proofs) == 1
     assert f"{native.id}: nothing more" in write_tests([proven])
+
+
+@pytest.mark.parametrize(
+    "lengths", [(90,), (60, 300), (30, 120)], ids=["no whole minutes", "1m and 5m", "30s and 2m"]
+)
+def test_slices_that_do_not_fit_are_said(lengths: tuple[int, ...]) -> None:
+    parts = tuple(Part(BooleanGauge(f"up{each}", timedelta(seconds=each))) for each in lengths)
+    proven = prove(slo(sli=Composite(parts)))
+    assert proven.missing is not None
+    assert "slices" in proven.missing
+
+
+@pytest.mark.parametrize("seconds", [10, 15, 20, 30, 60, 120, 300])
+@pytest.mark.parametrize("factor", ["0.5", "1.6"])
+def test_other_limits_do_not_hold_whatever_the_slices(seconds: int, factor: str) -> None:
+    # Of twelve slices of 5m in an hour two must be bad: limits that are nearer mean as many.
+    gauge = BooleanGauge("up", timedelta(seconds=seconds))
+    subject = slo("0.99", sli=gauge)
+    proofs = prove(subject, ranges=ANY_RANGES).proofs
+    pairs = tuple(replace(pair, spends=pair.spends * Decimal(factor)) for pair in subject.alerts)
+    rules = group(replace(subject, alerts=pairs)).rules
+    for left_open in ANY_RANGES:
+        wrong = [check for proof in proofs for check in failures(rules, proof, left_open=left_open)]
+        assert {check.expr for check in wrong if check.expr.startswith("count(ALERTS{")} >= {
+            check.expr
+            for proof in proofs
+            for check in proof.checks
+            if check.there and check.expr.startswith("count(ALERTS{")
+        }
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("seconds", [30, 300])
+def test_promtool_says_the_same_of_other_slices(seconds: int, tmp_path: Path) -> None:
+    pair = BurnAlert(Severity.PAGE, Decimal("0.05"), timedelta(hours=6), timedelta(minutes=30))
+    subject = slo("0.99", days=7, sli=BooleanGauge('up{job="x"}', timedelta(seconds=seconds)), alerts=(pair,))
+    tests = write_tests([prove(subject, ranges=ANY_RANGES)])
+    assert Rules(render([subject]), {}).passes(tmp_path, tests)
+    less = replace(subject, alerts=(replace(pair, spends=Decimal("0.04")),))
+    assert not Rules(render([less]), {}).passes(tmp_path, tests)
 
 
 def test_slos_that_read_other_series_share_a_test() -> None:

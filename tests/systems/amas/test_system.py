@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from sretool.core.catalog.model import Bound, System
+from sretool.core.observe import experience, infra, questions, service
 from sretool.core.slo.model import BucketRatio, EventRatio
 from tests.support.programs import run
 from tests.systems.amas.exported import METRICS
@@ -101,10 +102,45 @@ def test_indicators_have_the_targets_of_the_plan(amas: System, sli: str, bound: 
     assert (target.bound, target.value) == (bound, value)
 
 
+def watched_expressions(amas: System) -> list[str]:
+    """Of infrastructure, journeys, figures, dependencies and latency budgets."""
+    asked = infra.wanted(amas.watched) | experience.wanted(amas.watched)
+    for one in amas.services:
+        asked |= service.wanted(amas, one)
+    return [*asked.now]
+
+
+def test_what_is_watched_needs_few_requests_a_refresh(amas: System) -> None:
+    for asked in (infra.wanted(amas.watched), experience.wanted(amas.watched)):
+        live = {span for _, span in asked.past if span.live}
+        assert len(questions.portions(asked.now)) + len(live) <= 6
+
+
+def test_the_infrastructure_of_the_plan_is_watched(amas: System) -> None:
+    found = amas.watched
+    assert {each.id for each in found.resources} == {
+        "host", "replica", "worker", "postgres", "redis", "balancer", "pods",
+    }  # fmt: skip
+    assert {each.id for each in found.headroom} >= {"disk", "pool", "connections", "memory", "queue", "lag"}
+    assert {each.to for each in found.calls if each.to} == {
+        "postgres-primary", "native-engine", "redis", "object-storage",
+    }  # fmt: skip
+
+
+def test_journeys_and_figures_are_those_of_learning(amas: System) -> None:
+    journey = next(each for each in amas.watched.journeys if each.id == "learn")
+    assert [step.title for step in journey.steps] == ["start", "words", "decide", "answer"]
+    assert {"sessions", "answers", "decisions", "confidence", "flow", "back-tomorrow"} <= {
+        figure.id for figure in amas.watched.figures
+    }
+    assert {apdex.satisfied for apdex in amas.watched.apdex} == {Decimal("0.05"), Decimal("0.5")}
+
+
 def test_prometheus_accepts_every_expression_and_knows_its_metrics(amas: System, tmp_path: Path) -> None:
     expressions = [sli.query for sli in amas.slis]
     panels = [panel for board in amas.dashboards for panel in board.panels]
     expressions += [query.expr for panel in panels for query in panel.queries]
+    expressions += watched_expressions(amas)
     rules = [{"record": f"check:{number}", "expr": expr} for number, expr in enumerate(expressions)]
     file = tmp_path / "expressions.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "expressions", "rules": rules}]}))

@@ -1,0 +1,106 @@
+"""Reading events that are still being written."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sretool.core.runs import lines
+from sretool.core.runs.story import Story
+from sretool.errors import RunUnreadable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sretool.core.runs.events import RunEvent
+
+_AT_ONCE: Final = 4 * 2**20
+"""Bytes read by one call: a long run is caught up with in several, and keys are answered in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one look at the file brought."""
+
+    events: tuple[RunEvent, ...]
+    restarted: bool = False
+    """The file is another one or became shorter: what was read before is void, these are from its start."""
+
+
+class EventTail:
+    """Gives each whole line once. A torn last line waits for its end; what is no event is counted."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._offset = 0
+        self._identity: tuple[int, int] | None = None
+        self._line = 0
+        self.unreadable = 0
+        self.first_unreadable: str | None = None
+        """`events.jsonl:17: not an event: …`."""
+        self.torn = False
+        """Whether the file ended within a line when it was last read."""
+
+    def read(self) -> Read:
+        """What is new; nothing where there is no file (yet). OSError where it cannot be read."""
+        try:
+            descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return Read(())
+        try:
+            status = os.fstat(descriptor)
+            restarted = self._restart_if_replaced((status.st_dev, status.st_ino), status.st_size)
+            data = os.pread(descriptor, _AT_ONCE, self._offset)
+        finally:
+            os.close(descriptor)
+        whole, end, rest = data.rpartition(b"\n")
+        self.torn = bool(rest)
+        if not end:
+            return Read((), restarted)
+        self._offset += len(whole) + 1
+        found = tuple(event for line in whole.split(b"\n") if (event := self._event(line)) is not None)
+        return Read(found, restarted)
+
+    def _restart_if_replaced(self, identity: tuple[int, int], size: int) -> bool:
+        same = self._identity in (None, identity) and size >= self._offset
+        self._identity = identity
+        if same:
+            return False
+        self._offset = self._line = self.unreadable = 0
+        self.first_unreadable = None
+        return True
+
+    def _event(self, line: bytes) -> RunEvent | None:
+        self._line += 1
+        if not line.strip():
+            return None
+        try:
+            return lines.decode(line)
+        except RunUnreadable as error:
+            self.unreadable += 1
+            self.first_unreadable = (
+                self.first_unreadable or f"{self._file.name}:{self._line}: {error.message}"
+            )
+            return None
+
+
+class Follower:
+    """The story of a run, told again from the start where its events are replaced."""
+
+    def __init__(self, file: Path) -> None:
+        self.tail = EventTail(file)
+        self.story = Story()
+
+    def advance(self) -> bool:
+        """Take in what is new, some megabytes at most; whether there was anything."""
+        read = self.tail.read()
+        if read.restarted:
+            self.story = Story()
+        self.story.take_all(read.events)
+        return bool(read.events) or read.restarted
+
+    def catch_up(self) -> None:
+        """Take in everything there is."""
+        while self.advance():
+            pass

@@ -1,0 +1,223 @@
+"""`sretool runs`: what was tried, when, and how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sretool.cli import diagnostics, output
+from sretool.errors import UsageError
+from sretool.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from sretool.adapters.store.runs import RunStore, StoredRun
+    from sretool.cli.context import Settings
+    from sretool.core.runs.model import Check
+    from sretool.core.runs.story import LogLine, Story
+
+
+@click.group()
+def command() -> None:
+    """Load tests, experiments and game days of this project.
+
+    They are in `.sretool/runs` where such a folder is found upward from here, otherwise below
+    $XDG_STATE_HOME/sretool.
+    """
+
+
+_KINDS = click.Choice(["load", "chaos", "gameday", "capacity", "canary"])
+
+
+@command.command(name="list")
+@click.option("--kind", type=_KINDS, multiple=True, help="Only runs of this kind; may be repeated.")
+@click.option("-n", "--newest", type=click.IntRange(min=1), help="Only the newest N.", metavar="N")
+@output.format_option
+@click.pass_context
+def list_(ctx: click.Context, kind: tuple[str, ...], newest: int | None, output_format: str) -> None:
+    """The runs, newest first."""
+    from sretool.core.runs.model import RunKind
+
+    store = _store(ctx)
+    runs = store.newest(newest, [RunKind(each) for each in kind])
+    for damaged in store.damaged:
+        diagnostics.tell(f"left out: {damaged.folder}: {damaged.problem}")
+    if output_format == "json":
+        output.write_json({"folder": store.root, "runs": [_as_json(run) for run in runs]})
+        return
+    if not runs:
+        click.echo(f"no runs in {store.root}", err=True)
+        return
+    now = _now()
+    rows: list[tuple[str, ...]] = [("ID", "KIND", "STARTED", "TOOK", "VERDICT", "TITLE")]
+    rows += [_row(run, now) for run in runs]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for row in rows:
+        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
+        click.echo("  ".join((*cells, row[-1])).rstrip())
+
+
+@command.command()
+@click.argument("run", metavar="RUN")
+@click.option("--log", "whole_log", is_flag=True, help="The whole log, not only its end.")
+@output.format_option
+@click.pass_context
+def show(ctx: click.Context, run: str, whole_log: bool, output_format: str) -> None:
+    """One run: how it ended, what was checked and measured, and its log.
+
+    RUN is `last` or the beginning of its id or of its folder's name.
+    """
+    store = _store(ctx)
+    found = store.open(run)
+    story, tail = store.story(found)
+    if tail.unreadable:
+        diagnostics.tell(f"{tail.unreadable} lines are no events, the first is {tail.first_unreadable}")
+    if output_format == "json":
+        log = [
+            {"at": line.at, "t": line.t, "source": line.source, "text": line.text, "result": line.result}
+            for line in story.log
+        ]
+        output.write_json(_as_json(found) | {"log": log, "unreadable_lines": tail.unreadable})
+        return
+    for line in _pages(found, story, whole_log=whole_log):
+        click.echo(line)
+
+
+@command.command()
+@click.option("--keep", type=click.IntRange(min=0), metavar="N", help="The newest N stay.")
+@click.option("--older-than", metavar="DURATION", help="Only runs that began longer ago, like 30d.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@output.format_option
+@click.pass_context
+def prune(
+    ctx: click.Context, keep: int | None, older_than: str | None, dry_run: bool, output_format: str
+) -> None:
+    """Remove old run folders. Running ones stay, and broken ones that may have something to undo."""
+    if keep is None and older_than is None:
+        raise UsageError("nothing says which runs may go", remedy="give --keep N, --older-than 30d, or both")
+    store = _store(ctx)
+    age = parse_duration(older_than) if older_than is not None else None
+    pruned, kept = store.prune(keep=keep, older_than=age, dry_run=dry_run)
+    for stays in kept:
+        diagnostics.talk(f"stays: {stays.folder.name}: {stays.reason}")
+    if output_format == "json":
+        output.write_json(
+            {
+                "removed": [{"folder": each.folder, "bytes": each.size} for each in pruned],
+                "kept": [{"folder": each.folder, "reason": each.reason} for each in kept],
+                "dry_run": dry_run,
+            }
+        )
+        return
+    for each in pruned:
+        click.echo(f"{'would remove' if dry_run else 'removed'} {each.folder.name}")
+    size = sum(each.size for each in pruned) / 2**20
+    count = f"{len(pruned)} run{'s' if len(pruned) != 1 else ''}"
+    click.echo(f"{count}, {size:.1f} MiB{' would go' if dry_run else ''}", err=True)
+
+
+def _store(ctx: click.Context) -> RunStore:
+    from sretool import wiring
+
+    settings: Settings = ctx.obj
+    return wiring.runs(settings.project, settings.environment or {})
+
+
+def _as_json(run: StoredRun) -> dict[str, Any]:
+    import msgspec
+
+    from sretool.core.runs import lines
+
+    document: dict[str, Any] = msgspec.to_builtins(lines.document(run.record))
+    return document | {"folder": str(run.folder)}
+
+
+def _row(run: StoredRun, now: datetime) -> tuple[str, ...]:
+    record = run.record
+    return (
+        record.id,
+        record.kind.value,
+        record.started.strftime("%Y-%m-%d %H:%M:%SZ"),
+        _span(record.took(now)) if record.state.value != "lost" else "-",
+        record.verdict.outcome.value if record.verdict is not None else record.state.value,
+        record.title,
+    )
+
+
+def _span(span: timedelta) -> str:
+    from datetime import timedelta
+
+    return format_duration(timedelta(seconds=round(span.total_seconds())))
+
+
+_LOG_END = 20
+
+
+def _pages(run: StoredRun, story: Story, *, whole_log: bool) -> list[str]:
+    record = run.record
+    lines = [f"{record.kind.value} {record.title}  {record.id}"]
+    verdict = record.verdict
+    if verdict is not None:
+        lines.append(f"{verdict.outcome.value}: {verdict.reason}")
+    elif record.state.value == "lost":
+        lines.append("lost: its program ended without a word; nobody writes to it any more")
+    else:
+        lines.append("running")
+    lines.append(f"started  {record.started:%Y-%m-%d %H:%M:%SZ}")
+    if record.ended is not None:
+        lines[-1] += f", took {_span(record.ended - record.started)}"
+    facts = {
+        "targets": ", ".join(record.targets),
+        "inputs": ", ".join(each.path for each in record.inputs),
+        "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
+        "parent": record.parent or "",
+        "folder": str(run.folder),
+    }
+    lines += [f"{name:<8} {text}" for name, text in facts.items() if text]
+    if story.checks:
+        lines += ["", "CHECKS"]
+        lines += [_check(check) for check in story.checks.values()]
+    measures = _measures(run)
+    if measures:
+        lines += ["", "MEASURES", *measures]
+    log = story.log if whole_log else story.log[-_LOG_END:]
+    if log:
+        hidden = len(story.log) - len(log)
+        lines += ["", f"LOG, the last {len(log)} of {len(story.log)} (--log shows all)" if hidden else "LOG"]
+        lines += [_log_line(line) for line in log]
+    return lines
+
+
+def _check(check: Check) -> str:
+    sign = {True: "ok", False: "BROKEN", None: "?"}[check.ok]
+    got = "not measured" if check.got is None else f"{check.got} {check.unit}".rstrip()
+    want = "" if check.want is None else f"  wanted {check.want} {check.unit}".rstrip()
+    return f"  {sign:<6}  {check.name}: {got}{want}"
+
+
+def _measures(run: StoredRun) -> list[str]:
+    from dataclasses import fields
+
+    rows = []
+    for part in (run.record.measures.load, run.record.measures.chaos):
+        if part is None:
+            continue
+        for field in fields(part):
+            value = getattr(part, field.name)
+            if value is not None and not isinstance(value, tuple):
+                shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+                rows.append(f"  {field.name:<14} {shown}")
+    return rows
+
+
+def _log_line(line: LogLine) -> str:
+    result = f"  {line.result}" if line.result else ""
+    return f"  {line.at:%H:%M:%SZ}  {line.source:<5}  {line.text}{result}"
+
+
+def _now() -> datetime:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)

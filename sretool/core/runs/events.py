@@ -1,0 +1,196 @@
+"""What happens during a run, in the words of `events.jsonl`.
+
+The live screen, the verdict and the report all fold these and nothing else. An event says what happened and
+carries its figures; it never says what the reader should think of them.
+"""
+
+from __future__ import annotations
+
+# Types of fields are looked up when lines are read, so they are imported for good.
+from collections.abc import Mapping  # noqa: TC003
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003
+from typing import TypeAlias
+
+from sretool.core.runs.histogram import Histogram  # noqa: TC001
+from sretool.core.runs.model import Check, Measures, RunKind, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPhase:
+    name: str
+    seconds: float | None = None
+    """None: as long as it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    kind: RunKind
+    title: str
+    seconds: float | None = None
+    """How long the whole is planned to take; None: not known."""
+    phases: tuple[PlannedPhase, ...] = ()
+    checks: tuple[Check, ...] = ()
+    """What is to hold, `got` and `ok` still None."""
+    guards: tuple[str, ...] = ()
+    """What ends it early, each in words: `budget use > 2%`."""
+    people: Mapping[str, str] = field(default_factory=dict)
+    """Role → name: lead, scribe, on-call."""
+    blast_radius: tuple[str, ...] = ()
+    """What can be hurt, each in words."""
+    users: int | None = None
+    """The most users or the highest rate the load is planned to reach; None: no load, or not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseBegan:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTick:
+    """One kind of request during one tick."""
+
+    name: str
+    """`POST /answer`."""
+    requests: int
+    failures: int
+    latency: Histogram = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTick:
+    """One generator of load."""
+
+    name: str
+    cpu: float | None
+    """Of one core, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTick:
+    """The load of one short time: differences since the tick before, never running averages."""
+
+    seconds: float
+    """Length of this tick."""
+    users: int | None
+    """Users at work, or None where requests leave at a rate instead."""
+    requests: tuple[RequestTick, ...]
+    target_rate: float | None = None
+    """Requests per second that were planned for this moment."""
+    late_starts: int = 0
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """What failed in this tick, by the error's words."""
+    workers: tuple[WorkerTick, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChaosStep:
+    """An action or a probe of an experiment began or ended."""
+
+    section: str
+    """`hypothesis`, `method`, `rollbacks`."""
+    name: str
+    what: str
+    """`action` or `probe`."""
+    state: str
+    """`started`, `ok`, `failed`."""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultOn:
+    fault: str
+    """Names it within this run."""
+    text: str
+    """`latency 200ms app-1 → pg-1`."""
+    target: str = ""
+    undo_ready: bool = False
+    """Whether its undo was on the disk before it was applied."""
+    seconds: float | None = None
+    """How long it is planned to stay; None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultOff:
+    fault: str
+    how: str = "undone"
+    """`ended`, `undone`, `expired`, `healed`."""
+    ok: bool = True
+    """False: it could not be undone."""
+
+
+@dataclass(frozen=True, slots=True)
+class SloTick:
+    slo: str
+    sli: float | None
+    burn: float | None = None
+    budget_spent: float | None = None
+    """Share of the budget spent since the run began, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChange:
+    name: str
+    state: str
+    """`pending`, `firing`, `acknowledged`, `silenced`, `resolved`."""
+    severity: str | None = None
+    fingerprint: str = ""
+    expected: bool | None = None
+    """Whether the plan said it would come; None: the plan says nothing about it."""
+    by: str = ""
+    """Who acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessChange:
+    name: str
+    state: str
+    """`started`, `ended`, `killed`, `paused`, `promoted`, …"""
+    pid: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A check was measured again; the last one of a name counts."""
+
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class GuardTripped:
+    guard: str
+    text: str
+    """What was measured against what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    text: str
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    verdict: Verdict
+    measures: Measures = field(default_factory=Measures)
+
+
+What: TypeAlias = (
+    Started | PhaseBegan | LoadTick | ChaosStep | FaultOn | FaultOff | SloTick | AlertChange | ProcessChange
+    | Checked | GuardTripped | Note | Finished
+)  # fmt: skip
+
+DECISIVE: tuple[type, ...] = (Started, PhaseBegan, FaultOn, FaultOff, GuardTripped, Note, Finished)
+"""Those a heal or a verdict depends on: they are on the disk before the program goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """One line of `events.jsonl`."""
+
+    at: datetime
+    t: float
+    """Seconds since the run began, by a clock that nobody sets."""
+    what: What

@@ -1,0 +1,159 @@
+"""What is written down about one run (a load test, an experiment, a game day), and how it ended.
+
+The words of this module are those of `run.json`; times are aware UTC, spans seconds, shares 0..1. None is
+"not measured", never 0.
+"""
+
+from __future__ import annotations
+
+# Types of fields are looked up when files are read, so they are imported for good.
+from collections.abc import Mapping  # noqa: TC003
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta  # noqa: TC003
+from enum import StrEnum
+
+SCHEMA = 1
+
+
+class RunKind(StrEnum):
+    LOAD = "load"
+    CHAOS = "chaos"
+    GAMEDAY = "gameday"
+    CAPACITY = "capacity"
+    CANARY = "canary"
+    SESSION = "session"
+    """What somebody saw on the dashboard; it has no verdict."""
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    FINISHED = "finished"
+    LOST = "lost"
+    """Written as running, and nobody writes any more: its program was killed or the machine went down."""
+
+
+class Outcome(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    """By a guard or by hand, and undone."""
+    INCONCLUSIVE = "inconclusive"
+    """No data, or a fault without effect: neither good nor bad."""
+    ERROR = "error"
+    """The run itself failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was to hold."""
+
+    name: str
+    want: float | str | None = None
+    """The bound as a number in `unit`, or in words."""
+    got: float | str | None = None
+    """None: not measured (yet)."""
+    unit: str = ""
+    """`"ratio"`, `"s"`, `"1/s"`; empty for words and plain counts."""
+    ok: bool | None = None
+    """None: not decided (yet), or could not be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    outcome: Outcome
+    reason: str
+    """One sentence."""
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadMeasures:
+    """What a load test saw as a whole."""
+
+    requests: int | None = None
+    failures: int | None = None
+    rate: float | None = None
+    """Requests per second from the first to the last tick."""
+    p50_s: float | None = None
+    p90_s: float | None = None
+    p95_s: float | None = None
+    p99_s: float | None = None
+    p999_s: float | None = None
+    max_s: float | None = None
+    late_starts: int | None = None
+    """Requests that left later than planned: where there are many, the figures are the generator's."""
+    generator_cpu: float | None = None
+    """Of one core, the busiest generator at its busiest, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertMeasure:
+    """One alert during a drill; a time that never came is None."""
+
+    name: str
+    pending_at: datetime | None = None
+    firing_at: datetime | None = None
+    received_at: datetime | None = None
+    resolved_at: datetime | None = None
+    expected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChaosMeasures:
+    """What a drill cost and how fast it was noticed and mended."""
+
+    rto_s: float | None = None
+    rpo_s: float | None = None
+    lost_writes: int | None = None
+    acked_writes: int | None = None
+    mttd_s: float | None = None
+    mttr_s: float | None = None
+    dose: float | None = None
+    """Measured strength of the fault as a share of what was ordered; 1 is as ordered."""
+    budget_spent: float | None = None
+    """Share of the error budget that the drill took, 0..1."""
+    alerts: tuple[AlertMeasure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """In `run.json` the fields of both parts stand side by side."""
+
+    load: LoadMeasures | None = None
+    chaos: ChaosMeasures | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunInput:
+    """A file the run was made from; its copy is in the folder's `input/`."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """`run.json`."""
+
+    id: str
+    """Short, unique, begins with a letter."""
+    kind: RunKind
+    title: str
+    state: RunState
+    started: datetime
+    ended: datetime | None = None
+    inputs: tuple[RunInput, ...] = ()
+    targets: tuple[str, ...] = ()
+    """What was loaded or disturbed: addresses, services, processes."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of the programs that took part, sretool among them."""
+    parent: str | None = None
+    """Id of the game day this run was a step of."""
+    production: bool = False
+    verdict: Verdict | None = None
+    """None until it is over; a lost run has none."""
+    measures: Measures = field(default_factory=Measures)
+
+    def took(self, now: datetime) -> timedelta:
+        """From start to end, or to `now`."""
+        return (self.ended or now) - self.started

@@ -1,0 +1,354 @@
+"""A run as its events tell it so far: what the live screen, the text and the report show.
+
+One object takes events in their order; it computes nothing that depends on when it is asked, so that the
+story of a finished run is the same tomorrow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal, assert_never
+
+from sretool.core.runs import events
+from sretool.core.runs.histogram import merged, quantile
+from sretool.core.runs.model import LoadMeasures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime, timedelta
+
+    from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.histogram import Histogram
+    from sretool.core.runs.model import Check
+
+Source = Literal["run", "act", "probe", "sig", "hum", "proc", "guard", "check"]
+"""Who speaks in a line of the log: the run itself, an action, a probe, a signal, a human, a process, …"""
+
+_TREND: Final = 120
+"""Ticks that are remembered of each kind of request, for its trend."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    at: datetime
+    t: float
+    source: Source
+    text: str
+    result: str = ""
+    """`ok`, `+58s`, `unexpected`; empty where there is nothing to say."""
+    good: bool | None = None
+    """None: neither good nor bad."""
+
+
+@dataclass(slots=True)
+class PhaseSpan:
+    name: str
+    planned: float | None
+    """Seconds."""
+    begin: float | None = None
+    """`t`; None: not begun."""
+    end: float | None = None
+
+
+@dataclass(slots=True)
+class FaultSpan:
+    fault: str
+    text: str
+    target: str
+    undo_ready: bool
+    planned: float | None
+    begin: float
+    on_at: datetime
+    end: float | None = None
+    """`t`; None: it is still in."""
+    off_at: datetime | None = None
+    how: str = ""
+    ok: bool = True
+    """False: its undo failed."""
+
+
+@dataclass(slots=True)
+class AlertSpan:
+    name: str
+    severity: str | None
+    expected: bool | None
+    state: str
+    pending_at: datetime | None = None
+    firing_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    resolved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPoint:
+    """One tick, all requests together."""
+
+    at: datetime
+    rate: float
+    """Requests per second."""
+    error_share: float | None
+    """0..1; None: no requests."""
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+    users: int | None
+    target_rate: float | None
+
+
+@dataclass(slots=True)
+class RequestTotal:
+    """One kind of request over the whole run, and lately."""
+
+    name: str
+    requests: int = 0
+    failures: int = 0
+    latency: dict[float, int] = field(default_factory=dict)
+    rates: list[tuple[datetime, float]] = field(default_factory=list)
+    """Requests per second of the last ticks, newest last."""
+
+    @property
+    def histogram(self) -> Histogram:
+        return tuple(sorted(self.latency.items()))
+
+    def take(self, tick: events.RequestTick, at: datetime, seconds: float) -> None:
+        self.requests += tick.requests
+        self.failures += tick.failures
+        for bound, count in tick.latency:
+            self.latency[bound] = self.latency.get(bound, 0) + count
+        self.rates.append((at, tick.requests / seconds))
+        del self.rates[:-_TREND]
+
+
+@dataclass(frozen=True, slots=True)
+class SloPoint:
+    at: datetime
+    sli: float | None
+    burn: float | None
+    budget_spent: float | None
+
+
+class Story:
+    """What the events taken so far say."""
+
+    def __init__(self) -> None:
+        self.started: events.Started | None = None
+        self.began_at: datetime | None = None
+        self.last: RunEvent | None = None
+        """The newest event."""
+        self.phases: list[PhaseSpan] = []
+        self.faults: dict[str, FaultSpan] = {}
+        self.checks: dict[str, Check] = {}
+        self.alerts: dict[str, AlertSpan] = {}
+        self.slos: dict[str, list[SloPoint]] = {}
+        self.load: list[LoadPoint] = []
+        self.requests: dict[str, RequestTotal] = {}
+        self.errors: Counter[str] = Counter()
+        self.workers: dict[str, float | None] = {}
+        """Generator → share of one core in its last tick."""
+        self.busiest: float | None = None
+        self.late_starts = 0
+        self.log: list[LogLine] = []
+        self.finished: events.Finished | None = None
+        self._load_seconds = 0.0
+
+    def take_all(self, found: Iterable[RunEvent]) -> None:
+        for event in found:
+            self.take(event)
+
+    def take(self, event: RunEvent) -> None:
+        self.last = event
+        match event.what:
+            case events.Started() as what:
+                self._start(event, what)
+            case events.PhaseBegan(name):
+                self._phase(event, name)
+            case events.LoadTick() as what:
+                self._tick(event, what)
+            case events.ChaosStep() as what:
+                self._step(event, what)
+            case events.FaultOn() as what:
+                self._fault_on(event, what)
+            case events.FaultOff() as what:
+                self._fault_off(event, what)
+            case events.SloTick() as what:
+                point = SloPoint(event.at, what.sli, what.burn, what.budget_spent)
+                self.slos.setdefault(what.slo, []).append(point)
+            case events.AlertChange() as what:
+                self._alert(event, what)
+            case events.ProcessChange() as what:
+                self._say(event, "proc", " ".join(filter(None, (what.name, what.state, what.text))))
+            case events.Checked(check):
+                self._check(event, check)
+            case events.GuardTripped() as what:
+                self._say(event, "guard", f"{what.guard}: {what.text}", "tripped", good=False)
+            case events.Note() as what:
+                self._say(event, "hum", what.text, what.author)
+            case events.Finished() as what:
+                self._finish(event, what)
+            case _ as never:
+                assert_never(never)
+
+    @property
+    def open_faults(self) -> tuple[FaultSpan, ...]:
+        return tuple(fault for fault in self.faults.values() if fault.end is None)
+
+    @property
+    def first_fault_at(self) -> datetime | None:
+        return min((fault.on_at for fault in self.faults.values()), default=None)
+
+    def detected_in(self) -> timedelta | None:
+        """From the first fault to the first alert that fired after it and was not unexpected."""
+        begin = self.first_fault_at
+        if begin is None:
+            return None
+        fired = [
+            alert.firing_at
+            for alert in self.alerts.values()
+            if alert.firing_at is not None and alert.firing_at >= begin and alert.expected is not False
+        ]
+        return min(fired) - begin if fired else None
+
+    def load_measures(self) -> LoadMeasures | None:
+        """What the load ticks add up to; None without any."""
+        if not self.load:
+            return None
+        latency = merged(total.histogram for total in self.requests.values())
+        requests = sum(total.requests for total in self.requests.values())
+        return LoadMeasures(
+            requests=requests,
+            failures=sum(total.failures for total in self.requests.values()),
+            rate=requests / self._load_seconds if self._load_seconds else None,
+            p50_s=quantile(latency, 0.5),
+            p90_s=quantile(latency, 0.9),
+            p95_s=quantile(latency, 0.95),
+            p99_s=quantile(latency, 0.99),
+            p999_s=quantile(latency, 0.999),
+            max_s=latency[-1][0] if latency else None,
+            late_starts=self.late_starts,
+            generator_cpu=self.busiest,
+        )
+
+    def _start(self, event: RunEvent, what: events.Started) -> None:
+        self.started, self.began_at = what, event.at
+        self.phases = [PhaseSpan(phase.name, phase.seconds) for phase in what.phases]
+        self.checks = {check.name: check for check in what.checks}
+        self._say(event, "run", f"{what.kind.value} {what.title} starts")
+
+    def _phase(self, event: RunEvent, name: str) -> None:
+        for phase in self.phases:
+            if phase.begin is not None and phase.end is None:
+                phase.end = event.t
+        waiting = (phase for phase in self.phases if phase.name == name and phase.begin is None)
+        entered = next(waiting, None)
+        if entered is None:
+            entered = PhaseSpan(name, None)
+            self.phases.append(entered)
+        entered.begin = event.t
+        self._say(event, "run", f"phase {name}")
+
+    def _tick(self, event: RunEvent, what: events.LoadTick) -> None:
+        if what.seconds <= 0:
+            return
+        requests = sum(tick.requests for tick in what.requests)
+        failures = sum(tick.failures for tick in what.requests)
+        latency = merged(tick.latency for tick in what.requests)
+        for tick in what.requests:
+            self.requests.setdefault(tick.name, RequestTotal(tick.name)).take(tick, event.at, what.seconds)
+        self.load.append(
+            LoadPoint(
+                at=event.at,
+                rate=requests / what.seconds,
+                error_share=failures / requests if requests else None,
+                p50_s=quantile(latency, 0.5),
+                p95_s=quantile(latency, 0.95),
+                p99_s=quantile(latency, 0.99),
+                users=what.users,
+                target_rate=what.target_rate,
+            )
+        )
+        self._load_seconds += what.seconds
+        self.late_starts += what.late_starts
+        self.errors.update(what.errors)
+        for worker in what.workers:
+            self.workers[worker.name] = worker.cpu
+            if worker.cpu is not None:
+                self.busiest = max(worker.cpu, self.busiest or 0.0)
+
+    def _step(self, event: RunEvent, what: events.ChaosStep) -> None:
+        source: Source = "probe" if what.what == "probe" else "act"
+        good = {"ok": True, "failed": False}.get(what.state)
+        self._say(event, source, " ".join(filter(None, (what.name, what.text))), what.state, good=good)
+
+    def _fault_on(self, event: RunEvent, what: events.FaultOn) -> None:
+        self.faults[what.fault] = FaultSpan(
+            what.fault, what.text, what.target, what.undo_ready, what.seconds, event.t, event.at
+        )
+        ready = "undo ready" if what.undo_ready else "no undo"
+        self._say(event, "act", f"{what.text} on", ready, good=None if what.undo_ready else False)
+
+    def _fault_off(self, event: RunEvent, what: events.FaultOff) -> None:
+        fault = self.faults.get(what.fault)
+        if fault is None:
+            self._say(event, "act", f"fault {what.fault}, never seen to begin, {what.how}", good=what.ok)
+            return
+        if what.ok:
+            fault.end, fault.off_at = event.t, event.at
+        fault.how, fault.ok = what.how, what.ok
+        result = what.how if what.ok else "could not be undone"
+        self._say(event, "act", f"{fault.text} off", result, good=what.ok)
+
+    def _alert(self, event: RunEvent, what: events.AlertChange) -> None:
+        key = what.fingerprint or what.name
+        alert = self.alerts.setdefault(key, AlertSpan(what.name, what.severity, what.expected, what.state))
+        alert.state = what.state
+        if what.expected is not None:
+            alert.expected = what.expected
+        result, good = "", None
+        match what.state:
+            case "pending":
+                alert.pending_at = event.at
+            case "firing":
+                alert.firing_at = alert.firing_at or event.at
+                result, good = self._since_fault(event.at), None if what.expected is None else what.expected
+                result = "unexpected" if what.expected is False else result
+            case "acknowledged":
+                alert.acknowledged_at = event.at
+                if alert.firing_at is not None:
+                    result = f"+{_seconds(event.at - alert.firing_at)}"
+            case "resolved":
+                alert.resolved_at = event.at
+        source: Source = "hum" if what.state == "acknowledged" else "sig"
+        by = f" by {what.by}" if what.by else ""
+        self._say(event, source, f"{what.name} {what.state}{by}", result, good=good)
+
+    def _since_fault(self, at: datetime) -> str:
+        begin = self.first_fault_at
+        return f"+{_seconds(at - begin)}" if begin is not None and at >= begin else ""
+
+    def _check(self, event: RunEvent, check: Check) -> None:
+        before = self.checks.get(check.name)
+        self.checks[check.name] = check
+        # A live check is measured every second; only what it decides is news.
+        if check.ok is not None and (before is None or before.ok != check.ok):
+            self._say(event, "check", check.name, "holds" if check.ok else "broken", good=check.ok)
+
+    def _finish(self, event: RunEvent, what: events.Finished) -> None:
+        self.finished = what
+        for phase in self.phases:
+            if phase.begin is not None and phase.end is None:
+                phase.end = event.t
+        self.checks |= {check.name: check for check in what.verdict.checks}
+        measured = what.measures.load or self.load_measures()
+        self.finished = replace(what, measures=replace(what.measures, load=measured))
+        good = {"passed": True, "failed": False, "error": False}.get(what.verdict.outcome.value)
+        self._say(event, "run", what.verdict.reason, what.verdict.outcome.value, good=good)
+
+    def _say(
+        self, event: RunEvent, source: Source, text: str, result: str = "", *, good: bool | None = None
+    ) -> None:
+        self.log.append(LogLine(event.at, event.t, source, text, result, good))
+
+
+def _seconds(span: timedelta) -> str:
+    return f"{span.total_seconds():.0f}s"

@@ -1,0 +1,13 @@
+"""The dashboard in Chinese. Keys are the English texts as they stand in the code."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sretool.tui.words_zh_alerts import ALERTS
+from sretool.tui.words_zh_runs import RUNS
+from sretool.tui.words_zh_shell import SHELL
+from sretool.tui.words_zh_verdict import VERDICT
+from sretool.tui.words_zh_views import VIEWS
+
+WORDS: Final[dict[str, str]] = RUNS | SHELL | ALERTS | VIEWS | VERDICT

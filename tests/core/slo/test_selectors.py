@@ -1,0 +1,51 @@
+"""Which series an SLO reads."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import promql_parser
+import pytest
+
+from sretool.core.slo.model import (
+    BucketRatio,
+    Composite,
+    ErrorRatioQuery,
+    EventRatio,
+    Freshness,
+    Part,
+    Sli,
+)
+from sretool.core.slo.selectors import needed, selectors
+from tests.support.slos import slo
+
+
+@pytest.mark.parametrize(
+    ("sli", "wanted"),
+    [
+        pytest.param(EventRatio("bad", 'all{a="1"}'), ('all{a="1"}',), id="errors may be missing"),
+        pytest.param(
+            BucketRatio("l", Decimal("0.5"), 'a="1"'),
+            ('l_count{a="1"}', 'l_bucket{a="1",le="0.5"}'),
+            id="both sides of a histogram",
+        ),
+        pytest.param(
+            ErrorRatioQuery("sum(rate(e[{window}])) / sum(rate(r[{window}]))"), ("e", "r"), id="query"
+        ),
+        pytest.param(Freshness("time() - last offset 5m", timedelta(minutes=1)), ("last",), id="offset"),
+        pytest.param(
+            Composite((Part(EventRatio("a", "b")), Part(EventRatio("c", "d")))), ("b", "d"), id="parts"
+        ),
+    ],
+)
+def test_selectors_without_which_there_are_no_figures(sli: Sli, wanted: tuple[str, ...]) -> None:
+    assert needed(slo(sli=sli)) == wanted
+
+
+def test_the_text_of_a_selector_is_read_back_as_the_same() -> None:
+    written = r'sum(x{a=~"1(\\.0)?",b="say \"so\"",c!~"\n",d!=""})'
+    (text,) = selectors([written])
+    assert text == r'x{a=~"1(\\.0)?",b="say \"so\"",c!~"\n",d!=""}'
+    assert selectors([text]).keys() == {text}
+    assert isinstance(promql_parser.parse(text), promql_parser.VectorSelector)
