@@ -8,7 +8,6 @@ from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
-from sretool.core.runs.histogram import merged, quantile
 from sretool.core.runs.model import Outcome, RunKind, RunState
 from sretool.core.slo.model import Level
 from sretool.tui import chart
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
+    from sretool.core.analysis.totals import Total
     from sretool.core.observe.model import Change
-    from sretool.core.runs.histogram import Histogram
     from sretool.core.runs.model import Check, RunRecord
-    from sretool.core.runs.story import FaultSpan, RequestTotal, Story
+    from sretool.core.runs.story import FaultSpan, Story
     from sretool.tui.board import View
     from sretool.tui.line import Line, Role
 
@@ -595,7 +594,8 @@ _COLUMNS: Final = (("RATE", 8), ("p50", 8), ("p95", 8), ("p99", 8), ("ERR%", 8))
 
 
 def _requests(page: RunPage, view: View, width: int, most: int) -> list[Line]:
-    totals = sorted(page.story.requests.values(), key=lambda total: -total.requests)
+    found = page.story.counted.totals.names
+    totals = sorted(found.items(), key=lambda named: -named[1].requests)
     if not totals:
         return [crop([Span(f"  {tr('no request has been made yet')}", "dim")], width)]
     name_width = max(width - sum(size for _, size in _COLUMNS) - 4 - 14, 12)
@@ -603,7 +603,7 @@ def _requests(page: RunPage, view: View, width: int, most: int) -> list[Line]:
     header = "".join(fmt.fit(name, size, "right") for name, size in _COLUMNS)
     header = f"   {fmt.fit(tr('REQUEST'), name_width)}{header}  {tr('TREND') if trend > 7 else ''}"
     lines: list[Line] = [crop([Span(header, "title")], width)]
-    lines += [_request(total, page, view, width, name_width, trend) for total in totals[:most]]
+    lines += [_request(name, total, page, view, width, name_width, trend) for name, total in totals[:most]]
     if len(totals) > most:
         more = tr("... {count} more", count=len(totals) - most)
         lines.append(crop([Span(f"   {more}", "dim")], width))
@@ -612,42 +612,39 @@ def _requests(page: RunPage, view: View, width: int, most: int) -> list[Line]:
     return lines
 
 
-def _request(total: RequestTotal, page: RunPage, view: View, width: int, name_width: int, trend: int) -> Line:
+def _request(
+    name: str, total: Total, page: RunPage, view: View, width: int, name_width: int, trend: int
+) -> Line:
     failing = total.failures > 0
     role: Role = "ticket" if failing else "text"
-    rate = total.rates[-1][1] if total.rates else None
-    cells_ = _cells(rate, total.failures, total.requests, total.histogram)
+    rates = page.story.rates.get(name, [])
     spans = [
         Span(f" {view.glyphs.levels[Level.TICKET] if failing else ' '} ", role),
-        Span(fmt.fit(total.name, name_width, ellipsis=view.glyphs.ellipsis), role),
-        Span(cells_, role),
+        Span(fmt.fit(name, name_width, ellipsis=view.glyphs.ellipsis), role),
+        Span(_cells(rates[-1][1] if rates else None, total), role),
     ]
-    if trend > 7 and total.rates:
-        last, _ = total.rates[-1]
-        curve = spark(total.rates, last, timedelta(seconds=120), trend - 2, view.glyphs)
+    if trend > 7 and rates:
+        last, _ = rates[-1]
+        curve = spark(rates, last, timedelta(seconds=120), trend - 2, view.glyphs)
         spans.append(Span(f"  {curve}", "chart"))
     return crop(spans, width)
 
 
 def _total(page: RunPage, view: View, width: int, name_width: int) -> Line:
     story = page.story
-    totals = story.requests.values()
-    histogram = merged(total.histogram for total in totals)
-    failures = sum(total.failures for total in totals)
-    requests = sum(total.requests for total in totals)
     rate = story.load[-1].rate if story.load else None
     users = story.load[-1].users if story.load else None
     planned = story.started.users if story.started is not None else None
     words = "" if users is None else f"  {tr('users')} {users}{f'/{planned}' if planned else ''}"
-    text = fmt.fit(tr("TOTAL"), name_width) + _cells(rate, failures, requests, histogram) + words
+    text = fmt.fit(tr("TOTAL"), name_width) + _cells(rate, story.counted.totals.whole) + words
     return crop([Span(f"   {text}", "bold")], width)
 
 
-def _cells(rate: float | None, failures: int, requests: int, histogram: Histogram) -> str:
-    share = failures / requests if requests else None
+def _cells(rate: float | None, total: Total) -> str:
+    share = total.error_share
     texts = [
         fmt.NONE if rate is None else f"{rate:.0f}/s",
-        *(seconds_words(quantile(histogram, each)) for each in (0.5, 0.95, 0.99)),
+        *(seconds_words(total.quantile(each)) for each in (0.5, 0.95, 0.99)),
         fmt.NONE if share is None else f"{share * 100:.2f}%",
     ]
     return "".join(fmt.fit(text, size, "right") for text, (_, size) in zip(texts, _COLUMNS, strict=True))
@@ -668,11 +665,12 @@ def _generators(page: RunPage, width: int) -> list[Line]:
             words = tr("generator near its limit") if hot else ""
             load = fmt.NONE if cpu is None else f"{cpu * 100:.0f}%"
             spans.append(Span(f" {name} cpu {load} {words}".rstrip() + " ", "ticket" if hot else "text"))
-        late = tr("late starts {count}", count=story.late_starts)
-        spans.append(Span(f" {late}", "ticket" if story.late_starts else "dim"))
+        late = tr("late starts {count}", count=story.counted.late_starts)
+        spans.append(Span(f" {late}", "ticket" if story.counted.late_starts else "dim"))
         lines.append(crop(spans, width))
-    if story.errors:
-        said = "  ".join(f"{text} {count}" for text, count in story.errors.most_common(6))
+    errors = story.counted.errors
+    if errors:
+        said = "  ".join(f"{text} {count}" for text, count in errors.most_common(6))
         lines.append(crop([Span(f" {tr('ERRORS')}  ", "title"), Span(said)], width))
     return lines
 

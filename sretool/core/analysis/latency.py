@@ -1,10 +1,10 @@
 """Latencies counted in buckets that are narrow everywhere: at most 0.1 % off from 1 µs to 1 h, and beyond.
 
-A bucket is the sign, the exponent and the first nine bits of the fraction of a latency in nanoseconds written
-as an IEEE 754 double: 512 of them for each power of two, so that the middle of a bucket is at most 1/1024 away
-from anything in it. The number of a bucket depends on the latency alone. Histograms of several processes
-therefore add up to exactly the one that a single process would have counted, and none can grow beyond the
-buckets that exist (about 16 thousand from 1 µs to 1 h).
+A bucket is the sign, the exponent and the first nine bits of the fraction of a latency in nanoseconds,
+written as an IEEE 754 double: 512 of them for each power of two, so that the middle of a bucket is at most
+1/1024 away from anything in it. The number of a bucket depends on the latency alone. Histograms of several
+processes therefore add up to exactly the one that a single process would have counted, and none can grow
+beyond the buckets that exist (about 16 thousand from 1 µs to 1 h).
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import struct
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+Counts: TypeAlias = tuple[tuple[int, int], ...]
+"""A histogram as it is written down: (bucket number, latencies in it), lowest first, no empty ones."""
 
 _CUT: Final = 52 - 9
 """Bits of a double's fraction that a bucket does not tell apart."""
@@ -75,6 +78,28 @@ class Histogram:
         self.least = min(self.least, least)
         self.most = max(self.most, max(nanoseconds))
 
+    def add_counts(
+        self,
+        counts: Counts,
+        *,
+        total: float | None = None,
+        least: float | None = None,
+        most: float | None = None,
+    ) -> None:
+        """Add what was counted elsewhere. Where its sum or its extremes are not known, the middles of its
+        buckets stand for them."""
+        if not counts:
+            return
+        for number, count in counts:
+            self.buckets[number] += count
+            self.count += count
+        self.total += sum(middle(number) * count for number, count in counts) if total is None else total
+        self.least = min(self.least, middle(counts[0][0]) if least is None else least)
+        self.most = max(self.most, middle(counts[-1][0]) if most is None else most)
+
+    def counts(self) -> Counts:
+        return tuple(sorted(self.buckets.items()))
+
     def merge(self, other: Histogram) -> None:
         self.buckets.update(other.buckets)
         self.count += other.count
@@ -83,7 +108,7 @@ class Histogram:
         self.most = max(self.most, other.most)
 
     def quantile(self, share: float) -> float | None:
-        """The latency in nanoseconds that `share` (0..1) of all do not exceed; None where nothing was counted.
+        """The latency in ns that `share` (0..1) of all do not exceed; None where nothing was counted.
 
         The smallest and the largest latency are kept exactly; between them the middle of a bucket answers.
         """

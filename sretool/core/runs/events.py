@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from sretool.core.runs.histogram import Histogram  # noqa: TC001
+from sretool.core.analysis.latency import Counts  # noqa: TC001
 from sretool.core.runs.model import Check, Measures, RunKind, Verdict
+
+WARM_UP: Final = "warm-up"
+"""The phase whose load is shown and never counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,20 @@ class RequestTick:
     name: str
     """`POST /answer`."""
     requests: int
+    """Failed ones included."""
     failures: int
-    latency: Histogram = ()
+    latency: Counts = ()
+    """Of all of them, failed ones included: (number of a `core.analysis.latency` bucket, requests in it)."""
+    bytes: int = 0
+    """Of their bodies."""
+    least: float | None = None
+    """Exact lowest latency, seconds; None: no closer known than by its bucket."""
+    most: float | None = None
+    """Exact highest latency, seconds; None: no closer known than by its bucket."""
+    total: float | None = None
+    """Sum of the latencies, seconds; None: no closer known than by their buckets."""
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """Why the failed ones failed, by the error's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +95,12 @@ class LoadTick:
     """Requests per second that were planned for this moment."""
     late_starts: int = 0
     errors: Mapping[str, int] = field(default_factory=dict)
-    """What failed in this tick, by the error's words."""
+    """What failed beside what `requests` tell, by the error's words."""
     workers: tuple[WorkerTick, ...] = ()
+    lag_s: float | None = None
+    """The longest that a generator's event loop kept anything waiting in this tick; None: not measured."""
+    in_flight: int | None = None
+    """Requests without a reply at the end of this tick; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,3 +91,20 @@ def test_nothing_counted_is_no_latency() -> None:
 def test_a_share_is_from_0_to_1(share: float) -> None:
     with pytest.raises(ValueError, match="from 0 to 1"):
         of(1).quantile(share)
+
+
+@given(st.lists(latencies, min_size=1, max_size=50), st.lists(latencies, min_size=1, max_size=50))
+def test_what_was_written_down_adds_up_to_what_was_counted(one: list[int], two: list[int]) -> None:
+    read = Histogram()
+    for part in (of(*one), of(*two)):
+        read.add_counts(part.counts(), total=part.total, least=part.least, most=part.most)
+    assert read == of(*one, *two)
+
+
+@given(st.lists(latencies, min_size=1, max_size=50))
+def test_where_only_buckets_were_written_down_their_middles_stand_for_the_rest(found: list[int]) -> None:
+    read, whole = Histogram(), of(*found)
+    read.add_counts(whole.counts())
+    assert (read.least, read.most, read.total) == pytest.approx(
+        (whole.least, whole.most, whole.total), rel=RELATIVE_ERROR
+    )
