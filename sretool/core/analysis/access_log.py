@@ -1,7 +1,7 @@
 """Access logs as requests with their times: nginx's combined format, HAProxy's HTTP format, lines of JSON.
 
-What a line does not tell cannot be sent again: combined and HAProxy's logs hold neither bodies nor headers, and
-combined's times are whole seconds. Requests of the same whole second are therefore spread evenly over it,
+What a line does not tell cannot be sent again: combined and HAProxy's logs hold neither bodies nor headers,
+and combined's times are whole seconds. Requests of the same whole second are therefore spread evenly over it,
 instead of coming all at once.
 """
 
@@ -129,7 +129,8 @@ def haproxy(number: int, line: str) -> Entry:
 
 
 _TIMES: Final = (
-    "time", "timestamp", "@timestamp", "ts", "msec", "time_iso8601", "time_local", "start", "StartUTC", "datetime"
+    "time", "timestamp", "@timestamp", "ts", "msec", "time_iso8601", "time_local", "start", "StartUTC",
+    "datetime",
 )  # fmt: skip
 _METHODS: Final = ("method", "request_method", "http_method", "verb", "RequestMethod")
 _TARGETS: Final = ("path", "uri", "request_uri", "url", "target", "RequestPath")
@@ -138,8 +139,8 @@ _BODIES: Final = ("body", "request_body")
 
 
 def json_line(number: int, line: str) -> Entry:
-    """The keys that nginx, Caddy, Traefik and Envoy are commonly configured to write; `request` may be a request
-    line or an object. `headers` and `body` are taken where they are there."""
+    """The keys that nginx, Caddy, Traefik and Envoy are commonly configured to write; `request` may be a
+    request line or an object. `headers` and `body` are taken where they are there."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
