@@ -44,6 +44,10 @@ class Refers:
     kind: str
 
 
+class OneOrMore:
+    """Marks a list of which a single value is one without its brackets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a mapping and its keys stand in a file."""
