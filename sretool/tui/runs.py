@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.runs.model import Outcome, RunKind, RunState
+from sretool.core.runs.words import clock_words, seconds_words, value_words
 from sretool.core.slo.model import Level
 from sretool.tui import chart
 from sretool.tui import format as fmt
@@ -96,7 +97,7 @@ def list_row(record: RunRecord, view: View, width: int) -> Line:
         RunState.LOST: view.glyphs.stale,
         RunState.FINISHED: view.glyphs.dot if role == "bold" else " ",
     }[record.state]
-    took = fmt.NONE if record.state is RunState.LOST else span_words(record.took(view.now))
+    took = fmt.NONE if record.state is RunState.LOST else clock_words(record.took(view.now).total_seconds())
     spans = [
         Span(" "),
         Span(f"{mark} ", role),
@@ -111,13 +112,6 @@ def list_row(record: RunRecord, view: View, width: int) -> Line:
     if record.verdict is not None and record.verdict.outcome is not Outcome.PASSED:
         spans.append(Span(f"  {record.verdict.reason}", "dim"))
     return crop(spans, width)
-
-
-def span_words(span: timedelta) -> str:
-    """`04:12`, `1:04:12`."""
-    seconds = max(int(span.total_seconds()), 0)
-    hours, rest = divmod(seconds, 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"
 
 
 def list_placeholder(hidden: int, width: int) -> Line:
@@ -174,8 +168,8 @@ def headline(page: RunPage, view: View, width: int) -> Line:
         spans.append(Span(_lost_words(page, view), "no_data"))
         return crop(spans, width)
     planned = story.started.seconds if story.started is not None else None
-    clock = span_words(record.took(view.now))
-    spans.append(Span(f"{clock} / {span_words(timedelta(seconds=planned))}  " if planned else f"{clock}  "))
+    clock = clock_words(record.took(view.now).total_seconds())
+    spans.append(Span(f"{clock} / {clock_words(planned)}  " if planned else f"{clock}  "))
     broken = [check for check in story.checks.values() if check.ok is False]
     held = [check for check in story.checks.values() if check.ok]
     if broken:
@@ -199,33 +193,6 @@ def _lost_words(page: RunPage, view: View) -> str:
     said = tr("its program ended without a word, last heard of at {when}", when=when)
     faults = ", ".join(fault.text for fault in page.story.open_faults)
     return tr("may still be in: {faults}; ", faults=faults) + said if faults else said
-
-
-def value_words(value: float | str | None, unit: str) -> str:
-    """A measured value as people say it: `99.62%`, `410ms`, `1.2s`, `120/s`."""
-    if value is None:
-        return fmt.NONE
-    if isinstance(value, str):
-        return value
-    if unit == "ratio":
-        return f"{value * 100:.4g}%"
-    if unit == "s":
-        return seconds_words(value)
-    if unit == "1/s":
-        return f"{value:.4g}/s"
-    return f"{value:.4g}{unit}"
-
-
-def seconds_words(seconds: float | None) -> str:
-    """`8ms`, `410ms`, `1.68s`, `2m05s`."""
-    if seconds is None:
-        return fmt.NONE
-    if seconds >= 120:
-        return fmt.age(timedelta(seconds=seconds))
-    if seconds >= 1:
-        return f"{seconds:.3g}s"
-    millis = seconds * 1000
-    return f"{millis:.0f}ms" if millis >= 10 else f"{millis:.1f}ms"
 
 
 def _check_words(check: Check) -> str:

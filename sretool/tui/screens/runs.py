@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from sretool.core.runs.model import RunState
+from sretool.core.runs.words import clock_words
 from sretool.tui import keys, runs
 from sretool.tui.runs import DRILL_KINDS, LOAD_KINDS, RunPage
 from sretool.tui.screens.base import BoardScreen, ScreenPoll
@@ -288,4 +289,4 @@ def _fits(record: RunRecord, pattern: str) -> bool:
 
 def _clock(record: RunRecord, view: View) -> str:
     """Changes as often as the row of a run does."""
-    return runs.span_words(record.took(view.now)) if record.state is RunState.RUNNING else ""
+    return clock_words(record.took(view.now).total_seconds()) if record.state is RunState.RUNNING else ""
