@@ -12,8 +12,10 @@ from __future__ import annotations
 import math
 import struct
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -114,6 +116,10 @@ class Histogram:
         """
         return quantile(self.buckets, share, least=self.least, most=self.most)
 
+    def quantiles(self, shares: Sequence[float]) -> list[float] | None:
+        """As `quantile` of each share, in one pass; None where nothing was counted."""
+        return quantiles(self.buckets, shares, least=self.least, most=self.most)
+
     def below(self, nanoseconds: float) -> float | None:
         """The share of latencies that are at most this; a bucket that holds the limit counts as within it."""
         if not self.count:
@@ -130,21 +136,31 @@ def quantile(
     buckets: Mapping[int, int], share: float, *, least: float = 0.0, most: float = math.inf
 ) -> float | None:
     """As `Histogram.quantile`, of bare buckets."""
-    if not 0 <= share <= 1:
-        raise ValueError(f"a share is from 0 to 1, not {share}")
-    count = sum(buckets.values())
+    found = quantiles(buckets, (share,), least=least, most=most)
+    return None if found is None else found[0]
+
+
+def quantiles(
+    buckets: Mapping[int, int], shares: Sequence[float], *, least: float = 0.0, most: float = math.inf
+) -> list[float] | None:
+    """As `Histogram.quantiles`, of bare buckets."""
+    for share in shares:
+        if not 0 <= share <= 1:
+            raise ValueError(f"a share is from 0 to 1, not {share}")
+    numbers = sorted(buckets)
+    upto = list(accumulate(buckets[number] for number in numbers))
+    count = upto[-1] if upto else 0
     if not count:
         return None
-    # Nearest rank; what rounding makes of 0.999 * 1000 must not cost a rank.
-    rank = max(math.ceil(share * count - 1e-9 * count), 1)
-    if rank >= count and most < math.inf:
-        return most
-    seen = 0
-    for number in sorted(buckets):
-        seen += buckets[number]
-        if seen >= rank:
-            return min(max(middle(number), least), most)
-    raise AssertionError("the ranks of all buckets add up to their count")
+    found: list[float] = []
+    for share in shares:
+        # Nearest rank; what rounding makes of 0.999 * 1000 must not cost a rank.
+        rank = max(math.ceil(share * count - 1e-9 * count), 1)
+        if rank >= count and most < math.inf:
+            found.append(most)
+        else:
+            found.append(min(max(middle(numbers[bisect_left(upto, rank)]), least), most))
+    return found
 
 
 def merged(histograms: Iterable[Histogram]) -> Histogram:

@@ -178,6 +178,15 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a check came out as it did, or how two views of it differ; the last one of a name counts."""
+
+    check: str
+    """Its name, or that of the objective that several checks are about."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class GuardTripped:
     guard: str
     text: str
@@ -198,7 +207,7 @@ class Finished:
 
 What: TypeAlias = (
     Started | PhaseBegan | LoadTick | ChaosStep | FaultOn | FaultOff | SloTick | AlertChange | ProcessChange
-    | Checked | GuardTripped | Note | Finished
+    | Checked | Explained | GuardTripped | Note | Finished
 )  # fmt: skip
 
 DECISIVE: tuple[type, ...] = (Started, PhaseBegan, FaultOn, FaultOff, GuardTripped, Note, Finished)

@@ -117,6 +117,8 @@ class Story:
         self.phases: list[PhaseSpan] = []
         self.faults: dict[str, FaultSpan] = {}
         self.checks: dict[str, Check] = {}
+        self.explained: dict[str, str] = {}
+        """Name of a check or of its objective → why it came out as it did."""
         self.alerts: dict[str, AlertSpan] = {}
         self.slos: dict[str, list[SloPoint]] = {}
         self.load: list[LoadPoint] = []
@@ -159,6 +161,8 @@ class Story:
                 self._say(event, "proc", " ".join(filter(None, (what.name, what.state, what.text))))
             case events.Checked(check):
                 self._check(event, check)
+            case events.Explained(check, text):
+                self.explained[check] = text
             case events.GuardTripped() as what:
                 self._say(event, "guard", f"{what.guard}: {what.text}", "tripped", good=False)
             case events.Note() as what:

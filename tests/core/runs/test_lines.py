@@ -54,6 +54,7 @@ EXAMPLES: tuple[What, ...] = (
     events.AlertChange("A", "firing", "page", "f", expected=True),
     events.ProcessChange("pg-1", "killed", 7),
     events.Checked(Check("p99", 0.5, None, "s")),
+    events.Explained("amas/a", "the client waits for the queue, too"),
     events.GuardTripped("budget", "2.3% against 2%"),
     events.Note("looking 結算", "mia"),
     events.Finished(VERDICT, MEASURES),
