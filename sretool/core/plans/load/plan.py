@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from sretool.core.plans.load.mapping import Request  # noqa: TC001
 from sretool.core.plans.load.profile import Model, Value  # noqa: TC001
 
 PROTOCOL: Final = 1
@@ -27,8 +28,8 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parameters: Mapping[str, Value] = {}
     data: Mapping[str, str] = {}
     """Feeder → absolute path."""
-    routes: Mapping[str, tuple[str, str]] = {}
-    """Request → (method, path)."""
+    requests: Mapping[str, Request] = {}
+    """Name → request; its secrets are named in it, not told."""
     think_time: tuple[float, float] | None = None
     tags: tuple[str, ...] = ()
     seed: int | None = None

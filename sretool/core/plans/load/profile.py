@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
+from sretool.core.plans.load.mapping import Request  # noqa: TC001
 from sretool.core.plans.load.shape import Shape, named_spans
 from sretool.errors import UsageError
 from sretool.units import format_duration, parse_duration
@@ -109,14 +110,6 @@ Model: TypeAlias = Open | Closed | OwnShape
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """A request of the profile as this target knows it."""
-
-    method: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
 class Abort:
     """When a broken objective ends the run."""
 
@@ -142,8 +135,12 @@ class LoadProfile:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
     """Feeder → file, relative to the profile's folder."""
-    routes: Mapping[str, Route] = field(default_factory=dict)
-    """What the profile calls a request → method and path of it on the target."""
+    mapping: str = ""
+    """File of what its requests are, relative to the profile's folder; empty: they are in the profile."""
+    requests: Mapping[str, Request] = field(default_factory=dict)
+    """What the profile calls a request → what it is on the target; empty while `mapping` is unread."""
+    needs: tuple[str, ...] = ()
+    """Requests without which its locustfile can do nothing."""
     think_time: tuple[float, float] | None = None
     """Least and most, uniform between."""
     warm_up: float = 0.0
@@ -153,7 +150,7 @@ class LoadProfile:
     """Only tasks with one of these; empty: every task."""
     file: str = ""
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
-    """Key → line in the file, those of parameters, routes and data as `parameters.NAME`."""
+    """Key → line in the file, those of parameters and data as `parameters.NAME`."""
 
     @property
     def shape(self) -> Shape | None:

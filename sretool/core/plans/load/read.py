@@ -16,6 +16,7 @@ objectives:
 from __future__ import annotations
 
 from collections.abc import Iterator  # noqa: TC003 - resolved at run time
+from dataclasses import dataclass, field, replace
 from datetime import timedelta  # noqa: TC003 - resolved at run time
 from decimal import Decimal  # noqa: TC003 - resolved at run time
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -24,9 +25,10 @@ import msgspec
 import yaml
 
 from sretool.core.catalog import spec, values
-from sretool.core.catalog.document import Intake, compose, decode, did_you_mean, line_of, pairs
+from sretool.core.catalog.document import Intake, compose, decode, line_of
 from sretool.core.catalog.spec import Found, OneOrMore, Parsed, Written
-from sretool.core.plans.load import objectives
+from sretool.core.plans.load import mapping, objectives
+from sretool.core.plans.load.mapping import Request, missing
 from sretool.core.plans.load.profile import (
     Abort,
     Closed,
@@ -36,17 +38,15 @@ from sretool.core.plans.load.profile import (
     OwnShape,
     Parameter,
     ParameterType,
-    Route,
     parse_rate,
 )
 from sretool.core.plans.load.shape import Shape, Stage, hill
-from sretool.errors import CatalogError, UsageError
+from sretool.errors import CatalogError, Problem, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MOST_STAGES: Final = 10_000
-_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def _users(raw: str) -> int:
@@ -58,17 +58,6 @@ def _users(raw: str) -> int:
 
 def _weight(raw: str) -> float:
     return float(values.positive_number(raw))
-
-
-def _route(raw: str) -> Route:
-    """`"POST /answer"`; a path alone is a GET."""
-    method, _, path = raw.strip().rpartition(" ")
-    method = method.strip() or "GET"
-    if method not in _METHODS or not path.startswith("/"):
-        raise UsageError(
-            f"{raw!r} is no request", remedy=f"write it like POST /answer; methods: {', '.join(_METHODS)}"
-        )
-    return Route(method, path)
 
 
 Rate = Annotated[float, Parsed(parse_rate)]
@@ -199,7 +188,7 @@ class _Profile(Written):
     scenarios: dict[str, Annotated[float, Parsed(_weight)]] = msgspec.field(default_factory=dict)
     parameters: dict[str, _Parameter] = msgspec.field(default_factory=dict)
     data: dict[str, Text] = msgspec.field(default_factory=dict)
-    routes: dict[str, Annotated[Route, Parsed(_route)]] = msgspec.field(default_factory=dict)
+    needs: tuple[Text, ...] = ()
     think_time: Annotated[tuple[spec.DurationOrNone, ...], OneOrMore] = ()
     warm_up: spec.DurationOrNone | None = None
     abort: _Abort | None = None
@@ -225,81 +214,80 @@ class _Profile(Written):
         return self.closed.model() if self.closed is not None else OwnShape()
 
 
+@dataclass(slots=True)
+class _Apart:
+    """What of a profile's document is no plain mapping of keys to values of known types."""
+
+    objectives: list[objectives.Objective] = field(default_factory=list)
+    mapping: str = ""
+    requests: dict[str, Request] = field(default_factory=dict)
+
+
 def read(file: str, text: str) -> LoadProfile:
     """The profile of a file of this name; CatalogError with every problem in it."""
     intake = Intake()
     root = compose(file, text, intake)
     written: _Profile | None = None
-    wanted: list[objectives.Objective] = []
+    apart = _Apart()
     if root is None and not intake.problems:
         intake.problem(file, 1, "is empty; a load profile has `name`, `title` and `locustfile`")
     if root is not None:
-        rest, found = _apart(root, file, intake)
-        wanted = found
+        rest, apart = _apart(root, file, intake)
         written = decode(rest, _Profile, file, intake)
+    if written is not None and not apart.mapping and (lacking := missing(written.needs, apart.requests)):
+        intake.problem(file, written.place.line_of("needs"), lacking)
     if intake.problems or written is None:
         raise CatalogError(tuple(sorted(intake.problems, key=lambda each: each.line)))
-    return _profile(written, tuple(wanted), file, _lines(root))
+    return _profile(written, apart, file, _lines(root))
 
 
-def routes(file: str, text: str, known: Mapping[str, Route]) -> Mapping[str, Route]:
-    """The requests of a profile as another target knows them: a file of `name: METHOD /path`.
+def with_mapping(profile: LoadProfile, file: str, text: str) -> LoadProfile:
+    """The profile with the requests of a mapping's file.
 
-    CatalogError where it names one that is none of the `known`, or anything is wrong with it.
+    CatalogError where anything is wrong with it, or it lacks what the profile needs.
     """
-    intake = Intake()
-    root = compose(file, text, intake)
-    found = dict(known)
-    if root is not None and not isinstance(root, yaml.MappingNode):
-        intake.problem(
-            file, line_of(root), "a mapping is wanted: what the profile calls a request → METHOD /path"
-        )
-    elif root is not None:
-        for name, (key, value) in pairs(root, file, intake).items():
-            if name not in known:
-                intake.problem(
-                    file, line_of(key), f"no request {name!r} in this profile{did_you_mean(name, known)}"
-                )
-            elif not isinstance(value, yaml.ScalarNode):
-                intake.problem(file, line_of(value), f"{name}: a method and a path are wanted")
-            else:
-                try:
-                    found[name] = _route(value.value)
-                except UsageError as error:
-                    intake.problem(file, line_of(value), f"{name}: {error.message}; {error.remedy}")
-    if intake.problems:
-        raise CatalogError(tuple(sorted(intake.problems, key=lambda each: each.line)))
-    return found
+    found = mapping.read(file, text)
+    if lacking := missing(profile.needs, found):
+        raise CatalogError((Problem(file, 1, f"{lacking} ({profile.name})"),))
+    return replace(profile, requests=found)
 
 
-def _apart(root: yaml.Node, file: str, intake: Intake) -> tuple[yaml.Node, list[objectives.Objective]]:
-    """The document without its objectives, and those: `POST /answer: p95 < 300ms` and `slo: a/b` are mappings
-    to YAML and lines to people."""
+def _apart(root: yaml.Node, file: str, intake: Intake) -> tuple[yaml.Node, _Apart]:
+    """The document without its objectives and its mapping, and those: `POST /answer: p95 < 300ms` and
+    `slo: a/b` are mappings to YAML and lines to people."""
+    apart = _Apart()
     if not isinstance(root, yaml.MappingNode):
-        return root, []
-    found: list[objectives.Objective] = []
+        return root, apart
     kept = []
     for key, value in root.value:
-        if not (isinstance(key, yaml.ScalarNode) and key.value == "objectives"):
+        if isinstance(key, yaml.ScalarNode) and key.value == "objectives":
+            _objectives(value, file, intake, apart.objectives)
+        elif isinstance(key, yaml.ScalarNode) and key.value == "mapping":
+            if isinstance(value, yaml.ScalarNode) and value.value.strip():
+                apart.mapping = value.value.strip()
+            else:
+                apart.requests = mapping.mapping_of(value, file, intake)
+        else:
             kept.append((key, value))
-            continue
-        if not isinstance(value, yaml.SequenceNode):
-            intake.problem(file, line_of(value), "objectives: a list is wanted, like `- p95 < 200ms`")
-            continue
-        for each in value.value:
-            line = _line_text(each)
-            try:
-                if line is None:
-                    raise UsageError("an objective is one line", remedy=objectives.ALLOWED)
-                objective = objectives.parse(line)
-                if objective in found:
-                    raise UsageError(f"{line!r} is given twice")
-                found.append(objective)
-            except UsageError as error:
-                remedy = f"; {error.remedy}" if error.remedy else ""
-                intake.problem(file, line_of(each), f"objectives: {error.message}{remedy}")
-    rest = yaml.MappingNode(root.tag, kept, root.start_mark, root.end_mark, root.flow_style)
-    return rest, found
+    return yaml.MappingNode(root.tag, kept, root.start_mark, root.end_mark, root.flow_style), apart
+
+
+def _objectives(value: yaml.Node, file: str, intake: Intake, found: list[objectives.Objective]) -> None:
+    if not isinstance(value, yaml.SequenceNode):
+        intake.problem(file, line_of(value), "objectives: a list is wanted, like `- p95 < 200ms`")
+        return
+    for each in value.value:
+        line = _line_text(each)
+        try:
+            if line is None:
+                raise UsageError("an objective is one line", remedy=objectives.ALLOWED)
+            objective = objectives.parse(line)
+            if objective in found:
+                raise UsageError(f"{line!r} is given twice")
+            found.append(objective)
+        except UsageError as error:
+            remedy = f"; {error.remedy}" if error.remedy else ""
+            intake.problem(file, line_of(each), f"objectives: {error.message}{remedy}")
 
 
 def _line_text(node: yaml.Node) -> str | None:
@@ -323,9 +311,7 @@ def _lines(root: yaml.Node | None) -> dict[str, int]:
     return found
 
 
-def _profile(
-    written: _Profile, wanted: tuple[objectives.Objective, ...], file: str, lines: Mapping[str, int]
-) -> LoadProfile:
+def _profile(written: _Profile, apart: _Apart, file: str, lines: Mapping[str, int]) -> LoadProfile:
     think = [each.total_seconds() for each in written.think_time]
     abort = None
     if written.abort is not None:
@@ -338,10 +324,12 @@ def _profile(
         locustfile=written.locustfile,
         model=written.model(),
         scenarios=written.scenarios,
-        objectives=wanted,
+        objectives=tuple(apart.objectives),
         parameters={name: each.parameter() for name, each in written.parameters.items()},
         data=written.data,
-        routes=written.routes,
+        mapping=apart.mapping,
+        requests=apart.requests,
+        needs=written.needs,
         think_time=(think[0], think[-1]) if think else None,
         warm_up=written.warm_up.total_seconds() if written.warm_up else 0.0,
         abort=abort,

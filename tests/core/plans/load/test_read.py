@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sretool.core.plans.load import plan
+from sretool.core.plans.load.mapping import Request
 from sretool.core.plans.load.plan import LoadPlan
 from sretool.core.plans.load.profile import (
     Abort,
@@ -17,10 +18,9 @@ from sretool.core.plans.load.profile import (
     Open,
     OwnShape,
     Parameter,
-    Route,
     parse_rate,
 )
-from sretool.core.plans.load.read import read, routes
+from sretool.core.plans.load.read import read, with_mapping
 from sretool.core.plans.load.shape import Shape, Stage
 from sretool.errors import CatalogError, UsageError
 
@@ -41,9 +41,8 @@ parameters:
   words: {type: int, default: 20, about: Words of one session.}
   pause: {type: duration, default: 1m}
 data: {accounts: accounts.csv}
-routes:
-  answer: POST /answer
-  words: /words
+mapping: {requests: {answer: POST /answer, words: {request: /words, save: {items: words}}}}
+needs: [answer]
 objectives:
   - p95 < 200ms
   - POST /answer: p99 < 300ms
@@ -73,12 +72,15 @@ def test_a_profile_is_read() -> None:
         "words": Parameter("int", 20, "Words of one session."),
         "pause": Parameter("duration", 60.0),
     }
-    assert profile.routes == {"answer": Route("POST", "/answer"), "words": Route("GET", "/words")}
+    assert profile.requests == {
+        "answer": Request("POST", "/answer", "p.yaml:17"),
+        "words": Request("GET", "/words", "p.yaml:17", save={"items": "words"}),
+    }
     assert profile.think_time == (10.0, 30.0)
     assert profile.abort == Abort(after=10.0, delay=5.0)
     assert profile.seconds == 60
     assert profile.phases == (("warm-up", 12.0), ("hold", 48.0))
-    assert (profile.lines["routes.answer"], profile.lines["parameters"]) == (18, 13)
+    assert (profile.lines["data.accounts"], profile.lines["parameters"]) == (16, 13)
 
 
 def test_users_or_a_shape_of_the_locustfile() -> None:
@@ -108,11 +110,11 @@ def test_a_peak() -> None:
         ("[10s, 30s]", "[30s, 10s]", "p.yaml:12: think_time: one time, or the least and the most"),
         ("default: 20", "default: many", "p.yaml:14: default: 'many' is not a whole number"),
         ("type: int", "type: in", "p.yaml:14: type: 'in' is not possible; did you mean 'int'?"),
-        ("POST /answer\n", "POST answer\n", "p.yaml:18: routes.answer: 'POST answer' is no request"),
-        ("POST /answer\n", "SEND /answer\n", "p.yaml:18: routes.answer: 'SEND /answer' is no request"),
-        ("p95 < 200ms", "p95 > 200ms", "p.yaml:21: objectives: '>' cannot follow p95"),
-        ("- slo: amas/learning-latency", "- [1, 2]", "p.yaml:23: objectives: an objective is one line"),
-        ("POST /answer: p99 < 300ms", "p95 < 200ms", "p.yaml:22: objectives: 'p95 < 200ms' is given twice"),
+        ("POST /answer,", "POST answer,", "p.yaml:17: answer: 'POST answer' is no request"),
+        ("needs: [answer]", "needs: [anser]", "p.yaml:18: has no request 'anser', which the profile needs"),
+        ("p95 < 200ms", "p95 > 200ms", "p.yaml:20: objectives: '>' cannot follow p95"),
+        ("- slo: amas/learning-latency", "- [1, 2]", "p.yaml:22: objectives: an objective is one line"),
+        ("POST /answer: p99 < 300ms", "p95 < 200ms", "p.yaml:21: objectives: 'p95 < 200ms' is given twice"),
         ("name: mixed", "name: Mixed Up", "p.yaml:1: name: 'Mixed Up' is not an id"),
         ("  arrivals: uniform", "  repeat: 9999999", "p.yaml:5: repeat: makes more than 10000 stages"),
         ("accounts: accounts.csv", "a b: accounts.csv", "p.yaml:16: data: 'a b' is not a name"),
@@ -126,7 +128,7 @@ def test_what_is_wrong_is_told_with_its_line(old: str, new: str, problem: str) -
 
 def test_two_models_are_one_too_many() -> None:
     assert problems(MIXED + "closed: {stages: [{users: 3, for: 5s}]}\n") == [
-        "p.yaml:25: a profile has either `open` (a rate) or `closed` (a number of users)"
+        "p.yaml:24: a profile has either `open` (a rate) or `closed` (a number of users)"
     ]
     assert problems(SMALL + "open: {}\n") == ["p.yaml:4: give either `stages` or `peak`"]
     text = SMALL + "open: {peak: {users: 20, ratio: 5, rise: 1m, fall: 1m}}\n"
@@ -207,16 +209,16 @@ def test_what_is_no_rate(raw: str) -> None:
 
 
 def test_another_target_knows_the_requests_otherwise() -> None:
-    profile = read("p.yaml", MIXED)
-    other = routes("m.yaml", "answer: PUT /v2/answers\n", profile.routes)
-    assert other == {"answer": Route("PUT", "/v2/answers"), "words": Route("GET", "/words")}
+    profile = read("p.yaml", MIXED.replace("mapping: {requests", "mapping: m.yaml # {requests"))
+    assert (profile.mapping, profile.requests) == ("m.yaml", {})
+    text = "requests: {answer: PUT /v2/answers, more: /more}"
+    other = with_mapping(profile, "m.yaml", text)
+    assert other.requests["answer"] == Request("PUT", "/v2/answers", "m.yaml:1")
     with pytest.raises(CatalogError) as caught:
-        routes("m.yaml", "\nanswers: /v2\nwords: [1]\n", profile.routes)
+        with_mapping(profile, "m.yaml", "requests:\n  answers: /v2\n")
     assert [str(each) for each in caught.value.problems] == [
-        "m.yaml:2: no request 'answers' in this profile; did you mean 'answer'?",
-        "m.yaml:3: words: a method and a path are wanted",
+        "m.yaml:1: has no request 'answer', which the profile needs; did you mean 'answers'? (mixed)",
     ]
-    assert routes("m.yaml", "", profile.routes) == profile.routes
 
 
 @pytest.mark.parametrize("text", [MIXED, SMALL, SMALL + "closed: {stages: [{users: 3, for: 5s}]}\n"])
@@ -229,7 +231,7 @@ def test_a_plan_is_the_same_after_its_way_through_a_pipe(text: str) -> None:
         model=profile.model,
         scenarios=profile.scenarios,
         parameters={"words": 20, "pause": 1.5, "way": "x", "again": True},
-        routes={"answer": ("POST", "/answer")},
+        requests={"answer": Request("POST", "/a", "m:1", kind="json", body={"a": ["${b}"]})},
         think_time=profile.think_time,
         seed=3,
     )
