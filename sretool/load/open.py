@@ -85,8 +85,12 @@ class OpenUser(HttpUser):
     @_taskset_instance.setter
     def _taskset_instance(self, tasks: TaskSet | None) -> None:
         self.__dict__["_tasks_under_way"] = tasks
-        if tasks is not None and self._pool is None:
+        if tasks is None:
+            return
+        if self._pool is None:
             tasks.execute_next_task = self._receive  # type: ignore[method-assign]
+        else:
+            self._prepare(tasks)
 
     def _receive(self) -> None:
         """Instead of a task: let visitors arrive until the test is over."""
