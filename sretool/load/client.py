@@ -11,6 +11,7 @@ import json as jsonlib
 import time
 import zlib
 from email.message import Message
+from functools import partial
 from http.cookiejar import Cookie, CookieJar
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from urllib.parse import quote, urlencode, urljoin, urlsplit
@@ -28,9 +29,10 @@ from locust.contrib.fasthttp import (
     _construct_basic_auth_str,
 )
 from locust.exception import CatchResponseError, LocustError, ResponseError
+from msgspec import Struct
 
 from sretool.load.transport import Connection, ConnectionEnded, TimedOut, TlsConnection
-from sretool.load.wire import BodyCutShort, Head, Heads, MalformedResponse, decoded, request_head
+from sretool.load.wire import BodyCutShort, Head, MalformedResponse, decoded, request_head
 
 if TYPE_CHECKING:
     import ssl
@@ -97,19 +99,22 @@ class FixedPlan(Plan):
         self.origin, self.payload = origin, payload
 
 
-class Response:
+def _to_nobody(_: BaseException | None) -> None:
+    """For a response that is not to be reported."""
+
+
+class Response(Struct, dict=True, weakref=True, eq=False):
     """An answer; what is costly to make (headers, text) is made when asked for."""
 
+    _plan: Plan
+    _head: Head | None
+    _raw: bytes
     error: BaseException | None = None
     """Why the request failed; None: it did not."""
     encoding: str | None = None
     """Set it before `text` where the server does not tell the right one."""
     js: Any = None
-
-    def __init__(self, plan: Plan, head: Head | None, raw: bytes) -> None:
-        self._plan = plan
-        self._head = head
-        self._raw = raw
+    _content: bytes | None = None
 
     @property
     def status_code(self) -> int:
@@ -147,11 +152,10 @@ class Response:
             return None
         if self._head.simple or not self._raw:
             return self._raw
-        content = self.__dict__.get("_content")
-        if content is None:
+        if self._content is None:
             encoding = self._head.get("content-encoding")
-            content = self._content = decoded(self._raw, encoding) if encoding else self._raw
-        return content
+            self._content = decoded(self._raw, encoding) if encoding else self._raw
+        return self._content
 
     @property
     def text(self) -> str | None:
@@ -202,12 +206,12 @@ class Response:
 _BY_HAND: Final = "only a request made with catch_response=True and used in a with-block is judged by hand"
 
 
-class CaughtResponse(Response):
+class CaughtResponse(Response, dict=True, weakref=True, eq=False):
     """What `catch_response=True` gives: its with-block decides whether the request failed."""
 
-    _entered = False
+    _entered: bool = False
     _judged: Literal[True] | BaseException | None = None
-    _report: Callable[[CaughtResponse, BaseException | None], None]
+    _report: Callable[[BaseException | None], None] = _to_nobody
 
     def __enter__(self) -> Self:
         self._entered = True
@@ -216,14 +220,14 @@ class CaughtResponse(Response):
     def __exit__(self, *raised: object) -> bool | None:
         kind, value, _ = raised
         if self._judged is not None:
-            self._report(self, self._judged if isinstance(self._judged, BaseException) else None)
+            self._report(self._judged if isinstance(self._judged, BaseException) else None)
             return kind is None
         if value is not None:
             if not isinstance(value, ResponseError):
                 return False
-            self._report(self, value)
+            self._report(value)
         else:
-            self._report(self, self.error)
+            self._report(self.error)
         return True
 
     def success(self) -> None:
@@ -316,7 +320,7 @@ class Session(FastHttpSession):
         self._tls_context: ssl.SSLContext | None = None
         self._timeout, self._connection_timeout = network_timeout, connection_timeout
         self._max_redirects = max_redirects
-        self._heads = Heads()
+        self._heads = recorder.heads
         self._origins: dict[tuple[str, str, int], Origin] = {}
         self._plans: dict[str | tuple[str, str], FixedPlan] = {}
         self._cookie_headers: dict[str, tuple[int, int, str]] = {}
@@ -356,17 +360,22 @@ class Session(FastHttpSession):
             except FAILURES:
                 # No address that a request can go to: a failed request.
                 return self.request("GET", url, name=name)
-        start = self.begin() if self.due else _now()
+        moment = _now()
+        start = self.begin(moment) if self.due else moment
         try:
-            head, body = self._exchange(plan.origin, plan.payload, "GET")
+            head, body = self._exchange(plan.origin, plan.payload, "GET", moment)
         except FAILURES as error:
             return self._failed(plan, error, start)
-        if not head.simple or len(self._listeners) > self._own:
+        if not head.simple:
             return self._after(plan, head, body, start)
+        elapsed = _now() - start
         slot = plan.slot
-        slot.append(_now() - start)
+        slot.append(elapsed)
         slot.size += len(body)
-        return Response(plan, head, body)
+        response = Response(plan, head, body)
+        if len(self._listeners) > self._own:
+            self._tell_others(response, elapsed, len(body), None)
+        return response
 
     def plan(self, url: str, name: str | None = None) -> FixedPlan:
         """A GET request that has nothing of its own but a path and a name."""
@@ -386,9 +395,10 @@ class Session(FastHttpSession):
 
     def send_plan(self, plan: FixedPlan, start: int = 0) -> Response:
         """As `get`, for a plan of this session; `start` where it has begun already."""
-        start = start or (self.begin() if self.due else _now())
+        moment = _now()
+        start = start or (self.begin(moment) if self.due else moment)
         try:
-            head, body = self._exchange(plan.origin, plan.payload, "GET")
+            head, body = self._exchange(plan.origin, plan.payload, "GET", moment)
         except FAILURES as error:
             return self._failed(plan, error, start)
         return self._after(plan, head, body, start)
@@ -406,7 +416,7 @@ class Session(FastHttpSession):
                 if not isinstance(error, ConnectionEnded) or not error.untouched:
                     raise
                 # The server closed a kept connection: as in `_exchange`.
-                head, body = self._exchange(plan.origin, plan.payload, "GET")
+                head, body = self._exchange(plan.origin, plan.payload, "GET", _now())
         except FAILURES as error:
             return self._failed(plan, error, start)
         return self._after(plan, head, body, start)
@@ -421,14 +431,14 @@ class Session(FastHttpSession):
             return self._failed(plan, error, start)
         return self._judge(plan, head, body, start)
 
-    def begin(self) -> int:
-        """When the request should have started; a late start is counted."""
+    def begin(self, moment: int) -> int:
+        """When the request that starts at `moment` should have started; a late start is counted."""
         due, self.due = self.due, 0
-        if _now() - due > LATE_NS:
+        if moment - due > LATE_NS:
             self.recorder.late += 1
         return due
 
-    def _exchange(self, origin: Origin, payload: bytes, method: str) -> tuple[Head, bytes]:
+    def _exchange(self, origin: Origin, payload: bytes, method: str, moment: int) -> tuple[Head, bytes]:
         """One request, one answer read whole; the connection is kept where it may be.
 
         A kept connection that the server closed meanwhile is not the server's failure: where the method
@@ -442,7 +452,8 @@ class Session(FastHttpSession):
                 connection.close()
                 continue
             try:
-                answer = connection.exchange(payload) if method != "HEAD" else connection.begin(payload)
+                exchange = connection.exchange if method != "HEAD" else connection.begin
+                answer = exchange(payload, moment)
                 if answer is not None:
                     idle.append(connection)
                     return answer
@@ -461,7 +472,8 @@ class Session(FastHttpSession):
                 idle.pop().close()
         connection = self._connect(origin)
         try:
-            answer = connection.exchange(payload) if method != "HEAD" else connection.begin(payload)
+            exchange = connection.exchange if method != "HEAD" else connection.begin
+            answer = exchange(payload, _now())
             if answer is not None:
                 idle.append(connection)
                 return answer
@@ -518,7 +530,8 @@ class Session(FastHttpSession):
             self._headers, headers, {"Authorization": _construct_basic_auth_str(*auth)} if auth else None
         )
         payload = _body(data, json, sent)
-        start = self.begin() if self.due else _now()
+        moment = _now()
+        start = self.begin(moment) if self.due else moment
         plan = Plan(method, whole, name, sent, payload, self.recorder.slot(method, name))
         try:
             body = payload.encode() if isinstance(payload, str) else payload
@@ -531,7 +544,8 @@ class Session(FastHttpSession):
         """A request that is left to FastHttpSession; its latency counts from when it was due, too."""
         behind = 0
         if self.due:
-            behind = _now() - self.begin()
+            moment = _now()
+            behind = moment - self.begin(moment)
         if behind:
             self.request_event = _Behind(self._events, behind / 1e6)
         try:
@@ -559,7 +573,7 @@ class Session(FastHttpSession):
                     lines.append(("Cookie", cookies))
                 length = len(body) if body is not None else 0 if method in ("POST", "PUT", "PATCH") else None
                 payload = request_head(method, target, lines, length) + (body or b"")
-                head, raw = self._exchange(origin, payload, method)
+                head, raw = self._exchange(origin, payload, method, _now())
             else:
                 (head, raw), first = first, None
             if not head.simple and (cookies_set := head.all("set-cookie")):
@@ -687,29 +701,56 @@ class Session(FastHttpSession):
     def _tell_or_wait(
         self, response: Response, elapsed: int, length: int, context: Mapping[str, Any] | None
     ) -> None:
-        plan = response._plan
-
-        def tell(answer: Response, error: BaseException | None) -> None:
-            if error is None and not len(self._listeners) > self._own:
-                plan.slot.append(elapsed)
-                plan.slot.size += length
-                return
-            self._events.fire(
-                request_type=plan.method,
-                name=plan.name,
-                response_time=elapsed / 1e6,
-                response_length=length,
-                response=answer,
-                context={**self._user.context(), **(context or {})},
-                exception=error,
-                start_time=time.time() - elapsed / 1e9,
-                url=plan.url,
-            )
-
         if isinstance(response, CaughtResponse):
-            response._report = tell
+            response._report = partial(self._tell, response, elapsed, length, context)
         else:
-            tell(response, response.error)
+            self._tell(response, elapsed, length, context, response.error)
+
+    def _tell(
+        self,
+        response: Response,
+        elapsed: int,
+        length: int,
+        context: Mapping[str, Any] | None,
+        error: BaseException | None,
+    ) -> None:
+        """A success is counted with others of its kind; a failure is told to all that listen, one by one."""
+        plan = response._plan
+        if error is None:
+            plan.slot.append(elapsed)
+            plan.slot.size += length
+            if len(self._listeners) > self._own:
+                self._tell_others(response, elapsed, length, context)
+            return
+        self._events.fire(
+            request_type=plan.method,
+            name=plan.name,
+            response_time=elapsed / 1e6,
+            response_length=length,
+            response=response,
+            context={**self._user.context(), **(context or {})},
+            exception=error,
+            start_time=time.time() - elapsed / 1e9,
+            url=plan.url,
+        )
+
+    def _tell_others(
+        self, response: Response, elapsed: int, length: int, context: Mapping[str, Any] | None
+    ) -> None:
+        """Whoever listens to each request, besides Locust's statistics: they have counted it already."""
+        plan = response._plan
+        own = self._user.context()
+        self.recorder.others().fire(
+            request_type=plan.method,
+            name=plan.name,
+            response_time=elapsed / 1e6,
+            response_length=length,
+            response=response,
+            context={**own, **context} if context else own,
+            exception=None,
+            start_time=time.time() - elapsed / 1e9,
+            url=plan.url,
+        )
 
 
 class _Behind:

@@ -13,30 +13,28 @@ A generator may run in that callback, so it must not block itself: it yields `se
 
 from __future__ import annotations
 
-import os
-import time
 from inspect import CO_GENERATOR
 from types import FunctionType, GeneratorType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import gevent
-from gevent.exceptions import BlockingSwitchOutError
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING, DefaultTaskSet
 
-from sretool.load.client import FixedPlan, Response
+from sretool.load.client import FixedPlan
 from sretool.load.clock import now, sleep_until
-from sretool.load.users import HttpUser
+from sretool.load.lane import Lane, Rest
+from sretool.load.users import HttpUser, chooser
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Generator
 
     from locust import TaskSet
 
-    Task = Generator[Any, Any, None]
-    Next = Callable[[], Task | None]
+    from sretool.load.client import Response
 
-_READ: Final = 64 * 1024
+    Task = Generator[Any, Any, None]
 
 
 class Command:
@@ -74,27 +72,33 @@ class GeneratorUser(HttpUser):
     def _execute_tasks(self) -> None:
         tasks, client = self._taskset_instance, self.client
         assert tasks is not None
-        queue, choose = tasks._task_queue, tasks.get_next_task
-
-        def make() -> Task | None:
-            """The next task as a generator; None where it is another kind, which stays in the queue."""
-            task = queue.popleft() if queue else choose()
-            if task.__class__ is FunctionType and task.__code__.co_flags & CO_GENERATOR:
-                made: Task = task(self)
-                return made
-            queue.appendleft(task)
-            return None
-
+        queue = tasks._task_queue
+        choose = chooser(tasks)
         while True:
-            generator = make()
-            if generator is not None:
-                self._drive(generator, make)
-            elif queue:
+            self._drive(self._yielding(queue, choose))
+            if queue:
                 tasks.execute_task(queue.popleft())
             if self._state is LOCUST_STATE_STOPPING:
                 raise StopUser
             if not client.yielded:
                 gevent.sleep(0)
+            client.yielded = False
+
+    def _yielding(self, queue: deque[Any], choose: Callable[[], Any]) -> Task:
+        """One task after the other, as long as they are generators; one that isn't stays in the queue."""
+        client = self.client
+        known: set[Any] = set()
+        while True:
+            task = queue.popleft() if queue else choose()
+            if task not in known:
+                if not yields(task):
+                    queue.appendleft(task)
+                    return
+                known.add(task)
+            yield from task(self)
+            # A task without a request lets others run before the next.
+            if self._state is LOCUST_STATE_STOPPING or not client.yielded:
+                return
             client.yielded = False
 
     def _prepare(self, tasks: TaskSet) -> None:
@@ -109,178 +113,86 @@ class GeneratorUser(HttpUser):
                 return
             made = task() if getattr(task, "__self__", None) is tasks else task(owner)
             if isinstance(made, GeneratorType):
-                self._drive(made, None)
+                self._drive(made)
 
         tasks.execute_task = execute_task  # type: ignore[method-assign]
 
-    def _drive(self, generator: Task, make: Next | None) -> None:
-        """Run the generator to its end, and those that `make` gives after it as long as callbacks can."""
+    def _drive(self, tasks: Task) -> None:
+        """Run a generator of commands to its end."""
         client = self.client
-        running: Task | None = generator
         answer: Any = None
         error: BaseException | None = None
-        while running is not None:
+        while True:
             try:
                 if error is not None:
-                    command, error = running.throw(error), None
+                    raised, error = error, None
+                    command = tasks.throw(raised)
                 else:
-                    command = running.send(answer)
+                    command = tasks.send(answer)
             except StopIteration:
                 return
-            callbacks: _Callbacks | None = None
-            while True:
+            rest: Rest | None = Rest("other", command)
+            while rest is not None and rest.why == "other":
+                command, rest = rest.what, None
                 try:
-                    if command.__class__ is FixedPlan and running is not None:
-                        if command.origin.idle and not client.jar.changes:
-                            callbacks = _Callbacks(self, running, command, make)
-                            command, answer = callbacks.run()
-                            running, callbacks = callbacks.generator, None
-                            if command is not _NOTHING:
-                                continue
-                        else:
-                            answer = client.send_plan(command)
-                    elif command.__class__ is Command:
-                        answer = command.do(*command.arguments, **command.options)
+                    if command.__class__ is FixedPlan and command.origin.idle and not client.jar.changes:
+                        rest, lane = self._wait_in_lane(tasks, command)
+                        if rest.why in ("answer", "unsent"):
+                            answer = self._finished(rest, lane)
                     else:
-                        error = TypeError(f"a task yields requests (`yield self.get(...)`), not {command!r}")
+                        answer = self._done(command)
                 except BaseException as raised:
-                    if callbacks is not None:
-                        running = callbacks.generator
-                    if running is None:
-                        # The task's own.
-                        raise
                     # A kill, or what a command raised: for the task to see.
                     error = raised
-                break
+            if rest is not None and error is None:
+                if rest.why == "end":
+                    return
+                if rest.why == "error":
+                    # The task's own.
+                    raise rest.what
 
-
-_NOTHING: Final = object()
-"""No command is left to do."""
-_NO_BLOCKING: Final = (
-    "a task that yields requests must not block: `yield self.sleep(1)` and `yield self.get(...)` instead"
-)
-
-
-class _Callbacks:
-    """Exchanges of one user in the callbacks of one connection."""
-
-    def __init__(self, user: GeneratorUser, generator: Task, plan: FixedPlan, make: Next | None) -> None:
-        self.generator: Task | None = generator
-        self.plan = plan
-        self._user, self._make = user, make
-
-    def run(self) -> tuple[Any, Any]:
-        """What `generator` yielded, or `_NOTHING` and the answer that it waits for.
-
-        Afterwards `generator` is the one to go on with; None: all have ended.
-        """
-        user, client, make, plan = self._user, self._user.client, self._make, self.plan
-        origin = plan.origin
-        connection = origin.idle.pop()
-        hub = gevent.get_hub()
-        wake, leave = gevent.getcurrent().switch, hub.switch
-        write, read, monotonic, clock = os.write, os.read, time.monotonic, now
-        fd, known, listeners, own = connection.fd, connection.known, client._listeners, client._own
-        jar, plan_class, response_class = client.jar, FixedPlan, Response
-        send = self.generator.send if self.generator is not None else None
-        start = client.begin() if client.due else clock()
-        me = object()
-
-        def readable() -> None:
-            nonlocal plan, send, start
-            try:
-                data = read(fd, _READ)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            end = data.find(b"\r\n\r\n")
-            head = known(data[:end])
-            if (
-                head is None
-                or not head.simple
-                or len(data) - end - 4 != head.length
-                or end <= 0
-                or len(listeners) > own
-            ):
-                wake((me, "answer", data))
-                return
-            slot = plan.slot
-            slot.append(clock() - start)
-            body = data[end + 4 :]
-            slot.size += len(body)
-            try:
-                try:
-                    command = send(response_class(plan, head, body))  # type: ignore[misc]
-                except StopIteration:
-                    self.generator = None
-                    if make is None or user._state is LOCUST_STATE_STOPPING:
-                        wake((me, "end", None))
-                        return
-                    self.generator = generator = make()
-                    if generator is None:
-                        wake((me, "end", None))
-                        return
-                    send = generator.send
-                    try:
-                        command = send(None)
-                    except StopIteration:
-                        # A task without a request: others get their turn before the next.
-                        self.generator = None
-                        wake((me, "end", None))
-                        return
-            except BlockingSwitchOutError:
-                wake((me, "error", TypeError(_NO_BLOCKING)))
-                return
-            except BaseException as error:
-                wake((me, "error", error))
-                return
-            if command.__class__ is not plan_class or command.origin is not origin or jar.changes:
-                wake((me, "other", command))
-                return
-            plan = command
-            start = clock()
-            connection.waits_since = monotonic()
-            payload = plan.payload
-            try:
-                sent = write(fd, payload)
-            except OSError:
-                sent = -1
-            if sent != len(payload):
-                wake((me, "unsent", sent))
-
-        watcher = connection.readable
+    def _wait_in_lane(self, tasks: Task, plan: FixedPlan) -> tuple[Rest, Lane]:
+        """Let callbacks go on with the generator's requests; what they leave over."""
+        wake, leave = gevent.getcurrent().switch, gevent.get_hub().switch
+        client = self.client
+        lane = Lane(client, plan.origin, tasks.send, wake)
+        moment = now()
+        start = client.begin(moment) if client.due else moment
         client.yielded = True
-        keep = False
         try:
-            connection.waits_since = monotonic()
-            try:
-                sent = write(fd, plan.payload)
-            except OSError:
-                sent = -1
-            why: str = "unsent"
-            told: Any = None
-            if sent == len(plan.payload):
-                watcher.start(readable)
-                what: Any = None
-                # Others' wake-ups are passed over.
-                while not (isinstance(what, tuple) and what and what[0] is me):
-                    what = leave()
-                watcher.stop()
-                _, why, told = what
-            if why == "answer":
-                keep = True
-                return _NOTHING, client.resume(plan, connection, told, start)
-            if why == "unsent":
-                # Closed meanwhile, or a full buffer: the ordinary way, over another connection.
-                return _NOTHING, client.send_plan(plan, start)
-            keep = True
-            connection.waits_since = 0.0
-            origin.idle.append(connection)
-            if why == "error":
-                self.generator = None
-                raise told
-            return (told if why == "other" else _NOTHING), None
-        finally:
-            if not keep:
-                connection.close()
+            rest: Any = None if lane.begin(plan, start, moment) else Rest("unsent", None, plan, start)
+            # Others' wake-ups are passed over.
+            while rest.__class__ is not Rest:
+                rest = leave()
+        except BaseException:
+            lane.stop()
+            lane.connection.close()
+            raise
+        if rest.why in ("answer", "unsent"):
+            lane.stop()
+        else:
+            lane.leave()
+        return rest, lane
+
+    def _finished(self, rest: Rest, lane: Lane) -> Response:
+        """The answer to a request that callbacks could not finish."""
+        client = self.client
+        assert rest.plan is not None
+        if rest.why == "answer":
+            return client.resume(rest.plan, lane.connection, rest.what, rest.start)
+        # Closed meanwhile, or a full buffer: over another connection.
+        lane.connection.close()
+        return client.send_plan(rest.plan, rest.start)
+
+    def _done(self, command: Any) -> Any:
+        """What a command gives, done in this greenlet."""
+        if command.__class__ is FixedPlan:
+            return self.client.send_plan(command)
+        if command.__class__ is Command:
+            return command.do(*command.arguments, **command.options)
+        raise TypeError(f"a task yields requests (`yield self.get(...)`), not {command!r}")
+
+
+def yields(task: Any) -> bool:
+    """Whether a task is a generator function."""
+    return task.__class__ is FunctionType and bool(task.__code__.co_flags & CO_GENERATOR)

@@ -14,15 +14,22 @@ from weakref import WeakKeyDictionary
 
 import gevent
 import locust.stats
+from locust.event import EventHook
 
 from sretool.core.analysis.latency import Histogram, bucket, middle
+from sretool.load.wire import Heads
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from locust.env import Environment
     from locust.stats import StatsEntry
 
 _EVERY: Final = 0.25
+_STATISTICS: Final = "locust.runners"
+"""The module of the listener that counts requests."""
 _NS_IN_MS: Final = 1e6
+_MS_IN_S: Final = 1e3
 _REPORTED: Final = "sretool"
 """Our part of what a worker reports to its master."""
 
@@ -67,6 +74,11 @@ class Requests:
     bytes: int
     buckets: dict[int, int]
     """Latencies of all of them, failed ones included."""
+    total: float
+    """Sum of the latencies, seconds."""
+    least: float | None
+    """Seconds, exact where it is the least so far, else to a bucket; None: no latency was told."""
+    most: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,50 @@ class Taken:
     """Requests that began more than a millisecond after they should have."""
     errors: dict[tuple[str, str, str], int]
     """(Method, name, what happened) → how often."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """An entry of Locust's statistics as it was; times in milliseconds."""
+
+    n: int
+    failures: int
+    bytes: int
+    total: float
+    least: float | None
+    most: float | None
+    times: dict[int, int]
+
+    @classmethod
+    def of(cls, entry: StatsEntry) -> _Before:
+        return cls(
+            entry.num_requests,
+            entry.num_failures,
+            entry.total_content_length,
+            entry.total_response_time,
+            entry.min_response_time,
+            entry.max_response_time if entry.response_times else None,
+            dict(entry.response_times),
+        )
+
+
+_NOTHING: Final = _Before(0, 0, 0, 0.0, None, None, {})
+
+
+def _extreme(
+    pick: Callable[..., float],
+    buckets: dict[int, int],
+    before: float | None,
+    after: float | None,
+) -> float | None:
+    """Seconds. An entry knows the exact one of the whole test: that of this time, where it has changed."""
+    if not buckets or after is None:
+        return None
+    if before is None or after != before:
+        return after / _MS_IN_S
+    # No further out than the exact one.
+    within = max if pick is min else min
+    return within(pick(milliseconds(number) for number in buckets), after) / _MS_IN_S
 
 
 class Recorder:
@@ -101,10 +157,14 @@ class Recorder:
         """To every request."""
         self.own_listeners = 0 if environment.runner is None else 1
         """So many of them are Locust's statistics; where there are more, requests are not counted in bulk."""
+        self._others = EventHook()
+        self._heard: list[Any] = []
+        self.heads = Heads()
+        """Of answers to all users of this process: most of them begin alike."""
         self.late = 0
         """Requests of this process, on a master of all workers, that began more than `LATE_NS` late."""
         self._late_told = self._late_taken = 0
-        self._entries_taken: dict[tuple[str, str], tuple[int, int, int, dict[int, int]]] = {}
+        self._entries_taken: dict[tuple[str, str], _Before] = {}
         self._errors_taken: dict[Any, int] = {}
         self._counter = gevent.spawn(self._count_for_ever)
         # Before the listener that serialises the statistics of a worker.
@@ -120,6 +180,15 @@ class Recorder:
         if found is None:
             found = self._slots[name, method] = Slot()
         return found
+
+    def others(self) -> EventHook:
+        """Locust's `request` event for all that listen but its own statistics."""
+        if self._heard != self.listeners:
+            self._heard = self.listeners.copy()
+            self._others._handlers = [
+                each for each in self._heard if getattr(each, "__module__", "") != _STATISTICS
+            ]
+        return self._others
 
     def count(self) -> None:
         """Everything appended so far becomes part of Locust's statistics."""
@@ -149,31 +218,29 @@ class Recorder:
         for key in entries.keys() - self._stats.entries.keys():
             del entries[key]
         for key, entry in self._stats.entries.items():
-            n, failures, size, times = entries.get(key, (0, 0, 0, {}))
-            if entry.num_requests == n and entry.num_failures == failures:
+            past = entries.get(key, _NOTHING)
+            if entry.num_requests == past.n and entry.num_failures == past.failures:
                 continue
-            if entry.num_requests < n or entry.num_failures < failures:
-                n, failures, size, times = 0, 0, 0, {}
+            if entry.num_requests < past.n or entry.num_failures < past.failures:
+                past = _NOTHING
             buckets: dict[int, int] = {}
             for time_, count in entry.response_times.items():
-                if more := count - times.get(time_, 0):
+                if more := count - past.times.get(time_, 0):
                     number = number_of(time_)
                     buckets[number] = buckets.get(number, 0) + more
+            after = entries[key] = _Before.of(entry)
             requests.append(
                 Requests(
                     name=entry.name,
                     method=entry.method or "",
-                    n=entry.num_requests - n,
-                    failures=entry.num_failures - failures,
-                    bytes=entry.total_content_length - size,
+                    n=after.n - past.n,
+                    failures=after.failures - past.failures,
+                    bytes=after.bytes - past.bytes,
                     buckets=buckets,
+                    total=(after.total - past.total) / _MS_IN_S,
+                    least=_extreme(min, buckets, past.least, after.least),
+                    most=_extreme(max, buckets, past.most, after.most),
                 )
-            )
-            entries[key] = (
-                entry.num_requests,
-                entry.num_failures,
-                entry.total_content_length,
-                dict(entry.response_times),
             )
         errors: dict[tuple[str, str, str], int] = {}
         seen: dict[Any, int] = {}

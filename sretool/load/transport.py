@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import socket as stdlib_socket
 import ssl
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
@@ -18,7 +17,16 @@ from weakref import WeakSet
 import gevent
 from gevent import getcurrent, socket
 
-from sretool.load.wire import MOST_HEAD, BodyCutShort, ChunkedBody, Head, Heads, MalformedResponse
+from sretool.load.clock import now
+from sretool.load.wire import (
+    MOST_HEAD,
+    NO_HEAD,
+    BodyCutShort,
+    ChunkedBody,
+    Head,
+    Heads,
+    MalformedResponse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +37,6 @@ _LOOK: Final = 0.25
 
 _write = os.write
 _read = os.read
-_now = time.monotonic
 
 
 class TimedOut(TimeoutError):
@@ -60,53 +67,65 @@ class Connection:
         self.readable = self._hub.loop.io(self.fd, 1)
         self._switch_away = self._hub.switch
         self._heads = heads
-        self.known = heads.known
+        self._usual = NO_HEAD
+        """The head of the last plain answer: most often that of the next."""
         self.rest = b""
         """Read beyond the end of an answer: an answer that nobody asked for."""
         self.timeout = timeout
-        self.waits_since = 0.0
-        """`time.monotonic()` at the start of the exchange under way; 0: none."""
+        self.waits_since = 0
+        """When the exchange under way began, in nanoseconds on the clock of `now`; 0: none is."""
         self.timed_out = False
         self._spoilt = False
         WATCHDOG.watch(self)
 
     # --- an exchange --------------------------------------------------------------------------------------
 
-    def exchange(self, request: bytes) -> tuple[Head, bytes] | None:
-        """Send, and give head and body where the whole answer came at once and is plain.
+    def exchange(self, request: bytes, moment: int) -> tuple[Head, bytes] | None:
+        """Send at `moment`, and give head and body where the whole answer came at once and is plain.
 
         None where it isn't: `head()` and `body()` go on from there.
         """
-        self.waits_since = _now()
+        self.waits_since = moment
+        fd = self.fd
         try:
-            sent = _write(self.fd, request)
+            sent = _write(fd, request)
         except BlockingIOError:
             sent = 0
         if sent != len(request):
             self.send(request[sent:])
-        self._wait()
+        watcher, leave = self.readable, self._switch_away
+        # As `_wait`, without the call.
+        watcher.start(getcurrent().switch, watcher)
         try:
-            data = _read(self.fd, _READ)
+            while leave() is not watcher:
+                pass
+        finally:
+            watcher.stop()
+        try:
+            data = _read(fd, _READ)
         except BlockingIOError:
             return None
-        end = data.find(b"\r\n\r\n")
-        head = self.known(data[:end])
-        if head is not None and head.plain and len(data) - end - 4 == head.length and end > 0:
-            self.waits_since = 0.0
-            return head, data[end + 4 :]
+        return self._at_once(data)
+
+    def _at_once(self, data: bytes) -> tuple[Head, bytes] | None:
+        """The answer where `data` is all of it; otherwise it becomes part of what is read on."""
+        head: Head | None = self._usual
+        if data[: head.size] != head.raw:  # type: ignore[union-attr]
+            head = self._heads.of(data)
+        if head is not None and len(data) == head.whole:
+            self._usual = head
+            self.waits_since = 0
+            return head, data[head.size :]
         if not data:
             raise self.ended(untouched=True)
         self.rest = data
         return None
 
-    def begin(self, request: bytes) -> tuple[Head, bytes] | None:
+    def begin(self, request: bytes, moment: int) -> tuple[Head, bytes] | None:
         """As `exchange` that leaves all of the answer to `head()` and `body()`."""
-        self.start()
+        self.waits_since = moment
         self.send(request)
         return None
-
-    def start(self) -> None:
-        self.waits_since = _now()
 
     def send(self, data: bytes) -> None:
         view = memoryview(data)
@@ -114,7 +133,8 @@ class Connection:
             try:
                 view = view[_write(self.fd, view) :]
             except BlockingIOError:
-                socket.wait_write(self.fd, timeout=max(self.waits_since + self.timeout - _now(), 0.001))
+                left = self.waits_since / 1e9 + self.timeout - now() / 1e9
+                socket.wait_write(self.fd, timeout=max(left, 0.001))
 
     def head(self) -> Head:
         """The head of the final answer; those of 1xx are passed over."""
@@ -128,7 +148,7 @@ class Connection:
                     raise self.ended(untouched=not data)
                 data += more
             self.rest = data[end + 4 :]
-            head = self._heads.parse(data[:end])
+            head = self._heads.parse(data[: end + 4])
             if head.status >= 200:
                 return head
 
@@ -152,7 +172,7 @@ class Connection:
             while data := self.rest or self._more():
                 self.rest = b""
                 yield data
-        self.waits_since = 0.0
+        self.waits_since = 0
 
     def _chunks(self) -> Iterator[bytes]:
         chunked = ChunkedBody()
@@ -208,7 +228,7 @@ class Connection:
     def shut(self) -> None:
         """End a request that waited too long; its greenlet sees the end of the stream."""
         self.timed_out = True
-        self.waits_since = 0.0
+        self.waits_since = 0
         with suppress(OSError):
             self._socket.shutdown(stdlib_socket.SHUT_RDWR)
 
@@ -217,7 +237,7 @@ class Connection:
         self.readable.stop()
         self.readable.close()
         self._socket.close()
-        self.waits_since = 0.0
+        self.waits_since = 0
 
 
 class TlsConnection(Connection):
@@ -236,14 +256,14 @@ class TlsConnection(Connection):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         try:
             self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
-            self.start()
+            self.waits_since = now()
             self._shake_hands()
         except BaseException as error:
             self.close()
             if self.timed_out and isinstance(error, OSError):
                 raise TimedOut(f"no TLS handshake within {handshake_timeout:g} s") from None
             raise
-        self.waits_since = 0.0
+        self.waits_since = 0
         self.timeout = timeout
 
     def _shake_hands(self) -> None:
@@ -261,19 +281,10 @@ class TlsConnection(Connection):
                 self._flush()
                 return
 
-    def exchange(self, request: bytes) -> tuple[Head, bytes] | None:
-        self.start()
+    def exchange(self, request: bytes, moment: int) -> tuple[Head, bytes] | None:
+        self.waits_since = moment
         self.send(request)
-        data = self._more()
-        end = data.find(b"\r\n\r\n")
-        head = self.known(data[:end])
-        if head is not None and head.plain and len(data) - end - 4 == head.length and end > 0:
-            self.waits_since = 0.0
-            return head, data[end + 4 :]
-        if not data:
-            raise self.ended(untouched=True)
-        self.rest = data
-        return None
+        return self._at_once(self._more())
 
     def send(self, data: bytes) -> None:
         # Writes into memory take all of it.
@@ -328,6 +339,10 @@ class Watchdog:
         self._greenlet: gevent.Greenlet | None = None
         self._pause = _LOOK
 
+    def under_way(self) -> int:
+        """Exchanges that wait for their answer."""
+        return sum(1 for each in self._watched if each.waits_since)
+
     def forget(self, connection: Connection) -> None:
         self._watched.discard(connection)
 
@@ -342,9 +357,9 @@ class Watchdog:
     def _look(self) -> None:
         while True:
             gevent.sleep(self._pause)
-            now = _now()
+            moment = now()
             for each in list(self._watched):
-                if each.waits_since and now - each.waits_since > each.timeout:
+                if each.waits_since and moment - each.waits_since > each.timeout * 1e9:
                     each.shut()
 
 

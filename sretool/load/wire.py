@@ -8,13 +8,13 @@ that it did not accept.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import httptools
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 MOST_HEAD: Final = 64 * 1024
 """Bytes of a head that are read before it counts as malformed."""
@@ -49,6 +49,12 @@ class Head:
     """Whether the body is `length` bytes and the connection stays."""
     simple: bool
     """Whether it is plain, 2xx, without content coding and sets no cookie: nothing to think about."""
+    raw: bytes = b""
+    """As it came, with the empty line at its end."""
+    size: int = 0
+    """Bytes of `raw`."""
+    whole: int = -1
+    """Bytes of the answer where it is plain; -1 where only reading it tells."""
 
     def get(self, name: str) -> str | None:
         """A header's value by its lower-case name; several of them joined by commas."""
@@ -96,17 +102,28 @@ class Heads:
 
     def __init__(self) -> None:
         self._known: dict[bytes, Head] = {}
-        self.known: Callable[[bytes], Head | None] = self._known.get
 
-    def parse(self, head: bytes) -> Head:
-        """`head` ends before the empty line. Raises MalformedResponse."""
-        found = self._known.get(head)
+    def parse(self, raw: bytes) -> Head:
+        """`raw` ends with the empty line. Raises MalformedResponse."""
+        found = self._known.get(raw)
         if found is None:
-            found = parse_head(head)
+            head = parse_head(raw[:-4])
+            whole = len(raw) + head.length if head.plain and head.length is not None else -1
+            found = replace(head, raw=raw, size=len(raw), whole=whole)
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            self._known[head] = found
+            self._known[raw] = found
         return found
+
+    def of(self, data: bytes) -> Head | None:
+        """What `data` begins with; None where that is no head, or not all of one."""
+        end = data.find(b"\r\n\r\n")
+        if end <= 0:
+            return None
+        try:
+            return self.parse(data[: end + 4])
+        except MalformedResponse:
+            return None
 
 
 def parse_head(head: bytes) -> Head:
@@ -152,6 +169,10 @@ def parse_head(head: bytes) -> Head:
         and "set-cookie" not in by_name
         and "content-encoding" not in by_name,
     )
+
+
+NO_HEAD: Final = Head(0, "", (), None, False, False, False, False, b"\0", 1)
+"""That no answer begins with."""
 
 
 class ChunkedBody:

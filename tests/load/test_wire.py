@@ -12,6 +12,7 @@ from gevent import socket
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sretool.load.clock import now
 from sretool.load.transport import Connection, ConnectionEnded
 from sretool.load.wire import (
     BodyCutShort,
@@ -80,7 +81,7 @@ def exchanged(data: bytes, cuts: list[int], heads: Heads, *, over: str = "exchan
     sender = gevent.spawn(send)
     try:
         with gevent.Timeout(5, AssertionError("hangs")):
-            answer = connection.exchange(b"ask") if over == "exchange" else connection.begin(b"ask")
+            answer = getattr(connection, over)(b"ask", now())
             if answer is None:
                 head = connection.head()
                 body = b"".join(connection.body(head, bodiless=False))
