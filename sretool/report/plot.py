@@ -15,7 +15,7 @@ T = TypeVar("T")
 WIDTH: Final = 860
 LEFT: Final = 58
 """Room for the axis labels."""
-RIGHT: Final = 10
+RIGHT: Final = 18
 TOP: Final = 20
 """Room for the names of phases."""
 BOTTOM: Final = 20
@@ -43,6 +43,8 @@ class Plot:
         self._log = log
         self._log_x = log_x
         self._parts: list[str] = []
+        self._named = 0.0
+        """Where the last name above the picture ended."""
 
     def x(self, value: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * _place(value, self._x, log=self._log_x)
@@ -88,6 +90,14 @@ class Plot:
             f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{self._base}" class="{kind}">'
             f"<title>{escape(text)}</title></line>"
         )
+
+    def name(self, x: float, text: str) -> None:
+        """Above the picture; left out where it would touch the one before."""
+        at = self.x(x)
+        width = len(text) * _LABEL
+        if at - width / 2 > self._named:
+            self._parts.append(f'<text x="{at:.1f}" y="{TOP - 6}" class="axis">{escape(text)}</text>')
+            self._named = at + width / 2
 
     def limit(self, y: float, text: str) -> None:
         """A line across that something is not to pass."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+_TAG: Final = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 def render(
@@ -33,5 +36,5 @@ def render(
 
 
 def cell(text: object) -> str:
-    """Text that stays in one cell of a Markdown table."""
-    return " ".join(str(text).split()).replace("|", "\\|")
+    """Text that stays in one cell of a Markdown table and is no markup."""
+    return _TAG.sub("&lt;", " ".join(str(text).split())).replace("|", "\\|")

@@ -8,6 +8,7 @@ from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.runs.load import NEAR_ITS_LIMIT
 from sretool.core.runs.model import Outcome, RunKind, RunState
 from sretool.core.runs.words import clock_words, seconds_words, value_words
 from sretool.core.slo.model import Level
@@ -617,10 +618,6 @@ def _cells(rate: float | None, total: Total) -> str:
     return "".join(fmt.fit(text, size, "right") for text, (_, size) in zip(texts, _COLUMNS, strict=True))
 
 
-_NEAR_ITS_LIMIT: Final = 0.9
-"""Of one core: from here on a generator's own delays show in the figures."""
-
-
 def _generators(page: RunPage, width: int) -> list[Line]:
     """Whether the figures can be trusted, and what failed."""
     story = page.story
@@ -628,7 +625,7 @@ def _generators(page: RunPage, width: int) -> list[Line]:
     if story.workers:
         spans = [Span(f" {tr('WORKERS')} ", "title")]
         for name, cpu in story.workers.items():
-            hot = cpu is not None and cpu >= _NEAR_ITS_LIMIT
+            hot = cpu is not None and cpu >= NEAR_ITS_LIMIT
             words = tr("generator near its limit") if hot else ""
             load = fmt.NONE if cpu is None else f"{cpu * 100:.0f}%"
             spans.append(Span(f" {name} cpu {load} {words}".rstrip() + " ", "ticket" if hot else "text"))

@@ -34,7 +34,6 @@ class LiveLines:
         self._lines = 0
         self._since = Load()
         self._last: tuple[float, LoadTick] | None = None
-        self._planned = self._seconds = 0.0
 
     def take(self, event: RunEvent) -> list[str]:
         """What there is to say now, often nothing."""
@@ -44,9 +43,6 @@ class LiveLines:
             tick = event.what
             self._since.take(tick)
             self._last = (event.t, tick)
-            if tick.target_rate is not None:
-                self._planned += tick.target_rate * tick.seconds
-                self._seconds += tick.seconds
             # A tick is never exactly as long as it should be.
             if self._since.totals.seconds >= self._every - 0.5:
                 lines += self._figures()
@@ -72,14 +68,14 @@ class LiveLines:
         whole = self._since.totals.whole
         at_work = tick.users if tick.users is not None else tick.in_flight
         busiest = self._since.busiest
-        rate = self._since.totals.rate()
+        rate, planned = self._since.totals.rate(), self._since.planned_rate
         quantiles = [seconds_words(whole.quantile(share)) for share in (0.5, 0.95, 0.99)]
         lines.append(
             self._cut(
                 _row(
                     clock_words(t),
                     NONE if rate is None else f"{rate:.0f}",
-                    f"{self._planned / self._seconds:.0f}" if self._seconds else NONE,
+                    NONE if planned is None else f"{planned:.0f}",
                     *quantiles,
                     share_words(whole.error_share),
                     NONE if at_work is None else str(at_work),
@@ -90,7 +86,6 @@ class LiveLines:
             )
         )
         self._since = Load()
-        self._planned = self._seconds = 0.0
         return lines
 
     def _objectives(self) -> str:

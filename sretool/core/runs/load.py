@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sretool.core.analysis.latency import Histogram, merged
 from sretool.core.analysis.totals import NANO, Total, Totals
@@ -12,6 +12,10 @@ from sretool.core.runs.model import LoadMeasures
 
 if TYPE_CHECKING:
     from sretool.core.runs.events import LoadTick, RequestTick
+
+
+NEAR_ITS_LIMIT: Final = 0.9
+"""Of one core: from here on a generator's own delays show in the figures."""
 
 
 def total(tick: RequestTick) -> Total:
@@ -35,6 +39,15 @@ def _nano(seconds: float | None) -> float | None:
     return None if seconds is None else seconds * NANO
 
 
+class Failure(NamedTuple):
+    """What went wrong, and how often."""
+
+    text: str
+    request: str
+    """Kind of request; empty: of none."""
+    times: int
+
+
 @dataclass(slots=True)
 class Load:
     """The load of a stretch of a run: what was asked, what failed, and whether the generators kept up."""
@@ -46,6 +59,9 @@ class Load:
     """Why requests failed: kind of request → words of the error → how often."""
     errors: Counter[str] = field(default_factory=Counter)
     """Every failure by its words, those of no kind of request included."""
+    planned: float = 0.0
+    """Requests that were planned in `planned_seconds`."""
+    planned_seconds: float = 0.0
     late_starts: int = 0
     busiest: float | None = None
     """Of one core, the busiest generator at its busiest, 0..1."""
@@ -54,6 +70,9 @@ class Load:
 
     def take(self, tick: LoadTick) -> None:
         self.totals.seconds += tick.seconds
+        if tick.target_rate is not None:
+            self.planned += tick.target_rate * tick.seconds
+            self.planned_seconds += tick.seconds
         self.late_starts += tick.late_starts
         self.errors.update(tick.errors)
         for one in tick.requests:
@@ -67,6 +86,20 @@ class Load:
                 self.busiest = max(worker.cpu, self.busiest or 0.0)
         if tick.lag_s is not None:
             self.lag_s = max(tick.lag_s, self.lag_s or 0.0)
+
+    @property
+    def planned_rate(self) -> float | None:
+        """Requests per second; None where no rate was planned."""
+        return self.planned / self.planned_seconds if self.planned_seconds else None
+
+    def failures(self) -> list[Failure]:
+        """The most frequent first."""
+        found = [Failure(text, name, n) for name, texts in self.failed.items() for text, n in texts.items()]
+        rest = Counter(self.errors)
+        for each in found:
+            rest[each.text] -= each.times
+        found += [Failure(text, "", n) for text, n in rest.items() if n > 0]
+        return sorted(found, key=lambda each: -each.times)
 
     def measures(self) -> LoadMeasures | None:
         """None where there was no load at all."""

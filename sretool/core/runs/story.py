@@ -177,6 +177,13 @@ class Story:
         return tuple(fault for fault in self.faults.values() if fault.end is None)
 
     @property
+    def warm_ups(self) -> tuple[PhaseSpan, ...]:
+        """Phases whose load does not count, as far as they began."""
+        return tuple(
+            phase for phase in self.phases if phase.name == events.WARM_UP and phase.begin is not None
+        )
+
+    @property
     def first_fault_at(self) -> datetime | None:
         return min((fault.on_at for fault in self.faults.values()), default=None)
 
