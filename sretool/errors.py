@@ -27,6 +27,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class SretoolError(Exception):
@@ -163,3 +167,14 @@ class DiskFull(LabError):
 
 class ProcessFailed(LabError):
     """A process of the lab ended or did not become ready in time."""
+
+
+def did_you_mean(written: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'window'?"`, else what there is, else nothing."""
+    import difflib
+
+    names = sorted(str(name) for name in known)
+    close = difflib.get_close_matches(written, names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""

@@ -17,7 +17,7 @@ import yaml
 
 from sretool.core.catalog.spec import Declares, OneOrMore, Parsed, Place, Refers, Written
 from sretool.core.catalog.values import label_name
-from sretool.errors import Problem, UsageError, Wrong
+from sretool.errors import Problem, UsageError, Wrong, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -115,15 +115,6 @@ class Intake:
                 hint = did_you_mean(reference.id, known)
                 message = f"no {reference.kind} {reference.id!r} is declared{hint}"
                 self.problem(reference.file, reference.line, message)
-
-
-def did_you_mean(written: str, known: Iterable[str]) -> str:
-    """`"; did you mean 'window'?"`, else what there is, else nothing."""
-    names = sorted(str(name) for name in known)
-    close = difflib.get_close_matches(written, names, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(names)}" if names else ""
 
 
 def compose(file: str, text: str, intake: Intake) -> yaml.Node | None:

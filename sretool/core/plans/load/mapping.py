@@ -17,22 +17,20 @@ that NAME_FILE names.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping  # noqa: TC003 - resolved at run time
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 import yaml
 
-from sretool.core.catalog.document import Intake, compose, did_you_mean, line_of, pairs
+from sretool.core.catalog.document import Intake, compose, line_of, pairs
 from sretool.core.plans.load import template
+from sretool.core.plans.load.requests import ENVIRONMENT, Expect, Request
 from sretool.errors import CatalogError, UsageError, Wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-ENVIRONMENT: Final = "env"
-"""Before the dot of a place that is a secret."""
 BODIES: Final = ("json", "form", "text")
 KEYS: Final = ("request", "name", "headers", *BODIES, "save", "expect")
 
@@ -42,48 +40,6 @@ _REQUEST_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _INF: Final = float("inf")
 _STATUS: Final = re.compile(r"[1-5]\d\d")
 T = TypeVar("T")
-
-
-class Expect(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an answer must be; otherwise the request has failed."""
-
-    status: tuple[int, ...] = ()
-    """One of these; empty: any below 400."""
-    contains: str = ""
-    """This text is in its body."""
-    json: Mapping[str, str | int | float | bool | None] = {}
-    """Path into its JSON (`items.0.id`) → value there."""
-
-
-class Request(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One request with its places unfilled."""
-
-    method: str
-    path: str
-    place: str = ""
-    """file:line"""
-    name: str = ""
-    """In reports and objectives; empty: as the profile calls it."""
-    headers: Mapping[str, str] = {}
-    """With those of the whole mapping."""
-    kind: Literal["none", "json", "form", "text"] = "none"
-    """Of the body."""
-    body: Any = None
-    """What JSON holds; of a form a mapping of texts."""
-    save: Mapping[str, str] = {}
-    """Name → path into the answer's JSON; an answer that has nothing there has failed."""
-    expect: Expect | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the places to fill, dots and what follows them included."""
-        return template.names([self.path, dict(self.headers), self.body])
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Names of environment variables."""
-        split = (name.partition(".") for name in self.names)
-        return tuple(rest for first, dot, rest in split if dot and first == ENVIRONMENT)
 
 
 def read(file: str, text: str) -> dict[str, Request]:
@@ -119,14 +75,6 @@ def mapping_of(root: yaml.Node, file: str, intake: Intake) -> dict[str, Request]
         elif (request := reader.request(name, node, headers)) is not None:
             found[name] = request
     return found
-
-
-def missing(needs: Iterable[str], found: Mapping[str, Request]) -> str:
-    """What to say where not all that a profile needs is there; empty where it is."""
-    lacking = [name for name in needs if name not in found]
-    if not lacking:
-        return ""
-    return f"has no request {lacking[0]!r}, which the profile needs{did_you_mean(lacking[0], found)}"
 
 
 class _Reader:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - looked up when plans are read
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from sretool.core.plans.load.mapping import Request  # noqa: TC001
 from sretool.core.plans.load.profile import Model, Value  # noqa: TC001
+from sretool.core.plans.load.requests import Request  # noqa: TC001
+from sretool.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sretool.core.plans.load.profile import LoadProfile
+    from sretool.core.plans.load.target import Target
 
 PROTOCOL: Final = 1
 """Of plan, commands and what is told back."""
@@ -37,6 +44,10 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Processes that make load."""
     allowed_hosts: tuple[str, ...] = ()
     """The only hosts anything may be sent to; the target's, and what the user named besides."""
+    ca_file: str = ""
+    """PEM file of the authorities to trust instead of the system's; empty: those of the user classes."""
+    insecure: bool = False
+    """Whether no certificate is verified."""
     grace: float = 5.0
     """How long requests under way may take to end after the last has begun."""
     fingerprint: str = ""
@@ -57,3 +68,56 @@ def encode(plan: LoadPlan) -> bytes:
 def decode(text: bytes) -> LoadPlan:
     """ValueError where it is none."""
     return msgspec.json.decode(text, type=LoadPlan)
+
+
+def resolve(
+    profile: LoadProfile,
+    target: Target,
+    *,
+    folder: str,
+    given: Mapping[str, str],
+    seed: int | None = None,
+    workers: int = 1,
+    hosts: Sequence[str] = (),
+    fingerprint: str = "",
+) -> LoadPlan:
+    """The plan of a profile whose files are relative to `folder`, with parameters as they were `given`.
+
+    UsageError where one of them is not of its type or not of the profile.
+    """
+    parameters: dict[str, Value] = {name: each.default for name, each in profile.parameters.items()}
+    for name, raw in given.items():
+        known = profile.parameters.get(name)
+        if known is None:
+            # A locustfile of its own declares nothing: it asks, or does not.
+            if profile.parameters or profile.file.endswith((".yaml", ".yml")):
+                near = did_you_mean(name, profile.parameters)
+                raise UsageError(f"the profile {profile.name} has no parameter {name!r}{near}")
+            parameters[name] = raw
+            continue
+        try:
+            parameters[name] = known.read(raw)
+        except UsageError as error:
+            raise UsageError(
+                f"parameter {name}: {error.message}", remedy=error.remedy or f"it is a {known.type}"
+            ) from None
+    return LoadPlan(
+        profile=profile.name,
+        locustfile=_below(folder, profile.locustfile),
+        target=target.url,
+        model=profile.model,
+        scenarios=dict(profile.scenarios),
+        parameters=parameters,
+        data={name: _below(folder, path) for name, path in profile.data.items()},
+        requests=dict(profile.requests),
+        think_time=profile.think_time,
+        tags=profile.tags,
+        seed=seed,
+        workers=workers,
+        allowed_hosts=(target.host, *hosts),
+        fingerprint=fingerprint,
+    )
+
+
+def _below(folder: str, path: str) -> str:
+    return path if path.startswith("/") else f"{folder}/{path}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
-from sretool.core.plans.load.mapping import Request  # noqa: TC001
+from sretool.core.plans.load.requests import Request  # noqa: TC001
 from sretool.core.plans.load.shape import Shape, named_spans
 from sretool.errors import UsageError
 from sretool.units import format_duration, parse_duration

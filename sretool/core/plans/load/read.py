@@ -28,7 +28,6 @@ from sretool.core.catalog import spec, values
 from sretool.core.catalog.document import Intake, compose, decode, line_of
 from sretool.core.catalog.spec import Found, OneOrMore, Parsed, Written
 from sretool.core.plans.load import mapping, objectives
-from sretool.core.plans.load.mapping import Request, missing
 from sretool.core.plans.load.profile import (
     Abort,
     Closed,
@@ -40,6 +39,7 @@ from sretool.core.plans.load.profile import (
     ParameterType,
     parse_rate,
 )
+from sretool.core.plans.load.requests import Request, missing
 from sretool.core.plans.load.shape import Shape, Stage, hill
 from sretool.errors import CatalogError, Problem, UsageError
 

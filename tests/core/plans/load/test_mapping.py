@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sretool.core.plans.load import mapping
-from sretool.core.plans.load.mapping import Expect, Request
+from sretool.core.plans.load.requests import Expect, Request
 from sretool.errors import CatalogError
 
 SHOP = """\

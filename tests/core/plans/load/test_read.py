@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sretool.core.plans.load import plan
-from sretool.core.plans.load.mapping import Request
 from sretool.core.plans.load.plan import LoadPlan
 from sretool.core.plans.load.profile import (
     Abort,
@@ -21,6 +20,7 @@ from sretool.core.plans.load.profile import (
     parse_rate,
 )
 from sretool.core.plans.load.read import read, with_mapping
+from sretool.core.plans.load.requests import Request
 from sretool.core.plans.load.shape import Shape, Stage
 from sretool.errors import CatalogError, UsageError
 
