@@ -60,6 +60,6 @@ class Keeping:
         begun = max(self.requests, self.late)
         if self.late > LEAST_LATE and self.late / begun > LATE:
             found.append(
-                f"{self.late} of {begun} requests began late: the generator is too slow or `max_users` too low"
+                f"{self.late} of {begun} requests began late: the generator is too slow, or max_users too low"
             )
         return tuple(found)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
+from sretool.core.runs.events import WARM_UP
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -71,7 +73,7 @@ class Shape(msgspec.Struct, frozen=True):
 
     def to(self, highest: float) -> Self:
         """The same with every value multiplied so that the highest is this one."""
-        if not self.highest:
+        if self.highest < _SMALLEST:
             return msgspec.structs.replace(
                 self,
                 stages=tuple(msgspec.structs.replace(s, begin=highest, end=highest) for s in self.stages),
@@ -115,7 +117,7 @@ def named_spans(shape: Shape, unit: str, first: float) -> Sequence[tuple[str, fl
     """(Name, seconds) of the parts of a run whose first `first` seconds warm up and are not judged."""
     spans: list[tuple[str, float]] = []
     if first > 0:
-        spans.append(("warm-up", min(first, shape.seconds)))
+        spans.append((WARM_UP, min(first, shape.seconds)))
     passed = 0.0
     for stage in shape.stages:
         begin, passed = passed, passed + stage.seconds

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sretool.core.plans.load import mapping
-from sretool.core.plans.load.requests import Expect, Request
+from sretool.core.plans.load.requests import Expect, Request, missing
 from sretool.errors import CatalogError
 
 SHOP = """\
@@ -109,8 +109,8 @@ def test_everything_wrong_is_told_at_once() -> None:
 
 def test_what_a_profile_needs() -> None:
     found = mapping.read("shop.yaml", SHOP)
-    assert mapping.missing(("list", "buy"), found) == ""
-    assert mapping.missing(("by", "x"), found) == (
+    assert missing(("list", "buy"), found) == ""
+    assert missing(("by", "x"), found) == (
         "has no request 'by', which the profile needs; did you mean 'buy'?"
     )
 
