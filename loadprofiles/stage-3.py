@@ -1,0 +1,12 @@
+"""As many learners as growth stage 3 expects at its peak."""
+
+from sretool.load.parameters import param, rate_at, requests
+from sretool.load.sessions import Learners
+
+
+class Learner(Learners):
+    requests = requests()
+    rate_at = rate_at()
+    first_user = param("first_user", 800_000_001)
+    user_count = param("user_count", 100_000)
+    rests = param("rests", 2.0)
