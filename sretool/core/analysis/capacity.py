@@ -182,6 +182,8 @@ _FEW: Final = 5
 """Requests that tell what a calm server looks like."""
 _NEAR: Final = 0.75
 """Share of the precision at which rates are held below and above a measured limit."""
+_TRIES: Final = 2
+"""Times that the generator may be at its end at one rate: other programs may have taken its core."""
 _BEYOND: Final = 1.25
 """Of rates that were too much, those up to this many times the lowest tell the limit."""
 _LEAST: Final = 0.2
@@ -235,6 +237,7 @@ class Search:
         self._judge = judge
         self._most = plan.most
         self._by_generator = False
+        self._tired = 0
         self._ending = Ending.TIME
         self._in_flight: int | None = None
         self._calm: Total | None = None
@@ -348,6 +351,9 @@ class Search:
     def _next(self) -> tuple[Phase, float] | None:
         """The next phase and its rate; None: it is over."""
         lower, upper, floor = self._lower(), self._upper(), self._floor()
+        if self._by_generator and upper is not None and upper.asked > self._most:
+            # Below what the generator can do there is nothing left to look for.
+            upper = None
         if upper is None:
             return self._upwards(lower, floor)
         if floor is None:
@@ -367,7 +373,10 @@ class Search:
 
     def _upwards(self, lower: _Held | None, floor: Step | None) -> tuple[Phase, float] | None:
         if floor is None:
-            return Phase.GROW, self.rate
+            if self._by_generator:
+                self._ending = Ending.GENERATOR
+                return None
+            return Phase.GROW, min(self.plan.start, self._most)
         if floor.asked < self._most:
             return Phase.GROW, min(floor.asked * _GROWTH, self._most)
         if lower is None or lower.asked < self._most:
@@ -428,10 +437,13 @@ class Search:
 
     def _learn(self, step: Step) -> None:
         if step.held is None:
-            self._by_generator = True
-            floor = self._floor()
-            sent = 0.9 * step.rate / self._per_arrival()
-            self._most = max(sent, floor.asked) if floor is not None else sent
+            self._tired += 1
+            if self._tired % _TRIES == 0:
+                floor = self._floor()
+                known = floor.asked if floor is not None else step.asked / _SHRINK
+                # Half the way, in relation, is tried next; after that what it could send is enough.
+                self._most = known if self._by_generator else math.sqrt(known * step.asked)
+                self._by_generator = True
             return
         if not step.held:
             self._refuted.append(step)
