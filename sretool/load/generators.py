@@ -46,60 +46,10 @@ class Command:
         self.do, self.arguments, self.options = do, arguments, options
 
 
-class GeneratorUser(HttpUser):
-    """An HttpUser whose tasks may yield requests; tasks that are plain functions work as well."""
+class DrivenUser(HttpUser):
+    """What it takes for tasks to be generators."""
 
     abstract = True
-
-    def get(self, url: str, name: str | None = None, **options: Any) -> FixedPlan | Command:
-        """A GET request, to be yielded; takes what `self.client.get` takes."""
-        client = self.client
-        if options or client.thoughtful or client.jar.changes:
-            return Command(client.request, "GET", url, name=name, **options)
-        return client._plans.get(url if name is None else (url, name)) or client.plan(url, name)
-
-    def request(self, method: str, url: str, **options: Any) -> Command:
-        """Any request, to be yielded; takes what `self.client.request` takes."""
-        return Command(self.client.request, method, url, **options)
-
-    def post(self, url: str, data: Any = None, json: Any = None, **options: Any) -> Command:
-        return Command(self.client.request, "POST", url, data=data, json=json, **options)
-
-    def sleep(self, seconds: float) -> Command:
-        """A pause, to be yielded."""
-        return Command(lambda: sleep_until(now() + int(seconds * 1e9)))
-
-    def _execute_tasks(self) -> None:
-        tasks, client = self._taskset_instance, self.client
-        assert tasks is not None
-        queue = tasks._task_queue
-        choose = chooser(tasks)
-        while True:
-            self._drive(self._yielding(queue, choose))
-            if queue:
-                tasks.execute_task(queue.popleft())
-            if self._state is LOCUST_STATE_STOPPING:
-                raise StopUser
-            if not client.yielded:
-                gevent.sleep(0)
-            client.yielded = False
-
-    def _yielding(self, queue: deque[Any], choose: Callable[[], Any]) -> Task:
-        """One task after the other, as long as they are generators; one that isn't stays in the queue."""
-        client = self.client
-        known: set[Any] = set()
-        while True:
-            task = queue.popleft() if queue else choose()
-            if task not in known:
-                if not yields(task):
-                    queue.appendleft(task)
-                    return
-                known.add(task)
-            yield from task(self)
-            # A task without a request lets others run before the next.
-            if self._state is LOCUST_STATE_STOPPING or not client.yielded:
-                return
-            client.yielded = False
 
     def _prepare(self, tasks: TaskSet) -> None:
         """Let the tasks of this set, and of those inside it, be generators."""
@@ -191,6 +141,62 @@ class GeneratorUser(HttpUser):
         if command.__class__ is Command:
             return command.do(*command.arguments, **command.options)
         raise TypeError(f"a task yields requests (`yield self.get(...)`), not {command!r}")
+
+
+class GeneratorUser(DrivenUser):
+    """A user whose tasks may yield requests; tasks that are plain functions work as well."""
+
+    abstract = True
+
+    def get(self, url: str, name: str | None = None, **options: Any) -> FixedPlan | Command:
+        """A GET request, to be yielded; takes what `self.client.get` takes."""
+        client = self.client
+        if options or client.thoughtful or client.jar.changes:
+            return Command(client.request, "GET", url, name=name, **options)
+        return client._plans.get(url if name is None else (url, name)) or client.plan(url, name)
+
+    def request(self, method: str, url: str, **options: Any) -> Command:
+        """Any request, to be yielded; takes what `self.client.request` takes."""
+        return Command(self.client.request, method, url, **options)
+
+    def post(self, url: str, data: Any = None, json: Any = None, **options: Any) -> Command:
+        return Command(self.client.request, "POST", url, data=data, json=json, **options)
+
+    def sleep(self, seconds: float) -> Command:
+        """A pause, to be yielded."""
+        return Command(lambda: sleep_until(now() + int(seconds * 1e9)))
+
+    def _execute_tasks(self) -> None:
+        tasks, client = self._taskset_instance, self.client
+        assert tasks is not None
+        queue = tasks._task_queue
+        choose = chooser(tasks)
+        while True:
+            self._drive(self._yielding(queue, choose))
+            if queue:
+                tasks.execute_task(queue.popleft())
+            if self._state is LOCUST_STATE_STOPPING:
+                raise StopUser
+            if not client.yielded:
+                gevent.sleep(0)
+            client.yielded = False
+
+    def _yielding(self, queue: deque[Any], choose: Callable[[], Any]) -> Task:
+        """One task after the other, as long as they are generators; one that isn't stays in the queue."""
+        client = self.client
+        known: set[Any] = set()
+        while True:
+            task = queue.popleft() if queue else choose()
+            if task not in known:
+                if not yields(task):
+                    queue.appendleft(task)
+                    return
+                known.add(task)
+            yield from task(self)
+            # A task without a request lets others run before the next.
+            if self._state is LOCUST_STATE_STOPPING or not client.yielded:
+                return
+            client.yielded = False
 
 
 def yields(task: Any) -> bool:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sretool.load.client import Origin, Session
 
 _READ: Final = 64 * 1024
-_NO_BLOCKING: Final = (
+NO_BLOCKING: Final = (
     "a task that yields requests must not block: `yield self.sleep(1)` and `yield self.get(...)` instead"
 )
 
@@ -103,7 +103,7 @@ class Lane:
                 return
             except BlockingSwitchOutError:
                 start = 0
-                hand_over(Rest("error", TypeError(_NO_BLOCKING)))
+                hand_over(Rest("error", TypeError(NO_BLOCKING)))
                 return
             except BaseException as error:
                 start = 0

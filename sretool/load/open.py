@@ -10,7 +10,8 @@
 Each of Locust's users of such a class makes `rate` arrivals a second, so `-u 1` is what is wanted: the
 visitors are members of a pool of its own, which grows as needed up to `max_users`. An arrival is one task;
 its first request's latency counts from the moment it was due. What cannot start at once waits, and counts
-as late.
+as late. The tasks of a
+class of both kinds, `Visitor(OpenUser, GeneratorUser)`, may yield their requests, which costs less.
 """
 
 from __future__ import annotations
@@ -18,31 +19,44 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import gevent
 from gevent import GreenletExit, getcurrent
+from gevent.exceptions import BlockingSwitchOutError
 from gevent.pool import Group
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, DefaultTaskSet
 
-from sretool.load.arrivals import Kind, arrivals
+from sretool.load.arrivals import STEP, Kind, arrivals
+from sretool.load.client import FixedPlan
 from sretool.load.clock import Timer, now
-from sretool.load.users import HttpUser
+from sretool.load.generators import DrivenUser, yields
+from sretool.load.lane import NO_BLOCKING, Lane, Rest
+from sretool.load.users import chooser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from locust import TaskSet
     from locust.env import Environment
 
 _LOOK: Final = 0.05
 """Seconds between two looks whether the test is over."""
+_AHEAD: Final = 10
+"""Steps of the rate that are looked at before it is their time: so late may a change of the rate be."""
+_TRIES: Final = 10
+"""Members in a row that may fail to start before nobody is expected any more."""
 _logger = logging.getLogger(__name__)
 
 
-class OpenUser(HttpUser):
-    """An HttpUser that comes once, does one task and is gone; others come meanwhile."""
+class PoolFailed(Exception):
+    """Nobody can serve the arrivals."""
+
+
+class OpenUser(DrivenUser):
+    """A user that comes once, does one task and is gone; others come meanwhile."""
 
     abstract = True
 
@@ -66,7 +80,10 @@ class OpenUser(HttpUser):
         self.__dict__.update(on_start=_nothing, on_stop=_nothing)
 
     def rate_at(self, seconds: float) -> float:
-        """Arrivals a second, so many seconds after the start. From outside, set a `staticmethod`."""
+        """Arrivals a second, so many seconds after the start.
+
+        From outside, set a `staticmethod`: before the start, or while it runs.
+        """
         return self.rate
 
     @property
@@ -99,14 +116,28 @@ class OpenUser(HttpUser):
         pool = self._pool
         try:
             pool.start()
-            while self._state is not LOCUST_STATE_STOPPING:
+            while self._state is not LOCUST_STATE_STOPPING and pool.failed is None:
                 gevent.sleep(_LOOK)
-                if pool.failed is not None:
-                    raise pool.failed
-            pool.finish()
+            if pool.failed is None:
+                pool.finish()
+            else:
+                self._give_up(pool.failed)
         finally:
             pool.end()
         raise StopUser
+
+    def _give_up(self, error: BaseException) -> None:
+        """Without arrivals there is no test: end it, as Locust ends one that can't begin."""
+        environment = self.environment
+        if isinstance(error, Exception):
+            environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
+        if not environment.catch_exceptions:
+            raise error
+        _logger.error("%s: no further arrivals: %s: %s", type(self).__name__, type(error).__name__, error)
+        environment.process_exit_code = environment.process_exit_code or 1
+        if (runner := environment.runner) is not None:
+            options = environment.parsed_options
+            gevent.spawn(runner.quit if options and options.headless else runner.stop)
 
 
 def _nothing() -> None:
@@ -118,16 +149,20 @@ class Pool:
 
     def __init__(self, user: OpenUser) -> None:
         self._user = user
-        self._idle: list[Any] = []
-        """Switches into members that wait, the last to finish first."""
+        self.idle: list[_Member] = []
+        """Members that wait; the last of them is the next to go."""
         self.waiting: deque[int] = deque()
         """When the arrivals that no member has taken were due."""
         self._members = Group()
-        self._users: set[OpenUser] = set()
-        self._starting = 0
+        self.users: set[OpenUser] = set()
+        self._starting = self._failures = 0
         self._due: list[int] = []
         self._next = 0
-        self._coming: Iterator[list[float]] = arrivals(user.rate_at, user.arrivals, user.seed)
+        self._steps = 0
+        # Looked up anew each time: it may be another one by then.
+        self._coming: Iterator[list[float]] = arrivals(
+            lambda seconds: user.rate_at(seconds), user.arrivals, user.seed
+        )
         self._timer: Timer | None = None
         self.failed: BaseException | None = None
         """What ended the arrivals before their time."""
@@ -139,12 +174,12 @@ class Pool:
 
     @property
     def busy(self) -> int:
-        return len(self._members) - len(self._idle)
+        return len(self._members) - len(self.idle)
 
     def start(self) -> None:
         for _ in range(min(self._user.min_users, self._user.max_users)):
             self._grow()
-        while self._starting:
+        while self._starting and self.failed is None:
             gevent.sleep(0.01)
         self.started = now()
         self._timer = Timer(self._arrive)
@@ -155,10 +190,10 @@ class Pool:
         """No further arrivals; those that have come are served, as long as Locust waits for them."""
         if self._timer is not None:
             self._timer.close()
-        for each in self._users:
+        for each in self.users:
             # Ends task sets that would go on for ever.
             each._state = LOCUST_STATE_STOPPING
-        while self._members and (self.waiting or self.busy):
+        while self._members and (self.waiting or self.busy) and self.failed is None:
             gevent.sleep(0.01)
 
     def end(self) -> None:
@@ -166,42 +201,51 @@ class Pool:
             self._timer.close()
         self._members.kill()
 
-    def _fetch(self) -> None:
-        """The next moments at which somebody comes; a rate of zero is looked at again a step later."""
+    def _fetch(self) -> int:
+        """The next moments at which somebody comes; where nobody does, the moment to ask again."""
         started = self.started
-        due = next(self._coming)
-        steps = 1
-        while not due and steps < 1000:
+        due: list[float] = []
+        ahead = 0
+        while not due and ahead < _AHEAD:
             due = next(self._coming)
-            steps += 1
+            ahead += 1
+        self._steps += ahead
         self._due = [started + int(each * 1e9) for each in due]
         self._next = 0
+        return started + int(self._steps * STEP * 1e9)
 
     def _arrive(self) -> None:
         """In the event loop: all that are due by now."""
+        timer = self._timer
+        assert timer is not None
         moment = now()
-        idle, waiting = self._idle, self.waiting
+        idle, waiting = self.idle, self.waiting
         due, position = self._due, self._next
         try:
             while True:
                 if position == len(due):
-                    self._fetch()
+                    again = self._fetch()
                     due, position = self._due, 0
                     if not due:
-                        self._timer.set(moment + 1_000_000_000)  # type: ignore[union-attr]
-                        return
+                        if again > moment:
+                            timer.set(again)
+                            return
+                        continue
                 time_ = due[position]
                 if time_ > moment:
                     break
                 position += 1
                 self._next = position
                 if idle:
-                    idle.pop()(time_)
+                    member = idle.pop()
+                    rest = member.begin(time_)
+                    if rest is not None:
+                        member.switch(rest)
                 else:
                     waiting.append(time_)
                     if self._starting < len(waiting) and len(self._members) < self._user.max_users:
                         self._grow()
-            self._timer.set(time_)  # type: ignore[union-attr]
+            timer.set(time_)
         except BaseException as error:
             self.failed = error
 
@@ -211,59 +255,206 @@ class Pool:
 
     def _serve(self) -> None:
         """The life of a member."""
-        user, environment = self._user, self._user.environment
-        starting = True
-        member: Any = None
+        kind, environment = type(self._user), self._user.environment
+        user: Any = None
+        member: _Member | None = None
         try:
-            member = type(user)(environment)
-            member._pool = self
-            member._state = LOCUST_STATE_RUNNING
-            member._greenlet = getcurrent()
-            del member.on_start, member.on_stop
-            self._users.add(member)
-            tasks = member._taskset_instance = DefaultTaskSet(member)
-            member.on_start()
+            user = kind(environment)
+            user._pool = self
+            user._state = LOCUST_STATE_RUNNING
+            user._greenlet = getcurrent()
+            del user.on_start, user.on_stop
+            self.users.add(user)
+            user._taskset_instance = DefaultTaskSet(user)
+            user.on_start()
+            member = _Member(self, user)
             self._starting -= 1
-            starting = False
-            client, idle, waiting = member.client, self._idle, self.waiting
-            choose, execute = tasks.get_next_task, tasks.execute_task
-            me, leave = getcurrent().switch, gevent.get_hub().switch
-            while True:
-                if waiting:
-                    due = waiting.popleft()
-                else:
-                    idle.append(me)
-                    due = leave()
-                    while due.__class__ is not int:
-                        # Somebody else's wake-up.
-                        due = leave()
-                client.due = due
-                try:
-                    execute(choose())
-                except (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately):
-                    pass
-                except (StopUser, StopTest, GreenletExit):
-                    raise
-                except Exception as error:
-                    _tell(member, error)
-                client.due = 0
-        except StopUser:
-            if not starting:
-                member.on_stop()
+            self._failures = 0
+            member.serve()
         except StopTest as error:
             self.failed = error
-        except GreenletExit:
-            if not starting:
-                member.on_stop()
         except Exception as error:
-            # Its start failed: as with any user, it is told and the user is gone.
-            _tell(member or user, error)
+            if not isinstance(error, StopUser):
+                # As with any user, it is told and the user is gone.
+                _tell(user or self._user, error)
+            if member is None:
+                self._not_started(error)
+        except GreenletExit:
+            pass
         finally:
-            if starting:
-                self._starting -= 1
             if member is not None:
-                self._users.discard(member)
-                member.client.close()
+                member.end()
+                with suppress(StopUser, StopTest, GreenletExit):
+                    user.on_stop()
+            else:
+                self._starting -= 1
+            if user is not None:
+                self.users.discard(user)
+                user.client.close()
+
+    def _not_started(self, error: Exception) -> None:
+        self._failures += 1
+        if self.failed is None and self._failures >= _TRIES and self.members <= self._starting:
+            why = "it stopped itself" if isinstance(error, StopUser) else f"{type(error).__name__}: {error}"
+            self.failed = PoolFailed(
+                f"on_start failed for {self._failures} users in a row, and nobody else is left: {why}"
+            )
+
+
+class _Member:
+    """One that visits, and the greenlet in which it does what callbacks can't."""
+
+    def __init__(self, pool: Pool, user: OpenUser) -> None:
+        tasks = user._taskset_instance
+        assert tasks is not None
+        self._pool, self._user, self._client = pool, user, user.client
+        self._choose, self._execute = chooser(tasks), tasks.execute_task
+        self._yielding: set[Any] = set()
+        self._lane: Lane | None = None
+        self.switch = getcurrent().switch
+        self._renew()
+
+    def _renew(self) -> None:
+        self._visits: Any = _visits(self._user)
+        next(self._visits)
+        self._send = self._visits.send
+
+    def begin(self, due: int) -> Rest | None:
+        """The visit that was due then, as far as it needs no greenlet; what needs one."""
+        task = self._choose()
+        if task not in self._yielding:
+            if not yields(task):
+                self._client.due = due
+                return Rest("task", task)
+            self._yielding.add(task)
+        client = self._client
+        client.due = due
+        try:
+            command = self._send(task)
+        except BlockingSwitchOutError:
+            return Rest("error", TypeError(NO_BLOCKING))
+        except BaseException as error:
+            return Rest("error", error)
+        lane = self._lane
+        if command.__class__ is not FixedPlan or client.jar.changes:
+            return Rest("other", command)
+        if lane is None or command.origin is not lane.origin:
+            if lane is not None:
+                self._leave()
+            if not command.origin.idle:
+                return Rest("other", command)
+            lane = self._lane = Lane(client, command.origin, self._send, self._go_on)
+        moment = now()
+        if lane.begin(command, client.begin(moment), moment):
+            return None
+        return Rest("unsent", None, command, due)
+
+    def _go_on(self, rest: Rest) -> None:
+        """In the event loop, where a callback of the lane ends."""
+        if rest.what is _OVER:
+            waiting = self._pool.waiting
+            if not waiting:
+                self._pool.idle.append(self)
+                return
+            rest_ = self.begin(waiting.popleft())
+            if rest_ is None:
+                return
+            rest = rest_
+        elif rest.why == "idle":
+            self._leave(usable=False)
+            return
+        self.switch(rest)
+
+    def serve(self) -> None:
+        """In the member's greenlet, for ever."""
+        waiting, idle, leave = self._pool.waiting, self._pool.idle, gevent.get_hub().switch
+        while True:
+            rest: Any
+            if waiting:
+                rest = self.begin(waiting.popleft())
+            else:
+                idle.append(self)
+                rest = None
+            while rest.__class__ is not Rest:
+                # Others' wake-ups are passed over.
+                rest = leave()
+            try:
+                self._do(rest)
+            except (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately):
+                pass
+            except (StopUser, StopTest, GreenletExit):
+                raise
+            except Exception as error:
+                _tell(self._user, error)
+            if self._visits.gi_frame is None:
+                # Raised by a task: the rest of its visit is gone.
+                self._renew()
+                self._leave()
+            self._client.due = 0
+
+    def _do(self, rest: Rest) -> None:
+        """What callbacks have left, to the end of the visit."""
+        user, lane = self._user, self._lane
+        answer: Any = None
+        command = rest.what
+        if lane is not None:
+            # The greenlet reads and writes now.
+            self._lane = None
+            if rest.why in ("answer", "unsent"):
+                lane.stop()
+            else:
+                lane.leave()
+        if rest.why == "task":
+            self._execute(command)
+            return
+        if rest.why == "error":
+            raise command
+        error: BaseException | None = None
+        if rest.why != "other":
+            assert lane is not None
+            try:
+                answer = user._finished(rest, lane)
+            except BaseException as raised:
+                error = raised
+            command = self._next(answer, error)
+        while command is not _OVER:
+            answer = error = None
+            try:
+                answer = user._done(command)
+            except BaseException as raised:
+                # For the task to see.
+                error = raised
+            command = self._next(answer, error)
+
+    def _next(self, answer: Any, error: BaseException | None) -> Any:
+        return self._send(answer) if error is None else self._visits.throw(error)
+
+    def _leave(self, *, usable: bool = True) -> None:
+        if self._lane is not None:
+            lane, self._lane = self._lane, None
+            if usable:
+                lane.leave()
+            else:
+                lane.stop()
+                lane.connection.close()
+
+    def end(self) -> None:
+        with suppress(ValueError):
+            self._pool.idle.remove(self)
+        # A visit under way ends in its `finally` clauses.
+        with suppress(Exception):
+            self._visits.close()
+        self._leave(usable=False)
+
+
+_OVER: Final = object()
+"""The end of a visit."""
+
+
+def _visits(user: OpenUser) -> Generator[Any, Any, None]:
+    """Tasks that are sent in; what they yield comes out, and `_OVER` after each."""
+    while True:
+        yield from (yield _OVER)(user)
 
 
 def _tell(user: Any, error: Exception) -> None:

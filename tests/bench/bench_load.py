@@ -87,16 +87,16 @@ USER_CLASSES = {
 OPEN_CLASS = """
     import json, os, sys
     from locust import events
-    from sretool.load import OpenUser, Recorder, task
+    from sretool.load import GeneratorUser, OpenUser, Recorder, task
     from sretool.core.analysis.latency import quantile
-    class Someone(OpenUser):
+    class Someone(OpenUser, GeneratorUser):
         rate, arrivals = {rate}, "uniform"
         min_users = max_users = {members}
         def on_start(self):
             # Connections are there before the clock starts.
             self.client.get("/warm")
         @task
-        def ask(self): self.client.get("/x")
+        def ask(self): yield self.get("/x")
     @events.quitting.add_listener
     def tell(environment, **_):
         taken = Recorder.of(environment).take()

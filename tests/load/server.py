@@ -82,6 +82,11 @@ def respond(request: Request, sock: Any) -> bool:
         send(chunked(b"mine") + answer(b"not asked for"))
     elif path == "/plain-and-more":
         send(answer(b"mine") + answer(b"not asked for"))
+    elif path == "/hello-and-later":
+        # Says something more, unasked, when the answer has long been read.
+        send(answer(b"hello"))
+        time.sleep(0.01)
+        send(answer(b"more"))
     elif path == "/close-between":
         send(answer(b"bye"))
         return False

@@ -24,6 +24,7 @@ from locust.exception import StopUser
 from sretool.core.analysis.latency import quantile
 from sretool.load import clock
 from sretool.load.arrivals import STEP, arrivals
+from sretool.load.generators import GeneratorUser
 from sretool.load.open import OpenUser
 from sretool.load.recorder import Recorder
 
@@ -217,6 +218,188 @@ def test_a_rate_that_breaks_ends_the_user(user: Make, environment: Environment) 
     one = user(base=OpenUser, tasks=[hello], rate_at=staticmethod(lambda seconds: 1 / 0))
     with pytest.raises(ZeroDivisionError):
         visit(one, 0.5)
+
+
+def test_a_rate_that_changes_meanwhile(user: Make, counted: Counted) -> None:
+    one = user(base=OpenUser, tasks=[hello], rate_at=staticmethod(lambda _: 0.1), arrivals="uniform")
+    group = Group()
+    one.start(group)
+    gevent.sleep(0.3)
+    type(one).rate_at = staticmethod(lambda _: 200.0)
+    gevent.sleep(1.0)
+    one.stop()
+    assert group.join(5) is not False
+    assert counted("GET", "/hello")[0] == pytest.approx(180, abs=35)
+
+
+@pytest.mark.parametrize("min_users", [0, 3])
+def test_nobody_who_starts(user: Make, environment: Environment, min_users: int) -> None:
+    """Arrivals would wait for ever: the test ends, and says why."""
+    told: list[str] = []
+    environment.catch_exceptions = True
+    environment.events.user_error.add_listener(lambda exception, **_: told.append(str(exception)))
+
+    def on_start(_: Any) -> None:
+        raise KeyError("no such login")
+
+    one = user(base=OpenUser, tasks=[hello], rate=100.0, min_users=min_users, on_start=on_start)
+    group = Group()
+    one.start(group)
+    assert group.join(3) is not False
+    assert told[0] == "'no such login'"
+    assert told[-1].startswith("on_start failed for 10 users in a row, and nobody else is left: KeyError")
+    assert environment.process_exit_code == 1
+
+
+def test_some_who_do_not_start(user: Make, environment: Environment, counted: Counted) -> None:
+    environment.catch_exceptions = True
+    tries: list[int] = []
+
+    def on_start(_: Any) -> None:
+        tries.append(1)
+        if len(tries) % 5:
+            raise KeyError
+
+    visit(user(base=OpenUser, tasks=[hello], rate=100.0, arrivals="uniform", on_start=on_start), 1.0)
+    assert counted("GET", "/hello")[0] == pytest.approx(100, abs=15)
+
+
+# --- tasks that yield -------------------------------------------------------------------------------------
+
+
+class Yielding(OpenUser, GeneratorUser):
+    abstract = True
+
+
+@task
+def yielded(self: Any) -> Any:
+    answer = yield self.get("/hello")
+    assert answer.text == "hello"
+
+
+def test_arrivals_of_generators(user: Make, environment: Environment, counted: Counted) -> None:
+    one = user(base=Yielding, tasks=[yielded], rate=500.0, arrivals="uniform", min_users=10)
+    visit(one, 1.0)
+    n, failures, _ = counted("GET", "/hello")
+    assert n == pytest.approx(500, abs=60)
+    assert failures == 0
+    taken = Recorder.of(environment).take()
+    assert taken.late < 250
+    # Callbacks served them: nobody had to be added.
+    assert environment.stats.total.avg_response_time < 100
+
+
+def test_visits_of_every_kind(user: Make, counted: Counted, environment: Environment) -> None:
+    told: list[Any] = []
+    environment.catch_exceptions = True
+    environment.events.user_error.add_listener(lambda exception, **_: told.append(exception))
+    ends: list[str] = []
+    paths = ["/hello", "/chunked?step=99", "/close-between", "/status?code=500", "/nothing", "/until-close",
+             "/redirect", "/large?bytes=300000", "/plain-and-more"]  # fmt: skip
+
+    @task
+    def all_of_them(self: Any) -> Any:
+        codes = []
+        for path in paths:
+            answer = yield self.get(path)
+            codes.append(answer.status_code)
+        yield self.sleep(0.01)
+        answer = yield self.post("/echo", json=[1])
+        assert answer.json()["body"] == "[1]"
+        assert codes == [200, 200, 200, 500, 0, 200, 200, 200, 200]
+        ends.append("well")
+
+    @task
+    def raises(self: Any) -> Any:
+        try:
+            yield self.get("/hello")
+            raise KeyError("mine")
+        finally:
+            ends.append("raised")
+
+    @task
+    def blocks(self: Any) -> Any:
+        yield self.get("/hello")
+        gevent.sleep(0.01)
+
+    @task
+    def wrong(self: Any) -> Any:
+        yield self.get("/hello")
+        yield "/hello"
+
+    class Nested(TaskSet):
+        @task
+        def inner(self: Any) -> Any:
+            answer = yield self.user.get("/hello", "inner")
+            ends.append(answer.text)
+            self.interrupt()
+
+    tasks = [all_of_them, raises, blocks, wrong, Nested, hello, yielded]
+    visit(user(base=Yielding, tasks=tasks, rate=150.0, min_users=2), 1.5)
+    assert set(ends) == {"well", "raised", "hello"}
+    kinds = {str(each).partition(":")[0] for each in told}
+    assert kinds <= {
+        "'mine'",
+        "a task that yields requests must not block",
+        "a task yields requests (`yield self.get(...)`), not '/hello'",
+    }
+    assert "'mine'" in kinds
+    n, failures, _ = counted("GET", "/hello")
+    assert n > failures == 0
+    assert counted("GET", "/nothing")[0] == counted("GET", "/nothing")[1] > 0
+
+
+def test_generators_wait_for_a_member(user: Make, environment: Environment, counted: Counted) -> None:
+    @task
+    def slow(self: Any) -> Any:
+        yield self.get("/slow?seconds=0.1")
+
+    one = user(base=Yielding, tasks=[slow], rate=40.0, arrivals="uniform", max_users=2, min_users=2)
+    visit(one, 1.0)
+    assert counted("GET", "/slow?seconds=0.1")[0] == pytest.approx(40, abs=4)
+    assert environment.stats.total.max_response_time == pytest.approx(1100, rel=0.2)
+    assert Recorder.of(environment).take().late > 30
+
+
+def test_a_kill_reaches_visits(user: Make) -> None:
+    ends: list[str] = []
+
+    @task
+    def long(self: Any) -> Any:
+        try:
+            yield self.get("/hello")
+            yield self.get("/hello")
+            yield self.get("/slow?seconds=5")
+        finally:
+            ends.append("visit")
+
+    one = user(base=Yielding, tasks=[long], rate=50.0, on_stop=lambda self: ends.append("stopped"))
+    group = Group()
+    one.start(group)
+    gevent.sleep(0.5)
+    members = one.pool.members
+    one.stop(force=True)
+    assert group.join(2) is not False
+    assert ends.count("stopped") == members > 5
+    assert ends.count("visit") > 5
+
+
+def test_a_connection_that_ends_between_visits(user: Make, counted: Counted) -> None:
+    @task
+    def once(self: Any) -> Any:
+        answer = yield self.get("/close-between")
+        assert answer.text == "bye"
+
+    @task
+    def more(self: Any) -> Any:
+        answer = yield self.get("/hello-and-later")
+        assert answer.text == "hello"
+
+    for each, path in ((once, "/close-between"), (more, "/hello-and-later")):
+        visit(user(base=Yielding, tasks=[each], rate=20.0, arrivals="uniform", min_users=1), 1.0)
+        n, failures, _ = counted("GET", path)
+        assert n == pytest.approx(20, abs=3)
+        assert failures == 0
 
 
 def test_a_kill_ends_everybody(user: Make) -> None:
