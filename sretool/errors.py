@@ -3,6 +3,7 @@
     SretoolError
     ├── UsageError               what was asked for cannot be done as asked
     │   ├── CatalogError         files with problems; carries every Problem found
+    │   │   └── ProfileError     those of a load profile
     │   └── RunUnreadable        a run folder that is none, or damaged
     ├── SourceError              a server sretool reads from
     │   ├── SourceUnreachable    no connection
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,11 +98,20 @@ class Problem:
 class CatalogError(UsageError):
     """Catalog files that cannot be used; `problems` holds every finding, in file order."""
 
+    of: ClassVar[str] = "the catalog"
+    """Whose problems they are."""
+
     def __init__(self, problems: tuple[Problem, ...], warnings: tuple[Problem, ...] = ()) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
         self.warnings = warnings
         """What would have been left out of files that are otherwise usable."""
+
+
+class ProfileError(CatalogError):
+    """Files of a load profile that cannot be used."""
+
+    of = "the load profile"
 
 
 class RunUnreadable(UsageError):

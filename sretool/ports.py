@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sretool.core.observe.model import Alert, Change, Drill, Rule, Sample, Series, Snapshot
     from sretool.core.plans.load.messages import Ended
     from sretool.core.plans.load.plan import LoadPlan
-    from sretool.core.runs.events import LoadTick, ProcessChange
+    from sretool.core.runs.events import LoadTick, ProcessChange, RunEvent, What
+    from sretool.core.runs.model import Measures, RunRecord, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,4 +229,21 @@ class LoadDriver(Protocol):
 
         Raises UsageError where the plan or its locustfile is impossible, LoadFailed where it went wrong.
         """
+        ...
+
+
+class RunJournal(Protocol):
+    """A run that is being written down."""
+
+    @property
+    def run(self) -> RunRecord:
+        """As it is on record now."""
+        ...
+
+    def record(self, what: What) -> RunEvent:
+        """One more event, of now."""
+        ...
+
+    def finish(self, verdict: Verdict, measures: Measures | None = None) -> None:
+        """The run is over."""
         ...

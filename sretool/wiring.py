@@ -10,20 +10,29 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from sretool.adapters.files.profiles import StoredProfile
     from sretool.adapters.files.runbooks import Runbooks
     from sretool.adapters.store.marks import MarkFile
     from sretool.adapters.store.notebook import Notebook
     from sretool.adapters.store.runs import RunStore
     from sretool.adapters.store.snapshots import SnapshotFile
+    from sretool.adapters.store.writer import RunWriter
     from sretool.core.catalog.model import Dependency, System
     from sretool.core.observe.running import Running
+    from sretool.core.plans.load.plan import LoadPlan
+    from sretool.core.plans.load.profile import LoadProfile
+    from sretool.core.plans.load.target import Target
+    from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.model import RunRecord
     from sretool.core.slo.model import Severity, Slo
     from sretool.core.slo.policy import Policy
+    from sretool.errors import Problem
     from sretool.ports import Endpoint, HistorySource, MetricsSource, SurveySource
     from sretool.services.duty import Duty
+    from sretool.services.load import Control, Order
     from sretool.services.watch import Watch
 
 
@@ -187,3 +196,82 @@ def marks(project: Path, environment: Mapping[str, str]) -> MarkFile:
     from sretool.adapters.store.marks import MarkFile
 
     return MarkFile(state_folder(project, environment))
+
+
+def load_profiles(project: Path) -> tuple[list[StoredProfile], list[Problem]]:
+    """Every load profile that can be used, and what is wrong with the others."""
+    from sretool.adapters.files import profiles
+
+    return profiles.every(project)
+
+
+def load_profile(wanted: str, project: Path, mapping: Path | None) -> StoredProfile:
+    """A load profile by its name or its file."""
+    from sretool.adapters.files import profiles
+
+    return profiles.load(wanted, project, mapping=mapping)
+
+
+def check_target(
+    target: Target, *, listed: Sequence[str], meant: bool, production: bool, ca_file: str, insecure: bool
+) -> None:
+    """UsageError where load must not go there, SourceError where it cannot."""
+    import asyncio
+
+    from sretool.adapters.target import reach
+    from sretool.core.plans.load.target import refuse_strangers
+
+    async def look() -> None:
+        addresses = await reach.addresses(target)
+        refuse_strangers(target, addresses, listed, meant=meant, production=production)
+        await reach.connect(target, ca_file=ca_file, insecure=insecure)
+
+    asyncio.run(look())
+
+
+def make_room(profile: LoadProfile) -> str:
+    """Room for the profile's connections; what to warn of, or nothing. UsageError where there is no room."""
+    from sretool.adapters.target import reach
+    from sretool.core.plans.load.profile import Closed, Open
+
+    model = profile.model
+    if isinstance(model, Closed):
+        reach.make_room(round(model.users.highest))
+    elif isinstance(model, Open):
+        reach.make_room(model.max_users)
+    return reach.crowded()
+
+
+def load_journal(
+    project: Path, environment: Mapping[str, str], stored: StoredProfile, plan: LoadPlan
+) -> RunWriter:
+    """A new run of a load profile, with what it is made from copied into its folder."""
+    from sretool import __version__
+    from sretool.core.plans.load import plan as plans
+    from sretool.core.runs.model import RunKind
+
+    writer = runs(project, environment).create(
+        RunKind.LOAD, stored.profile.name, targets=[plan.target], versions={"sretool": __version__}
+    )
+    for name, content in stored.files:
+        writer.keep_input(name.replace("/", "_"), content, str(stored.folder / name))
+    writer.keep_input("plan.json", plans.encode(plan), "plan.json")
+    return writer
+
+
+async def run_load(
+    order: Order, journal: RunWriter, control: Control, *, on_event: Callable[[RunEvent], None]
+) -> RunRecord:
+    """One load test, made by Locust in a process of its own."""
+    from sretool.adapters.locust.driver import Locust
+    from sretool.services import load
+
+    return await load.run(
+        order,
+        driver=Locust(),
+        journal=journal,
+        clock=SystemClock(),
+        control=control,
+        on_event=on_event,
+        log=journal.raw / "locust.log",
+    )

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-import gevent
 import locust
 import locust.runners
-from gevent.event import Event
-from locust.runners import STATE_MISSING
 
 from sretool.core.plans.load.plan import PROTOCOL
 from sretool.core.runs.events import ProcessChange, WorkerTick

@@ -121,9 +121,11 @@ def _own_weight(each: type[User]) -> float:
 
 
 def _guarded(each: type[User], plan: LoadPlan) -> type[User]:
-    if issubclass(each, HttpUser) and plan.allowed_hosts:
+    if issubclass(each, HttpUser):
         named = set(each.allowed_hosts or ())
-        each.allowed_hosts = frozenset(named | set(plan.allowed_hosts))
+        each.allowed_hosts = frozenset(named | set(plan.allowed_hosts)) if plan.allowed_hosts else None
+        each.ca_file = plan.ca_file or each.ca_file
+        each.insecure = plan.insecure or each.insecure
     return each
 
 

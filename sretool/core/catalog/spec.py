@@ -887,3 +887,4 @@ class CatalogFile(Written):
     figures: tuple[FigureSpec, ...] = ()
     apdex: tuple[ApdexSpec, ...] = ()
     probes: tuple[ProbeSpec, ...] = ()
+    load_targets: tuple[Text, ...] = ()

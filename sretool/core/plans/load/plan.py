@@ -80,6 +80,8 @@ def resolve(
     workers: int = 1,
     hosts: Sequence[str] = (),
     fingerprint: str = "",
+    ca_file: str = "",
+    insecure: bool = False,
 ) -> LoadPlan:
     """The plan of a profile whose files are relative to `folder`, with parameters as they were `given`.
 
@@ -116,6 +118,8 @@ def resolve(
         workers=workers,
         allowed_hosts=(target.host, *hosts),
         fingerprint=fingerprint,
+        ca_file=ca_file,
+        insecure=insecure,
     )
 
 
