@@ -31,7 +31,8 @@ class Rest(NamedTuple):
     why: str
     """`answer`: one that has to be thought about, or none; `unsent`: the request has not gone out as a whole;
     `other`: the generator yielded something else; `end`: it ended; `error`: it raised; `idle`: the connection
-    has ended, or told something, while nothing was asked."""
+    has ended, or told something, while nothing was asked. A generator may yield a Rest with a word of its own.
+    """
     what: Any = None
     """The first bytes of the answer; what was yielded or raised."""
     plan: FixedPlan | None = None
@@ -58,7 +59,8 @@ class Lane:
         fd, heads, jar = connection.fd, client._heads, client.jar
         listeners, own = client._listeners, client._own
         # Names of this function are found sooner than those of the module.
-        write, read, clock, plan_class, response_class = os.write, os.read, now, FixedPlan, Response
+        write, read, clock = os.write, os.read, now
+        plan_class, response_class, rest_class = FixedPlan, Response, Rest
         plan: FixedPlan = None  # type: ignore[assignment]
         start = 0
         head: Head = NO_HEAD
@@ -112,7 +114,7 @@ class Lane:
             if command.__class__ is not plan_class or command.origin is not origin or jar.changes:
                 start = 0
                 connection.waits_since = 0
-                hand_over(Rest("other", command))
+                hand_over(command if command.__class__ is rest_class else Rest("other", command))
                 return
             plan = command
             payload = plan.payload

@@ -30,7 +30,7 @@ from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImm
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, DefaultTaskSet
 
 from sretool.load.arrivals import STEP, Kind, arrivals
-from sretool.load.client import FixedPlan
+from sretool.load.client import LATE_NS, FixedPlan
 from sretool.load.clock import Timer, now
 from sretool.load.generators import DrivenUser, yields
 from sretool.load.lane import NO_BLOCKING, Lane, Rest
@@ -46,6 +46,9 @@ _LOOK: Final = 0.05
 """Seconds between two looks whether the test is over."""
 _AHEAD: Final = 10
 """Steps of the rate that are looked at before it is their time: so late may a change of the rate be."""
+_MANY: Final = 100
+"""Arrivals in a step, from which on those of `_TOGETHER` nanoseconds may begin at once."""
+_TOGETHER: Final = 50_000
 _TRIES: Final = 10
 """Members in a row that may fail to start before nobody is expected any more."""
 _logger = logging.getLogger(__name__)
@@ -245,7 +248,8 @@ class Pool:
                     waiting.append(time_)
                     if self._starting < len(waiting) and len(self._members) < self._user.max_users:
                         self._grow()
-            timer.set(time_)
+            # Where many come, the timer itself would cost more than they do.
+            timer.set(time_ if len(due) < _MANY else max(time_, moment + _TOGETHER))
         except BaseException as error:
             self.failed = error
 
@@ -324,11 +328,9 @@ class _Member:
         task = self._choose()
         if task not in self._yielding:
             if not yields(task):
-                self._client.due = due
-                return Rest("task", task)
+                return Rest("task", task, None, due)
             self._yielding.add(task)
         client = self._client
-        client.due = due
         try:
             command = self._send(task)
         except BlockingSwitchOutError:
@@ -337,29 +339,31 @@ class _Member:
             return Rest("error", error)
         lane = self._lane
         if command.__class__ is not FixedPlan or client.jar.changes:
-            return Rest("other", command)
+            return command if command is _OVER else Rest("other", command, None, due)
         if lane is None or command.origin is not lane.origin:
             if lane is not None:
                 self._leave()
             if not command.origin.idle:
-                return Rest("other", command)
+                return Rest("other", command, None, due)
             lane = self._lane = Lane(client, command.origin, self._send, self._go_on)
         moment = now()
-        if lane.begin(command, client.begin(moment), moment):
+        if moment - due > LATE_NS:
+            client.recorder.late += 1
+        if lane.begin(command, due, moment):
             return None
         return Rest("unsent", None, command, due)
 
     def _go_on(self, rest: Rest) -> None:
         """In the event loop, where a callback of the lane ends."""
-        if rest.what is _OVER:
+        if rest is _OVER:
             waiting = self._pool.waiting
             if not waiting:
                 self._pool.idle.append(self)
                 return
-            rest_ = self.begin(waiting.popleft())
-            if rest_ is None:
+            more = self.begin(waiting.popleft())
+            if more is None:
                 return
-            rest = rest_
+            rest = more
         elif rest.why == "idle":
             self._leave(usable=False)
             return
@@ -394,6 +398,8 @@ class _Member:
 
     def _do(self, rest: Rest) -> None:
         """What callbacks have left, to the end of the visit."""
+        if rest is _OVER:
+            return
         user, lane = self._user, self._lane
         answer: Any = None
         command = rest.what
@@ -404,13 +410,15 @@ class _Member:
                 lane.stop()
             else:
                 lane.leave()
+        if rest.why in ("task", "other"):
+            self._client.due = rest.start
         if rest.why == "task":
             self._execute(command)
             return
         if rest.why == "error":
             raise command
         error: BaseException | None = None
-        if rest.why != "other":
+        if rest.why in ("answer", "unsent"):
             assert lane is not None
             try:
                 answer = user._finished(rest, lane)
@@ -447,7 +455,7 @@ class _Member:
         self._leave(usable=False)
 
 
-_OVER: Final = object()
+_OVER: Final = Rest("over")
 """The end of a visit."""
 
 
