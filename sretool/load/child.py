@@ -31,19 +31,24 @@ from sretool.core.plans.load import plan as plans
 from sretool.core.plans.load.messages import Began, Changed, Ended, Failed, Hello, Ticked
 from sretool.core.plans.load.profile import Closed, Open, OwnShape
 from sretool.load import parameters, scenarios
-from sretool.load.crew import Alone
+from sretool.load.crew import Alone, CannotLead, Crew, Worker, raise_workers
 from sretool.load.recorder import Recorder
 from sretool.load.scenarios import Pace, Unusable
 from sretool.load.ticks import Ticker
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
+    from typing import TypeAlias
 
     from locust import LoadTestShape
 
     from sretool.core.plans.load.messages import Message
     from sretool.core.plans.load.plan import LoadPlan
     from sretool.core.runs.events import ProcessChange
+
+    Processes: TypeAlias = dict[int, tuple[int, int]]
+    """Number of a worker → its process, and the pipe to it."""
 
 _SHAPE_STEP: Final = 0.25
 """Seconds between two looks at how many users a closed model wants."""
@@ -96,13 +101,16 @@ def read_plan() -> tuple[LoadPlan, bytes]:
 class Test:
     """One plan carried out by this process, or by workers that this process leads."""
 
-    def __init__(self, plan: LoadPlan, wire: Wire, crew: Alone) -> None:
-        self._plan, self._wire, self._crew = plan, wire, crew
+    def __init__(self, plan: LoadPlan, wire: Wire, processes: Processes) -> None:
+        self._plan, self._wire = plan, wire
         self._over = Event()
         self._why = "done"
         self._pace = Pace(plan)
         self._environment, self._shape = surroundings(plan, self._pace, worker=0)
-        crew.join(self._environment)
+        self._crew: Alone | Crew = (
+            Crew(plan, processes, self._changed, self._pace) if processes or plan.bind else Alone(self._pace)
+        )
+        self._crew.join(self._environment)
         self._recorder = Recorder.of(self._environment)
         self._ticker = Ticker(self._environment, self._recorder)
         self._users = Event()
@@ -118,13 +126,16 @@ class Test:
                 pid=os.getpid(),
                 versions={"locust": locust_version, "python": platform.python_version()},
                 scenarios=tuple(each.__name__ for each in self._environment.user_classes),
+                listening=self._crew.listening,
             )
         )
-        workers = self._crew.gather(self._changed, self._pace)
-        if isinstance(plan.model, Open):
-            runner.start(sum(each.fixed_count for each in self._environment.user_classes), 1000)
+        workers = self._crew.gather(self._over)
+        if isinstance(plan.model, Open) and not self._over.is_set():
+            everyone = sum(each.fixed_count for each in self._environment.user_classes)
+            starting = gevent.spawn(runner.start, everyone, everyone)
             while not (self._users.wait(0.01) or self._over.is_set()):
                 self._crew.watch()
+            starting.join()
         if not self._over.is_set():
             self._pace.begin(anew=False)
             self._ticker.start()
@@ -276,19 +287,19 @@ def options(plan: LoadPlan) -> Namespace:
     return found
 
 
-def _listen(test: Test, rest: bytes) -> None:
+def _listen(rest: bytes, command: Callable[[bytes], None], end: Callable[[str], None]) -> None:
     """Commands, until there is nobody left to give any."""
     gevent.os.make_nonblocking(0)
     while True:
         *whole, rest = rest.split(b"\n")
         for line in whole:
-            test.command(line)
+            command(line)
         try:
             more = gevent.os.nb_read(0, 65536)
         except OSError:
             more = b""
         if not more:
-            test.end("left alone")
+            end("left alone")
             return
         rest += more
 
@@ -325,19 +336,80 @@ def main() -> int:
     _log()
     try:
         plan, rest = read_plan()
-        test = Test(plan, wire, Alone())
+        processes: Processes = {}
+        if plan.workers > 1 and not (plan.bind or plan.join):
+            processes, number, pipe = raise_workers(plan)
+            if number:
+                return _work(plan, number, pipe)
         wire.start()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            gevent.signal_handler(number, test.end, "stopped")
-        gevent.spawn(_listen, test, rest)
+        if plan.join:
+            return _work_elsewhere(plan, wire, rest)
+        test = Test(plan, wire, processes)
+        for each in (signal.SIGTERM, signal.SIGINT):
+            gevent.signal_handler(each, test.end, "stopped")
+        gevent.spawn(_listen, rest, test.command, test.end)
         test.run()
     except (Unusable, ValueError) as error:
         wire.tell(Failed(str(error), usage=True))
+        return 1
+    except CannotLead as error:
+        wire.tell(Failed(str(error)))
         return 1
     except BaseException as error:
         logging.getLogger("sretool").exception("the load generator failed")
         wire.tell(Failed(f"the load generator failed: {type(error).__name__}: {error}"))
         return 1
+    return 0
+
+
+def _work(plan: LoadPlan, number: int, pipe: int) -> int:
+    """As one of the workers that a master of this machine has raised."""
+    # Commands are for the master alone.
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        pace = Pace(plan)
+        environment, _ = surroundings(plan, pace, worker=number)
+        with os.fdopen(pipe) as hear:
+            port = hear.readline().strip()
+        if port:
+            Worker(plan, environment, pace).work("127.0.0.1", int(port))
+    except Unusable:
+        # The master finds the same, and tells it.
+        return 1
+    except BaseException:
+        logging.getLogger("sretool").exception("worker %s failed", number)
+        return 1
+    return 0
+
+
+def _work_elsewhere(plan: LoadPlan, wire: Wire, rest: bytes) -> int:
+    """As a worker of a master on another machine."""
+    pace = Pace(plan)
+    environment, _ = surroundings(plan, pace, worker=random.SystemRandom().randrange(1, 2**31))
+    host, _, port = plan.join.rpartition(":")
+    worker = Worker(plan, environment, pace)
+
+    def leave(why: str) -> None:
+        worker.leave()
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(each, leave, "stopped")
+    gevent.spawn(_listen, rest, lambda line: leave(line.decode()), leave)
+    wire.tell(
+        Hello(
+            pid=os.getpid(),
+            versions={"locust": locust_version, "python": platform.python_version()},
+            scenarios=tuple(each.__name__ for each in environment.user_classes),
+        )
+    )
+    wire.tell(Began((f"worker of {plan.join}",)))
+    refused = worker.work(host.strip("[]"), int(port))
+    if refused:
+        wire.tell(Failed(f"the master at {plan.join} refused this worker: {refused}", usage=True))
+        return 1
+    wire.tell(Ended("done", environment.stats.total.num_requests))
     return 0
 
 

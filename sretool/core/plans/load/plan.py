@@ -42,6 +42,10 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seed: int | None = None
     workers: int = 1
     """Processes that make load."""
+    bind: str = ""
+    """`host:port` to wait at for workers of other machines; empty: all workers are of this one."""
+    join: str = ""
+    """`host:port` of a master that is to be worked for; empty: of none."""
     allowed_hosts: tuple[str, ...] = ()
     """The only hosts anything may be sent to; the target's, and what the user named besides."""
     ca_file: str = ""
@@ -101,7 +105,7 @@ def resolve(
             parameters[name] = known.read(raw)
         except UsageError as error:
             raise UsageError(
-                f"parameter {name}: {error.message}", remedy=error.remedy or f"it is a {known.type}"
+                f"parameter {name}: {error.message}", remedy=error.remedy or f"its type is {known.type}"
             ) from None
     return LoadPlan(
         profile=profile.name,
