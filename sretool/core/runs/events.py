@@ -187,6 +187,48 @@ class Explained:
 
 
 @dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """Some seconds of a search for the highest rate, all at one rate; rates are per second."""
+
+    phase: str
+    """`grow`, `hold`, `confirm`."""
+    asked: float
+    """Arrivals."""
+    seconds: float
+    rate: float
+    """Requests that left."""
+    done: float
+    """Requests that were answered."""
+    good: float
+    """Requests that were answered well."""
+    p50_s: float | None = None
+    p95_s: float | None = None
+    p99_s: float | None = None
+    held: bool | None = None
+    """Whether the objectives held; None: the generator was at its end, so nobody can tell."""
+    why: tuple[str, ...] = ()
+    """What did not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityFound:
+    """The highest rate that holds the objectives; rates are requests per second."""
+
+    lower: float | None
+    """Confirmed to hold."""
+    upper: float | None
+    """Refuted."""
+    knee: float | None
+    """From where on answers do not follow any more."""
+    rounds: int = 0
+    """Times that the lower rate held."""
+    why: tuple[str, ...] = ()
+    """What broke first above it."""
+    resource: str = ""
+    """What of the servers rose to its line first; empty: not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class GuardTripped:
     guard: str
     text: str
@@ -207,7 +249,7 @@ class Finished:
 
 What: TypeAlias = (
     Started | PhaseBegan | LoadTick | ChaosStep | FaultOn | FaultOff | SloTick | AlertChange | ProcessChange
-    | Checked | Explained | GuardTripped | Note | Finished
+    | Checked | Explained | CurvePoint | CapacityFound | GuardTripped | Note | Finished
 )  # fmt: skip
 
 DECISIVE: tuple[type, ...] = (Started, PhaseBegan, FaultOn, FaultOff, GuardTripped, Note, Finished)

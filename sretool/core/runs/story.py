@@ -129,6 +129,9 @@ class Story:
         """Kind of request → its requests per second of the last ticks, newest last."""
         self.workers: dict[str, float | None] = {}
         """Generator → share of one core in its last tick."""
+        self.curve: list[events.CurvePoint] = []
+        """Of a search for the highest rate, in its order."""
+        self.capacity: events.CapacityFound | None = None
         self.log: list[LogLine] = []
         self.finished: events.Finished | None = None
         self._warming_up = False
@@ -163,6 +166,16 @@ class Story:
                 self._check(event, check)
             case events.Explained(check, text):
                 self.explained[check] = text
+            case events.CurvePoint() as what:
+                self.curve.append(what)
+                good = what.held
+                result = {True: "holds", False: "broken", None: "generator at its end"}[good]
+                text = f"{what.phase} {what.rate:,.0f}/s"
+                self._say(
+                    event, "probe", ": ".join((text, ", ".join(what.why))).rstrip(": "), result, good=good
+                )
+            case events.CapacityFound() as what:
+                self.capacity = what
             case events.GuardTripped() as what:
                 self._say(event, "guard", f"{what.guard}: {what.text}", "tripped", good=False)
             case events.Note() as what:

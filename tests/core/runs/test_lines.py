@@ -55,6 +55,8 @@ EXAMPLES: tuple[What, ...] = (
     events.ProcessChange("pg-1", "killed", 7),
     events.Checked(Check("p99", 0.5, None, "s")),
     events.Explained("amas/a", "the client waits for the queue, too"),
+    events.CurvePoint("hold", 100, 6.0, 101.5, 101.0, 100.5, 0.01, 0.02, 0.05, held=False, why=("p99",)),
+    events.CapacityFound(1970.0, 2030.0, 2001.5, 2, ("p99",), "pg connections"),
     events.GuardTripped("budget", "2.3% against 2%"),
     events.Note("looking 結算", "mia"),
     events.Finished(VERDICT, MEASURES),

@@ -20,14 +20,17 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.analysis.capacity import Judgement
 from sretool.core.catalog.values import slo_id
 from sretool.core.runs.model import Check
+from sretool.core.runs.words import value_words
 from sretool.errors import UsageError
 from sretool.units import format_decimal, parse_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sretool.core.analysis.capacity import Judge
     from sretool.core.analysis.totals import Total, Totals
 
 
@@ -197,6 +200,40 @@ def surely_broken(objective: Objective, totals: Totals, *, least: int = LEAST) -
             # Arrivals at random scatter by the root of their count.
             wanted = objective.limit * totals.seconds
             return total.requests + SURE * math.sqrt(wanted) < wanted
+
+
+def judge_steps(objectives: Sequence[Objective]) -> Judge:
+    """For a search for the highest rate: whether a few seconds at one rate keep to them.
+
+    What a handful of requests cannot tell is left open, and one stray failure refutes no rate. A minimum of
+    the rate and objectives of the catalog are not judged by the second.
+    """
+    judged = [each for each in objectives if each.measure not in (Measure.RATE, Measure.SLO)]
+
+    def judged_step(totals: Totals) -> Judgement:
+        broken: list[str] = []
+        pressures: list[float] = []
+        for objective in judged:
+            total, measured = totals.of(objective.request), got(objective, totals)
+            if total is None or measured is None:
+                continue
+            if objective.measure is Measure.ERRORS:
+                if total.failures - 1 > objective.limit * total.requests:
+                    broken.append(_told(objective, measured))
+                continue
+            if objective.measure is Measure.QUANTILE and total.latency.count * (1 - objective.share) < 1:
+                continue
+            if objective.limit:
+                pressures.append(measured / objective.limit)
+            if not objective.holds(measured):
+                broken.append(_told(objective, measured))
+        return Judgement(tuple(broken), max(pressures, default=None))
+
+    return judged_step
+
+
+def _told(objective: Objective, measured: float) -> str:
+    return f"{objective} was {value_words(measured, objective.unit, 3)}"
 
 
 @dataclass(slots=True)

@@ -226,3 +226,18 @@ def test_limits_are_shown_in_the_unit_that_reads_best() -> None:
         "max <= 0s",
     ]
     assert objectives.ALLOWED.count("p95 < 200ms") == 1
+
+
+def test_a_few_seconds_of_a_search_are_judged_by_what_they_can_tell() -> None:
+    judged = objectives.judge_steps(
+        [parse(text) for text in ("p99 < 100ms", "errors < 1%", "x: p95 < 10ms", "rate > 5/s", "slo: a/b")]
+    )
+    calm = judged(measured([50.0] * 200, failures=1))
+    assert calm.broken == ()
+    assert calm.pressure == pytest.approx(0.5, rel=0.01)
+    slow = judged(measured([150.0] * 200, failures=20))
+    assert slow.broken == ("p99 < 100ms was 150ms", "errors < 1% was 10%")
+    assert slow.pressure == pytest.approx(1.5, rel=0.01)
+    few = judged(measured([150.0] * 20, failures=1))
+    assert (few.broken, few.pressure) == ((), None)
+    assert judged(measured([50.0] * 100, name="x")).broken == ("x: p95 < 10ms was 50ms",)
