@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     Processes: TypeAlias = dict[int, tuple[int, int]]
     """Number of a worker → its process, and the pipe to it."""
 
+_LOOK: Final = 0.1
+"""Seconds between two looks after the workers."""
 _SHAPE_STEP: Final = 0.25
 """Seconds between two looks at how many users a closed model wants."""
 _OWN_STEP: Final = 1.0
@@ -181,10 +183,11 @@ class Test:
             last = seconds is not None and due >= seconds - 1e-6
             if last:
                 due = seconds or due
-            self._over.wait(max(due - self._pace.elapsed, 0.0))
+            while (left := due - self._pace.elapsed) > 0 and not self._over.is_set():
+                self._over.wait(min(left, _LOOK))
+                self._crew.watch()
             if last or self._over.is_set():
                 return
-            self._crew.watch()
             self._tick()
             number = max(number + 1, math.floor(self._pace.elapsed) + 1)
 

@@ -20,7 +20,7 @@ import locust.runners
 from gevent.event import Event
 from locust.exception import RPCError
 from locust.rpc import Message
-from locust.runners import STATE_MISSING
+from locust.runners import STATE_MISSING, MasterRunner
 
 from sretool.core.plans.load.plan import PROTOCOL
 from sretool.core.runs.events import ProcessChange, WorkerTick
@@ -148,8 +148,8 @@ class Alone:
 
 
 @dataclass(slots=True)
-class _Worker:
-    """As the master knows it."""
+class _Known:
+    """A worker as the master knows it."""
 
     name: str
     reported: int = 0
@@ -160,6 +160,39 @@ class _Worker:
     lost: bool = False
 
 
+class _Master(MasterRunner):
+    """Locust's, that takes nobody for a worker who has not said that it has the same profile."""
+
+    def __init__(
+        self, environment: Environment, host: str, port: int, admit: Callable[[str, Any], bool]
+    ) -> None:
+        self._admit = admit
+        self._ready: dict[str, Message] = {}
+        self._admitted: set[str] = set()
+        super().__init__(environment, host, port)
+
+    def handle_message(self, client_id: str, msg: Message) -> None:
+        if client_id in self._admitted:
+            super().handle_message(client_id, msg)
+        elif msg.type == "client_ready":
+            self._ready[client_id] = msg
+            self.server.send_to_client(Message("ack", {"index": self.get_worker_index(client_id)}, client_id))
+        elif msg.type == HELLO and client_id in self._ready:
+            ready = self._ready.pop(client_id)
+            if self._admit(client_id, msg.data):
+                self._admitted.add(client_id)
+                super().handle_message(client_id, ready)
+
+    def missing(self, client_id: str) -> None:
+        """What Locust does when heartbeats stay away, at once."""
+        client = self.clients.get(client_id)
+        if client is not None and client.state != STATE_MISSING:
+            client.state = STATE_MISSING
+            client.user_classes_count = {}
+            if self._users_dispatcher is not None:
+                self._users_dispatcher.remove_worker(client)
+
+
 class Crew:
     """Workers over Locust's own protocol: processes of this machine, or whoever comes from others."""
 
@@ -167,7 +200,7 @@ class Crew:
         """`processes`: number of a worker of this machine → its process, and the end of the pipe that tells
         it the port."""
         self._plan, self._processes, self._tell, self._pace = plan, processes, tell, pace
-        self._workers: dict[str, _Worker] = {}
+        self._workers: dict[str, _Known] = {}
         """By Locust's id of them."""
         self._pids: dict[int, str] = {}
         self._asked = 0
@@ -175,18 +208,16 @@ class Crew:
 
     def join(self, environment: Environment) -> None:
         host, _, port = (self._plan.bind or "127.0.0.1:0").rpartition(":")
-        self._environment = environment
+        host = host.strip("[]") or "*"
         try:
-            runner = environment.create_master_runner(host.strip("[]") or "*", int(port))
+            self._runner = environment._create_runner(_Master, host, int(port), self._admit)
         except (SystemExit, RPCError) as error:
             raise CannotLead(f"nobody can listen on {self._plan.bind}: the port is taken") from error
-        self._runner: Any = runner
-        self.listening = f"{host or '*'}:{runner.server.port}"
-        runner.register_message(HELLO, self._hello)
-        runner.register_message(STOPPED, self._stopped)
+        self.listening = f"{host}:{self._runner.server.port}"
+        self._runner.register_message(STOPPED, self._stopped)
         environment.events.worker_report.add_listener(self._reported)
         for _, pipe in self._processes.values():
-            os.write(pipe, f"{runner.server.port}\n".encode())
+            os.write(pipe, f"{self._runner.server.port}\n".encode())
             os.close(pipe)
 
     def gather(self, over: Event) -> tuple[str, ...]:
@@ -202,16 +233,13 @@ class Crew:
     def condition(self) -> Condition:
         """All that workers have counted so far is told to this process first."""
         self._asked += 1
-        here = self._here
         self._runner.send_message(TELL, {"number": self._asked})
         until = time.monotonic() + _REPORT
-        while any(each.reported < self._asked for each in here if not each.lost):
-            left = until - time.monotonic()
-            if left <= 0:
-                break
+        while any(each.reported < self._asked for each in self._here) and time.monotonic() < until:
             self._changed.clear()
-            self._changed.wait(min(left, 0.05))
-        told = [each for each in here if each.health]
+            self._bury()
+            self._changed.wait(0.02)
+        told = [each for each in self._here if each.health]
         return Condition(
             tuple(WorkerTick(each.name, each.health.get("cpu")) for each in told),
             max((each.health["lag"] for each in told), default=None),
@@ -222,19 +250,24 @@ class Crew:
         """Who is lost is told, and what it did is done by the others."""
         self._bury()
         lost = []
-        for client in list(self._runner.clients.values()):
-            worker = self._workers.get(client.id)
-            if worker is not None and not worker.lost and client.state == STATE_MISSING:
+        for client_id, worker in self._workers.items():
+            client = self._runner.clients.get(client_id)
+            missing = client is None or client.state == STATE_MISSING
+            if missing and not worker.lost:
                 worker.lost = True
                 lost.append(worker)
-        if not lost:
-            return
-        left = len(self._here)
+            elif worker.lost and not missing:
+                worker.lost = False
+                self._tell(ProcessChange(worker.name, "returned"))
         for worker in lost:
-            self._tell(ProcessChange(worker.name, "lost", text=f"{left} of {self._plan.workers} left"))
-        if not left:
+            left = f"{len(self._here)} of {self._plan.workers} left"
+            self._tell(ProcessChange(worker.name, "lost", text=left))
+        if lost and not self._here:
             raise CannotLead("every worker was lost")
-        self._runner.start(self._runner.target_user_count, max(self._runner.target_user_count, 1))
+        if lost:
+            users = self._runner.target_user_count
+            # In its own time: it waits for the reports of those that are left.
+            gevent.spawn(self._runner.start, users, max(users, 1))
 
     def set_rate(self, rate: float) -> None:
         self._runner.send_message(RATE, {"rate": rate})
@@ -243,12 +276,12 @@ class Crew:
         self._runner.send_message(STOP)
         until = time.monotonic() + self._plan.grace + _SETTLE
         while any(not each.stopped for each in self._here) and time.monotonic() < until:
-            self._bury()
-            for client in self._runner.clients.values():
-                if client.state == STATE_MISSING and client.id in self._workers:
-                    self._workers[client.id].lost = True
             self._changed.clear()
-            self._changed.wait(0.05)
+            self._bury()
+            for client_id, worker in self._workers.items():
+                client = self._runner.clients.get(client_id)
+                worker.lost = client is None or client.state == STATE_MISSING
+            self._changed.wait(0.02)
         return sum(each.unserved for each in self._workers.values())
 
     def close(self) -> None:
@@ -263,7 +296,7 @@ class Crew:
                 os.kill(process, signal.SIGKILL)
 
     @property
-    def _here(self) -> list[_Worker]:
+    def _here(self) -> list[_Known]:
         return [each for each in self._workers.values() if not each.lost]
 
     def _bury(self) -> None:
@@ -273,33 +306,31 @@ class Crew:
             if not found:
                 continue
             del self._processes[number]
-            client = self._runner.clients.get(self._pids.get(process, ""))
-            if client is not None:
-                # Locust's own watch finds it below zero, and takes its users for gone.
-                client.heartbeat = -1
-            elif not self._workers:
+            known = self._pids.get(process)
+            if known is not None:
+                self._runner.missing(known)
+            elif not self._pace.elapsed:
                 code = os.waitstatus_to_exitcode(status)
                 raise CannotLead(f"worker {number} ended with {code} before it began")
 
-    def _hello(self, environment: Environment, msg: Message, **_: Any) -> None:
-        told, mine = msg.data, identity(self._plan)
-        name = f"{told['host']}:{told['pid']}"
+    def _admit(self, client_id: str, told: dict[str, Any]) -> bool:
+        mine = identity(self._plan)
+        name = f"{told.get('host')}:{told.get('pid')}"
         wrong = [key for key in COMMON if told.get(key) != mine[key]]
         if wrong:
             text = ", ".join(f"{_WORDS[key]} {told.get(key)} instead of {mine[key]}" for key in wrong)
-            self._runner.send_message(REFUSED, {"why": text}, msg.node_id)
-            # Locust must not give it users.
-            self._runner.clients.pop(msg.node_id, None)
-            self._tell(ProcessChange(name, "refused", told["pid"], text))
-            return
-        if msg.node_id in self._workers:
-            return
-        self._workers[msg.node_id] = _Worker(name)
-        self._pids[told["pid"]] = msg.node_id
+            self._runner.server.send_to_client(Message(REFUSED, {"why": text}, client_id))
+            self._tell(ProcessChange(name, "refused", told.get("pid"), text))
+            return False
+        self._workers[client_id] = _Known(name)
+        self._pids[told["pid"]] = client_id
         self._tell(ProcessChange(name, "joined", told["pid"]))
         if self._pace.elapsed:
-            self._runner.send_message(BEGAN, {"elapsed": self._pace.elapsed}, msg.node_id)
+            self._runner.server.send_to_client(
+                Message(BEGAN, {"elapsed": self._pace.elapsed, "rate": self._pace.fixed}, client_id)
+            )
         self._changed.set()
+        return True
 
     def _reported(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         worker = self._workers.get(client_id)
@@ -378,10 +409,12 @@ class Worker:
         Recorder.of(environment)
         self._health = Health()
         environment.events.report_to_master.add_listener(self._report)
+        # What was kept waiting before is not the test's.
+        environment.events.test_start.add_listener(self._starts)
         for message, listener in (
             (TELL, self._tell),
             (RATE, lambda msg, **_: self._pace.set(msg.data["rate"])),
-            (BEGAN, lambda msg, **_: self._pace.begin(msg.data["elapsed"])),
+            (BEGAN, self._began),
             (REFUSED, self._refused),
         ):
             runner.register_message(message, listener)
@@ -399,6 +432,10 @@ class Worker:
         self._environment.events.quitting.fire(environment=self._environment, reverse=True)
         self._runner.quit()
 
+    def _starts(self, **_: Any) -> None:
+        if self._health is not None:
+            self._health.take()
+
     def _report(self, data: dict[str, Any], **_: Any) -> None:
         if self._health is not None:
             data[HEALTH] = condition(self._environment, self._health) | {"number": self._number}
@@ -406,6 +443,11 @@ class Worker:
     def _tell(self, msg: Message, **_: Any) -> None:
         self._number = msg.data["number"]
         self._runner._send_stats()
+
+    def _began(self, msg: Message, **_: Any) -> None:
+        self._pace.begin(msg.data["elapsed"])
+        if msg.data["rate"] is not None:
+            self._pace.set(msg.data["rate"])
 
     def _refused(self, msg: Message, **_: Any) -> None:
         self._why = msg.data["why"]

@@ -35,7 +35,8 @@ class Pace:
 
     def __init__(self, plan: LoadPlan) -> None:
         self._shape = plan.model.rate if isinstance(plan.model, Open) else None
-        self._fixed: float | None = None
+        self.fixed: float | None = None
+        """Arrivals a second that were set instead of the plan's."""
         self._began: int | None = None
 
     def begin(self, elapsed: float = 0.0, *, anew: bool = True) -> None:
@@ -45,7 +46,7 @@ class Pace:
 
     def set(self, rate: float) -> None:
         """From now on, instead of the plan's."""
-        self._fixed = rate
+        self.fixed = rate
 
     @property
     def elapsed(self) -> float:
@@ -54,8 +55,8 @@ class Pace:
 
     def rate(self, elapsed: float) -> float | None:
         """Arrivals a second, so many seconds after the test began; None where users decide."""
-        if self._fixed is not None:
-            return self._fixed
+        if self.fixed is not None:
+            return self.fixed
         return self._shape.at(elapsed) if self._shape is not None else None
 
     def rate_of(self, share: float) -> Callable[[OpenUser, float], float]:
