@@ -9,8 +9,9 @@
         wait_time = think_time()
 
 Under `sretool load run` the run's plan answers. Under plain `locust -f` the profile does that stands beside
-the locustfile: the one of its name, else the first that names it; `SRETOOL_PROFILE` names another, and
-`SRETOOL_PARAM_words=5` gives one parameter another value.
+the locustfile: the one of its name, else the first that names it; `SRETOOL_PROFILE` names another,
+`SRETOOL_MAPPING` another mapping, `SRETOOL_DATA_accounts` another data file, and `SRETOOL_PARAM_words=5`
+gives one parameter another value.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sretool.core.plans.load.profile import Parameter
+from sretool.core.plans.load.profile import Open, Parameter
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sretool.core.plans.load.mapping import Request
     from sretool.core.plans.load.plan import LoadPlan
     from sretool.core.plans.load.profile import LoadProfile, ParameterType, Value
+    from sretool.core.plans.load.requests import Request
 
 _plan: LoadPlan | None = None
 _PREFIX: Final = "SRETOOL_PARAM_"
@@ -97,6 +98,8 @@ def data(name: str) -> str:
             return _plan.data[name]
     else:
         profile = _beside(_caller())
+        if given := os.environ.get(f"SRETOOL_DATA_{name}"):
+            return given
         if profile is not None and name in profile.data:
             return str(Path(profile.file).parent / profile.data[name])
     raise UsageError(f"no data {name!r}", remedy="declare it under `data` of the profile")
@@ -112,6 +115,24 @@ def think_time(least: float = 0.0, most: float | None = None) -> Callable[[Any],
         given = profile.think_time if profile is not None else None
     low, high = given or (least, least if most is None else most)
     return lambda _user: random.uniform(low, high)
+
+
+def rate_at() -> Callable[[Any, float], float]:
+    """A `rate_at` for open users under plain Locust: the profile's rate, of several scenarios each its share.
+
+    Under `sretool load run` the run's own rate takes its place.
+    """
+    profile = None if _plan is not None else _beside(_caller())
+    if profile is None or not isinstance(profile.model, Open):
+        return lambda user, _seconds: user.rate
+    shape, weights = profile.model.rate, profile.scenarios
+    whole = sum(weights.values())
+
+    def at(user: Any, seconds: float) -> float:
+        share = weights.get(type(user).__name__, 0.0) / whole if weights else 1.0
+        return share * shape.at(seconds)
+
+    return at
 
 
 def _caller() -> str:
@@ -144,7 +165,8 @@ def _read(file: Path) -> LoadProfile:
     from sretool.core.plans.load.read import read, with_mapping
 
     profile = read(str(file), file.read_text(encoding="utf-8"))
-    if profile.mapping:
-        mapping = file.parent / profile.mapping
+    given = os.environ.get("SRETOOL_MAPPING")
+    if given or profile.mapping:
+        mapping = Path(given) if given else file.parent / profile.mapping
         return with_mapping(profile, str(mapping), mapping.read_text(encoding="utf-8"))
     return profile

@@ -90,7 +90,9 @@ class Log:
         told = [f"{self.file}: {what}"] if (what := self.reading.told()) else []
         if self.skipped:
             allowed = ", ".join(sorted(self.methods))
-            told.append(f"{self.file}: {self.skipped:,} requests are none of {allowed} and were left out")
+            are = "request is" if self.skipped == 1 else "requests are"
+            was = "was" if self.skipped == 1 else "were"
+            told.append(f"{self.file}: {self.skipped:,} {are} none of {allowed} and {was} left out")
         return told
 
     def _format(self, wanted: str) -> Format:
