@@ -259,6 +259,14 @@ def load_journal(
     return writer
 
 
+async def work_load(plan: LoadPlan, tell: Callable[[str], None], control: Control) -> None:
+    """Make load as a master of another machine says."""
+    from sretool.adapters.locust.driver import Locust
+    from sretool.services import load
+
+    await load.work(plan, driver=Locust(), tell=tell, control=control)
+
+
 async def run_load(
     order: Order, journal: RunWriter, control: Control, *, on_event: Callable[[RunEvent], None]
 ) -> RunRecord:

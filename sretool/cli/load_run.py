@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sretool.cli import diagnostics, objectives, output
-from sretool.errors import UsageError
+from sretool.errors import UsageError, did_you_mean
 from sretool.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sretool.adapters.files.profiles import StoredProfile
     from sretool.adapters.store.writer import RunWriter
@@ -133,6 +133,8 @@ def plan_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--seed", type=int, metavar="N", help="The same arrivals and choices each time."),
         click.option("--param", "params", multiple=True, metavar="NAME=VALUE",
                      help="A parameter of the profile; may be repeated."),
+        click.option("--data", multiple=True, metavar="NAME=FILE",
+                     help="Another file for a data feeder of the profile; may be repeated."),
         click.option("--allow-host", "hosts", multiple=True, metavar="HOST",
                      help="Requests may go to this host, too; may be repeated."),
         click.option("--yes-this-is-mine", "meant", is_flag=True,
@@ -156,6 +158,7 @@ class Wanted:
     workers: int
     seed: int | None
     params: tuple[str, ...]
+    data: tuple[str, ...]
     hosts: tuple[str, ...]
     meant: bool
     ca_file: str | None
@@ -174,11 +177,26 @@ class Ready:
 
 
 def given(params: Sequence[str]) -> dict[str, str]:
+    return _named(params, "--param", "words=20")
+
+
+def _data(files: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Absolute paths, of `known` feeders only."""
+    found = _named(files, "--data", "accounts=accounts.csv")
+    for name, path in found.items():
+        if name not in known:
+            raise UsageError(f"the profile has no data {name!r}{did_you_mean(name, known)}")
+        if not Path(path).is_file():
+            raise UsageError(f"--data {name}: there is no file {path}")
+    return {name: str(Path(path).absolute()) for name, path in found.items()}
+
+
+def _named(options: Sequence[str], option: str, like: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for each in params:
+    for each in options:
         name, equals, value = each.partition("=")
         if not equals or not name.strip():
-            raise UsageError(f"--param {each!r} is no parameter", remedy="write it like --param words=20")
+            raise UsageError(f"{option} {each!r} names nothing", remedy=f"write it like {option} {like}")
         found[name.strip()] = value
     return found
 
@@ -190,6 +208,8 @@ def prepare(
     rate: float | None = None,
     users: int | None = None,
     seconds: float | None = None,
+    bind: str = "",
+    join: str = "",
 ) -> Ready:
     """Profile and target, looked at before anything is sent.
 
@@ -205,6 +225,7 @@ def prepare(
 
     stored = wiring.load_profile(wanted.profile, settings.project, wanted.mapping)
     profile = stored.profile
+    profile = replace(profile, data={**profile.data, **_data(wanted.data, profile.data)})
     if isinstance(profile.model, OwnShape) and (rate or users):
         if seconds is None:
             raise UsageError(f"nothing says how long {profile.name} is to run", remedy="give --duration")
@@ -232,6 +253,8 @@ def prepare(
         given=given(wanted.params),
         seed=wanted.seed,
         workers=wanted.workers,
+        bind=bind,
+        join=join,
         hosts=wanted.hosts,
         fingerprint=stored.fingerprint,
         ca_file=wanted.ca_file or "",
@@ -280,12 +303,16 @@ def _listed(settings: Settings) -> tuple[str, ...]:
 )
 @click.option("--abort-after", type=DURATION, metavar="D", help="Look at objectives after so much measuring.")
 @click.option("--abort-delay", type=DURATION, metavar="D", help="An objective must be broken for so long.")
+@click.option("--master", metavar="HOST:PORT", help="Lead --workers of other machines, which come here.")
+@click.option("--worker", metavar="HOST:PORT", help="Work for the master there, with the same profile.")
 @output.format_option
 @click.pass_context
 def run(
     ctx: click.Context,
     /,
     *,
+    master: str | None,
+    worker: str | None,
     rate: float | None,
     users: int | None,
     duration: float | None,
@@ -309,7 +336,20 @@ def run(
     from sretool.services.load import Order
 
     settings: Settings = ctx.obj
-    ready = prepare(settings, Wanted(**options), rate=rate, users=users, seconds=duration)
+    if master and worker:
+        raise UsageError("one process cannot be master and worker", remedy="give --master or --worker")
+    ready = prepare(
+        settings,
+        Wanted(**options),
+        rate=rate,
+        users=users,
+        seconds=duration,
+        bind=_place(master),
+        join=_place(worker),
+    )
+    if worker:
+        _work(ready)
+        return
     abort = ready.profile.abort
     if abort_on_breach is False:
         abort = None
@@ -339,13 +379,41 @@ def _builtins(document: Any) -> dict[str, Any]:
     return found
 
 
+def _place(raw: str | None) -> str:
+    """`host:port`, as it is given; the host may be left out of what is listened at."""
+    if raw is None:
+        return ""
+    _, _, port = raw.rpartition(":")
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(f"{raw!r} is no place", remedy="write it like 10.0.0.5:5557")
+    return raw if ":" in raw else f"127.0.0.1:{raw}"
+
+
+def _work(ready: Ready) -> None:
+    """Until the master has no more use for it."""
+    from sretool import wiring
+
+    async def work() -> None:
+        control = _control()
+        task = asyncio.ensure_future(wiring.work_load(ready.plan, diagnostics.talk, control))
+        with _ending(control, task):
+            await task
+
+    asyncio.run(work())
+
+
+def _control() -> Control:
+    from sretool.services.load import Control
+
+    return Control()
+
+
 def carry_out(settings: Settings, ready: Ready, order: Order) -> tuple[RunRecord, Path, bool]:
     """The run, its folder, and whether somebody interrupted it."""
     from sretool import wiring
-    from sretool.services.load import Control
 
     journal = wiring.load_journal(settings.project, settings.environment or {}, ready.stored, ready.plan)
-    control = Control()
+    control = _control()
     try:
         with journal:
             record = asyncio.run(_run(order, journal, control))
@@ -372,7 +440,7 @@ async def _run(order: Order, journal: RunWriter, control: Control) -> RunRecord:
 
 
 @contextlib.contextmanager
-def _ending(control: Control, work: asyncio.Future[RunRecord]) -> Iterator[None]:
+def _ending(control: Control, work: asyncio.Future[Any]) -> Iterator[None]:
     """The first signal ends the run in order, the second at once."""
     loop = asyncio.get_running_loop()
 

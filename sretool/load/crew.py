@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 HELLO: Final = "sretool_hello"
 """Worker to master: who I am."""
 REFUSED: Final = "sretool_refused"
-BEGAN: Final = "sretool_began"
-"""Master to a worker that comes late: so many seconds ago."""
+WELCOME: Final = "sretool_welcome"
+"""Master to a worker: among how many the load is divided, and, where it is late, how long ago it began."""
 RATE: Final = "sretool_rate"
 TELL: Final = "sretool_tell"
 """Master to workers: report now; the number comes back with the report."""
@@ -101,6 +101,7 @@ def identity(plan: LoadPlan) -> dict[str, Any]:
         "protocol": PROTOCOL,
         "profile": plan.profile,
         "fingerprint": plan.fingerprint,
+        "plan": plan.digest,
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "python": platform.python_version(),
@@ -325,10 +326,12 @@ class Crew:
         self._workers[client_id] = _Known(name)
         self._pids[told["pid"]] = client_id
         self._tell(ProcessChange(name, "joined", told["pid"]))
-        if self._pace.elapsed:
-            self._runner.server.send_to_client(
-                Message(BEGAN, {"elapsed": self._pace.elapsed, "rate": self._pace.fixed}, client_id)
-            )
+        welcome = {
+            "workers": self._plan.workers,
+            "elapsed": self._pace.elapsed or None,
+            "rate": self._pace.fixed,
+        }
+        self._runner.server.send_to_client(Message(WELCOME, welcome, client_id))
         self._changed.set()
         return True
 
@@ -348,13 +351,14 @@ class Crew:
             self._changed.set()
 
 
-COMMON: Final = ("sretool", "locust", "protocol", "profile", "fingerprint")
+COMMON: Final = ("sretool", "locust", "protocol", "profile", "fingerprint", "plan")
 _WORDS: Final = {
     "sretool": "sretool",
     "locust": "Locust",
     "protocol": "protocol",
     "profile": "profile",
-    "fingerprint": "profile files",
+    "fingerprint": "files of the profile",
+    "plan": "target, load or parameters",
 }
 
 
@@ -414,7 +418,7 @@ class Worker:
         for message, listener in (
             (TELL, self._tell),
             (RATE, lambda msg, **_: self._pace.set(msg.data["rate"])),
-            (BEGAN, self._began),
+            (WELCOME, self._welcome),
             (REFUSED, self._refused),
         ):
             runner.register_message(message, listener)
@@ -444,8 +448,10 @@ class Worker:
         self._number = msg.data["number"]
         self._runner._send_stats()
 
-    def _began(self, msg: Message, **_: Any) -> None:
-        self._pace.begin(msg.data["elapsed"])
+    def _welcome(self, msg: Message, **_: Any) -> None:
+        self._pace.workers = msg.data["workers"]
+        if msg.data["elapsed"] is not None:
+            self._pace.begin(msg.data["elapsed"])
         if msg.data["rate"] is not None:
             self._pace.set(msg.data["rate"])
 

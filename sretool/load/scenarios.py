@@ -38,6 +38,8 @@ class Pace:
         self.fixed: float | None = None
         """Arrivals a second that were set instead of the plan's."""
         self._began: int | None = None
+        self.workers = plan.workers
+        """Among how many the arrivals are divided; a worker hears it from its master."""
 
     def begin(self, elapsed: float = 0.0, *, anew: bool = True) -> None:
         """The test began so many seconds ago, unless (not `anew`) users have begun it already."""
@@ -60,13 +62,13 @@ class Pace:
         return self._shape.at(elapsed) if self._shape is not None else None
 
     def rate_of(self, share: float) -> Callable[[OpenUser, float], float]:
-        """`rate_at` of a class of users each of which makes this share of all arrivals."""
+        """`rate_at` of a class that makes this share of all arrivals, one of its users at each worker."""
 
         def rate_at(user: OpenUser, seconds: float) -> float:
             if self._began is None:
                 self._began = user.pool.started
             since = seconds + (user.pool.started - self._began) / 1e9
-            return share * (self.rate(since) or 0.0)
+            return share / self.workers * (self.rate(since) or 0.0)
 
         return rate_at
 
@@ -151,10 +153,10 @@ def _open(each: type[User], plan: LoadPlan, model: Open, pace: Pace, share: floa
         "__module__": each.__module__,
         "__qualname__": each.__qualname__,
         "fixed_count": plan.workers,
-        "rate_at": pace.rate_of(share / plan.workers),
+        "rate_at": pace.rate_of(share),
         "arrivals": model.arrivals,
         "seed": property(seed),
-        "max_users": max(math.ceil(model.max_users * share / plan.workers), 1),
+        "max_users": property(lambda _: max(math.ceil(model.max_users * share / pace.workers), 1)),
     }
     return type(name, bases, attributes)
 

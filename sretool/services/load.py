@@ -100,6 +100,26 @@ async def run(
     return await _Run(order, driver, journal, clock, control, on_event, server, log).run()
 
 
+async def work(plan: LoadPlan, *, driver: LoadDriver, tell: Callable[[str], None], control: Control) -> None:
+    """As a worker of a master elsewhere, until that has no more use for it."""
+    session = await driver.start(plan)
+    control.session = session
+    tell(f"works for {plan.join}; Ctrl-C ends it")
+
+    async def stop() -> None:
+        await control.stop.wait()
+        await session.stop()
+
+    stopping = asyncio.ensure_future(stop())
+    try:
+        async for _ in session.ticks():
+            pass
+    finally:
+        stopping.cancel()
+        await session.aclose()
+    tell("done")
+
+
 class _Run:
     def __init__(
         self,
@@ -135,7 +155,11 @@ class _Run:
 
     async def run(self) -> RunRecord:
         self._record(self._started())
-        session = await self._driver.start(self._order.plan, changed=self._record, log=self._log)
+        session = await self._begin()
+        if session is None:
+            verdict = Verdict(Outcome.ABORTED, f"{self._control.stopped_by} before it began")
+            self._journal.finish(verdict)
+            return self._journal.run
         self._control.session = session
         stopping = asyncio.create_task(self._stop_when_told(session))
         try:
@@ -152,6 +176,22 @@ class _Run:
                 await stopping
             await session.aclose()
         return await self._finish(session)
+
+    async def _begin(self) -> LoadSession | None:
+        """Load that is being made; None where it was stopped before: awaited workers may never come."""
+        starting = asyncio.ensure_future(
+            self._driver.start(self._order.plan, changed=self._record, log=self._log)
+        )
+        stopping = asyncio.ensure_future(self._control.stop.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return starting.result() if starting.done() else None
+        finally:
+            stopping.cancel()
+            if not starting.done():
+                starting.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await starting
 
     def _record(self, what: What) -> None:
         self._on_event(self._journal.record(what))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sretool.core.plans.load import messages
 from sretool.core.plans.load import plan as plans
 from sretool.core.plans.load.messages import Began, Changed, Command, Ended, Failed, Hello, Ticked
+from sretool.core.runs.events import ProcessChange
 from sretool.errors import LoadFailed, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from sretool.core.plans.load.messages import Message
     from sretool.core.plans.load.plan import LoadPlan
-    from sretool.core.runs.events import LoadTick, ProcessChange
+    from sretool.core.runs.events import LoadTick
 
 _LONGEST_LINE: Final = 256 * 1024 * 1024
 """Bytes of one tick: sixteen thousand buckets of each of a thousand requests."""
@@ -124,6 +125,9 @@ class Session:
             match await self._next():
                 case Hello() as hello:
                     self._hello = hello
+                    if self._plan.bind:
+                        text = f"{hello.listening}, waits for {self._plan.workers} workers"
+                        self._changed(ProcessChange("master", "listening", hello.pid, text))
                 case Began() as began:
                     self._began = began
                 case Ended():

@@ -11,6 +11,8 @@ LAG: Final = 0.1
 """Seconds that an event loop may keep things waiting."""
 OFTEN: Final = 0.1
 """Share of the ticks in which that may be."""
+SOME: Final = 2
+"""Ticks in which it is, however few there are: once is an accident."""
 LATE: Final = 0.05
 """Share of the requests that may begin more than a millisecond late."""
 LEAST_LATE: Final = 20
@@ -48,11 +50,11 @@ class Keeping:
         if not self.ticks:
             return ()
         found = []
-        if self.busy / self.ticks > OFTEN:
+        if self.busy / self.ticks > OFTEN and self.busy >= SOME:
             found.append(
                 f"a generator used more than {BUSY:.0%} of its core in {self.busy} of {self.ticks} seconds"
             )
-        if self.lagging / self.ticks > OFTEN:
+        if self.lagging / self.ticks > OFTEN and self.lagging >= SOME:
             found.append(
                 f"a generator's event loop kept things waiting for more than {LAG * 1000:.0f} ms "
                 f"in {self.lagging} of {self.ticks} seconds (at worst {self.longest_lag * 1000:.0f} ms)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping  # noqa: TC003 - looked up when plans are read
 from typing import TYPE_CHECKING, Final
 
@@ -59,6 +60,14 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     protocol: int = PROTOCOL
 
     @property
+    def digest(self) -> str:
+        """The same on every machine that takes part in one test: nothing of where files lie, or who leads."""
+        common = msgspec.structs.replace(
+            self, locustfile="", data={}, workers=0, bind="", join="", ca_file="", requests={}
+        )
+        return hashlib.sha256(msgspec.json.encode(common)).hexdigest()[:16]
+
+    @property
     def seconds(self) -> float | None:
         shape = getattr(self.model, "rate", None) or getattr(self.model, "users", None)
         return None if shape is None else shape.seconds
@@ -82,6 +91,8 @@ def resolve(
     given: Mapping[str, str],
     seed: int | None = None,
     workers: int = 1,
+    bind: str = "",
+    join: str = "",
     hosts: Sequence[str] = (),
     fingerprint: str = "",
     ca_file: str = "",
@@ -120,6 +131,8 @@ def resolve(
         tags=profile.tags,
         seed=seed,
         workers=workers,
+        bind=bind,
+        join=join,
         allowed_hosts=(target.host, *hosts),
         fingerprint=fingerprint,
         ca_file=ca_file,
