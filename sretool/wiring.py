@@ -21,16 +21,19 @@ if TYPE_CHECKING:
     from sretool.adapters.store.snapshots import SnapshotFile
     from sretool.adapters.store.writer import RunWriter
     from sretool.core.catalog.model import Dependency, System
+    from sretool.core.catalog.watched import Watched
     from sretool.core.observe.running import Running
     from sretool.core.plans.load.plan import LoadPlan
     from sretool.core.plans.load.profile import LoadProfile
     from sretool.core.plans.load.target import Target
     from sretool.core.runs.events import RunEvent
-    from sretool.core.runs.model import RunRecord
+    from sretool.core.runs.model import RunKind, RunRecord
     from sretool.core.slo.model import Severity, Slo
     from sretool.core.slo.policy import Policy
     from sretool.errors import Problem
     from sretool.ports import Endpoint, HistorySource, MetricsSource, SurveySource
+    from sretool.services.capacity import Answer
+    from sretool.services.capacity import Order as CapacityOrder
     from sretool.services.duty import Duty
     from sretool.services.load import Control, Order
     from sretool.services.watch import Watch
@@ -243,7 +246,11 @@ def make_room(profile: LoadProfile) -> str:
 
 
 def load_journal(
-    project: Path, environment: Mapping[str, str], stored: StoredProfile, plan: LoadPlan
+    project: Path,
+    environment: Mapping[str, str],
+    stored: StoredProfile,
+    plan: LoadPlan,
+    kind: RunKind | None = None,
 ) -> RunWriter:
     """A new run of a load profile, with what it is made from copied into its folder."""
     from sretool import __version__
@@ -251,7 +258,7 @@ def load_journal(
     from sretool.core.runs.model import RunKind
 
     writer = runs(project, environment).create(
-        RunKind.LOAD, stored.profile.name, targets=[plan.target], versions={"sretool": __version__}
+        kind or RunKind.LOAD, stored.profile.name, targets=[plan.target], versions={"sretool": __version__}
     )
     for name, content in stored.files:
         writer.keep_input(name.replace("/", "_"), content, str(stored.folder / name))
@@ -283,3 +290,43 @@ async def run_load(
         on_event=on_event,
         log=journal.raw / "locust.log",
     )
+
+
+async def search_capacity(
+    order: CapacityOrder,
+    journal: RunWriter,
+    control: Control,
+    *,
+    on_event: Callable[[RunEvent], None],
+    watching: tuple[Endpoint, Watched] | None,
+) -> Answer:
+    """The highest rate that holds; `watching` is asked what the servers used up meanwhile."""
+    from sretool.adapters.locust.driver import Locust
+    from sretool.services import capacity
+
+    source = metrics(watching[0], timedelta(seconds=10)) if watching is not None else None
+    try:
+        return await capacity.run(
+            order,
+            driver=Locust(),
+            journal=journal,
+            clock=SystemClock(),
+            control=control,
+            on_event=on_event,
+            resources=(
+                capacity.WatchedResources(source, watching[1])
+                if source is not None and watching is not None
+                else None
+            ),
+            log=journal.raw / "locust.log",
+        )
+    finally:
+        if source is not None:
+            await source.aclose()
+
+
+def keep_in_run(folder: Path, name: str, content: bytes) -> None:
+    """A file of a run's folder, written whole."""
+    from sretool.adapters import project
+
+    project.replace_file(folder / name, content)

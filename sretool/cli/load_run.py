@@ -369,7 +369,7 @@ def run(
     else:
         _summary(record)
         click.echo(str(folder))
-    raise click.exceptions.Exit(diagnostics.INTERRUPTED if interrupted else _exit_code(record))
+    raise click.exceptions.Exit(diagnostics.INTERRUPTED if interrupted else exit_code(record))
 
 
 def _builtins(document: Any) -> dict[str, Any]:
@@ -396,7 +396,7 @@ def _work(ready: Ready) -> None:
     async def work() -> None:
         control = _control()
         task = asyncio.ensure_future(wiring.work_load(ready.plan, diagnostics.talk, control))
-        with _ending(control, task):
+        with ending(control, task):
             await task
 
     asyncio.run(work())
@@ -432,7 +432,7 @@ async def _run(order: Order, journal: RunWriter, control: Control) -> RunRecord:
 
     live = LiveTalk()
     work = asyncio.ensure_future(wiring.run_load(order, journal, control, on_event=live))
-    with _ending(control, work):
+    with ending(control, work):
         try:
             return await work
         finally:
@@ -440,7 +440,7 @@ async def _run(order: Order, journal: RunWriter, control: Control) -> RunRecord:
 
 
 @contextlib.contextmanager
-def _ending(control: Control, work: asyncio.Future[Any]) -> Iterator[None]:
+def ending(control: Control, work: asyncio.Future[Any]) -> Iterator[None]:
     """The first signal ends the run in order, the second at once."""
     loop = asyncio.get_running_loop()
 
@@ -494,7 +494,7 @@ def _summary(record: RunRecord) -> None:
     click.echo("  ".join(f"{name} {value}" for name, value in figures))
 
 
-def _exit_code(record: RunRecord) -> int:
+def exit_code(record: RunRecord) -> int:
     from sretool.core.runs.model import Outcome
 
     verdict = record.verdict
