@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sretool.core.analysis.totals import NANO
 from sretool.core.runs.events import LoadTick
-from sretool.core.runs.load import NEAR_ITS_LIMIT
+from sretool.core.runs.load import NEAR_ITS_LIMIT, WORTH_TELLING_S
 from sretool.core.runs.model import Outcome, RunState
 from sretool.core.runs.slices import Slices
 from sretool.core.runs.story import Story
@@ -39,8 +39,6 @@ _DIGITS: Final = 4
 """Significant ones of latencies that are compared with a limit."""
 _LATE: Final = 0.001
 """Share of the requests from which on late starts are worth a warning."""
-_LAG: Final = 0.05
-"""Seconds from which on a generator that keeps things waiting is worth a warning."""
 
 
 class LoadReport:
@@ -285,7 +283,7 @@ def health(report: LoadReport) -> tuple[bool, str]:
             f"{count_words(counted.late_starts)} requests ({share_words(counted.late_starts / sent)}) "
             "started later than planned"
         )
-    if counted.lag_s is not None and counted.lag_s >= _LAG:
+    if counted.lag_s is not None and counted.lag_s >= WORTH_TELLING_S:
         doubts.append(f"a generator kept everything waiting for up to {seconds_words(counted.lag_s)}")
     if doubts:
         return False, f"{_sentence(doubts)}. Part of the latency may be the generators' own."

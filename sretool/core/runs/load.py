@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NEAR_ITS_LIMIT: Final = 0.9
 """Of one core: from here on a generator's own delays show in the figures."""
+WORTH_TELLING_S: Final = 0.05
+"""Seconds that a generator's event loop stands still from which on its reader should know."""
 
 
 def total(tick: RequestTick) -> Total:
