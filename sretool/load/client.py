@@ -8,11 +8,14 @@ FastHttpSession, whose subclass this is; cookies, names and events are the same 
 from __future__ import annotations
 
 import json as jsonlib
+import ssl
 import time
 import zlib
+from collections import deque
 from email.message import Message
 from functools import partial
 from http.cookiejar import Cookie, CookieJar
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 from urllib.request import Request
@@ -32,22 +35,37 @@ from locust.exception import CatchResponseError, LocustError, ResponseError
 from msgspec import Struct
 
 from sretool.load.transport import Connection, ConnectionEnded, TimedOut, TlsConnection
-from sretool.load.wire import BodyCutShort, Head, MalformedResponse, decoded, request_head
+from sretool.load.wire import (
+    NO_HEAD,
+    BodyCutShort,
+    Head,
+    MalformedResponse,
+    decoded,
+    request_head,
+    unpacked,
+)
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from locust import User
 
     from sretool.load.recorder import Recorder, Slot
 
 
+Body = bytes | int
+"""Of an answer; an int: so many bytes, too many to keep."""
+
+
+class BodyNotKept(LocustError):
+    """A body was longer than what is kept of one."""
+
+
 class ForbiddenHost(ConnectionError):
     """A request, or a redirect, would have gone to a host that is no target."""
 
 
-FAILURES: Final = (*FAILURE_EXCEPTIONS, MalformedResponse, BodyCutShort, OSError)
+FAILURES: Final = (*FAILURE_EXCEPTIONS, MalformedResponse, BodyCutShort, OSError, zlib.error)
 """What makes a request a failed one instead of ending the task."""
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -108,7 +126,7 @@ class Response(Struct, dict=True, weakref=True, eq=False):
 
     _plan: Plan
     _head: Head | None
-    _raw: bytes
+    _raw: Body
     error: BaseException | None = None
     """Why the request failed; None: it did not."""
     encoding: str | None = None
@@ -147,15 +165,20 @@ class Response(Struct, dict=True, weakref=True, eq=False):
 
     @property
     def content(self) -> bytes | None:
-        """The body, its content coding undone; None where no answer came."""
+        """The body, its content coding undone; None where no answer came.
+
+        Raises BodyNotKept where it was longer than the user class's `kept_body`.
+        """
         if self._head is None:
             return None
+        if isinstance(self._raw, int):
+            raise BodyNotKept(f"{self._raw:,} bytes are not kept: set kept_body on the user class")
         if self._head.simple or not self._raw:
             return self._raw
-        if self._content is None:
-            encoding = self._head.get("content-encoding")
-            self._content = decoded(self._raw, encoding) if encoding else self._raw
-        return self._content
+        if self._content is not None:
+            return self._content
+        encoding = self._head.get("content-encoding")
+        return decoded(self._raw, encoding) if encoding else self._raw
 
     @property
     def text(self) -> str | None:
@@ -182,6 +205,9 @@ class Response(Struct, dict=True, weakref=True, eq=False):
                     return None
                 return charset
         return "utf-8" if "json" in kind else None
+
+    def __repr__(self) -> str:
+        return f"<Response [{self.status_code}]>"
 
     def json(self) -> Any:
         return jsonlib.loads(self.text or "")
@@ -284,10 +310,12 @@ class Session(FastHttpSession):
         default_headers: Mapping[str, str] | None = None,
         proxy: tuple[str, int] | None = None,
         allowed_hosts: Collection[str] | None = None,
+        kept_body: int = 16 * 1024 * 1024,
     ) -> None:
         """`tls` makes the context of the session's TLS connections, when it needs one.
 
-        Nothing is sent to a host that isn't in `allowed_hosts`, redirects included; None: to any.
+        Nothing is sent to a host that isn't in `allowed_hosts`, redirects included; None: to any. Bodies of
+        more than `kept_body` bytes are read and counted, but not kept.
         """
         super().__init__(
             base_url=base_url,
@@ -320,6 +348,7 @@ class Session(FastHttpSession):
         self._tls_context: ssl.SSLContext | None = None
         self._timeout, self._connection_timeout = network_timeout, connection_timeout
         self._max_redirects = max_redirects
+        self._kept_body = kept_body
         self._heads = recorder.heads
         self._origins: dict[tuple[str, str, int], Origin] = {}
         self._plans: dict[str | tuple[str, str], FixedPlan] = {}
@@ -366,7 +395,7 @@ class Session(FastHttpSession):
             head, body = self._exchange(plan.origin, plan.payload, "GET", moment)
         except FAILURES as error:
             return self._failed(plan, error, start)
-        if not head.simple:
+        if not head.simple or isinstance(body, int):
             return self._after(plan, head, body, start)
         elapsed = _now() - start
         slot = plan.slot
@@ -421,7 +450,7 @@ class Session(FastHttpSession):
             return self._failed(plan, error, start)
         return self._after(plan, head, body, start)
 
-    def _after(self, plan: FixedPlan, head: Head, body: bytes, start: int) -> Response:
+    def _after(self, plan: FixedPlan, head: Head, body: Body, start: int) -> Response:
         """What there is to do about an answer that may be anything."""
         try:
             head, body = self._follow(
@@ -438,7 +467,7 @@ class Session(FastHttpSession):
             self.recorder.late += 1
         return due
 
-    def _exchange(self, origin: Origin, payload: bytes, method: str, moment: int) -> tuple[Head, bytes]:
+    def _exchange(self, origin: Origin, payload: bytes, method: str, moment: int) -> tuple[Head, Body]:
         """One request, one answer read whole; the connection is kept where it may be.
 
         A kept connection that the server closed meanwhile is not the server's failure: where the method
@@ -484,9 +513,9 @@ class Session(FastHttpSession):
                 raise _timed_out(connection) from None
             raise
 
-    def _read_on(self, origin: Origin, connection: Connection, method: str) -> tuple[Head, bytes]:
+    def _read_on(self, origin: Origin, connection: Connection, method: str) -> tuple[Head, Body]:
         head = connection.head()
-        body = b"".join(connection.body(head, bodiless=method == "HEAD"))
+        body = self._read_body(connection.body(head, bodiless=method == "HEAD"), head)
         if connection.timed_out:
             raise _timed_out(connection)
         if head.keep_alive and connection.reusable():
@@ -494,6 +523,24 @@ class Session(FastHttpSession):
         else:
             connection.close()
         return head, body
+
+    def _read_body(self, pieces: Iterator[bytes], head: Head) -> Body:
+        kept: list[bytes] = []
+        size, most = 0, self._kept_body
+        for piece in pieces:
+            size += len(piece)
+            kept.append(piece)
+            if size > most:
+                return self._counted(chain(kept, pieces), head)
+        return b"".join(kept)
+
+    def _counted(self, pieces: Iterator[bytes], head: Head) -> int:
+        """The size of a body that is not kept, its content coding undone as that of others."""
+        encoding = head.get("content-encoding")
+        size = sum(map(len, unpacked(pieces, encoding) if encoding else pieces))
+        # Whatever came after the end of its coding.
+        deque(pieces, 0)
+        return size
 
     # --- any way ------------------------------------------------------------------------------------------
 
@@ -561,8 +608,8 @@ class Session(FastHttpSession):
         body: bytes | None,
         *,
         allow_redirects: bool,
-        first: tuple[Head, bytes] | None = None,
-    ) -> tuple[Head, bytes]:
+        first: tuple[Head, Body] | None = None,
+    ) -> tuple[Head, Body]:
         """The answer, after the redirects before it; `first` is the first answer where it came already."""
         for _ in range(self._max_redirects + 1):
             if first is None:
@@ -611,6 +658,23 @@ class Session(FastHttpSession):
         return origin, f"{target}?{query}" if query else target
 
     def _connect(self, origin: Origin) -> Connection:
+        """Errors keep their kind, and tell which host it was."""
+        try:
+            return self._connected(origin)
+        except TimedOut:
+            raise
+        except TimeoutError:
+            seconds = self._connection_timeout
+            raise TimedOut(f"no connection to {origin.name} within {seconds:g} s") from None
+        except ssl.SSLError as error:
+            reason = getattr(error, "verify_message", None) or (error.reason or str(error)).lower()
+            error.strerror = f"no TLS with {origin.name}: {reason.replace('_', ' ')}"
+            raise
+        except OSError as error:
+            error.strerror = f"no connection to {origin.name}: {error.strerror or error}"
+            raise
+
+    def _connected(self, origin: Origin) -> Connection:
         sock = socket.create_connection((origin.host, origin.port), timeout=self._connection_timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if origin.scheme == "http":
@@ -664,7 +728,7 @@ class Session(FastHttpSession):
         self,
         plan: Plan,
         head: Head,
-        raw: bytes,
+        raw: Body,
         start: int,
         context: Mapping[str, Any] | None = None,
         *,
@@ -672,16 +736,28 @@ class Session(FastHttpSession):
     ) -> Response:
         elapsed = _now() - start
         response = (CaughtResponse if catch else Response)(plan, head, raw)
-        length = len(raw)
-        if not head.simple:
-            try:
-                length = len(response.content or b"")
-            except zlib.error as error:
-                response.error = error
+        if isinstance(raw, int):
+            length = raw
+        else:
+            length = len(raw)
+            if not head.simple and (encoding := head.get("content-encoding")):
+                try:
+                    length = self._unpack(response, raw, encoding)
+                except zlib.error as error:
+                    response.error = error
         if head.status not in _OK and response.error is None:
             response.error = LocustBadStatusCode(plan.url, code=head.status)
         self._tell_or_wait(response, elapsed, length, context)
         return response
+
+    def _unpack(self, response: Response, raw: bytes, encoding: str) -> int:
+        """Give the response its content where that may be kept; the size of it. Raises zlib.error."""
+        body = self._read_body(unpacked(iter((raw,)), encoding), NO_HEAD)
+        if isinstance(body, int):
+            response._raw = body
+            return body
+        response._content = body
+        return len(body)
 
     def _failed(
         self,

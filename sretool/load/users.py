@@ -50,6 +50,8 @@ class HttpUser(User, RestMixin[Any]):
     default_headers: ClassVar[Mapping[str, str] | None] = None
     proxy_host: ClassVar[str | None] = None
     proxy_port: ClassVar[int | None] = None
+    kept_body: ClassVar[int] = 16 * 1024 * 1024
+    """Bytes of a body that are kept for `content`, `text` and `json`; longer ones are only counted."""
     allowed_hosts: ClassVar[Collection[str] | None] = None
     """The only hosts that anything is sent to, redirects included; None: any."""
 
@@ -69,6 +71,7 @@ class HttpUser(User, RestMixin[Any]):
             default_headers=self.default_headers,
             proxy=proxy,
             allowed_hosts=self.allowed_hosts,
+            kept_body=self.kept_body,
         )
 
     @property

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import httptools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 MOST_HEAD: Final = 64 * 1024
 """Bytes of a head that are read before it counts as malformed."""
@@ -226,62 +227,73 @@ def request_head(
 def decoded(body: bytes, encoding: str) -> bytes:
     """The body without its content codings (gzip, deflate, br), the last applied first.
 
-    Raises zlib.error for what isn't in that coding; a coding that is not known leaves the body as it is.
+    Raises zlib.error for what isn't in that coding, or unpacks to too much; a coding that is not known leaves
+    the body as it is.
     """
+    return b"".join(unpacked(iter((body,)), encoding))
+
+
+def unpacked(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """As `decoded`, piece by piece: nothing is kept."""
     for coding in reversed([each.strip().lower() for each in encoding.split(",")]):
         if coding in ("gzip", "x-gzip"):
-            body = _inflated(body, 31)
+            pieces = _inflated(pieces, 31)
         elif coding == "deflate":
-            # Some servers send it raw, without the zlib frame that the name means.
-            body = _inflated(body, 15 if body[:1] and body[0] & 0x0F == 8 else -15)
+            pieces = _deflated(pieces)
         elif coding == "br":
-            body = _unbrotlied(body)
+            pieces = _unbrotlied(pieces)
         elif coding not in ("", "identity"):
-            return body
-    return body
-
-
-def _inflated(body: bytes, window: int) -> bytes:
-    out: list[bytes] = []
-    left = MOST_BODY
-    while True:
-        decompressor = zlib.decompressobj(window)
-        piece = decompressor.decompress(body, left)
-        left -= len(piece)
-        out.append(piece)
-        if not decompressor.eof and (decompressor.unconsumed_tail or left <= 0):
-            raise _too_large()
-        # A gzip body may have several members.
-        if window != 31 or not decompressor.eof or not decompressor.unused_data:
             break
-        body = decompressor.unused_data
-    if body and not decompressor.eof:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > MOST_BODY:
+            raise zlib.error(f"the body unpacks to more than {MOST_BODY // 1024 // 1024} MiB")
+        yield piece
+
+
+def _deflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    first = next((each for each in pieces if each), b"")
+    # Some servers send it raw, without the zlib frame that the name means.
+    return _inflated(chain([first], pieces), 15 if first[:1] and first[0] & 0x0F == 8 else -15)
+
+
+def _inflated(pieces: Iterator[bytes], window: int) -> Iterator[bytes]:
+    decompressor = zlib.decompressobj(window)
+    any_ = False
+    for piece in pieces:
+        left = piece
+        while left:
+            if decompressor.eof:
+                if window != 31:
+                    return
+                # A gzip body may have several members.
+                decompressor = zlib.decompressobj(window)
+            any_ = True
+            if out := decompressor.decompress(left, _PIECE):
+                yield out
+            left = decompressor.unconsumed_tail or decompressor.unused_data
+    while any_ and not decompressor.eof and (out := decompressor.decompress(b"", _PIECE)):
+        yield out
+    if any_ and not decompressor.eof:
         raise zlib.error("the compressed body is cut short")
-    return b"".join(out)
 
 
-def _unbrotlied(body: bytes) -> bytes:
+def _unbrotlied(pieces: Iterator[bytes]) -> Iterator[bytes]:
     import brotli
 
     decompressor = brotli.Decompressor()
-    out: list[bytes] = []
-    left = MOST_BODY
+    any_ = False
     try:
-        piece = decompressor.process(body, output_buffer_limit=_PIECE)
-        while piece or not decompressor.can_accept_more_data():
-            out.append(piece)
-            left -= len(piece)
-            if left <= 0:
-                raise _too_large()
-            if decompressor.is_finished():
-                break
-            piece = decompressor.process(b"", output_buffer_limit=_PIECE)
+        for piece in pieces:
+            any_ = any_ or bool(piece)
+            out = decompressor.process(piece, output_buffer_limit=_PIECE) if piece else b""
+            while out or not (decompressor.can_accept_more_data() or decompressor.is_finished()):
+                yield out
+                if decompressor.is_finished():
+                    return
+                out = decompressor.process(b"", output_buffer_limit=_PIECE)
     except brotli.error as error:
         raise zlib.error(f"brotli: {error}") from None
-    if body and not decompressor.is_finished():
+    if any_ and not decompressor.is_finished():
         raise zlib.error("the compressed body is cut short")
-    return b"".join(out)
-
-
-def _too_large() -> zlib.error:
-    return zlib.error(f"the body unpacks to more than {MOST_BODY // 1024 // 1024} MiB")

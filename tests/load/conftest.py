@@ -50,7 +50,7 @@ class Server:
         self.ports = ports
 
     def url(self, name: str = "plain", host: str = "127.0.0.1") -> str:
-        scheme = "https" if name in ("tls", "client_cert", "silent") else "http"
+        scheme = "https" if name in ("tls", "client_cert", "silent", "misnamed") else "http"
         return f"{scheme}://{host}:{self.ports[name]}"
 
 

@@ -69,6 +69,7 @@ def respond(request: Request, sock: Any) -> bool:
             "gzip": gzip.compress(TEXT), "members": gzip.compress(TEXT[:9]) + gzip.compress(TEXT[9:]),
             "deflate": zlib.compress(TEXT), "raw": raw.compress(TEXT) + raw.flush(),
             "br": brotli.compress(TEXT), "bad": b"nothing of the kind", "cut": gzip.compress(TEXT)[:-9],
+            "large": gzip.compress(b"0" * 60_000_000, 1),
             "bomb": gzip.compress(b"\0" * 300 * 1024 * 1024, 1), "brcut": brotli.compress(TEXT)[:-3],
         }[query["as"]] if query["as"] != "unknown" else TEXT  # fmt: skip
         names = {"raw": "deflate", "br": "br", "brcut": "br", "deflate": "deflate", "unknown": "zz"}
@@ -264,6 +265,10 @@ def main(folder: str) -> None:
     listen("plain", "127.0.0.1", serve)
     listen("other", "127.0.0.1", serve)
     listen("tls", "127.0.0.1", serve, tls)
+    # Its certificate is not valid for this address.
+    listen("misnamed", "127.0.0.2", serve, tls)
+    # Answers whatever comes, as servers do that are asked for TLS where they don't speak it.
+    listen("blunt", "127.0.0.1", lambda sock: sock.sendall(answer(b"", "400 What", "Connection: close")))
     listen("client_cert", "127.0.0.1", serve, known)
     listen("proxy", "127.0.0.1", proxy)
     if socket.has_ipv6:

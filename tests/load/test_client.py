@@ -6,6 +6,7 @@ import io
 import json
 import ssl
 import time
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -15,7 +16,7 @@ from locust.contrib.fasthttp import LocustBadStatusCode
 from locust.exception import LocustError, ResponseError
 
 from sretool.load import wire
-from sretool.load.client import ForbiddenHost
+from sretool.load.client import BodyNotKept, ForbiddenHost
 from sretool.load.transport import ConnectionEnded, TimedOut
 from sretool.load.wire import BodyCutShort, MalformedResponse
 from tests.load.server import TEXT
@@ -179,12 +180,30 @@ def test_text_in_its_charset(user: Make) -> None:
     assert text("application/json", "Ã©") == "é"
 
 
-@pytest.mark.parametrize("megabytes", [100])
-def test_a_large_body(user: Make, counted: Counted, megabytes: int) -> None:
-    size = megabytes * 1_000_000
+def test_a_large_body(user: Make, counted: Counted) -> None:
+    size = 100_000_000
     path = f"/large?bytes={size}"
-    assert len(user().client.get(path).content) == size
+    assert len(user(kept_body=size).client.get(path).content) == size
     assert counted("GET", path) == (1, 0, size)
+
+
+@pytest.mark.parametrize(
+    ("path", "size"),
+    [("/large?bytes=100000000", 100_000_000), ("/encoded?as=large", 60_000_000)],
+)
+def test_a_large_body_that_nobody_asks_for(user: Make, counted: Counted, path: str, size: int) -> None:
+    client = user(kept_body=1024 * 1024).client
+    client.get("/hello")
+    tracemalloc.start()
+    response = client.get(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4_000_000
+    assert (response.ok, response.error) == (True, None)
+    assert counted("GET", path) == (1, 0, size)
+    with pytest.raises(BodyNotKept, match=f"{size:,} bytes are not kept: set kept_body"):
+        response.text  # noqa: B018
+    assert client.get("/hello").text == "hello"
 
 
 # --- redirects --------------------------------------------------------------------------------------------
@@ -383,12 +402,16 @@ def test_connections_that_end_at_once(user: Make, path: str) -> None:
 
 
 def test_nobody_listens(user: Make, counted: Counted) -> None:
-    assert isinstance(user(host="http://127.0.0.1:1").client.get("/").error, ConnectionRefusedError)
+    error = user(host="http://127.0.0.1:1").client.get("/").error
+    assert isinstance(error, ConnectionRefusedError)
+    assert "no connection to 127.0.0.1:1: Connection refused" in str(error)
     assert counted("GET", "/")[:2] == (1, 1)
 
 
 def test_no_such_name(user: Make) -> None:
-    assert isinstance(user(host="http://no-such-host.invalid").client.get("/").error, OSError)
+    error = user(host="http://no-such-host.invalid").client.get("/").error
+    assert isinstance(error, OSError)
+    assert "no connection to no-such-host.invalid: " in str(error)
 
 
 @pytest.mark.parametrize(
@@ -414,7 +437,9 @@ def test_a_connection_that_is_never_made_secure_times_out(user: Make) -> None:
 
 
 def test_certificates_are_verified(user: Make, server: Server) -> None:
-    assert isinstance(user("tls").client.get("/hello").error, ssl.SSLCertVerificationError)
+    error = user("tls").client.get("/hello").error
+    assert isinstance(error, ssl.SSLCertVerificationError)
+    assert str(error).startswith(f"no TLS with 127.0.0.1:{server.ports['tls']}: unable to get local issuer")
     assert user("tls", insecure=True).client.get("/hello").text == "hello"
 
 
@@ -431,9 +456,10 @@ def test_a_trusted_authority(user: Make, authority: Path) -> None:
 
 
 def test_the_wrong_name(user: Make, server: Server, authority: Path) -> None:
-    wrong = user(host=server.url("tls", "127.0.0.2"), ca_file=str(authority / "ca.pem"))
+    wrong = user(host=server.url("misnamed", "127.0.0.2"), ca_file=str(authority / "ca.pem"))
     response = wrong.client.get("/hello")
-    assert isinstance(response.error, OSError)
+    assert isinstance(response.error, ssl.SSLCertVerificationError)
+    assert "certificate is not valid for '127.0.0.2'" in str(response.error)
 
 
 def test_the_server_is_told_its_name(user: Make, server: Server, authority: Path) -> None:
@@ -449,8 +475,12 @@ def test_client_certificates(user: Make, authority: Path) -> None:
 
 
 def test_tls_to_a_server_without(user: Make, server: Server) -> None:
-    plain = user(host=server.url().replace("http:", "https:"), connection_timeout=0.5)
-    assert isinstance(plain.client.get("/").error, OSError)
+    silent = user(host=server.url().replace("http:", "https:"), connection_timeout=0.5)
+    assert isinstance(silent.client.get("/").error, TimedOut)
+    plain = user(host=server.url("blunt").replace("http:", "https:"))
+    error = plain.client.get("/").error
+    assert isinstance(error, ssl.SSLError)
+    assert str(error).endswith(f"no TLS with 127.0.0.1:{server.ports['blunt']}: wrong version number")
 
 
 def test_timeouts_and_cuts_through_tls(user: Make, authority: Path) -> None:
