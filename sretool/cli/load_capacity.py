@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import sys
 from dataclasses import replace
@@ -10,23 +9,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sretool.cli import diagnostics, load_run, output
+from sretool.cli import diagnostics, load_beside, load_run, output
+from sretool.cli.load_beside import Beside
 from sretool.cli.load_run import DURATION, RATE
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
-    from sretool.adapters.store.writer import RunWriter
     from sretool.cli.context import Settings
     from sretool.cli.load_run import Ready
     from sretool.core.analysis.capacity import Result, Step
     from sretool.core.catalog.watched import Watched
     from sretool.core.observe.saturation import Reached
     from sretool.core.plans.load.profile import LoadProfile
+    from sretool.core.runs.events import RunEvent
     from sretool.ports import Endpoint
     from sretool.services.capacity import Answer, Order, Stage
-    from sretool.services.load import Control
 
 _START: Final = 10.0
 """Arrivals per second to begin with, where the profile has no rate of its own."""
@@ -34,6 +34,7 @@ _START: Final = 10.0
 
 @click.command()
 @load_run.plan_options
+@load_beside.beside_options
 @click.option("--from", "start", type=RATE, metavar="R", help="First rate; a quarter of the profile's.")
 @click.option("--to", "most", type=RATE, metavar="R", help="Highest rate that is tried.")
 @click.option(
@@ -106,6 +107,8 @@ def capacity(
     arrivals: str | None,
     stages: tuple[str, ...],
     output_format: str,
+    tui: bool,
+    metrics_port: str | None,
     **options: Any,
 ) -> None:
     """Find the highest rate at which a profile's objectives hold.
@@ -126,6 +129,7 @@ def capacity(
     from sretool.units import parse_ratio
 
     settings: Settings = ctx.obj
+    beside = Beside(tui, metrics_port)
     ready = load_run.prepare(settings, load_run.Wanted(**options))
     profile = ready.profile
     if texts:
@@ -146,7 +150,9 @@ def capacity(
         raise UsageError(f"the search begins at {search.start:g}/s, above its end", remedy="lower --from")
     plan = _endless(ready, profile, search.start, within, arrivals)
     order = Order(profile, plan, search, _stages(settings, stages))
-    answer, folder, interrupted = _carry_out(settings, replace(ready, profile=profile, plan=plan), order)
+    answer, folder, interrupted = _carry_out(
+        settings, replace(ready, profile=profile, plan=plan), order, beside
+    )
     if answer is None:
         raise click.exceptions.Exit(diagnostics.INTERRUPTED)
     if output_format == "json":
@@ -198,7 +204,9 @@ def _stages(settings: Settings, given: tuple[str, ...]) -> tuple[tuple[str, floa
     )
 
 
-def _carry_out(settings: Settings, ready: Ready, order: Order) -> tuple[Answer | None, Path, bool]:
+def _carry_out(
+    settings: Settings, ready: Ready, order: Order, beside: Beside
+) -> tuple[Answer | None, Path, bool]:
     """The answer, the run's folder, and whether somebody interrupted it."""
     from sretool import wiring
     from sretool.core.runs.model import RunKind
@@ -209,34 +217,15 @@ def _carry_out(settings: Settings, ready: Ready, order: Order) -> tuple[Answer |
     )
     control = Control()
     watching = _watching(settings, ready)
-    try:
-        with journal:
-            answer = asyncio.run(_run(order, journal, control, watching))
-    except UsageError:
-        # Nothing was sent.
-        journal.discard()
-        raise
-    except asyncio.CancelledError:
+
+    def work(on_event: Callable[[RunEvent], None]) -> Coroutine[Any, Any, Answer]:
+        return wiring.search_capacity(order, journal, control, on_event=on_event, watching=watching)
+
+    answer = load_beside.carry_out(settings, beside, journal, control, work)
+    if answer is None:
         return None, journal.folder, True
     wiring.keep_in_run(journal.folder, "capacity.json", output.json_text(_as_json(answer)).encode() + b"\n")
     return answer, journal.folder, control.stop.is_set()
-
-
-async def _run(
-    order: Order, journal: RunWriter, control: Control, watching: tuple[Endpoint, Watched] | None
-) -> Answer:
-    from sretool import wiring
-    from sretool.cli.live import LiveTalk
-
-    live = LiveTalk()
-    work = asyncio.ensure_future(
-        wiring.search_capacity(order, journal, control, on_event=live, watching=watching)
-    )
-    with load_run.ending(control, work):
-        try:
-            return await work
-        finally:
-            live.close()
 
 
 def _watching(settings: Settings, ready: Ready) -> tuple[Endpoint, Watched] | None:

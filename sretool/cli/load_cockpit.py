@@ -7,8 +7,9 @@ import os
 import random
 import sys
 import threading
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from sretool.cli import diagnostics, looks
 from sretool.cli.stages import open_stage
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from sretool.cli.stages import Stage
     from sretool.tui.source import Watched
 
+T = TypeVar("T")
+
 _REFRESH: Final = timedelta(seconds=5)
 
 
@@ -34,20 +37,19 @@ def needs_a_terminal() -> None:
         )
 
 
-class LoadThread:
+class LoadThread(Generic[T]):
     """Work that goes on beside the screen. Its own loop: nothing the screen does can keep it waiting."""
 
     def __init__(
-        self, run: str, work: Callable[[], Coroutine[None, None, int]], stop: Callable[[str], None]
+        self, run: str, work: Callable[[], Coroutine[Any, Any, T]], stop: Callable[[str], None]
     ) -> None:
-        """`stop` is called within the work's loop with the reason; `work` gives the exit code."""
+        """`stop` is called within the work's loop with the reason."""
         self.run = run
         self._work = work
         self._stop = stop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begun = threading.Event()
-        self._code: int | None = None
-        self._error: BaseException | None = None
+        self._done: Future[T] = Future()
         self._thread = threading.Thread(target=self._main, name="load")
 
     def start(self) -> None:
@@ -67,28 +69,31 @@ class LoadThread:
             # It ended a moment ago.
             return
 
-    def result(self) -> int:
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without any result."""
+        return self._done.done() and self._done.exception() is not None
+
+    def result(self) -> T:
         """Waits for its end; raises what it raised."""
         self._thread.join()
-        if self._error is not None:
-            raise self._error
-        assert self._code is not None
-        return self._code
+        return self._done.result()
 
     def _main(self) -> None:
         try:
             with asyncio.Runner() as runner:
                 self._loop = runner.get_loop()
                 self._begun.set()
-                self._code = runner.run(self._work())
+                self._done.set_result(runner.run(self._work()))
         except BaseException as error:
-            self._error = error
+            # Raised again where its result is asked for.
+            self._done.set_exception(error)
         finally:
             self._begun.set()
 
 
-def run(settings: Settings, load: LoadThread) -> int:
-    """Show the load until it is over and somebody leaves; its exit code, whatever became of the screen."""
+def run(settings: Settings, load: LoadThread[T]) -> T:
+    """Show the load until it is over and somebody leaves; its result, whatever became of the screen."""
     load.start()
     try:
         _show(settings, load)
@@ -103,7 +108,7 @@ def run(settings: Settings, load: LoadThread) -> int:
     return load.result()
 
 
-def _show(settings: Settings, load: LoadThread) -> None:
+def _show(settings: Settings, load: LoadThread[Any]) -> None:
     from sretool import wiring
     from sretool.tui.cockpit_app import CockpitApp, NoServers
     from sretool.tui.source import BackgroundWatch

@@ -42,6 +42,11 @@ class LoadAtWork(Protocol):
     @property
     def running(self) -> bool: ...
 
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without anything to show."""
+        ...
+
     def stop(self, why: str) -> None:
         """Let it end in order: requests under way end, verdict and report are written. Returns at once."""
         ...
@@ -107,7 +112,7 @@ class CockpitApp(DashApp):
         if self.work.running or self._told:
             return
         self._told = True
-        if self._leaving:
+        if self._leaving or self.work.failed:
             self.exit()
             return
         self.action_refresh_now()

@@ -35,6 +35,7 @@ class Work:
     def __init__(self, run: str) -> None:
         self.run = run
         self.running = True
+        self.failed = False
         self.told: list[str] = []
 
     def stop(self, why: str) -> None:
