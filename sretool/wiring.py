@@ -275,21 +275,34 @@ async def work_load(plan: LoadPlan, tell: Callable[[str], None], control: Contro
 
 
 async def run_load(
-    order: Order, journal: RunWriter, control: Control, *, on_event: Callable[[RunEvent], None]
+    order: Order,
+    journal: RunWriter,
+    control: Control,
+    *,
+    on_event: Callable[[RunEvent], None],
+    slos: Sequence[Slo] = (),
+    prometheus: Endpoint | None = None,
 ) -> RunRecord:
-    """One load test, made by Locust in a process of its own."""
+    """One load test, made by Locust in a process of its own; `prometheus` judges `slos`."""
     from sretool.adapters.locust.driver import Locust
     from sretool.services import load
+    from sretool.services.load_servers import Servers
 
-    return await load.run(
-        order,
-        driver=Locust(),
-        journal=journal,
-        clock=SystemClock(),
-        control=control,
-        on_event=on_event,
-        log=journal.raw / "locust.log",
-    )
+    source = metrics(prometheus, timedelta(seconds=10)) if prometheus is not None else None
+    try:
+        return await load.run(
+            order,
+            driver=Locust(),
+            journal=journal,
+            clock=SystemClock(),
+            control=control,
+            on_event=on_event,
+            server=Servers(slos, source) if slos else None,
+            log=journal.raw / "locust.log",
+        )
+    finally:
+        if source is not None:
+            await source.aclose()
 
 
 async def search_capacity(

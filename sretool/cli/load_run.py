@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sretool.cli import diagnostics, objectives, output
+from sretool.cli import diagnostics, load_around, load_beside, output
+from sretool.cli.load_beside import Beside
 from sretool.errors import UsageError, did_you_mean
 from sretool.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from sretool.adapters.files.profiles import StoredProfile
-    from sretool.adapters.store.writer import RunWriter
     from sretool.cli.context import Settings
+    from sretool.cli.load_around import Around
     from sretool.core.plans.load.plan import LoadPlan
     from sretool.core.plans.load.profile import LoadProfile
     from sretool.core.plans.load.target import Target
+    from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunRecord
+    from sretool.core.slo.model import Slo
     from sretool.services.load import Control, Order
-
-_ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command(name="list")
@@ -174,6 +173,9 @@ class Ready:
     """As adjusted."""
     plan: LoadPlan
     target: Target
+    slos: tuple[Slo, ...]
+    """Objectives of the catalog that are to hold."""
+    around: Around
 
 
 def given(params: Sequence[str]) -> dict[str, str]:
@@ -235,12 +237,14 @@ def prepare(
         profile = replace(profile, model=model)
     else:
         profile = profile.adjusted(rate=rate, users=users, seconds=seconds)
-    target = targets.parse(wanted.target or _lab_target(settings))
+    around = load_around.look(settings, wanted.target)
+    profile, slos = load_around.with_slos(profile, around)
+    target = targets.parse(around.target)
     wiring.check_target(
         target,
-        listed=_listed(settings),
+        listed=around.load_targets,
         meant=wanted.meant,
-        production=_production(settings),
+        production=around.production,
         ca_file=wanted.ca_file or "",
         insecure=wanted.insecure,
     )
@@ -260,32 +264,7 @@ def prepare(
         ca_file=wanted.ca_file or "",
         insecure=wanted.insecure,
     )
-    return Ready(stored, profile, plan, target)
-
-
-def _lab_target(settings: Settings) -> str:
-    lab = settings.chosen_lab()
-    app = lab.endpoints.get("app") if lab is not None else None
-    if app is None:
-        raise UsageError(
-            "nothing says what to put under load",
-            remedy="give --target URL, or start the lab with `sretool lab up`",
-        )
-    return app
-
-
-def _production(settings: Settings) -> bool:
-    context = settings.chosen_context()
-    return context is not None and context.production
-
-
-def _listed(settings: Settings) -> tuple[str, ...]:
-    """Targets that the catalog names."""
-    context = settings.chosen_context()
-    paths = settings.catalog or (context.catalog if context is not None else ())
-    if not paths:
-        return ()
-    return objectives.of_catalog(paths).load_targets
+    return Ready(stored, profile, plan, target, slos, around)
 
 
 # --- one run ----------------------------------------------------------------------------------------------
@@ -293,6 +272,7 @@ def _listed(settings: Settings) -> tuple[str, ...]:
 
 @click.command()
 @plan_options
+@load_beside.beside_options
 @click.option("--rate", type=RATE, metavar="R", help="Highest rate of arrivals a second, like 200 or 200/s.")
 @click.option("--users", type=click.IntRange(min=1), metavar="N", help="Highest number of users.")
 @click.option("--duration", type=DURATION, metavar="D", help="Stretch the whole profile to so long, like 5m.")
@@ -320,6 +300,8 @@ def run(
     abort_after: float | None,
     abort_delay: float | None,
     output_format: str,
+    tui: bool,
+    metrics_port: str | None,
     **options: Any,
 ) -> None:
     """Carry out a load profile and judge it by its objectives.
@@ -338,6 +320,7 @@ def run(
     settings: Settings = ctx.obj
     if master and worker:
         raise UsageError("one process cannot be master and worker", remedy="give --master or --worker")
+    beside = Beside(tui, metrics_port)
     ready = prepare(
         settings,
         Wanted(**options),
@@ -361,7 +344,7 @@ def run(
         )
     if abort is not None and not ready.profile.objectives:
         raise UsageError(f"{ready.profile.name} has no objectives that could be broken")
-    record, folder, interrupted = carry_out(settings, ready, Order(ready.profile, ready.plan, abort))
+    record, folder, interrupted = carry_out(settings, ready, Order(ready.profile, ready.plan, abort), beside)
     if output_format == "json":
         from sretool.core.runs import lines
 
@@ -396,7 +379,7 @@ def _work(ready: Ready) -> None:
     async def work() -> None:
         control = _control()
         task = asyncio.ensure_future(wiring.work_load(ready.plan, diagnostics.talk, control))
-        with ending(control, task):
+        with load_beside.ending(control, task):
             await task
 
     asyncio.run(work())
@@ -408,58 +391,27 @@ def _control() -> Control:
     return Control()
 
 
-def carry_out(settings: Settings, ready: Ready, order: Order) -> tuple[RunRecord, Path, bool]:
+def carry_out(settings: Settings, ready: Ready, order: Order, beside: Beside) -> tuple[RunRecord, Path, bool]:
     """The run, its folder, and whether somebody interrupted it."""
     from sretool import wiring
 
     journal = wiring.load_journal(settings.project, settings.environment or {}, ready.stored, ready.plan)
     control = _control()
-    try:
-        with journal:
-            record = asyncio.run(_run(order, journal, control))
-    except UsageError:
-        # Nothing was sent.
-        journal.discard()
-        raise
-    except asyncio.CancelledError:
+
+    def work(on_event: Callable[[RunEvent], None]) -> Coroutine[Any, Any, RunRecord]:
+        return wiring.run_load(
+            order,
+            journal,
+            control,
+            on_event=on_event,
+            slos=ready.slos,
+            prometheus=ready.around.prometheus,
+        )
+
+    record = load_beside.carry_out(settings, beside, journal, control, work)
+    if record is None:
         return journal.run, journal.folder, True
     return record, journal.folder, control.stop.is_set()
-
-
-async def _run(order: Order, journal: RunWriter, control: Control) -> RunRecord:
-    from sretool import wiring
-    from sretool.cli.live import LiveTalk
-
-    live = LiveTalk()
-    work = asyncio.ensure_future(wiring.run_load(order, journal, control, on_event=live))
-    with ending(control, work):
-        try:
-            return await work
-        finally:
-            live.close()
-
-
-@contextlib.contextmanager
-def ending(control: Control, work: asyncio.Future[Any]) -> Iterator[None]:
-    """The first signal ends the run in order, the second at once."""
-    loop = asyncio.get_running_loop()
-
-    def end(number: signal.Signals) -> None:
-        if control.stop.is_set():
-            work.cancel()
-            return
-        if number is not signal.SIGINT:
-            control.stopped_by = f"ended by {number.name}"
-        control.stop.set()
-        diagnostics.talk("ends when the requests under way have ended; Ctrl-C once more: at once")
-
-    for number in _ENDS:
-        loop.add_signal_handler(number, end, number)
-    try:
-        yield
-    finally:
-        for number in _ENDS:
-            loop.remove_signal_handler(number)
 
 
 def _summary(record: RunRecord) -> None:

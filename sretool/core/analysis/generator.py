@@ -13,9 +13,9 @@ OFTEN: Final = 0.1
 """Share of the ticks in which that may be."""
 SOME: Final = 2
 """Ticks in which it is, however few there are: once is an accident."""
-LATE: Final = 0.05
+LATE: Final = 0.2
 """Share of the requests that may begin more than a millisecond late."""
-LEAST_LATE: Final = 20
+LEAST_LATE: Final = 50
 """Late ones that are never too many."""
 
 
