@@ -287,6 +287,8 @@ def options(plan: LoadPlan) -> Namespace:
     except SystemExit:
         raise Unusable(f"{plan.locustfile} does not take {' '.join(given)}") from None
     found.host, found.stop_timeout = plan.target, plan.grace
+    # Whoever shares something out between workers must know how many there are.
+    found.expect_workers = plan.workers
     return found
 
 

@@ -131,6 +131,13 @@ class ReplayUser(OpenUser, MappedUser):
     _entries: deque[Entry]
     """Of the arrivals to come, in their order."""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """UsageError, or CatalogError, where the log cannot be replayed: before anything is sent."""
+        super().__init_subclass__(**options)
+        if "log" in cls.__dict__:
+            checked_speed(cls.speed)
+            Log(cls.log, cls.format, cls.methods)
+
     def _receive(self) -> None:
         log = Log(self.log, self.format, self.methods)
         self._entries = deque()
@@ -145,7 +152,7 @@ class ReplayUser(OpenUser, MappedUser):
     def _arrivals(self, log: Log) -> Iterator[list[float]]:
         """For each step the times that are due in it; their requests come into `_entries` meanwhile."""
         share = shares.of(self.environment)
-        requests = log.due(checked_speed(self.speed))
+        requests = log.due(self.speed)
         # What it takes to know the first one is read before the clock starts.
         first = next(requests, None)
         return self._in_steps(
@@ -204,7 +211,7 @@ class ReplayShape(LoadTestShape):
         if self._end is None:
             user = self.users
             log = Log(user.log, user.format, user.methods)
-            self._end = log.span() / checked_speed(user.speed) + _MARGIN
+            self._end = log.span() / user.speed + _MARGIN
             if self.limit:
                 self._end = min(self._end, self.limit)
         if self.get_run_time() > self._end:

@@ -141,7 +141,9 @@ def test_logs_that_are_none(tmp_path: Path, log: Any) -> None:
     with pytest.raises(UsageError, match="'nginx' is no format of access logs"):
         Log(log(line(0)), "nginx")
     with pytest.raises(UsageError, match="the speed 0 is not above 0"):
-        replay.checked_speed(0.0)
+        type("Users", (ReplayUser,), {"log": log(line(0)), "speed": 0.0})
+    with pytest.raises(UsageError, match="No such file"):
+        type("Users", (ReplayUser,), {"log": str(tmp_path / "none")})
 
 
 def test_the_shape_ends_with_the_log(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
