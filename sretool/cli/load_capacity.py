@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from sretool.core.catalog.watched import Watched
     from sretool.core.observe.saturation import Reached
     from sretool.core.plans.load.profile import LoadProfile
-    from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.events import RunEvent, Stage
     from sretool.ports import Endpoint
-    from sretool.services.capacity import Answer, Order, Stage
+    from sretool.services.capacity import Answer, Order
 
 _START: Final = 10.0
 """Arrivals per second to begin with, where the profile has no rate of its own."""

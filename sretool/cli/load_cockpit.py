@@ -30,10 +30,11 @@ _REFRESH: Final = timedelta(seconds=5)
 
 def needs_a_terminal() -> None:
     """UsageError where there is no screen to draw on."""
-    if os.environ.get("TERM", "") in ("", "dumb") or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    if os.environ.get("TERM", "") in ("", "dumb") or not all(stream.isatty() for stream in streams):
         raise UsageError(
-            "--tui needs a terminal",
-            remedy="leave it out: a line a second goes to stderr, the folder to stdout",
+            "--tui needs stdin, stdout and stderr to be a terminal, and TERM to say which",
+            remedy="leave it out: then a line a second goes to stderr",
         )
 
 

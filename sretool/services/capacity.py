@@ -21,6 +21,7 @@ from sretool.core.runs.events import (
     Note,
     PhaseBegan,
     ProcessChange,
+    Stage,
     Started,
 )
 from sretool.core.runs.load import Load
@@ -57,19 +58,6 @@ class Order:
     search: Plan
     stages: tuple[tuple[str, float], ...] = ()
     """(Name, requests per second) that the answer is compared with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Whether a stage of growth can be carried."""
-
-    name: str
-    rate: float
-    """Requests per second."""
-    carries: bool | None
-    """None: it lies between what was confirmed and what was refuted, or nobody knows."""
-    headroom: float | None
-    """What is left beyond it as a share of it; below 0 where it is too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +235,7 @@ class _Run:
         self.notes += result.notes
         reached = await self._resources(began)
         first = next((each for each in reached or () if each.at is not None and not each.before), None)
+        stages = tuple(stage(name, rate, result) for name, rate in self.order.stages)
         self._record(
             CapacityFound(
                 result.lower,
@@ -255,6 +244,7 @@ class _Run:
                 result.rounds,
                 result.why,
                 first.title if first is not None else "",
+                stages,
             )
         )
         checks = tuple(_rate_check(each, result) for each in self._wanted_rates())
@@ -264,7 +254,6 @@ class _Run:
             self._record(Note(note))
         verdict = self._verdict(result, checks, session)
         self.journal.finish(verdict, Measures(load=self._measures(result)))
-        stages = tuple(stage(name, rate, result) for name, rate in self.order.stages)
         return Answer(self.journal.run, result, stages, reached, tuple(self.notes))
 
     async def _resources(self, began: datetime) -> tuple[Reached, ...] | None:

@@ -211,6 +211,19 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """Whether a stage of growth can be carried."""
+
+    name: str
+    rate: float
+    """Requests per second."""
+    carries: bool | None
+    """None: it lies between what was confirmed and what was refuted, or nobody knows."""
+    headroom: float | None
+    """What is left beyond it as a share of it; below 0 where it is too much."""
+
+
+@dataclass(frozen=True, slots=True)
 class CapacityFound:
     """The highest rate that holds the objectives; rates are requests per second."""
 
@@ -226,6 +239,7 @@ class CapacityFound:
     """What broke first above it."""
     resource: str = ""
     """What of the servers rose to its line first; empty: not known."""
+    stages: tuple[Stage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

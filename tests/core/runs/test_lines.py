@@ -56,7 +56,9 @@ EXAMPLES: tuple[What, ...] = (
     events.Checked(Check("p99", 0.5, None, "s")),
     events.Explained("amas/a", "the client waits for the queue, too"),
     events.CurvePoint("hold", 100, 6.0, 101.5, 101.0, 100.5, 0.01, 0.02, 0.05, held=False, why=("p99",)),
-    events.CapacityFound(1970.0, 2030.0, 2001.5, 2, ("p99",), "pg connections"),
+    events.CapacityFound(
+        1970.0, 2030.0, 2001.5, 2, ("p99",), "pg connections", (events.Stage("a", 20.0, True, 97.5),)
+    ),
     events.GuardTripped("budget", "2.3% against 2%"),
     events.Note("looking 結算", "mia"),
     events.Finished(VERDICT, MEASURES),
