@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from sretool.adapters.files.profiles import StoredProfile
     from sretool.adapters.files.runbooks import Runbooks
+    from sretool.adapters.store.baselines import BaselineStore
     from sretool.adapters.store.marks import MarkFile
     from sretool.adapters.store.notebook import Notebook
-    from sretool.adapters.store.runs import RunStore
+    from sretool.adapters.store.runs import RunStore, StoredRun
     from sretool.adapters.store.snapshots import SnapshotFile
     from sretool.adapters.store.writer import RunWriter
     from sretool.core.catalog.model import Dependency, System
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sretool.core.plans.load.plan import LoadPlan
     from sretool.core.plans.load.profile import LoadProfile
     from sretool.core.plans.load.target import Target
+    from sretool.core.runs.counted import Counted
     from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunKind, RunRecord
     from sretool.core.slo.model import Severity, Slo
@@ -343,3 +345,24 @@ def keep_in_run(folder: Path, name: str, content: bytes) -> None:
     from sretool.adapters import project
 
     project.replace_file(folder / name, content)
+
+
+def baselines(project: Path, environment: Mapping[str, str]) -> BaselineStore:
+    """The kept baselines of the project that `project` lies in."""
+    from sretool.adapters.project import state_folder
+    from sretool.adapters.store.baselines import BaselineStore
+
+    return BaselineStore(state_folder(project, environment))
+
+
+def counted_load(run: StoredRun) -> tuple[Counted, int]:
+    """The judged part of a load test, and how many lines of its events could not be read."""
+    from sretool.adapters.store.tail import EventTail
+    from sretool.adapters.store.writer import EVENTS
+    from sretool.core.runs.counted import counted
+
+    tail = EventTail(run.folder / EVENTS)
+    events: list[RunEvent] = []
+    while read := tail.read().events:
+        events += read
+    return counted(events), tail.unreadable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sretool.cli import diagnostics, output
+from sretool.cli import diagnostics, load_compare, output
 from sretool.errors import UsageError
 from sretool.units import format_duration, parse_duration
 
@@ -29,6 +29,8 @@ def command() -> None:
     $XDG_STATE_HOME/sretool.
     """
 
+
+command.add_command(load_compare.compare)
 
 _KINDS = click.Choice(["load", "chaos", "gameday", "capacity", "canary"])
 
