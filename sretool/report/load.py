@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sretool.core.analysis.totals import NANO
 from sretool.core.runs.events import LoadTick
 from sretool.core.runs.load import NEAR_ITS_LIMIT, WORTH_TELLING_S
-from sretool.core.runs.model import Outcome, RunState
+from sretool.core.runs.model import Outcome, RunKind, RunState
 from sretool.core.runs.slices import Slices
 from sretool.core.runs.story import Story
 from sretool.core.runs.words import (
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sretool.core.analysis.totals import Total
-    from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.events import CurvePoint, RunEvent, Stage
     from sretool.core.runs.model import Check, RunRecord, Verdict
     from sretool.core.runs.story import LogLine
 
@@ -88,11 +88,18 @@ def _render(template: str, report: LoadReport, made_at: datetime, *, escape: boo
         functions={
             "charts": load_charts.over_time,
             "distribution": load_charts.distribution,
+            "curve": load_charts.curve,
+            "carried": carried,
+            "carried_kind": carried_kind,
+            "headroom": headroom,
+            "held": held,
+            "held_kind": held_kind,
             "per_second": per_second,
         },
         report=report,
         record=report.record,
         story=report.story,
+        search=report.record.kind is RunKind.CAPACITY,
         counted=report.story.counted,
         totals=report.story.counted.totals,
         word=word(report),
@@ -154,6 +161,8 @@ class Figure:
 
 
 def figures(report: LoadReport) -> list[Figure]:
+    if report.record.kind is RunKind.CAPACITY:
+        return _capacity_figures(report)
     counted = report.story.counted
     totals = counted.totals
     whole = totals.whole
@@ -170,6 +179,50 @@ def figures(report: LoadReport) -> list[Figure]:
         ),
     ]
     return found
+
+
+def _capacity_figures(report: LoadReport) -> list[Figure]:
+    """What was found, and how it felt at that rate."""
+    found = report.story.capacity
+    if found is None:
+        return []
+    times = f"held {found.rounds} times" if found.rounds > 1 else "held once" if found.rounds else ""
+    figures = [
+        Figure("Holds", value_words(found.lower, "1/s"), times),
+        Figure("Breaks at", value_words(found.upper, "1/s"), ", ".join(found.why), bad=bool(found.why)),
+        Figure("Answers stop following at", value_words(found.knee, "1/s")),
+    ]
+    finished = report.story.finished
+    at_it = finished.measures.load if finished is not None else None
+    if at_it is not None and found.lower is not None:
+        figures += [
+            Figure("p50 where it holds", seconds_words(at_it.p50_s)),
+            Figure("p99 where it holds", seconds_words(at_it.p99_s)),
+        ]
+    if found.resource:
+        figures.append(Figure("First at its line", found.resource))
+    return figures
+
+
+def carried(stage: Stage) -> str:
+    return {True: "yes", False: "no", None: "not known"}[stage.carries]
+
+
+def carried_kind(stage: Stage) -> str:
+    return {True: "good", False: "bad", None: "warn"}[stage.carries]
+
+
+def headroom(stage: Stage) -> str:
+    """`+12%`, `-40%`."""
+    return NONE if stage.headroom is None else f"{stage.headroom:+.0%}"
+
+
+def held(point: CurvePoint) -> str:
+    return {True: "holds", False: "broken", None: "generator at its end"}[point.held]
+
+
+def held_kind(point: CurvePoint) -> str:
+    return {True: "good", False: "bad", None: "warn"}[point.held]
 
 
 def _of_planned(rate: float | None) -> str:

@@ -11,7 +11,7 @@ from sretool.core.analysis.totals import NANO
 from sretool.core.runs.events import WARM_UP
 from sretool.core.runs.load import NEAR_ITS_LIMIT
 from sretool.core.runs.words import clock_words, count_words, seconds_words, share_words, value_words
-from sretool.report.plot import Plot, decades, moments
+from sretool.report.plot import Plot, decades, moments, steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -200,6 +200,38 @@ def _hints(plot: Plot, slices: Sequence[Slice]) -> None:
             f"{clock_words(each.begin)}  {value_words(each.rate, '1/s')}{planned}"
             f"  {quantiles}  max {seconds_words(whole.most)}  errors {share_words(whole.error_share)}",
         )
+
+
+# --- a search for the highest rate
+
+
+def curve(report: LoadReport) -> Markup | None:
+    """Latency over the rate that was answered: what held, what broke, and the interval between."""
+    points = [point for point in report.story.curve if point.p99_s and point.p50_s]
+    if len(points) < 2:
+        return None
+    latencies = [each for point in points for each in (point.p50_s, point.p99_s) if each]
+    low, high = min(latencies) / 1.5, max(latencies) * 1.5
+    most = max(point.rate for point in points) * 1.08
+    plot = Plot("Latency over rate", (0.0, most), (low, high), log=True, height=220)
+    found = report.story.capacity
+    if found is not None and found.lower is not None:
+        upper = found.upper if found.upper is not None else found.lower
+        plot.shade(found.lower, upper, "between")
+        plot.mark(found.lower, "mark", f"holds {value_words(found.lower, '1/s')}")
+    if found is not None and found.knee is not None:
+        plot.mark(found.knee, "bad-mark", f"answers stop following at {value_words(found.knee, '1/s')}")
+    plot.axis_y(seconds_words)
+    plot.axis_x(steps(0.0, most, 8), lambda rate: f"{count_words(rate)}/s")
+    for point in points:
+        kind = {True: "holds", False: "breaks", None: "doubtful"}[point.held]
+        said = (
+            f"{value_words(point.rate, '1/s')}: p50 {seconds_words(point.p50_s)},"
+            f" p99 {seconds_words(point.p99_s)} {', '.join(point.why)}"
+        )
+        plot.point(point.rate, point.p50_s or low, f"{kind} faint", said)
+        plot.point(point.rate, point.p99_s or low, kind, said)
+    return plot.svg()
 
 
 # --- the spread of latencies

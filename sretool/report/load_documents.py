@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ from sretool.report import load as pages
 if TYPE_CHECKING:
     from sretool.core.analysis.totals import Total
     from sretool.core.runs.model import Check
+    from sretool.core.runs.story import Story
     from sretool.report.load import LoadReport
 
 
@@ -56,6 +58,7 @@ def document(report: LoadReport) -> dict[str, Any]:
             "late_starts": counted.late_starts,
             "planned_rate": counted.planned_rate,
         },
+        "capacity": _capacity(story),
         "phases": [
             {"name": each.name, "planned_s": each.planned, "begin_s": each.begin, "end_s": each.end}
             for each in story.phases
@@ -75,6 +78,15 @@ def document(report: LoadReport) -> dict[str, Any]:
             for each in report.slices
         ],
     }
+
+
+def _capacity(story: Story) -> dict[str, Any] | None:
+    """What a search for the highest rate found; None where none was made."""
+    found = story.capacity
+    if found is None and not story.curve:
+        return None
+    figures = asdict(found) if found is not None else {}
+    return figures | {"curve": [asdict(point) for point in story.curve]}
 
 
 def _check(check: Check) -> dict[str, Any]:
@@ -118,10 +130,16 @@ def junit(report: LoadReport) -> str:
         else:
             ElementTree.SubElement(case, "system-out").text = f"measured {got}"
     broken = _broken(report)
-    if broken or not report.story.checks:
+    verdict = report.verdict
+    # A search that finds no rate has failed without any objective that says so.
+    alone = verdict is not None and verdict.outcome is Outcome.FAILED and not failed
+    if broken or alone or not report.story.checks:
         case = _case(suite, report, "the run")
         if broken:
             ElementTree.SubElement(case, "error", message=broken)
+        elif alone:
+            failed += 1
+            ElementTree.SubElement(case, "failure", message=pages.reason(report))
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(failed))
     suite.set("errors", "1" if broken else "0")

@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 import pytest
 
 from sretool.core.runs.events import (
+    CapacityFound,
+    CurvePoint,
     Explained,
     Finished,
     GuardTripped,
@@ -21,6 +23,7 @@ from sretool.core.runs.events import (
     ProcessChange,
     RequestTick,
     RunEvent,
+    Stage,
     Started,
     What,
     WorkerTick,
@@ -361,3 +364,73 @@ def test_an_error_of_no_request_is_in_the_failures() -> None:
     assert (failure["Method"], failure["Name"], failure["Error"], failure["Occurrences"]) == (
         *("", "", "no route", "3"),
     )
+
+
+# --- capacity
+
+
+def search(verdict: Verdict, *, found: bool = True) -> load.LoadReport:
+    def point(phase: str, rate: float, p99: float, *, held: bool | None, why: str = "") -> CurvePoint:
+        return CurvePoint(
+            phase, rate, 4.0, rate, min(rate, 2000), rate, 0.01, p99 / 2, p99, held, (why,) if why else ()
+        )
+
+    happened: list[What] = [
+        Started(RunKind.CAPACITY, "mixed"),
+        tick(ordinary()),
+        point("grow", 1000, 0.02, held=True),
+        point("grow", 2400, 0.9, held=False, why="p99 < 200ms: 900ms"),
+        point("confirm", 1980, 0.05, held=True),
+    ]
+    if found:
+        stages = (
+            Stage("stage-1", 20, True, 98.0),
+            Stage("stage-3", 2500, False, -0.21),
+            Stage("x", 1990, None, None),
+        )
+        happened.append(CapacityFound(1980.0, 2020.0, 2001.0, 2, ("p99 < 200ms",), "pg connections", stages))
+    happened.append(Finished(verdict))
+    record = replace(RECORD, kind=RunKind.CAPACITY)
+    return report([RunEvent(BEGAN, float(t), what) for t, what in enumerate(happened)], record)
+
+
+def test_a_search_tells_what_holds_its_steps_and_its_stages() -> None:
+    made = search(Verdict(Outcome.PASSED, "holds 1980/s, breaks at 2020/s"))
+    said = " ".join(Page(load.html(made, MADE)).texts)
+    assert "search for the capacity of http://127.0.0.1:8000" in said
+    figures = {each.title: each for each in load.figures(made)}
+    assert (figures["Holds"].text, figures["Holds"].beside) == ("1980/s", "held 2 times")
+    assert (figures["Breaks at"].text, figures["Breaks at"].beside) == ("2020/s", "p99 < 200ms")
+    assert "stage-3 2500/s no -21%" in said
+    assert "x 1990/s not known -" in said
+    assert "p99 < 200ms: 900ms" in said
+    text = load.markdown(made, MADE)
+    assert "| stage-1 | 20/s | yes | +9800% |" in text
+    assert "| grow | 2400/s | 2000/s | 10ms | 900ms | broken: p99 < 200ms: 900ms |" in text
+    document = load_documents.document(made)["capacity"]
+    assert (document["lower"], document["upper"], len(document["curve"])) == (1980.0, 2020.0, 3)
+    assert document["stages"][1] == {"name": "stage-3", "rate": 2500, "carries": False, "headroom": -0.21}
+
+
+def test_the_curve_has_two_points_for_each_step_and_the_interval() -> None:
+    drawn = load_charts.curve(search(Verdict(Outcome.PASSED, "x")))
+    assert drawn is not None
+    root = ElementTree.fromstring(str(drawn))
+    kinds = [shape.attrib["class"] for shape in root if shape.tag == "circle"]
+    assert sorted(kinds) == ["breaks", "breaks faint", *(["holds"] * 2), *(["holds faint"] * 2)]
+    assert [shape.attrib["class"] for shape in root if shape.tag == "rect"] == ["between"]
+
+
+def test_a_search_that_found_nothing_fails_in_junit_and_has_a_page() -> None:
+    made = search(Verdict(Outcome.FAILED, "not even 10/s holds: errors < 1%"), found=False)
+    suite = ElementTree.fromstring(load_documents.junit(made))[0]
+    (case,) = suite
+    assert (case.attrib["name"], case[0].tag) == ("the run", "failure")
+    assert suite.attrib["failures"] == "1"
+    assert "not even 10/s holds" in load.html(made, MADE)
+    assert load.figures(made) == []
+
+
+def test_a_load_test_has_no_capacity() -> None:
+    assert load_documents.document(report())["capacity"] is None
+    assert "Latency over rate" not in load.html(report(), MADE)
