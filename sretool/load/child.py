@@ -146,8 +146,9 @@ class Test:
             self._tick_until_over()
             if driver is not None:
                 driver.kill()
+        users = self._user_count
         unserved = self._crew.stop()
-        self._tick(unserved)
+        self._tick(users, unserved)
         self._crew.close()
         events.quitting.fire(environment=self._environment, reverse=True)
         self._wire.tell(Ended(self._why, self._ticker.requests, unserved))
@@ -188,17 +189,21 @@ class Test:
                 self._crew.watch()
             if last or self._over.is_set():
                 return
-            self._tick()
+            self._tick(self._user_count)
             number = max(number + 1, math.floor(self._pace.elapsed) + 1)
 
-    def _tick(self, unserved: int = 0) -> None:
+    @property
+    def _user_count(self) -> int:
         runner = self._environment.runner
         assert runner is not None
+        return runner.user_count
+
+    def _tick(self, users: int, unserved: int = 0) -> None:
         condition = self._crew.condition()
         elapsed = self._pace.elapsed
         is_open = isinstance(self._plan.model, Open)
         tick = self._ticker.take(
-            users=None if is_open else runner.user_count,
+            users=None if is_open else users,
             target_rate=self._pace.rate(max(elapsed - 0.5, 0.0)),
             workers=condition.workers,
             lag=condition.lag,
