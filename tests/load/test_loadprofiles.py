@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
+import gevent
 import pytest
 from locust.util.load_locustfile import load_locustfile
 
 from sretool.adapters.files import profiles
+from sretool.core.plans.load.plan import LoadPlan
 from sretool.core.plans.load.profile import Closed, Open, OwnShape
+from sretool.load import child
 from sretool.load.mapped import MappedUser
 from sretool.load.open import OpenUser
 
@@ -60,26 +67,63 @@ LIKE_PEAK = {"soak", "spike", "stage-1", "stage-2", "stage-3", "write-heavy"}
 """Of the same class and the same model."""
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - LIKE_PEAK))
-def test_plain_locust_runs_it_against_any_target(name: str, server: Server, tmp_path: Path) -> None:
-    mapping = tmp_path / "target.yaml"
-    mapping.write_text(MAPPING)
-    run = subprocess.run(
+@pytest.mark.parametrize("name", sorted(set(NAMES) - LIKE_PEAK - {"replay"}))
+def test_plain_locust_runs_it_against_any_target(name: str, server: Server, mapping: Path) -> None:
+    process = plain_locust(name, server, mapping, "-u", "3", "-r", "3")
+    before, end = asked(server), time.monotonic() + 40
+    while asked(server) < before + 3 and process.poll() is None and time.monotonic() < end:
+        gevent.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    requests, failures = told(process)
+    assert requests >= 3
+    assert failures == "0(0.00%)"
+
+
+def test_a_log_is_replayed_to_its_end_and_shared_by_workers(server: Server, mapping: Path) -> None:
+    lines = len((FILES["replay"].parent / "sample.access.jsonl").read_text().splitlines())
+    assert told(plain_locust("replay", server, mapping, "--processes", "2")) == (lines, "0(0.00%)")
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> Path:
+    file = tmp_path / "target.yaml"
+    file.write_text(MAPPING)
+    return file
+
+
+def plain_locust(name: str, server: Server, mapping: Path, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [
             sys.executable, "-m", "locust", "-f", str(FILES[name].with_suffix(".py")),
-            "--headless", "-u", "3", "-r", "3", "-t", "2s", "-H", server.url(), "--only-summary",
+            "--headless", "-H", server.url(), "--only-summary", *options,
         ],
         env={**os.environ, "SRETOOL_MAPPING": str(mapping), "SRETOOL_PARAM_speed": "20"},
-        capture_output=True,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
     )  # fmt: skip
-    assert run.returncode == 0, run.stdout + run.stderr
-    total = next(
-        line.split() for line in run.stderr.splitlines() + run.stdout.splitlines() if "Aggregated" in line
+
+
+def told(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Requests and failures of all kinds together."""
+    with process:
+        _, text = process.communicate(timeout=60)
+    assert process.returncode == 0, text
+    total = next(line.split() for line in text.splitlines() if "Aggregated" in line)
+    return int(total[1]), total[2]
+
+
+def asked(server: Server) -> int:
+    with urlopen(server.url() + "/counts") as answer:
+        counts = json.load(answer)
+    return sum(count for path, count in counts.items() if path in ("/echo", "/hello") or "/api" in path)
+
+
+def test_workers_of_a_plan_know_how_many_they_are() -> None:
+    profile = stored("smoke")
+    plan = LoadPlan(
+        profile="smoke", locustfile="/x.py", target="http://127.0.0.1:1", model=profile.model, workers=3
     )
-    assert int(total[1]) > 0
-    assert total[2] == "0(0.00%)"
+    assert child.options(plan).expect_workers == 3
 
 
 def test_the_rate_of_a_profile_holds_under_plain_locust() -> None:
