@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificate and key in one file; it is its own authority."""
     folder = tmp_path_factory.mktemp("certificate")
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem "
+        "-subj /CN=localhost -days 2 -addext subjectAltName=DNS:localhost"
+    )
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        + ["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost", "-days", "2"]
-        + ["-addext", "subjectAltName=DNS:localhost"],
+        command.split(),
         cwd=folder,
         check=True,
         capture_output=True,
