@@ -213,8 +213,10 @@ def carried_kind(stage: Stage) -> str:
 
 
 def headroom(stage: Stage) -> str:
-    """`+12%`, `-40%`."""
-    return NONE if stage.headroom is None else f"{stage.headroom:+.0%}"
+    """`+12%`, `-40%`, `32x`."""
+    if stage.headroom is None:
+        return NONE
+    return f"{stage.headroom + 1:.3g}x" if stage.headroom >= 2 else f"{stage.headroom:+.0%}"
 
 
 def held(point: CurvePoint) -> str:

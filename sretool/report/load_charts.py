@@ -81,8 +81,8 @@ def _points(
 
 
 def _gap(report: LoadReport) -> float:
-    """Slices further apart than this have had none between them."""
-    return report.slices.width * 1.5
+    """Slices further apart than this have had none between them; a tick that is late leaves one out."""
+    return report.slices.width * 2.5
 
 
 def _rate(report: LoadReport, slices: Sequence[Slice]) -> Picture:

@@ -26,7 +26,7 @@ from sretool.core.runs.events import (
 )
 from sretool.core.runs.load import Load
 from sretool.core.runs.model import Check, LoadMeasures, Measures, Outcome, RunKind, Verdict
-from sretool.core.runs.words import count_words
+from sretool.core.runs.words import count_words, value_words
 from sretool.errors import LoadFailed, SourceError
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class _Run:
         if now == self._phase:
             return
         self._phase = now
-        name = WARM_UP if now[0] is Phase.WARM_UP else f"{now[0].value} {now[1]:,.4g}/s"
+        name = WARM_UP if now[0] is Phase.WARM_UP else f"{now[0].value} {value_words(now[1], '1/s')}"
         self._record(PhaseBegan(name))
 
     async def _stop_when_told(self, session: LoadSession) -> None:

@@ -399,14 +399,14 @@ def test_a_search_tells_what_holds_its_steps_and_its_stages() -> None:
     said = " ".join(Page(load.html(made, MADE)).texts)
     assert "search for the capacity of http://127.0.0.1:8000" in said
     figures = {each.title: each for each in load.figures(made)}
-    assert (figures["Holds"].text, figures["Holds"].beside) == ("1980/s", "held 2 times")
-    assert (figures["Breaks at"].text, figures["Breaks at"].beside) == ("2020/s", "p99 < 200ms")
-    assert "stage-3 2500/s no -21%" in said
-    assert "x 1990/s not known -" in said
+    assert (figures["Holds"].text, figures["Holds"].beside) == ("1,980/s", "held 2 times")
+    assert (figures["Breaks at"].text, figures["Breaks at"].beside) == ("2,020/s", "p99 < 200ms")
+    assert "stage-3 2,500/s no -21%" in said
+    assert "x 1,990/s not known -" in said
     assert "p99 < 200ms: 900ms" in said
     text = load.markdown(made, MADE)
-    assert "| stage-1 | 20/s | yes | +9800% |" in text
-    assert "| grow | 2400/s | 2000/s | 10ms | 900ms | broken: p99 < 200ms: 900ms |" in text
+    assert "| stage-1 | 20/s | yes | 99x |" in text
+    assert "| grow | 2,400/s | 2,000/s | 10ms | 900ms | broken: p99 < 200ms: 900ms |" in text
     document = load_documents.document(made)["capacity"]
     assert (document["lower"], document["upper"], len(document["curve"])) == (1980.0, 2020.0, 3)
     assert document["stages"][1] == {"name": "stage-3", "rate": 2500, "carries": False, "headroom": -0.21}

@@ -22,8 +22,8 @@ def value_words(value: float | str | None, unit: str, digits: int = 0) -> str:
     if unit == "s":
         return seconds_words(value, digits)
     if unit == "1/s":
-        return f"{count_words(value) if value >= 10_000 else f'{value:.4g}'}/s"
-    return f"{count_words(value) if value >= 10_000 else f'{value:.4g}'}{unit}"
+        return f"{number_words(value)}/s"
+    return f"{number_words(value)}{unit}"
 
 
 def seconds_words(seconds: float | None, digits: int = 0) -> str:
@@ -32,9 +32,10 @@ def seconds_words(seconds: float | None, digits: int = 0) -> str:
         return NONE
     if seconds >= 120:
         return format_duration(timedelta(seconds=round(seconds)))
-    if seconds >= 1:
-        return f"{_significant(seconds, digits or 3)}s"
     millis = seconds * 1000
+    # What would be rounded to 1000ms is a second.
+    if seconds >= 1 or float(f"{millis:.{digits or 3}g}") >= 1000:
+        return f"{_significant(seconds, digits or 3)}s"
     if digits:
         return f"{_significant(millis, digits)}ms"
     return f"{millis:.0f}ms" if millis >= 10 else f"{millis:.1f}ms" if millis >= 1 else f"{millis:.2g}ms"
@@ -44,6 +45,11 @@ def _significant(value: float, digits: int) -> str:
     """Without an exponent, however large or small."""
     text = f"{value:.{digits}g}"
     return f"{float(text):f}".rstrip("0").rstrip(".") if "e" in text else text
+
+
+def number_words(value: float) -> str:
+    """Four digits of it, or all before the point: `0.25`, `97.54`, `23,287`."""
+    return count_words(value) if abs(value) >= 999.5 else f"{value:.4g}"
 
 
 def count_words(value: float) -> str:
@@ -56,7 +62,11 @@ def share_words(share: float | None) -> str:
     if share is None:
         return NONE
     percent = share * 100
-    return "0%" if percent == 0 else f"{percent:.2f}%" if percent >= 0.01 else f"{percent:.1g}%"
+    if percent == 0:
+        return "0%"
+    if percent < 0.001:
+        return "<0.001%"
+    return f"{percent:.2f}%" if percent >= 0.01 else f"{percent:.3f}%"
 
 
 def clock_words(seconds: float) -> str:
