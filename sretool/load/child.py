@@ -32,6 +32,7 @@ from sretool.core.plans.load.messages import Began, Changed, Ended, Failed, Hell
 from sretool.core.plans.load.profile import Closed, Open, OwnShape
 from sretool.load import parameters, scenarios
 from sretool.load.crew import Alone, CannotLead, Crew, Worker, raise_workers
+from sretool.load.fence import Fence
 from sretool.load.recorder import Recorder
 from sretool.load.scenarios import Pace, Unusable
 from sretool.load.ticks import Ticker
@@ -261,6 +262,9 @@ def surroundings(plan: LoadPlan, pace: Pace, worker: int) -> tuple[Environment, 
     classes = scenarios.chosen(found, plan, pace, worker)
     if isinstance(plan.model, OwnShape) and not shapes:
         raise Unusable(f"{plan.locustfile} has no LoadTestShape, so a rate or a number of users is needed")
+    if plan.allowed_hosts:
+        # A test on three machines talks to its master, too, but not through Python's sockets.
+        Fence(scenarios.hosts(classes, plan)).close()
     shape = shapes[0] if isinstance(plan.model, OwnShape) else None
     environment = Environment(
         user_classes=classes,

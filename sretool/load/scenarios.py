@@ -17,7 +17,7 @@ from sretool.load.open import OpenUser
 from sretool.load.users import HttpUser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from locust import LoadTestShape, User
     from locust.env import Environment
@@ -117,6 +117,16 @@ def chosen(found: Mapping[str, type[User]], plan: LoadPlan, pace: Pace, worker: 
         return classes
     whole = sum(weights.values())
     return [_open(each, plan, plan.model, pace, weights[each.__name__] / whole, worker) for each in classes]
+
+
+def hosts(classes: Iterable[type[User]], plan: LoadPlan) -> set[str]:
+    """Where the test may connect to: where the plan says, and what its user classes name."""
+    found = set(plan.allowed_hosts)
+    for each in classes:
+        found.update(getattr(each, "allowed_hosts", None) or ())
+        if proxy := getattr(each, "proxy_host", None):
+            found.add(proxy)
+    return found
 
 
 def _own_weight(each: type[User]) -> float:

@@ -259,6 +259,36 @@ async def test_nothing_is_sent_where_nobody_said(
     assert "127.0.0.2 is no target of this test" in errors.pop()
 
 
+async def test_no_client_of_a_locustfile_gets_beyond_the_target(
+    plan: Callable[..., LoadPlan], server: CountingServer
+) -> None:
+    text = """
+from locust import FastHttpUser, HttpUser, constant, task
+
+class Old(HttpUser):
+    wait_time = constant(0.1)
+    @task
+    def away(self):
+        self.client.get("/away", name="followed")
+
+class Fast(FastHttpUser):
+    wait_time = constant(0.1)
+    @task
+    def away(self):
+        self.client.get("/away", name="followed")
+        self.client.get(self.host.replace("127.0.0.1", "127.0.0.3"), name="elsewhere")
+        self.client.get(self.host.replace("127.0.0.1", "localhost"), name="at home")
+"""
+    ticks = await all_of(await Locust().start(plan(Closed(flat(2, 1)), text)))
+    found = {each.name: each for each in ticks[0].requests}
+    assert found["GET followed"].failures > 0
+    assert found["GET elsewhere"].failures == found["GET elsewhere"].requests > 0
+    assert found["GET at home"].failures == 0
+    words = {words for each in found.values() for words in each.errors}
+    assert all("is no target of this test" in each for each in words)
+    assert server.answered.keys() == {"/away", "/"}
+
+
 async def test_what_tasks_raise_is_told_with_its_place(plan: Callable[..., LoadPlan], tmp_path: Path) -> None:
     text = USERS.replace("self.client.get(PATH)", "raise ValueError('no such word')")
     session = await Locust().start(
