@@ -148,6 +148,9 @@ def capacity(
     )
     if search.start > search.most:
         raise UsageError(f"the search begins at {search.start:g}/s, above its end", remedy="lower --from")
+    if ready.slos:
+        names = ", ".join(str(slo.id) for slo in ready.slos)
+        diagnostics.tell(f"not judged by the second, so not part of the search: {names}")
     plan = _endless(ready, profile, search.start, within, arrivals)
     order = Order(profile, plan, search, _stages(settings, stages))
     answer, folder, interrupted = _carry_out(
@@ -216,7 +219,7 @@ def _carry_out(
         settings.project, settings.environment or {}, ready.stored, ready.plan, kind=RunKind.CAPACITY
     )
     control = Control()
-    watching = _watching(settings, ready)
+    watching = _watching(ready)
 
     def work(on_event: Callable[[RunEvent], None]) -> Coroutine[Any, Any, Answer]:
         return wiring.search_capacity(order, journal, control, on_event=on_event, watching=watching)
@@ -228,26 +231,12 @@ def _carry_out(
     return answer, journal.folder, control.stop.is_set()
 
 
-def _watching(settings: Settings, ready: Ready) -> tuple[Endpoint, Watched] | None:
-    """Whom to ask what the servers use up; None where that is not configured.
-
-    A lab that nobody named is asked only about itself.
-    """
-    from sretool.cli import objectives
-
-    context = settings.chosen_context()
-    if context is None and settings.prometheus is None:
-        lab = settings.chosen_lab()
-        if lab is None or not any(
-            ready.target.url.startswith(url.rstrip("/")) for url in lab.endpoints.values()
-        ):
-            return None
-    elif context is None and not settings.catalog:
+def _watching(ready: Ready) -> tuple[Endpoint, Watched] | None:
+    """Whom to ask what the servers use up; None where nobody knows, or nothing is watched."""
+    around = ready.around
+    if around.prometheus is None or around.system is None:
         return None
-    sources = settings.resolve_sources(catalog_needed=False)
-    if not sources.catalog:
-        return None
-    return sources.prometheus, objectives.of_catalog(sources.catalog).watched
+    return around.prometheus, around.system.watched
 
 
 # --- what is told -----------------------------------------------------------------------------------------

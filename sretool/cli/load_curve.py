@@ -93,9 +93,7 @@ def _rates(most: float, across: int) -> str:
     free = 0
     for number in range(5):
         rate = number * step
-        label = f"{count_words(rate) if step >= 1 else f'{rate:.3g}'}"
-        if number * step + step > most or number == 4:
-            label += "/s"
+        label = f"{count_words(rate)}/s" if step >= 1 else f"{rate:.3g}/s"
         begin = max(_LABEL + 2 + _column(rate, most, across) - len(label) // 2, free)
         if rate > most or begin + len(label) > len(text):
             break

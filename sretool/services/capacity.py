@@ -300,9 +300,10 @@ class _Run:
         broken = [check.name for check in checks if check.ok is False]
         match result.ending:
             case Ending.LEAST:
-                lowest = min((step.asked for step in result.steps), default=0.0)
-                why = result.why[0] if result.why else "nothing was answered"
-                return told(Outcome.FAILED, f"not even {lowest:.3g}/s holds: {why}")
+                # So low a rate that nothing came of it says less than the one before.
+                answered = [step for step in result.steps if step.why and step.totals.whole.requests]
+                lowest = min(answered or result.steps, key=lambda step: step.asked)
+                return told(Outcome.FAILED, f"not even {lowest.asked:.3g}/s holds: {lowest.why[0]}")
             case Ending.GENERATOR:
                 reached = f" at {_rate(result.lower)}, which holds" if result.lower is not None else ""
                 return told(Outcome.INCONCLUSIVE, f"the generator was at its end before the server{reached}")
