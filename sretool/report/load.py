@@ -285,7 +285,9 @@ def _objective(name: str, check: Check, server: Check | None, report: LoadReport
 def why(report: LoadReport, check: str) -> str:
     """Why a check came out as it did; empty where nobody said."""
     explained = report.story.explained
-    return explained.get(check, explained.get(_objective_of(check), ""))
+    objective = _objective_of(check)
+    names = (check, objective, objective + _CLIENT, objective + _SERVER)
+    return next((explained[name] for name in names if name in explained), "")
 
 
 def _objective_of(check: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sretool.core.analysis.generator import Keeping
-from sretool.core.plans.load.objectives import Measure, Watchdog, judge
+from sretool.core.plans.load.objectives import LEAST, Measure, Watchdog, judge
 from sretool.core.plans.load.profile import Closed, Open, OwnShape
 from sretool.core.runs.events import (
     Checked,
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _NEARLY: Final = 0.05
 """Seconds that a tick may begin before the warm-up is over and still count."""
+_LOOK: Final = 5.0
+"""Seconds between two looks at the objectives while they may still change."""
 SATURATED: Final = "the generator keeps up"
 """Name of the check that decides whether the other ones mean anything."""
 
@@ -150,6 +152,7 @@ class _Run:
             if watched is not None
             else None
         )
+        self._since_look = _LOOK
         self._broken: Check | None = None
         self._failed: LoadFailed | None = None
 
@@ -248,12 +251,24 @@ class _Run:
                 late=tick.late_starts,
             )
         self._next_phase()
+        if judged:
+            self._look_at_objectives(tick.seconds)
         if judged and self._watchdog is not None and self._broken is None:
             self._broken = self._watchdog.look(self._judged.totals)
             if self._broken is not None:
                 self._record(Checked(self._broken))
                 self._record(GuardTripped(self._broken.name, _against(self._broken)))
                 await session.stop()
+
+    def _look_at_objectives(self, seconds: float) -> None:
+        """How they stand so far, for whoever watches: now and then, and once there is something to judge."""
+        self._since_look += seconds
+        if self._since_look < _LOOK or self._judged.totals.whole.requests < LEAST:
+            return
+        self._since_look = 0.0
+        for each in self._order.profile.objectives:
+            if each.measure is not Measure.SLO:
+                self._record(Checked(judge(each, self._judged.totals)))
 
     async def _stop_when_told(self, session: LoadSession) -> None:
         await self._control.stop.wait()
@@ -272,7 +287,7 @@ class _Run:
         for check in checks:
             self._record(Checked(check))
         verdict = self._verdict(tuple(checks), reasons, session)
-        self._journal.finish(verdict, Measures(load=self._whole.measures()))
+        self._journal.finish(verdict, Measures(load=self._judged.measures() or self._whole.measures()))
         return self._journal.run
 
     async def _ask_server(self) -> list[Check]:

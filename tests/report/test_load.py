@@ -164,6 +164,17 @@ def test_objectives_of_the_catalog_show_both_sides_in_one_row() -> None:
     assert rows["rate >= 5/s"].result == "not measured"
 
 
+def test_an_explanation_of_either_side_is_that_of_the_objective() -> None:
+    checks = (
+        Check("slo: amas/a", 0.99, 0.5, "ratio", ok=False),
+        Check("slo: amas/a (server)", 0.99, 0.6, "ratio", ok=False),
+    )
+    happened = events(verdict=Verdict(Outcome.FAILED, "x", checks))[-1:]
+    happened.insert(0, RunEvent(BEGAN, 0, Explained("slo: amas/a (server)", "it is the queue")))
+    (row,) = load.objectives(report(happened))
+    assert (row.name, row.client, row.server, row.why) == ("slo: amas/a", "50%", "60%", "it is the queue")
+
+
 def test_a_server_side_alone_has_no_client_figure() -> None:
     checks = (Check("amas/a (server)", 0.99, 0.5, "ratio", ok=False),)
     (row,) = load.objectives(report(events(verdict=Verdict(Outcome.FAILED, "x", checks))[-1:]))

@@ -18,6 +18,7 @@ from sretool.core.plans.load.profile import Abort, LoadProfile, Open
 from sretool.core.plans.load.shape import Shape, Stage
 from sretool.core.runs import lines
 from sretool.core.runs.events import (
+    Checked,
     Explained,
     Finished,
     GuardTripped,
@@ -215,7 +216,7 @@ async def test_objectives_that_do_not(tmp_path: Path) -> None:
     }
 
 
-async def test_the_warm_up_is_not_judged_but_counted(tmp_path: Path) -> None:
+async def test_the_warm_up_is_on_record_and_neither_judged_nor_counted(tmp_path: Path) -> None:
     session = MadeUp([tick(milliseconds=500, failures=100)] * 3 + [tick()] * 7)
     found = await carried_out(tmp_path, session, warm_up=3)
     assert found.outcome[0] is Outcome.PASSED
@@ -224,7 +225,18 @@ async def test_the_warm_up_is_not_judged_but_counted(tmp_path: Path) -> None:
     ticks = [number for number, each in enumerate(found.events) if isinstance(each.what, LoadTick)]
     assert ticks[2] < begins[0] < ticks[3]
     assert found.record.measures.load is not None
-    assert found.record.measures.load.failures == 300
+    assert (found.record.measures.load.requests, found.record.measures.load.failures) == (700, 0)
+
+
+async def test_how_the_objectives_stand_is_told_while_it_runs(tmp_path: Path) -> None:
+    session = MadeUp([tick(milliseconds=500)] * 6 + [tick()] * 200)
+    found = await carried_out(tmp_path, session)
+    assert found.outcome[0] is Outcome.PASSED
+    told = [each.what.check for each in found.events if isinstance(each.what, Checked)]
+    decisions = [check.ok for check in told if check.name == "p95 < 50ms"]
+    assert 40 < len(decisions) < 45
+    assert (decisions[0], decisions[-1]) == (False, True)
+    assert decisions == sorted(decisions)
 
 
 async def test_a_broken_objective_ends_it_early_where_that_is_wanted(tmp_path: Path) -> None:
