@@ -87,6 +87,8 @@ objectives:
 @contextmanager
 def limited(folder: Path, limit: int) -> Iterator[str]:
     """The address of a server that answers so many requests a second."""
+    # nginx answers as another user.
+    folder.chmod(0o755)
     (folder / "www").mkdir()
     (folder / "www/word.json").write_text('{"word": "abacus"}')
     configuration = folder / "nginx.conf"

@@ -238,6 +238,7 @@ def test_a_few_seconds_of_a_search_are_judged_by_what_they_can_tell() -> None:
     slow = judged(measured([150.0] * 200, failures=20))
     assert slow.broken == ("p99 < 100ms was 150ms", "errors < 1% was 10%")
     assert slow.pressure == pytest.approx(1.5, rel=0.01)
+    assert judged(measured([1.0], failures=1)).broken == ("errors < 1% was 100%",)
     few = judged(measured([150.0] * 20, failures=1))
     assert (few.broken, few.pressure) == ((), None)
     assert judged(measured([50.0] * 100, name="x")).broken == ("x: p95 < 10ms was 50ms",)
