@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote, urlencode
 
 from sretool.core.plans.load import template
-from sretool.core.plans.load.requests import ENVIRONMENT, missing
+from sretool.core.plans.load.requests import ENVIRONMENT, Expect, missing
 from sretool.core.plans.load.template import NoValue, Template
 from sretool.errors import UsageError
-from sretool.load import shares
+from sretool.load import checks, shares
 from sretool.load.clock import now, sleep_until
 from sretool.load.secrets import secret
 from sretool.load.users import HttpUser
@@ -31,7 +31,7 @@ from sretool.load.users import HttpUser
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sretool.core.plans.load.requests import Expect, Request
+    from sretool.core.plans.load.requests import Request
     from sretool.load.client import CaughtResponse, FixedPlan, Response
     from sretool.load.generators import Command, GeneratorUser
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 TOO_MANY: Final = 429
 LONGEST_WAIT: Final = 300.0
 """Seconds; a server that asks for more gets no more."""
-_ABSENT: Final = object()
+_ANYTHING: Final = Expect()
 
 
 class Prepared:
@@ -99,39 +99,20 @@ class Prepared:
 
     def check(self, response: CaughtResponse, values: Values) -> bool:
         """Judge an answer inside its with-block, and save of it what is to be saved."""
-        wrong = self._wrong(response, values)
-        if wrong is None:
-            response.success()
-            return True
-        if wrong:
+        if not checks.judge(response, self.request.expect or _ANYTHING):
+            return False
+        if self._save and (wrong := self._keep(response, values)):
             response.failure(wrong)
-        return False
+            return False
+        return True
 
-    def _wrong(self, response: CaughtResponse, values: Values) -> str | None:
-        """None: it is as it should be; empty: it has failed already."""
-        expect = self.request.expect
-        status = response.status_code
-        if not status:
-            return ""
-        if expect is not None and expect.status:
-            if status not in expect.status:
-                return f"status {status} instead of {' or '.join(map(str, expect.status))}"
-        elif response.error is not None:
-            return ""
-        if expect is not None and expect.contains and expect.contains not in (response.text or ""):
-            return f"{expect.contains!r} is not in the answer"
-        if self._save or (expect is not None and expect.json):
-            try:
-                document = response.json()
-            except ValueError:
-                return "the answer is no JSON"
-            return _differs(expect, document) or self._keep(document, values)
-        return None
-
-    def _keep(self, document: Any, values: Values) -> str | None:
+    def _keep(self, response: CaughtResponse, values: Values) -> str | None:
+        document, wrong = checks.document(response)
+        if wrong:
+            return wrong
         for name, path in self._save.items():
-            found = template.inside(document, path, _ABSENT)
-            if found is _ABSENT:
+            found = template.inside(document, path, checks.ABSENT)
+            if found is checks.ABSENT:
                 return f"the answer has no {'.'.join(path)}"
             values[name] = found
         return None
@@ -146,16 +127,6 @@ class Prepared:
                 f"{self.request.place}: {error}",
                 remedy="save it of an earlier answer, or give a data file a column of that name",
             ) from None
-
-
-def _differs(expect: Expect | None, document: Any) -> str | None:
-    for path, wanted in (expect.json if expect is not None else {}).items():
-        found = template.inside(document, path.split("."), _ABSENT)
-        if found is _ABSENT:
-            return f"the answer has no {path}"
-        if found != wanted or isinstance(found, bool) is not isinstance(wanted, bool):
-            return f"{path} is {template.plain(found)[:60]} instead of {template.plain(wanted)[:60]}"
-    return None
 
 
 def prepared(requests: Mapping[str, Request], needs: tuple[str, ...] = ()) -> dict[str, Prepared]:

@@ -18,6 +18,7 @@ from locust.exception import StopTest
 from sretool.core.plans.load import mapping
 from sretool.errors import UsageError
 from sretool.load import sessions
+from sretool.load.checks import check
 from sretool.load.feeders import Feeder
 from sretool.load.generators import GeneratorUser
 from sretool.load.mapped import MappedUser, retry_after
@@ -120,6 +121,21 @@ def test_checks_of_answers(user: Make, heard: list[Any], path: str, options: str
         assert told["exception"] is None
     else:
         assert error in str(told["exception"])
+
+
+def test_checks_in_a_locustfile(user: Make, heard: list[Any]) -> None:
+    client = user().client
+    found = []
+    for wanted in (
+        {"json": {"method": "GET"}},
+        {"status": 201},
+        {"status": (200, 201), "contains": "nothing"},
+    ):
+        with client.get("/echo", catch_response=True) as answer:
+            found.append(check(answer, **wanted))
+    assert found == [True, False, False]
+    told = [str(each["exception"]) for each in heard]
+    assert told == ["None", "status 200 instead of 201", "'nothing' is not in the answer"]
 
 
 def test_what_cannot_be_saved_has_failed(user: Make, heard: list[Any]) -> None:

@@ -2,7 +2,7 @@
 
 What a line does not tell cannot be sent again: combined and HAProxy's logs hold neither bodies nor headers,
 and combined's times are whole seconds. Requests of the same whole second are therefore spread evenly over it,
-instead of coming all at once.
+instead of coming all at once. nginx and Apache write when a request ended, HAProxy when it came.
 """
 
 from __future__ import annotations
