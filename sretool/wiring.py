@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sretool.adapters.files.profiles import StoredProfile
     from sretool.adapters.files.runbooks import Runbooks
+    from sretool.adapters.locust.program import Program
     from sretool.adapters.store.baselines import BaselineStore
     from sretool.adapters.store.marks import MarkFile
     from sretool.adapters.store.notebook import Notebook
@@ -268,12 +269,19 @@ def load_journal(
     return writer
 
 
-async def work_load(plan: LoadPlan, tell: Callable[[str], None], control: Control) -> None:
+def start_program() -> Program:
+    """The program that makes load, before it is known which: it starts while that is being found out."""
+    from sretool.adapters.locust.program import Program
+
+    return Program()
+
+
+async def work_load(plan: LoadPlan, tell: Callable[[str], None], control: Control, program: Program) -> None:
     """Make load as a master of another machine says."""
     from sretool.adapters.locust.driver import Locust
     from sretool.services import load
 
-    await load.work(plan, driver=Locust(), tell=tell, control=control)
+    await load.work(plan, driver=Locust(ready=program), tell=tell, control=control)
 
 
 async def run_load(
@@ -284,8 +292,10 @@ async def run_load(
     on_event: Callable[[RunEvent], None],
     slos: Sequence[Slo] = (),
     prometheus: Endpoint | None = None,
+    program: Program | None = None,
 ) -> RunRecord:
-    """One load test, made by Locust in a process of its own; `prometheus` judges `slos`."""
+    """One load test, made by Locust in a process of its own (`program`, where it was started already);
+    `prometheus` judges `slos`."""
     from sretool.adapters.locust.driver import Locust
     from sretool.services import load
     from sretool.services.load_servers import Servers
@@ -294,7 +304,7 @@ async def run_load(
     try:
         return await load.run(
             order,
-            driver=Locust(),
+            driver=Locust(ready=program),
             journal=journal,
             clock=SystemClock(),
             control=control,

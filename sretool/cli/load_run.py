@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from sretool.adapters.files.profiles import StoredProfile
+    from sretool.adapters.locust.program import Program
     from sretool.cli.context import Settings
     from sretool.cli.load_around import Around
     from sretool.core.plans.load.plan import LoadPlan
@@ -314,6 +315,7 @@ def run(
     4 ended early by a broken objective, 6 cannot be told (no requests, or
     the generator did not keep up), 7 the generator failed, 130 Ctrl-C.
     """
+    from sretool import wiring
     from sretool.core.plans.load.profile import Abort
     from sretool.services.load import Order
 
@@ -321,6 +323,8 @@ def run(
     if master and worker:
         raise UsageError("one process cannot be master and worker", remedy="give --master or --worker")
     beside = Beside(tui, metrics_port)
+    program = wiring.start_program()
+    ctx.call_on_close(program.kill)
     ready = prepare(
         settings,
         Wanted(**options),
@@ -331,7 +335,7 @@ def run(
         join=_place(worker),
     )
     if worker:
-        _work(ready)
+        _work(ready, program)
         return
     abort = ready.profile.abort
     if abort_on_breach is False:
@@ -344,7 +348,8 @@ def run(
         )
     if abort is not None and not ready.profile.objectives:
         raise UsageError(f"{ready.profile.name} has no objectives that could be broken")
-    record, folder, interrupted = carry_out(settings, ready, Order(ready.profile, ready.plan, abort), beside)
+    order = Order(ready.profile, ready.plan, abort)
+    record, folder, interrupted = carry_out(settings, ready, order, beside, program)
     if output_format == "json":
         from sretool.core.runs import lines
 
@@ -372,13 +377,13 @@ def _place(raw: str | None) -> str:
     return raw if ":" in raw else f"127.0.0.1:{raw}"
 
 
-def _work(ready: Ready) -> None:
+def _work(ready: Ready, program: Program) -> None:
     """Until the master has no more use for it."""
     from sretool import wiring
 
     async def work() -> None:
         control = _control()
-        task = asyncio.ensure_future(wiring.work_load(ready.plan, diagnostics.talk, control))
+        task = asyncio.ensure_future(wiring.work_load(ready.plan, diagnostics.talk, control, program))
         with load_beside.ending(control, task):
             await task
 
@@ -391,7 +396,9 @@ def _control() -> Control:
     return Control()
 
 
-def carry_out(settings: Settings, ready: Ready, order: Order, beside: Beside) -> tuple[RunRecord, Path, bool]:
+def carry_out(
+    settings: Settings, ready: Ready, order: Order, beside: Beside, program: Program | None = None
+) -> tuple[RunRecord, Path, bool]:
     """The run, its folder, and whether somebody interrupted it."""
     from sretool import wiring
 
@@ -406,6 +413,7 @@ def carry_out(settings: Settings, ready: Ready, order: Order, beside: Beside) ->
             on_event=on_event,
             slos=ready.slos,
             prometheus=ready.around.prometheus,
+            program=program,
         )
 
     record = load_beside.carry_out(settings, beside, journal, control, work)

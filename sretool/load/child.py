@@ -17,6 +17,11 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+# isort: split
+# Before anything else imports Locust.
+import sretool.load.sooner  # noqa: F401
+
+# isort: split
 import gevent
 import gevent.os
 from gevent.event import Event

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import signal
-import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from sretool.adapters.locust.program import Program
 from sretool.core.plans.load import messages
 from sretool.core.plans.load import plan as plans
 from sretool.core.plans.load.messages import Began, Changed, Command, Ended, Failed, Hello, Ticked
@@ -17,7 +13,6 @@ from sretool.core.runs.events import ProcessChange
 from sretool.errors import LoadFailed, UsageError
 
 if TYPE_CHECKING:
-    from asyncio.subprocess import Process
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
@@ -25,10 +20,6 @@ if TYPE_CHECKING:
     from sretool.core.plans.load.plan import LoadPlan
     from sretool.core.runs.events import LoadTick
 
-_LONGEST_LINE: Final = 256 * 1024 * 1024
-"""Bytes of one tick: sixteen thousand buckets of each of a thousand requests."""
-_LAST_WORDS: Final = 5
-"""Lines of its log that are told when it dies."""
 _PATIENCE: Final = 10.0
 """Seconds beyond the grace of a plan until what does not stop is ended."""
 
@@ -40,14 +31,9 @@ def _nobody(_: ProcessChange) -> None:
 class Locust:
     """Starts one program for each plan."""
 
-    def __init__(self, python: str = sys.executable) -> None:
-        self._python = python
-        self._ready: tuple[Process, Path | None] | None = None
-
-    async def prepare(self, log: Path | None = None) -> None:
-        """Start the program already: its imports take longer than everything else before the load."""
-        if self._ready is None:
-            self._ready = await self._spawn(log), log
+    def __init__(self, python: str = sys.executable, ready: Program | None = None) -> None:
+        """`ready` has been started for the first plan."""
+        self._python, self._ready = python, ready
 
     async def start(
         self,
@@ -56,11 +42,8 @@ class Locust:
         changed: Callable[[ProcessChange], None] = _nobody,
         log: Path | None = None,
     ) -> Session:
-        if self._ready is not None:
-            (process, log), self._ready = self._ready, None
-        else:
-            process = await self._spawn(log)
-        session = Session(process, plan, changed, log)
+        program, self._ready = self._ready or Program(self._python), None
+        session = Session(program, plan, changed, log)
         try:
             await session.begin()
         except BaseException:
@@ -68,36 +51,14 @@ class Locust:
             raise
         return session
 
-    async def aclose(self) -> None:
-        """End what was prepared and not used."""
-        if self._ready is not None:
-            (process, _), self._ready = self._ready, None
-            await _end(process)
-
-    async def _spawn(self, log: Path | None) -> Process:
-        # Not in our process group: Ctrl-C is for us, who let it end in order.
-        with _opened(log) as errors:
-            return await asyncio.create_subprocess_exec(
-                self._python,
-                # The folder we are in has nothing to say about what is imported first.
-                "-P",
-                "-m",
-                "sretool.load.child",
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-                limit=_LONGEST_LINE,
-            )
-
 
 class Session:
     """One program at work."""
 
     def __init__(
-        self, process: Process, plan: LoadPlan, changed: Callable[[ProcessChange], None], log: Path | None
+        self, program: Program, plan: LoadPlan, changed: Callable[[ProcessChange], None], log: Path | None
     ) -> None:
-        self._process, self._plan, self._changed, self._log = process, plan, changed, log
+        self._program, self._plan, self._changed, self._log = program, plan, changed, log
         self._hello: Hello | None = None
         self._began: Began | None = None
         self._ended: Ended | None = None
@@ -120,7 +81,8 @@ class Session:
 
     async def begin(self) -> None:
         """Until the first users are at work."""
-        await self._send(plans.encode(self._plan) + b"\n")
+        await self._program.connect(self._log)
+        await self._program.send(plans.encode(self._plan) + b"\n")
         while self._began is None:
             match await self._next():
                 case Hello() as hello:
@@ -147,30 +109,19 @@ class Session:
         await self.aclose()
 
     async def set_rate(self, rate: float) -> None:
-        await self._send(messages.encode(Command(set_rate=rate)))
+        await self._program.send(messages.encode(Command(set_rate=rate)))
 
     async def stop(self) -> None:
-        await self._send(messages.encode(Command(stop=True)))
+        await self._program.send(messages.encode(Command(stop=True)))
 
     async def aclose(self) -> None:
-        await _end(self._process, self._plan.grace + _PATIENCE if self._ended is not None else 0.0)
-
-    async def _send(self, line: bytes) -> None:
-        assert self._process.stdin is not None
-        # What has ended is told of by `_next`.
-        with contextlib.suppress(ConnectionError):
-            self._process.stdin.write(line)
-            await self._process.stdin.drain()
+        await self._program.end(self._plan.grace + _PATIENCE if self._ended is not None else 0.0)
 
     async def _next(self) -> Message:
         """The next message; what says that there will be none is raised."""
-        assert self._process.stdout is not None
-        try:
-            line = await self._process.stdout.readline()
-        except ValueError:
-            raise LoadFailed("the load generator told more at once than can be read") from None
+        line = await self._program.line()
         if not line.endswith(b"\n"):
-            raise await self._died()
+            raise LoadFailed(f"the load generator {await self._program.died()}", remedy=self._where())
         try:
             message = messages.decode(line)
         except ValueError as error:
@@ -185,42 +136,5 @@ class Session:
             self._changed(message.change)
         return message
 
-    async def _died(self) -> LoadFailed:
-        code = await self._process.wait()
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        said = _last_words(self._log)
-        return LoadFailed(f"the load generator {how}{f': {said}' if said else ''}", remedy=self._where())
-
     def _where(self) -> str | None:
         return f"what it said is in {self._log}" if self._log is not None else None
-
-
-def _opened(log: Path | None) -> contextlib.AbstractContextManager[Any]:
-    return open(log, "ab") if log is not None else contextlib.nullcontext(subprocess.DEVNULL)
-
-
-async def _end(process: Process, patience: float = 0.0) -> None:
-    """Nothing of it is left: it had its own process group."""
-    if process.stdin is not None:
-        process.stdin.close()
-    if patience:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), patience)
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        # Reading on to the end, so that its pipe is closed for good.
-        if process.stdout is not None:
-            with contextlib.suppress(ValueError):
-                await process.stdout.read()
-        await process.wait()
-
-
-def _last_words(log: Path | None) -> str:
-    if log is None:
-        return ""
-    try:
-        lines = log.read_bytes()[-4000:].decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    return " | ".join(line.strip() for line in lines[-_LAST_WORDS:] if line.strip())[-400:]
