@@ -12,9 +12,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from sretool.core.analysis.totals import NANO
-from sretool.core.runs.events import LoadTick
-from sretool.core.runs.load import together
-from sretool.core.runs.story import Story
+from sretool.core.runs.events import LoadTick, PhaseBegan
+from sretool.core.runs.load import Counting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from sretool.core.analysis.totals import Total
     from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.load import Load
 
 _SHARES: Final = (0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0)
 _SHARE_NAMES: Final = tuple(f"{share * 100:g}%" for share in _SHARES)
@@ -61,19 +61,24 @@ _HISTORY: Final = (
 
 def files(found: Iterable[RunEvent]) -> dict[str, str]:
     """End of the file's name → its text: `stats.csv`, `failures.csv`, `stats_history.csv`."""
-    story = Story()
+    counting = Counting()
     seen: dict[tuple[str, str], list[datetime]] = {}
     """(Request, error) → when it was first and last seen."""
     history = _Table(_HISTORY)
     for event in found:
-        story.take(event)
-        if isinstance(event.what, LoadTick) and event.what.seconds > 0:
-            history.add(_moment_row(event, event.what, story))
-            for request, error in _failing(event.what):
-                seen.setdefault((request, error), [event.at, event.at])[1] = event.at
+        match event.what:
+            case PhaseBegan(name):
+                counting.begin(name)
+            case LoadTick() as tick if tick.seconds > 0:
+                counting.take(tick)
+                history.add(_moment_row(event, tick, counting.load))
+                for request, error in _failing(tick):
+                    seen.setdefault((request, error), [event.at, event.at])[1] = event.at
+            case _:
+                pass
     return {
-        "stats.csv": _stats(story),
-        "failures.csv": _failures(story, seen),
+        "stats.csv": _stats(counting.load),
+        "failures.csv": _failures(counting.load, seen),
         "stats_history.csv": history.text,
     }
 
@@ -92,50 +97,49 @@ class _Table:
         return self._text.getvalue()
 
 
-def _stats(story: Story) -> str:
-    counted = story.counted
+def _stats(counted: Load) -> str:
     totals = counted.totals
     table = _Table(_STATS)
     rows = [(*_split(name), totals.names[name], counted.bytes[name]) for name in sorted(totals.names)]
     rows.append(("", "Aggregated", totals.whole, sum(counted.bytes.values())))
     for method, name, total, size in rows:
+        quantiles = _quantiles(total)
         table.add(
             [
                 method,
                 name,
                 total.requests,
                 total.failures,
-                *_typical(total, size),
+                *_typical(total, quantiles[0], size),
                 _per_second(total.requests, totals.seconds),
                 _per_second(total.failures, totals.seconds),
-                *_quantiles(total),
+                *quantiles,
             ]
         )
     return table.text
 
 
-def _moment_row(event: RunEvent, tick: LoadTick, story: Story) -> list[Any]:
-    now = together(tick)
-    counted = story.counted
+def _moment_row(event: RunEvent, tick: LoadTick, counted: Load) -> list[Any]:
     total = counted.totals.whole
+    quantiles = _quantiles(total)
     users = tick.users if tick.users is not None else tick.in_flight
     return [
         int(event.at.timestamp()),
         0 if users is None else users,
         "",
         "Aggregated",
-        _per_second(now.requests, tick.seconds),
-        _per_second(now.failures, tick.seconds),
-        *_quantiles(total),
+        _per_second(sum(each.requests for each in tick.requests), tick.seconds),
+        _per_second(sum(each.failures for each in tick.requests), tick.seconds),
+        *quantiles,
         total.requests,
         total.failures,
-        *_typical(total, sum(counted.bytes.values())),
+        *_typical(total, quantiles[0], sum(counted.bytes.values())),
     ]
 
 
-def _failures(story: Story, seen: dict[tuple[str, str], list[datetime]]) -> str:
+def _failures(counted: Load, seen: dict[tuple[str, str], list[datetime]]) -> str:
     table = _Table(_FAILURES)
-    for error, request, count in sorted(story.counted.failures(), key=lambda each: (each.request, each.text)):
+    for error, request, count in sorted(counted.failures(), key=lambda each: (each.request, each.text)):
         first, last = seen[request, error]
         table.add([*_split(request), error, count, _moment(first), _moment(last)])
     return table.text
@@ -155,11 +159,11 @@ def _split(name: str) -> tuple[str, str]:
     return (method, rest) if method in _METHODS and rest else ("", name)
 
 
-def _typical(total: Total, size: int) -> list[str | int]:
+def _typical(total: Total, median: str, size: int) -> list[str | int]:
     """Median, mean, lowest and highest latency, mean size."""
     latency = total.latency
     return [
-        _millis(latency.quantile(0.5)),
+        median if latency.count else "0",
         _millis(latency.mean),
         _millis(latency.least if latency.count else None),
         _millis(latency.most if latency.count else None),

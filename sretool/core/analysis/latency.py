@@ -148,7 +148,7 @@ def quantiles(
         if not 0 <= share <= 1:
             raise ValueError(f"a share is from 0 to 1, not {share}")
     numbers = sorted(buckets)
-    upto = list(accumulate(buckets[number] for number in numbers))
+    upto = list(accumulate(map(buckets.__getitem__, numbers)))
     count = upto[-1] if upto else 0
     if not count:
         return None

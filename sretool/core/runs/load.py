@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sretool.core.analysis.latency import Histogram, merged
 from sretool.core.analysis.totals import NANO, Total, Totals
+from sretool.core.runs.events import WARM_UP
 from sretool.core.runs.model import LoadMeasures
 
 if TYPE_CHECKING:
@@ -121,3 +122,19 @@ class Load:
             late_starts=self.late_starts,
             generator_cpu=self.busiest,
         )
+
+
+class Counting:
+    """The load of a run without its warm-up; as long as that goes on, the warm-up itself."""
+
+    def __init__(self) -> None:
+        self.load = Load()
+        self._warming_up = False
+
+    def begin(self, phase: str) -> None:
+        if self._warming_up:
+            self.load = Load()
+        self._warming_up = phase == WARM_UP
+
+    def take(self, tick: LoadTick) -> None:
+        self.load.take(tick)

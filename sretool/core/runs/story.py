@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, assert_never
 
+from sretool.core.analysis.totals import NANO
 from sretool.core.runs import events
-from sretool.core.runs.load import Load, together
+from sretool.core.runs.load import Counting, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
     from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.load import Load
     from sretool.core.runs.model import Check, LoadMeasures
 
 Source = Literal["run", "act", "probe", "sig", "hum", "proc", "guard", "check"]
@@ -123,8 +125,6 @@ class Story:
         self.slos: dict[str, list[SloPoint]] = {}
         self.load: list[LoadPoint] = []
         """All ticks, those of the warm-up included."""
-        self.counted = Load()
-        """What counts: everything but the warm-up; as long as that goes on, the warm-up itself."""
         self.rates: dict[str, list[tuple[datetime, float]]] = {}
         """Kind of request → its requests per second of the last ticks, newest last."""
         self.workers: dict[str, float | None] = {}
@@ -134,7 +134,7 @@ class Story:
         self.capacity: events.CapacityFound | None = None
         self.log: list[LogLine] = []
         self.finished: events.Finished | None = None
-        self._warming_up = False
+        self._counting = Counting()
 
     def take_all(self, found: Iterable[RunEvent]) -> None:
         for event in found:
@@ -212,6 +212,11 @@ class Story:
         ]
         return min(fired) - begin if fired else None
 
+    @property
+    def counted(self) -> Load:
+        """What counts: everything but the warm-up; as long as that goes on, the warm-up itself."""
+        return self._counting.load
+
     def load_measures(self) -> LoadMeasures | None:
         """What the load ticks add up to, without those of a warm-up; None without any."""
         return self.counted.measures()
@@ -232,23 +237,23 @@ class Story:
             entered = PhaseSpan(name, None)
             self.phases.append(entered)
         entered.begin = event.t
-        if self._warming_up:
-            self.counted = Load()
-        self._warming_up = name == events.WARM_UP
+        self._counting.begin(name)
         self._say(event, "run", f"phase {name}")
 
     def _tick(self, event: RunEvent, what: events.LoadTick) -> None:
         if what.seconds <= 0:
             return
         whole = together(what)
+        found = whole.latency.quantiles((0.5, 0.95, 0.99))
+        p50, p95, p99 = (each / NANO for each in found) if found is not None else (None, None, None)
         self.load.append(
             LoadPoint(
                 at=event.at,
                 rate=whole.requests / what.seconds,
                 error_share=whole.error_share,
-                p50_s=whole.quantile(0.5),
-                p95_s=whole.quantile(0.95),
-                p99_s=whole.quantile(0.99),
+                p50_s=p50,
+                p95_s=p95,
+                p99_s=p99,
                 users=what.users,
                 target_rate=what.target_rate,
                 late_starts=what.late_starts,
@@ -257,7 +262,7 @@ class Story:
                 cpu=max((worker.cpu for worker in what.workers if worker.cpu is not None), default=None),
             )
         )
-        self.counted.take(what)
+        self._counting.take(what)
         for tick in what.requests:
             rates = self.rates.setdefault(tick.name, [])
             rates.append((event.at, tick.requests / what.seconds))
