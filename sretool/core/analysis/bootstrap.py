@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 ROUNDS: Final = 1000
@@ -35,15 +37,19 @@ def weights(slices: int, rounds: int, seed: int) -> NDArray[np.float64]:
     return found
 
 
-def quantiles(counts: NDArray[np.float64], values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Nearest-rank quantile of each row of `counts` (rounds × values, values ascending); NaN where a row is
-    empty."""
+def quantiles(
+    counts: NDArray[np.float64], values: NDArray[np.float64], shares: Sequence[float]
+) -> list[NDArray[np.float64]]:
+    """Nearest-rank quantiles of each row of `counts` (rounds × values, values ascending), one array for each
+    share; NaN where a row is empty."""
     below = counts.cumsum(axis=1)
-    totals = below[:, -1:]
-    rank = np.maximum(np.ceil(share * totals - 1e-9 * totals), 1.0)
-    places = (below < rank).sum(axis=1)
-    found = values[np.minimum(places, len(values) - 1)]
-    return np.where(totals[:, 0] > 0, found, np.nan)
+    totals = below[:, -1]
+    found = []
+    for share in shares:
+        rank = np.maximum(np.ceil(share * totals - 1e-9 * totals), 1.0)
+        places = (below < rank[:, None]).sum(axis=1)
+        found.append(np.where(totals > 0, values[np.minimum(places, len(values) - 1)], np.nan))
+    return found
 
 
 def chance(difference: float, error: float, blocks: int) -> float:

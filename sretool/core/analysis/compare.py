@@ -198,8 +198,8 @@ class _Side:
                 counts[row, places[number]] = count
         drawn = weights @ counts
         values = np.array([middle(number) / NANO for number in numbers])
-        for measure, share in SHARES.items():
-            self._drawn[measure] = bootstrap.quantiles(drawn, values, share)
+        found = bootstrap.quantiles(drawn, values, list(SHARES.values()))
+        self._drawn |= dict(zip(SHARES, found, strict=True))
 
     def figure(self, measure: str) -> float | None:
         if measure == "rate":

@@ -35,9 +35,9 @@ def test_noise_is_no_regression() -> None:
     # Runs of one and the same system; the bench has a thousand of them.
     found = Counter(
         compare(seconds(2 * seed, unrest=0.1), seconds(2 * seed + 1, unrest=0.1), FEW).verdict
-        for seed in range(25)
+        for seed in range(15)
     )
-    assert found[Change.WORSE] <= 2
+    assert found[Change.WORSE] <= 1
     assert found[Change.UNCLEAR] == 0
 
 
@@ -202,7 +202,8 @@ def test_chance_is_that_of_students_t(t: float, blocks: int, expected: float) ->
 
 def test_quantiles_are_nearest_rank() -> None:
     counts = np.array([[1.0, 2.0, 1.0], [0.0, 0.0, 0.0], [10.0, 0.0, 0.0]])
-    found = bootstrap.quantiles(counts, np.array([1.0, 2.0, 3.0]), 0.5)
+    found, last = bootstrap.quantiles(counts, np.array([1.0, 2.0, 3.0]), [0.5, 1.0])
+    assert last[0] == 3.0
     assert found[0] == 2.0
     assert math.isnan(found[1])
     assert found[2] == 1.0
