@@ -322,13 +322,23 @@ def _check_sign(check: Check, page: RunPage) -> tuple[str, Role, str]:
 
 
 def phase_line(page: RunPage, view: View, width: int) -> list[Line]:
-    spans = [Span(f" {tr('PHASE')} ", "title")]
-    for phase in page.story.phases:
+    """Those there are; where they are too many, those that are over long ago are left out."""
+    phases = page.story.phases
+    if not phases:
+        return []
+    head = Span(f" {tr('PHASE')} ", "title")
+    spans: list[Span] = []
+    for phase in phases:
         sign = "x" if phase.end is not None else ">" if phase.begin is not None else " "
         role: Role = "key" if sign == ">" else "dim" if sign == " " else "text"
         planned = f" {fmt.age(timedelta(seconds=phase.planned))}" if phase.planned else ""
         spans.append(Span(f" [{sign}] {phase.name}{planned} ", role))
-    return [crop(spans, width)] if page.story.phases else []
+    begun = sum(1 for phase in phases if phase.begin is not None)
+    left_out = 0
+    while left_out < begun - 1 and cells([head, *spans[left_out:begun]]) > width - 5:
+        left_out += 1
+    more = [Span(f" {view.glyphs.ellipsis} ", "dim")] if left_out else []
+    return [crop([head, *more, *spans[left_out:]], width)]
 
 
 def fact_lines(page: RunPage, width: int) -> list[Line]:

@@ -115,6 +115,18 @@ async def test_it_fits_any_terminal(store: tuple[RunStore, RunClock], width: int
         run.close()
 
 
+async def test_of_many_phases_the_one_it_is_in_is_seen(store: tuple[RunStore, RunClock]) -> None:
+    with at_work(*store) as run:
+        for rate in range(100, 1500, 100):
+            run.record(PhaseBegan(f"grow {rate}/s"))
+        async with cockpit(Work(run.run.id), store[1]) as dash:
+            row = dash.row("PHASE")
+            assert "[>] grow 1400/s" in row
+            assert "[x] grow 1300/s" in row
+            assert "warm-up" not in row
+        run.close()
+
+
 async def test_stopping_is_asked_for_and_enter_alone_stops_nothing(store: tuple[RunStore, RunClock]) -> None:
     with at_work(*store) as run:
         work = Work(run.run.id)
