@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from sretool.cli import diagnostics
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from sretool.adapters.store.writer import RunWriter
@@ -69,6 +69,8 @@ def carry_out(
     Whatever its end, the run's folder has its reports. A UsageError means that nothing was sent: then there
     is no folder.
     """
+    import asyncio
+
     result: T | None = None
     try:
         with journal:
@@ -106,6 +108,8 @@ async def _in_lines(
     control: Control,
     work: Callable[[Callable[[RunEvent], None]], Coroutine[Any, Any, T]],
 ) -> T:
+    import asyncio
+
     from sretool.cli.live import LiveTalk
 
     live = LiveTalk()
@@ -170,6 +174,8 @@ async def _exposed(
 @contextlib.contextmanager
 def ending(control: Control, work: asyncio.Future[Any]) -> Iterator[None]:
     """The first signal ends the load in order, the second at once."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
 
     def end(number: signal.Signals) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -379,6 +378,8 @@ def _place(raw: str | None) -> str:
 
 def _work(ready: Ready, program: Program) -> None:
     """Until the master has no more use for it."""
+    import asyncio
+
     from sretool import wiring
 
     async def work() -> None:
