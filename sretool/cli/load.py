@@ -1,4 +1,4 @@
-"""`sretool load`: load tests. A command is imported only when it is called, so that its load begins sooner."""
+"""`sretool load`: load tests. A command is imported only when it is called, so that load begins sooner."""
 
 from __future__ import annotations
 

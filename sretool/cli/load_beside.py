@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from sretool.cli import diagnostics
-from sretool.errors import UsageError
+from sretool.errors import LoadFailed, UsageError
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -83,6 +85,13 @@ def carry_out(
         raise
     except asyncio.CancelledError:
         pass
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise LoadFailed(
+            f"the load was ended, as nothing more can be written to {journal.folder}: {error.strerror}",
+            remedy=f"make room; `sretool runs show {journal.run.id}` tells what was written so far",
+        ) from error
     finally:
         if journal.folder.is_dir():
             _report(journal)
