@@ -93,9 +93,9 @@ class LiveLines:
         broken = [check for check in checks if check.ok is False]
         held = sum(1 for check in checks if check.ok)
         if broken:
+            # What does not fit is the name: how many it are is always seen.
             first = broken[0]
-            more = f" +{len(broken) - 1}" if len(broken) > 1 else ""
-            return f"BROKEN{more} {first.name}: {value_words(first.got, first.unit)}"
+            return f"{len(broken)} broken  {first.name}: {value_words(first.got, first.unit)}"
         return f"{held}/{len(checks)} hold" if held else ""
 
     def _cut(self, line: str) -> str:

@@ -38,7 +38,7 @@ def seconds_words(seconds: float | None, digits: int = 0) -> str:
         return f"{_significant(seconds, digits or 3)}s"
     if digits:
         return f"{_significant(millis, digits)}ms"
-    return f"{millis:.0f}ms" if millis >= 10 else f"{millis:.1f}ms" if millis >= 1 else f"{millis:.2g}ms"
+    return f"{millis:.0f}ms" if millis >= 9.95 else f"{millis:.1f}ms" if millis >= 1 else f"{millis:.2g}ms"
 
 
 def _significant(value: float, digits: int) -> str:

@@ -73,7 +73,7 @@ def test_broken_objectives_stand_at_the_end_of_the_line_and_are_told_once() -> N
     said = lines((0, started), (1, ok), (1, tick([0.01])), (2, bad), (2, bad), (2, tick([0.01])), width=120)
     assert said[-3].endswith("41%  1/2 hold")
     assert said[-2].split() == ["00:02", "check", "p99", "<", "200ms", "broken"]
-    assert said[-1].endswith("41%  BROKEN p99 < 200ms: 410ms")
+    assert said[-1].endswith("41%  1 broken  p99 < 200ms: 410ms")
 
 
 def test_phases_and_guards_are_told_between_the_figures() -> None:

@@ -16,6 +16,7 @@ from sretool.core.runs.words import clock_words, seconds_words, share_words, val
         (0.0, "0ms", "0ms"),
         (0.0000523, "0.052ms", "0.0523ms"),
         (0.00812, "8.1ms", "8.12ms"),
+        (0.00997, "10ms", "9.97ms"),
         (0.1996, "200ms", "199.6ms"),
         (0.99996, "1s", "1s"),
         (1.6789, "1.68s", "1.679s"),
