@@ -256,12 +256,22 @@ def load_journal(
     kind: RunKind | None = None,
 ) -> RunWriter:
     """A new run of a load profile, with what it is made from copied into its folder."""
+    import platform
+    from importlib import metadata
+
     from sretool import __version__
     from sretool.core.plans.load import plan as plans
     from sretool.core.runs.model import RunKind
 
     writer = runs(project, environment).create(
-        kind or RunKind.LOAD, stored.profile.name, targets=[plan.target], versions={"sretool": __version__}
+        kind or RunKind.LOAD,
+        stored.profile.name,
+        targets=[plan.target],
+        versions={
+            "sretool": __version__,
+            "locust": metadata.version("locust"),
+            "python": platform.python_version(),
+        },
     )
     for name, content in stored.files:
         writer.keep_input(name.replace("/", "_"), content, str(stored.folder / name))

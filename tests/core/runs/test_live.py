@@ -76,6 +76,12 @@ def test_broken_objectives_stand_at_the_end_of_the_line_and_are_told_once() -> N
     assert said[-1].endswith("41%  1 broken  p99 < 200ms: 410ms")
 
 
+def test_eighty_columns_say_how_many_are_broken() -> None:
+    bad = [Checked(Check(f"p{share} < 200ms", 0.2, 0.41, "s", ok=False)) for share in (95, 99)]
+    said = lines(*((0.0, each) for each in bad), (3600 * 5, tick([0.0123] * 99_999, late_starts=9999)))
+    assert said[-1].endswith("9999  41%  2 broken")
+
+
 def test_phases_and_guards_are_told_between_the_figures() -> None:
     said = lines((0, PhaseBegan("warm-up")), (9, GuardTripped("p99 < 2s", "p99 3s")), width=60)
     assert said == ["  00:00  run   phase warm-up", "  00:09  guard p99 < 2s: p99 3s  tripped"]
