@@ -95,7 +95,8 @@ def _rates(most: float, across: int) -> str:
         rate = number * step
         label = f"{count_words(rate)}/s" if step >= 1 else f"{rate:.3g}/s"
         begin = max(_LABEL + 2 + _column(rate, most, across) - len(label) // 2, free)
-        if rate > most or begin + len(label) > len(text):
+        begin = min(begin, len(text) - len(label))
+        if rate > most or begin < free:
             break
         text[begin : begin + len(label)] = label
         free = begin + len(label) + 1
