@@ -5,9 +5,10 @@ Under plain Locust run it with -u 3, one user for each kind.
 
 from locust import task
 
+from sretool.load.feeders import optional
 from sretool.load.mapped import MappedUser
 from sretool.load.open import OpenUser
-from sretool.load.parameters import param, rate_at, requests
+from sretool.load.parameters import data, param, rate_at, requests
 from sretool.load.sessions import Learners
 
 REQUESTS = requests()
@@ -22,12 +23,14 @@ class Learner(Learners):
     rate_at = RATE
     first_user, user_count = FIRST_USER, USER_COUNT
     rests = param("rests", 2.0)
+    accounts = optional(data("accounts"), param("accounts_order", "circular"))
     leaves_out = ("summary", "overview")
 
 
 class Reader(OpenUser, MappedUser):
     fixed_count = 1
     requests = REQUESTS
+    needs = ("summary",)
     rate_at = RATE
     first_user, user_count = FIRST_USER, USER_COUNT
 
@@ -39,6 +42,7 @@ class Reader(OpenUser, MappedUser):
 class Operator(OpenUser, MappedUser):
     fixed_count = 1
     requests = REQUESTS
+    needs = ("overview",)
     rate_at = RATE
     first_user, user_count = FIRST_USER, USER_COUNT
 

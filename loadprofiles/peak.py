@@ -1,6 +1,7 @@
 """A day of learners: one after the other at noon, five times as many in the evening."""
 
-from sretool.load.parameters import param, rate_at, requests
+from sretool.load.feeders import optional
+from sretool.load.parameters import data, param, rate_at, requests
 from sretool.load.sessions import Learners
 
 
@@ -9,4 +10,5 @@ class Learner(Learners):
     rate_at = rate_at()
     first_user = param("first_user", 800_000_001)
     user_count = param("user_count", 100_000)
+    accounts = optional(data("accounts"), param("accounts_order", "circular"))
     rests = param("rests", 2.0)

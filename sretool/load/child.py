@@ -62,6 +62,8 @@ _SHAPE_STEP: Final = 0.25
 """Seconds between two looks at how many users a closed model wants."""
 _OWN_STEP: Final = 1.0
 """The same of a locustfile's own shape, as under Locust."""
+_DESERTED: Final = 3
+"""Ticks without users after which none is waited for."""
 _MOST_LINES: Final = 1000
 """Different lines of the log that are counted."""
 _MOST_PLAN: Final = 16 * 1024 * 1024
@@ -185,6 +187,7 @@ class Test:
         """A tick each second. That of the last second is left to whoever stops the users."""
         seconds = self._plan.seconds
         number = 1
+        deserted = 0
         while not self._over.is_set():
             due = float(number)
             last = seconds is not None and due >= seconds - 1e-6
@@ -196,7 +199,24 @@ class Test:
             if last or self._over.is_set():
                 return
             self._tick(self._user_count)
+            deserted = deserted + 1 if self._deserted() else 0
+            if deserted >= _DESERTED:
+                self.end(self._why_deserted())
+                return
             number = max(number + 1, math.floor(self._pace.elapsed) + 1)
+
+    def _deserted(self) -> bool:
+        """Whether no user is there though some should be."""
+        model = self._plan.model
+        if isinstance(model, Closed) and model.users.at(self._pace.elapsed) < 1:
+            return False
+        return not isinstance(model, OwnShape) and self._users.is_set() and not self._user_count
+
+    def _why_deserted(self) -> str:
+        runner = self._environment.runner
+        assert runner is not None
+        said = [each["msg"] for each in runner.exceptions.values() if each["msg"]]
+        return f"all users have ended: {said[-1]}" if said else "all users have ended"
 
     @property
     def _user_count(self) -> int:

@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from locust import events
 from locust.exception import StopTest
 
 from sretool.errors import CatalogError, Problem, UsageError
@@ -49,6 +50,7 @@ class Feeder:
         self.rows = read(file)
         self._random = random.Random(seed)
         self._turns: Iterator[Row] | None = None
+        self._told = False
 
     def next(self) -> Row:
         """A row; NoMoreRows, which ends the test, where there is none."""
@@ -59,7 +61,12 @@ class Feeder:
             self._turns = self._handed_out()
         row = next(self._turns, None)
         if row is None:
-            raise NoMoreRows(f"{self.file}: each of its {len(self.rows):,} rows has been used once")
+            error = NoMoreRows(f"{self.file}: each of its {len(self.rows):,} rows has been used once")
+            if not self._told:
+                # Locust takes the end of a user for its own business; this one everybody should know.
+                self._told = True
+                events.user_error.fire(user_instance=None, exception=error, tb=None)
+            raise error
         return row
 
     def _handed_out(self) -> Iterator[Row]:
@@ -71,6 +78,11 @@ class Feeder:
         own = self.rows[share.index :: share.count] or self.rows
         while True:
             yield from own
+
+
+def optional(file: str, order: Order = "circular") -> Feeder | None:
+    """None where there is no file: `optional(data("accounts"))`."""
+    return Feeder(file, order) if file else None
 
 
 def read(file: str) -> list[Row]:

@@ -29,10 +29,11 @@ from sretool.load.secrets import secret
 from sretool.load.users import HttpUser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from sretool.core.plans.load.requests import Request
     from sretool.load.client import CaughtResponse, FixedPlan, Response
+    from sretool.load.feeders import Feeder
     from sretool.load.generators import Command, GeneratorUser
 
     Values = dict[str, Any]
@@ -41,6 +42,7 @@ TOO_MANY: Final = 429
 LONGEST_WAIT: Final = 300.0
 """Seconds; a server that asks for more gets no more."""
 _ANYTHING: Final = Expect()
+_GIVE_IT: Final = "save it of an earlier answer, or give a data file that has a column of this name"
 
 
 class Prepared:
@@ -125,7 +127,7 @@ class Prepared:
         except NoValue as error:
             raise UsageError(
                 f"{self.request.place}: {error}",
-                remedy="save it of an earlier answer, or give a data file a column of that name",
+                remedy=_GIVE_IT,
             ) from None
 
 
@@ -145,6 +147,14 @@ class MappedUser(HttpUser):
     """What the profile names; set it with `requests()` of `sretool.load.parameters`."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Names that the tasks cannot do without."""
+    uses: ClassVar[tuple[str, ...]] = ()
+    """Names besides that the tasks ask for where the mapping has them."""
+    leaves_out: ClassVar[Container[str]] = ()
+    """Of those the ones that they don't ask for, though the mapping has them."""
+    gives: ClassVar[frozenset[str]] = frozenset({"user"})
+    """Values that the tasks set themselves."""
+    accounts: ClassVar[Feeder | None] = None
+    """Rows whose columns are values, `user` perhaps among them."""
     heeds_limits: ClassVar[bool] = False
     """Whether a 429 is no failure but counted under a name of its own, and its Retry-After is heeded."""
 
@@ -159,6 +169,21 @@ class MappedUser(HttpUser):
         super().__init_subclass__(**options)
         if "requests" in cls.__dict__:
             cls.prepared = prepared(cls.requests, cls.needs)
+            cls._check_values()
+
+    @classmethod
+    def _check_values(cls) -> None:
+        """UsageError where a request wants a value that nobody gives it."""
+        used = [
+            name for name in (*cls.needs, *cls.uses) if name in cls.prepared and name not in cls.leaves_out
+        ]
+        known = {ENVIRONMENT, *cls.gives, *(cls.accounts.rows[0] if cls.accounts is not None else ())}
+        known.update(*(cls.prepared[name].request.save for name in used))
+        for name in used:
+            request = cls.prepared[name].request
+            for place in request.names:
+                if place.partition(".")[0] not in known:
+                    raise UsageError(f"{request.place}: {name}: ${{{place}}} has no value", remedy=_GIVE_IT)
 
     @classmethod
     def new_user(cls) -> int:

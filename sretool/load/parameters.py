@@ -92,7 +92,7 @@ def requests() -> Mapping[str, Request]:
 
 
 def data(name: str) -> str:
-    """Absolute path of a feeder's file."""
+    """Absolute path of a feeder's file; empty where the profile has none for it and none was given."""
     if _plan is not None:
         if name in _plan.data:
             return _plan.data[name]
@@ -101,7 +101,8 @@ def data(name: str) -> str:
         if given := os.environ.get(f"SRETOOL_DATA_{name}"):
             return given
         if profile is not None and name in profile.data:
-            return str(Path(profile.file).parent / profile.data[name])
+            path = profile.data[name]
+            return str(Path(profile.file).parent / path) if path else ""
     raise UsageError(f"no data {name!r}", remedy="declare it under `data` of the profile")
 
 

@@ -21,7 +21,6 @@ from sretool.load.open import OpenUser
 if TYPE_CHECKING:
     from collections.abc import Container, Generator
 
-    from sretool.load.feeders import Feeder
 
 SHORTEST, LONGEST = 20, 50
 """Requests of a session."""
@@ -103,10 +102,8 @@ class Visitor(MappedUser):
     abstract = True
     needs = ("words",)
 
-    leaves_out: ClassVar[Container[str]] = ()
-    """Requests that its sessions don't make, though the mapping has them."""
-    accounts: ClassVar[Feeder | None] = None
-    """Rows whose columns are values of a session, `user` perhaps among them."""
+    uses = ("start", "decide", "answer", "end", "summary", "overview")
+    gives = frozenset({"user", "decision", "item", "items", "correct", "response_ms"})
 
     @classmethod
     def visit(cls, *, under_way: bool = False) -> Visit:

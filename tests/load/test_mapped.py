@@ -93,6 +93,19 @@ def test_a_value_that_is_missing(user: Make) -> None:
         one.ask("words", {})
 
 
+def test_a_value_that_nobody_gives_is_told_before_the_start(tmp_path: Path) -> None:
+    text = "requests:\n  start: {request: '/login?as=${name}', save: {cart: id}}\n  words: /of/${cart.id}\n"
+    with pytest.raises(UsageError, match=r"map\.yaml:2: start: \$\{name\} has no value") as raised:
+        type("One", (Learner,), {"requests": requests(text)})
+    assert "a data file that has a column of this name" in str(raised.value.remedy)
+    file = tmp_path / "accounts.csv"
+    file.write_text("name\nann\n")
+    type("One", (Learner,), {"requests": requests(text), "accounts": Feeder(str(file))})
+    type("One", (Learner,), {"requests": requests(text.replace("${name}", "${user}"))})
+    # What is not asked for needs nothing.
+    type("One", (MappedUser,), {"requests": requests(text)})
+
+
 @pytest.mark.parametrize(
     ("path", "options", "error"),
     [

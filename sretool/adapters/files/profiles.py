@@ -127,7 +127,7 @@ def _read(file: Path, mapping: Path | None) -> StoredProfile:
     else:
         used.append((profile.locustfile, _bytes(locustfile)))
     for name, path in profile.data.items():
-        if not (folder / path).is_file():
+        if path and not (folder / path).is_file():
             problems.append(_missing(profile, f"data.{name}", path))
     if problems:
         raise CatalogError(tuple(problems))

@@ -35,7 +35,7 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     scenarios: Mapping[str, float] = {}
     parameters: Mapping[str, Value] = {}
     data: Mapping[str, str] = {}
-    """Feeder → absolute path."""
+    """Feeder → absolute path; empty: it has no file this time."""
     requests: Mapping[str, Request] = {}
     """Name → request; its secrets are named in it, not told."""
     think_time: tuple[float, float] | None = None
@@ -125,7 +125,7 @@ def resolve(
         model=profile.model,
         scenarios=dict(profile.scenarios),
         parameters=parameters,
-        data={name: _below(folder, path) for name, path in profile.data.items()},
+        data={name: _below(folder, path) if path else "" for name, path in profile.data.items()},
         requests=dict(profile.requests),
         think_time=profile.think_time,
         tags=profile.tags,

@@ -134,7 +134,7 @@ class LoadProfile:
     objectives: tuple[Objective, ...] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
-    """Feeder → file, relative to the profile's folder."""
+    """Feeder → file, relative to the profile's folder; empty: none, unless one is given."""
     mapping: str = ""
     """File of what its requests are, relative to the profile's folder; empty: they are in the profile."""
     requests: Mapping[str, Request] = field(default_factory=dict)

@@ -187,7 +187,7 @@ class _Profile(Written):
     closed: _Closed | None = None
     scenarios: dict[str, Annotated[float, Parsed(_weight)]] = msgspec.field(default_factory=dict)
     parameters: dict[str, _Parameter] = msgspec.field(default_factory=dict)
-    data: dict[str, Text] = msgspec.field(default_factory=dict)
+    data: dict[str, Annotated[str, Parsed(str.strip)]] = msgspec.field(default_factory=dict)
     needs: tuple[Text, ...] = ()
     think_time: Annotated[tuple[spec.DurationOrNone, ...], OneOrMore] = ()
     warm_up: spec.DurationOrNone | None = None

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sretool.core.plans.load import plan
+from sretool.core.plans.load import target as targets
 from sretool.core.plans.load.plan import LoadPlan
 from sretool.core.plans.load.profile import (
     Abort,
@@ -87,6 +88,13 @@ def test_users_or_a_shape_of_the_locustfile() -> None:
     text = SMALL + "closed: {spawn_rate: 5/s, stages: [{users: 3, for: 5s}], repeat: 2}\n"
     assert read("p", text).model == Closed(Shape((Stage(3, 3, 5), Stage(3, 3, 5))), 5.0)
     assert read("p", SMALL).model == OwnShape()
+
+
+def test_data_may_be_without_a_file() -> None:
+    profile = read("p", SMALL + 'data: {accounts: "", words: words.csv}\n')
+    assert profile.data == {"accounts": "", "words": "words.csv"}
+    resolved = plan.resolve(profile, targets.parse("http://127.0.0.1:1"), folder="/p", given={})
+    assert resolved.data == {"accounts": "", "words": "/p/words.csv"}
 
 
 def test_a_peak() -> None:
