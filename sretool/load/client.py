@@ -65,7 +65,7 @@ class ForbiddenHost(ConnectionError):
     """A request, or a redirect, would have gone to a host that is no target."""
 
 
-FAILURES: Final = (*FAILURE_EXCEPTIONS, MalformedResponse, BodyCutShort, OSError, zlib.error)
+FAILURES: Final = (*FAILURE_EXCEPTIONS, MalformedResponse, BodyCutShort, OSError)
 """What makes a request a failed one instead of ending the task."""
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -191,7 +191,11 @@ class Response(Struct, dict=True, weakref=True, eq=False):
                 return content.decode()
             except UnicodeDecodeError:
                 encoding = _detected(content)
-        return content.decode(encoding, errors="replace")
+        try:
+            return content.decode(encoding, errors="replace")
+        except ValueError:
+            # Some of Python's encodings have no replacement.
+            return content.decode(errors="replace")
 
     def _charset(self) -> str | None:
         kind = (self._head.get("content-type") if self._head else None) or ""
@@ -201,7 +205,7 @@ class Response(Struct, dict=True, weakref=True, eq=False):
                 charset = value.strip("\"' ")
                 try:
                     "".encode(charset)
-                except LookupError:
+                except (LookupError, ValueError):
                     return None
                 return charset
         return "utf-8" if "json" in kind else None
@@ -630,7 +634,11 @@ class Session(FastHttpSession):
                 return head, raw
             before = urlsplit(url)[:2]
             # Some servers send a path as it is, in UTF-8; latin-1 gives those bytes back.
-            url = urljoin(url, quote(location.encode("latin-1"), safe="%/:=&?~#+!$,;'@()*[]"))
+            location = quote(location.encode("latin-1"), safe="%/:=&?~#+!$,;'@()*[]")
+            try:
+                url = urljoin(url, location)
+            except ValueError as error:
+                raise MalformedResponse(f"the redirect to {location} leads nowhere: {error}") from None
             dropped = set()
             if head.status in (301, 302, 303) and method not in ("GET", "HEAD"):
                 method, body = "GET", None
@@ -670,6 +678,10 @@ class Session(FastHttpSession):
             reason = getattr(error, "verify_message", None) or (error.reason or str(error)).lower()
             error.strerror = f"no TLS with {origin.name}: {reason.replace('_', ' ')}"
             raise
+        except UnicodeError as error:
+            raise ConnectionError(
+                f"no connection to {origin.name}: no host has such a name: {error}"
+            ) from None
         except OSError as error:
             error.strerror = f"no connection to {origin.name}: {error.strerror or error}"
             raise

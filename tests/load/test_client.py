@@ -401,6 +401,12 @@ def test_connections_that_end_at_once(user: Make, path: str) -> None:
     assert isinstance(user().client.get(path).error, ConnectionError)
 
 
+def test_names_that_no_host_has(user: Make) -> None:
+    error = user(host=f"http://{'a' * 80}.invalid").client.get("/").error
+    assert isinstance(error, OSError)
+    assert "no connection to aaa" in str(error)
+
+
 def test_nobody_listens(user: Make, counted: Counted) -> None:
     error = user(host="http://127.0.0.1:1").client.get("/").error
     assert isinstance(error, ConnectionRefusedError)
