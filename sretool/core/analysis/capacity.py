@@ -171,6 +171,8 @@ _RISING: Final = 0.005
 """Share of the rate by which waiting requests may grow each second: so slow a backlog is within precision."""
 _SURE: Final = 2.5
 """Standard deviations of a second's arrivals by which they must have grown beside that."""
+_STEEP: Final = 3.0
+"""Standard errors of its slope by which they must have grown steadily."""
 _HOPELESS: Final = 1.5
 """Pressure at which a hold ends before its time."""
 _DRAIN_SHARE: Final = 0.1
@@ -502,10 +504,17 @@ class Search:
                 return step
             if many:
                 break
-        # What looks bad at first may be the change itself: only what comes after it counts.
+        # What looks bad at first may be the change itself, or a hiccup: only what comes after it counts.
         for _ in range(self._settle()):
             seen = [(yield from self._second(Phase.GROW, asked))]
-        return self._step(Phase.GROW, asked, at, seen)
+        step = self._step(Phase.GROW, asked, at, seen)
+        for _ in range(_GLIMPSE):
+            if step.held or step.saturated or step.growth > 0:
+                break
+            # It recovers while as much is asked as before.
+            seen = [(yield from self._second(Phase.GROW, asked))]
+            step = self._step(Phase.GROW, asked, at, seen)
+        return step
 
     def _hold(self, phase: Phase, asked: float) -> _Course[Step]:
         at, seen = self.seconds, list[_Seen]()
@@ -622,8 +631,20 @@ def _backlog(seen: Sequence[_Seen], rate: float) -> tuple[float, bool]:
     # Of one or two seconds nobody can tell how they scatter: as much as arrivals at random.
     random = math.sqrt(max(rate, 1.0))
     scatter = max(statistics.stdev(left), random / 4) if len(left) > 2 else random
-    sure = _SURE * scatter
-    return growth, growth > _RISING * rate and last - first > sure
+    waiting = [float(first), *(float(each.second.in_flight or 0) for each in seen)]
+    rising = growth > _RISING * rate and last - first > _SURE * scatter and _climbs(waiting)
+    return growth, rising
+
+
+def _climbs(waiting: Sequence[float]) -> bool:
+    """Whether a straight line through what waited rises by more than its uncertainty, which a hiccup in the
+    last second does not make it; of three values nobody can tell, so they may."""
+    count = len(waiting)
+    if count < 4:
+        return True
+    slope, begin = statistics.linear_regression(range(count), waiting)
+    rest = sum((value - begin - slope * place) ** 2 for place, value in enumerate(waiting)) / (count - 2)
+    return slope > _STEEP * math.sqrt(rest * 12 / (count * (count**2 - 1)))
 
 
 def _slower_and_slower(seen: Sequence[_Seen]) -> bool:
