@@ -41,6 +41,8 @@ _NEARLY: Final = 0.05
 """Seconds that a tick may begin before the warm-up is over and still count."""
 _LOOK: Final = 5.0
 """Seconds between two looks at the objectives while they may still change."""
+_FEW_UNSERVED: Final = 0.01
+"""Arrivals that never began, of those that did; more of them might have changed what was measured."""
 SATURATED: Final = "the generator keeps up"
 """Name of the check that decides whether the other ones mean anything."""
 
@@ -282,13 +284,30 @@ class _Run:
             if each.measure is not Measure.SLO
         ]
         checks += await self._ask_server()
-        reasons = self._keeping.reasons()
-        checks.append(Check(SATURATED, "yes", "; ".join(reasons) or "yes", ok=None if reasons else True))
+        saturated = self._saturated(checks, session)
+        tardiness = self._keeping.tardiness()
+        got = "; ".join(saturated) or (f"yes; {tardiness}, which latencies include" if tardiness else "yes")
+        checks.append(Check(SATURATED, "yes", got, ok=None if saturated else True))
         for check in checks:
             self._record(Checked(check))
-        verdict = self._verdict(tuple(checks), reasons, session)
+        verdict = self._verdict(tuple(checks), saturated, session)
         self._journal.finish(verdict, Measures(load=self._judged.measures() or self._whole.measures()))
         return self._journal.run
+
+    def _saturated(self, checks: Sequence[Check], session: LoadSession) -> tuple[str, ...]:
+        """Why the checks mean nothing.
+
+        Requests that begin late look slower than the server was: objectives that hold all the same do hold,
+        unless something never began at all.
+        """
+        overload, tardiness = self._keeping.overload(), self._keeping.tardiness()
+        if not tardiness:
+            return overload
+        unserved = session.ended.unserved if session.ended is not None else 0
+        few = unserved <= _FEW_UNSERVED * self._whole.totals.whole.requests
+        if few and checks and all(check.ok for check in checks):
+            return overload
+        return (*overload, f"{tardiness}: the generator is too slow, or max_users too low")
 
     async def _ask_server(self) -> list[Check]:
         if self._server is None or self._judged_from is None:

@@ -45,8 +45,8 @@ class Keeping:
         self.requests += requests
         self.late += late
 
-    def reasons(self) -> tuple[str, ...]:
-        """Why the figures cannot be trusted; empty: they can."""
+    def overload(self) -> tuple[str, ...]:
+        """Why the figures cannot be trusted; empty: nothing of the kind."""
         if not self.ticks:
             return ()
         found = []
@@ -59,9 +59,11 @@ class Keeping:
                 f"a generator's event loop kept things waiting for more than {LAG * 1000:.0f} ms "
                 f"in {self.lagging} of {self.ticks} seconds (at worst {self.longest_lag * 1000:.0f} ms)"
             )
-        begun = max(self.requests, self.late)
-        if self.late > LEAST_LATE and self.late / begun > LATE:
-            found.append(
-                f"{self.late} of {begun} requests began late: the generator is too slow, or max_users too low"
-            )
         return tuple(found)
+
+    def tardiness(self) -> str:
+        """How many began late, where they are too many; latencies include it, so it can only worsen them."""
+        begun = max(self.requests, self.late)
+        if self.late <= LEAST_LATE or self.late / begun <= LATE:
+            return ""
+        return f"{self.late} of {begun} requests began late"
