@@ -1,6 +1,6 @@
 """What a request costs each load generator, and what it says of a server that stalls.
 
-`python -m tests.bench.bench_load [--rounds 5] [--seconds 6] [--only cpu,open,stall,memory,start]`
+`python -m tests.bench.bench_load [--rounds 15] [--seconds 1] [--only cpu,open,stall,memory,start]`
 
 A server of our own (nginx) has the first core, the generator the last; requests are counted by the server,
 and generators take turns. Only ratios within one run compare.
@@ -152,32 +152,62 @@ def start(command: list[str]) -> subprocess.Popen[str]:
     )
 
 
-def cpu_each(command: list[str], seconds: float) -> tuple[float, float]:
-    """Microseconds of CPU for a request, and requests a second, when it runs steadily."""
-    process = start(command)
-    watched = psutil.Process(process.pid)
-    time.sleep(2)
-    before, count, began = watched.cpu_times(), served(), time.monotonic()
-    time.sleep(seconds - 3)
-    after, count_after, took = watched.cpu_times(), served(), time.monotonic() - began
-    process.communicate()
-    used = after.user + after.system - before.user - before.system
-    return used / (count_after - count) * 1e6, (count_after - count) / took
+def steady(count: int) -> None:
+    """Come back a second after a generator made its first requests."""
+    until = time.monotonic() + 30
+    while served() < count + 200 and time.monotonic() < until:
+        time.sleep(0.05)
+        # Each look is a request, too.
+        count += 1
+    time.sleep(1)
+
+
+def ran(process: subprocess.Popen[str]) -> float:
+    """Seconds that all threads of a process have had a core for, to the last switch or tick."""
+    tasks = Path(f"/proc/{process.pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def slice_of(process: subprocess.Popen[str], seconds: float) -> tuple[float, float]:
+    """Microseconds of CPU for a request, and requests a second, of a generator that is let go for a while."""
+    process.send_signal(signal.SIGCONT)
+    # All its connections are at work again, and what its clock owed it is done.
+    time.sleep(0.3)
+    before, count, began = ran(process), served(), time.monotonic()
+    time.sleep(seconds)
+    used, more, took = ran(process) - before, served() - count - 1, time.monotonic() - began
+    process.send_signal(signal.SIGSTOP)
+    if process.poll() is not None or more <= 0:
+        process.kill()
+        raise SystemExit(f"a generator ended early: {process.communicate()}")
+    return used / more * 1e6, more / took
 
 
 def bench_cpu(folder: Path, rounds: int, seconds: float) -> None:
     url = f"http://127.0.0.1:{PORT}/x"
-    commands = {name: locust(folder, source, seconds) for name, source in USER_CLASSES.items()}
-    commands["wrk"] = ["wrk", "-t1", f"-c{USERS}", f"-d{seconds:g}s", url]
-    commands["hey"] = ["hey", "-c", str(USERS), "-z", f"{seconds:g}s", url]
-    results: dict[str, list[tuple[float, float]]] = {
-        name: [] for name, command in commands.items() if shutil.which(command[0])
-    }
-    for _ in range(rounds):
-        for name, measured in results.items():
-            measured.append(cpu_each(commands[name], seconds))
+    commands = {name: locust(folder, source, 3600) for name, source in USER_CLASSES.items()}
+    commands["wrk"] = ["wrk", "-t1", f"-c{USERS}", "-d3600s", url]
+    commands["hey"] = ["hey", "-c", str(USERS), "-z", "3600s", url]
+    print(f"load average before: {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
+    results: dict[str, list[tuple[float, float]]] = {}
+    generators: dict[str, subprocess.Popen[str]] = {}
+    try:
+        # All are there from the start and stand still; each goes for a slice of every round.
+        for name, command in commands.items():
+            if shutil.which(command[0]):
+                count = served()
+                generators[name] = start(command)
+                steady(count)
+                generators[name].send_signal(signal.SIGSTOP)
+        for _ in range(rounds):
+            for name, process in generators.items():
+                results.setdefault(name, []).append(slice_of(process, seconds))
+    finally:
+        for process in generators.values():
+            process.kill()
+            process.communicate()
     medians = {name: statistics.median(each[0] for each in all_) for name, all_ in results.items()}
-    print(f"\n{USERS} connections, {rounds} rounds of {seconds:g} s: µs of CPU for a request")
+    print(f"\n{USERS} connections, {rounds} rounds of slices of {seconds:g} s: µs of CPU for a request")
     print(f"{'':22}{'min':>8}{'median':>8}{'max':>8}{'best/s':>10}{'FastHttpUser ÷':>16}{'÷ wrk':>8}")
     for name, measured in results.items():
         costs = [each[0] for each in measured]
@@ -190,11 +220,12 @@ def bench_cpu(folder: Path, rounds: int, seconds: float) -> None:
 
 def bench_open(folder: Path, seconds: float) -> None:
     print(f"\narrivals at a rate, {seconds:g} s each")
-    print(f"{'asked/s':>10}{'made/s':>10}{'late':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU':>6}")
+    print(f"{'asked/s':>10}{'made/s':>10}{'late':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU':>6}{'µs each':>9}")
     for rate in (1_000, 20_000, 40_000, 60_000, 80_000, 100_000):
         source = OPEN_CLASS.format(rate=rate, members=200)
+        count = served()
         process = start(locust(folder, source, seconds + 1, users=1))
-        time.sleep(2.5)
+        steady(count)
         before, count, began = psutil.Process(process.pid).cpu_times(), served(), time.monotonic()
         time.sleep(seconds - 2)
         after, more, took = (
@@ -204,7 +235,10 @@ def bench_open(folder: Path, seconds: float) -> None:
         )
         n, late, at = last_line(process)
         used = (after.user + after.system - before.user - before.system) / took
-        print(f"{rate:10,}{more / took:10,.0f}{late / n:9.1%}{at[0]:9.3f}{at[3]:9.3f}{used:6.0%}")
+        print(
+            f"{rate:10,}{more / took:10,.0f}{late / n:9.1%}{at[0]:9.3f}{at[3]:9.3f}{used:6.0%}"
+            f"{used * took / more * 1e6:9.2f}"
+        )
 
 
 def last_line(process: subprocess.Popen[str]) -> tuple[int, int, list[float]]:
@@ -221,7 +255,7 @@ def last_line(process: subprocess.Popen[str]) -> tuple[int, int, list[float]]:
 def bench_stall(folder: Path, server: subprocess.Popen[bytes], seconds: float) -> None:
     (worker,) = psutil.Process(server.pid).children()
     print(f"\na server that stalls 1 s in 10, 1,000 requests a second, {seconds:g} s: ms")
-    print(f"{'':28}{'rate/s':>8}{'late':>7}{'p50':>9}{'p95':>9}{'p99':>9}{'p99.9':>9}")
+    print(f"{'':28}{'rate/s':>8}{'late':>7}{'p50':>9}{'p95':>9}{'p99':>9}{'p99.9':>9}   off the truth")
     print(f"{'truth':28}{1000:8}{'':7}{'~0.1':>9}{500:9}{900:9}{990:9}")
 
     def stall(over: threading.Event, began: float) -> None:
@@ -247,21 +281,37 @@ def bench_stall(folder: Path, server: subprocess.Popen[bytes], seconds: float) -
     )
     print(
         f"{'sretool, OpenUser':28}{n / seconds:8.0f}{late:7}{at[0]:9.3f}{at[2]:9.1f}{at[3]:9.1f}{at[4]:9.1f}"
+        f"   {_off(at[2:])}"
     )
     stock = locust(folder, STOCK_PACED, seconds)
     stock.remove("--skip-log")
     out = "".join(run(stock).communicate())
     row = next(line for line in reversed(out.splitlines()) if "Aggregated" in line).split()
-    print(f"{'Locust, constant_throughput':28}{'':8}{'-':>7}{row[1]:>9}{row[6]:>9}{row[8]:>9}{row[9]:>9}")
+    made = int(row[-1]) / seconds
+    off = _off([float(row[each]) for each in (6, 8, 9)])
+    print(
+        f"{'Locust, constant_throughput':28}{made:8.0f}{'-':>7}{row[1]:>9}{row[6]:>9}{row[8]:>9}{row[9]:>9}"
+        f"   {off}"
+    )
 
 
-def bench_memory(folder: Path, seconds: float) -> None:
-    process = start(locust(folder, USER_CLASSES["sretool, yielding"], seconds + 5))
-    time.sleep(4)
+def _off(at: list[float]) -> str:
+    """How far p95, p99 and p99.9 are from what they are by the stall's own arithmetic."""
+    pairs = zip(("p95", "p99", "p99.9"), at, (500, 900, 990), strict=True)
+    return ", ".join(f"{name} {value / truth - 1:+.1%}" for name, value, truth in pairs)
+
+
+def bench_memory(folder: Path, requests: int) -> None:
+    count = served()
+    process = start(locust(folder, USER_CLASSES["sretool, yielding"], 3600))
+    steady(count)
+    time.sleep(3)
     watched = psutil.Process(process.pid)
     before, count = watched.memory_info().rss, served()
-    time.sleep(seconds)
+    while served() - count < requests and process.poll() is None:
+        time.sleep(1)
     after, count_after = watched.memory_info().rss, served()
+    process.terminate()
     process.communicate()
     print(
         f"\nmemory: {(after - before) / 1e6:+.2f} MB over {(count_after - count) / 1e6:.2f} million requests"
@@ -289,10 +339,11 @@ def bench_start(folder: Path, rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=1, help="of a slice of the rounds")
+    parser.add_argument("--open-seconds", type=float, default=8)
     parser.add_argument("--stall-seconds", type=float, default=60)
-    parser.add_argument("--memory-seconds", type=float, default=120)
+    parser.add_argument("--memory-requests", type=int, default=10_000_000)
     parser.add_argument("--only", default="cpu,open,stall,memory,start")
     options = parser.parse_args()
     if not shutil.which("nginx") and not Path("/usr/sbin/nginx").exists():
@@ -303,11 +354,11 @@ def main() -> None:
         if "cpu" in wanted:
             bench_cpu(folder, options.rounds, options.seconds)
         if "open" in wanted:
-            bench_open(folder, options.seconds)
+            bench_open(folder, options.open_seconds)
         if "stall" in wanted:
             bench_stall(folder, server, options.stall_seconds)
         if "memory" in wanted:
-            bench_memory(folder, options.memory_seconds)
+            bench_memory(folder, options.memory_requests)
         if "start" in wanted:
             bench_start(folder, options.rounds)
 
