@@ -119,7 +119,7 @@ def _read(file: Path, mapping: Path | None) -> StoredProfile:
         if not place.is_file():
             raise CatalogError((_missing(profile, "mapping", str(place)),))
         profile = with_mapping(profile, _shown(place), _text(place))
-        used.append((str(mapping or profile.mapping), _bytes(place)))
+        used.append((place.name, _bytes(place)))
     problems = []
     locustfile = folder / profile.locustfile
     if not locustfile.is_file():
