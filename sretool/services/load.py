@@ -352,7 +352,11 @@ class _Run:
                 Outcome.INCONCLUSIVE, f"nothing was measured of {', '.join(check.name for check in open_)}"
             )
         if len(checks) == 1:
-            return told(Outcome.PASSED, f"{whole.requests} requests made; the profile has no objectives")
+            failed = whole.failures
+            if failed == whole.requests:
+                return told(Outcome.FAILED, f"every one of {whole.requests} requests failed")
+            some = f", {failed} failed" if failed else ""
+            return told(Outcome.PASSED, f"{whole.requests} requests made{some}; the profile has no objectives")
         return told(Outcome.PASSED, f"all {len(checks) - 1} objectives hold")
 
 

@@ -284,8 +284,12 @@ async def test_an_objective_of_what_nobody_asked_for_cannot_be_told(tmp_path: Pa
 
 
 async def test_a_profile_without_objectives_passes(tmp_path: Path) -> None:
-    found = await carried_out(tmp_path, MadeUp([tick(failures=100)] * 2), [])
+    found = await carried_out(tmp_path, MadeUp([tick()] * 2), [])
     assert found.outcome == (Outcome.PASSED, "200 requests made; the profile has no objectives")
+    found = await carried_out(tmp_path, MadeUp([tick(failures=7), tick()]), [])
+    assert found.outcome == (Outcome.PASSED, "200 requests made, 7 failed; the profile has no objectives")
+    found = await carried_out(tmp_path, MadeUp([tick(failures=100)] * 2), [])
+    assert found.outcome == (Outcome.FAILED, "every one of 200 requests failed")
 
 
 async def test_somebody_ends_it(tmp_path: Path) -> None:

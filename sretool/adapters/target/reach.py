@@ -22,6 +22,9 @@ _SPARE_FILES: Final = 200
 _CROWDED: Final = 1.0
 """Load of the machine per core from which on there is nothing left for a generator."""
 
+_OTHER_NAME: Final = (62, 64)
+"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
+
 
 async def addresses(target: Target) -> tuple[str, ...]:
     """What its name stands for; SourceUnreachable where it stands for nothing."""
@@ -52,8 +55,10 @@ async def connect(target: Target, *, ca_file: str = "", insecure: bool = False) 
         raise SourceTimeout(f"the target {where} did not answer within {_DEADLINE:g} s") from None
     except ssl.SSLCertVerificationError as error:
         raise SourceUnreachable(
-            f"the certificate of {where} is not trusted: {error.verify_message}",
-            remedy="give --ca-file FILE with its authority, or --insecure",
+            f"the certificate of {where} is not trusted: {error.verify_message.rstrip('.')}",
+            remedy="give --target a name that the certificate is made out to, or --insecure"
+            if error.verify_code in _OTHER_NAME
+            else "give --ca-file FILE with its authority, or --insecure",
         ) from None
     except ssl.SSLError as error:
         raise SourceUnreachable(

@@ -84,8 +84,9 @@ async def test_a_certificate_must_be_trusted(tls: int, certificate: Path) -> Non
     assert "--ca-file" in (caught.value.remedy or "")
     await reach.connect(target, ca_file=str(certificate))
     await reach.connect(target, insecure=True)
-    with pytest.raises(SourceUnreachable, match="is not trusted"):
+    with pytest.raises(SourceUnreachable, match="is not trusted") as caught:
         await reach.connect(parse(f"https://127.0.0.1:{tls}"), ca_file=str(certificate))
+    assert "a name that the certificate is made out to" in (caught.value.remedy or "")
 
 
 async def test_authorities_that_are_none(tls: int, tmp_path: Path) -> None:
