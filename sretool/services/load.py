@@ -356,7 +356,9 @@ class _Run:
             if failed == whole.requests:
                 return told(Outcome.FAILED, f"every one of {whole.requests} requests failed")
             some = f", {failed} failed" if failed else ""
-            return told(Outcome.PASSED, f"{whole.requests} requests made{some}; the profile has no objectives")
+            return told(
+                Outcome.PASSED, f"{whole.requests} requests made{some}; the profile has no objectives"
+            )
         return told(Outcome.PASSED, f"all {len(checks) - 1} objectives hold")
 
 

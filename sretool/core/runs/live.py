@@ -1,7 +1,7 @@
 """A running load test as lines of text: one for each moment, what happened between them, a header at times.
 
-   time   rate   plan     p50     p95     p99  errors users  late  cpu  checks
-  00:41    118    120    12ms    36ms    48ms      0%   300     0  41%  2/2 hold
+ time   rate   plan     p50     p95     p99  errors users  late  cpu  checks
+00:41    118    120    12ms    36ms    48ms      0%   300     0  41%  2/2 hold
 """
 
 from __future__ import annotations
