@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-all lint types imports unit slow-tests lab-tests packages env lock clean python
+.PHONY: help demo test check test-all lint types imports unit slow-tests lab-tests fuzz packages env lock clean python
 
 help:  ## List the targets.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "%-10s %s\n", $$1, $$2 }'
@@ -52,9 +52,16 @@ imports: env
 
 unit: env
 	@$(BIN)/pytest -q -n auto --dist worksteal -m "not lab and not slow"
+	@$(BIN)/python -m pytest -q -m "not lab and not slow" -p tests.load.patched tests/load
 
 slow-tests: env
 	@$(BIN)/pytest -q -n auto --dist worksteal -m "slow and not lab"
+	@$(BIN)/python -m pytest -q -m "slow and not lab" -p tests.load.patched tests/load || [ $$? = 5 ]
+
+FUZZ_SECONDS ?= 300
+fuzz: env  ## Let atheris look for answers that break the load tests' client (not part of test).
+	@$(BIN)/uv run --quiet --no-project --python $(BIN)/python --with 'atheris>=3' python -m tests.fuzz.fuzz_client \
+		-dict=tests/fuzz/http.dict -max_len=2000 -len_control=20 -print_final_stats=1 -max_total_time=$(FUZZ_SECONDS)
 
 lab-tests: env
 	@$(BIN)/pytest -q -m lab

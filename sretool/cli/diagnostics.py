@@ -31,6 +31,8 @@ FAILED = 1
 """An objective or a check failed."""
 USAGE = 2
 UNREACHABLE = 3
+ABORTED = 4
+"""A guard ended it early."""
 NO_DATA = 6
 """Nothing failed, but something could not be judged."""
 BROKEN = 7
@@ -191,7 +193,7 @@ def _tell(error: BaseException) -> int:
             for problem in error.problems:
                 talk(str(problem))
             count = len(error.problems)
-            tell(f"the catalog has {count} problem{'s' if count != 1 else ''}", error.remedy)
+            tell(f"{error.of} has {count} problem{'s' if count != 1 else ''}", error.remedy)
             return USAGE
         case SretoolError():
             tell(error.message, error.remedy)

@@ -35,8 +35,8 @@ from sretool.tui.views import ROOT, VIEWS, read_ahead
 from sretool.tui.words import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from textual.binding import BindingType
     from textual.screen import Screen
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from sretool.adapters.store.notebook import Notebook
     from sretool.core.catalog.model import System
     from sretool.core.observe.model import Alert, Snapshot
+    from sretool.core.runs.model import RunKind
     from sretool.core.slo.model import Slo, SloId
     from sretool.tui.board import Notice, View
     from sretool.tui.contexts import Contexts
@@ -496,6 +497,12 @@ class DashApp(Shell):
         from sretool.tui.screens.service import ServiceScreen
 
         self.push_screen(ServiceScreen(service))
+
+    def open_run(self, run: str, kinds: Sequence[RunKind], words: str) -> None:
+        """One run of a view of some kinds, which is called like `words`."""
+        from sretool.tui.screens.runs import RunScreen
+
+        self.push_screen(RunScreen(run, kinds, words))
 
     def open_alert(self, fingerprint: str) -> None:
         from sretool.tui.screens.alerts import OpenAlertScreen

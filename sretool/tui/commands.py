@@ -252,5 +252,5 @@ COMMANDS: tuple[Command, ...] = (
     Command(("log",), "", later("what went wrong"), lambda app, _: app.open_log()),
     Command(("why",), "", later("how the verdict was reached"), lambda app, _: app.action_explain()),
     Command(("help",), "", later("the keys of this screen"), lambda app, _: app.action_help()),
-    Command(("quit", "q"), "", later("quit"), lambda app, _: app.exit()),
+    Command(("quit", "q"), "", later("quit"), lambda app, _: app.leave_program()),
 )

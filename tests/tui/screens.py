@@ -98,6 +98,7 @@ async def dashboard(
     theme: str = "sre-dark",
     down: Sequence[str] = (),
     refresh: timedelta = REFRESH,
+    make: Callable[..., DashApp] = DashApp,
     **more: Any,
 ) -> AsyncIterator[Dash]:
     """`more` goes to the app as it is."""
@@ -105,7 +106,7 @@ async def dashboard(
     watch = FakeWatch(clock, statuses)
     watch.down.update(down)
     origin = "lab amas /10" if glyphs is fmt.ASCII else "lab amas ÷10"
-    app = DashApp(
+    app = make(
         watch,
         refresh=refresh,
         clock=clock,

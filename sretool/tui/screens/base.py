@@ -136,9 +136,13 @@ class BoardScreen(Screen[None]):
             return overview.key_bar(words, width, ("esc", tr("back")), lead=self._choosing.question)
         return overview.key_bar(self._bar(view), width, (self._sign("help", view), tr("help")))
 
+    def bar_items(self) -> Sequence[str | tuple[str, str]]:
+        """What the key bar shows now."""
+        return self.BAR
+
     def _bar(self, view: View) -> list[tuple[str, str]]:
         bar: list[tuple[str, str]] = []
-        for item in self.BAR:
+        for item in self.bar_items():
             id, word = (item, keys.KEYS[item].word) if isinstance(item, str) else item
             if not (self.dash.readonly and keys.KEYS[id].writes):
                 bar.append((self._sign(id, view), tr(word)))
