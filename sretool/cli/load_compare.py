@@ -278,7 +278,7 @@ def _reason(found: Comparison) -> str:
     if found.worse:
         names = ", ".join(f"{row.request or 'all requests'} {row.measure}" for row in found.worse[:4])
         more = f" and {len(found.worse) - 4} more" if len(found.worse) > 4 else ""
-        return f"worse: {names}{more}"
+        return f"{names}{more}"
     match found.verdict:
         case Change.UNCLEAR:
             lacking = next((row.why for row in found.rows if not row.request and row.why), "no load")
@@ -345,7 +345,7 @@ def _text(
 ) -> list[str]:
     cells = _cells(found)
     longest = max((len(row[0]) for row in cells), default=0)
-    lines = [f"{names[1]} against {names[0]}: {verdict}, {reason}", ""]
+    lines = [f"{names[1]} against {names[0]}: {verdict}: {reason}", ""]
     widths = [max(len(row[column]) for row in (_HEAD, *cells)) for column in range(6)]
     widths[0] = min(max(longest, len(_HEAD[0])), 24)
     for row in (_HEAD, *cells):

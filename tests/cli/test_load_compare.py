@@ -89,7 +89,7 @@ def test_a_regression_is_exit_1_in_every_format(
     assert p50["before"] == pytest.approx(0.05, rel=0.05)
     assert diagnostics.run(group, ["load", "compare", one, other, "--format", "md"]) == 1
     page = capsys.readouterr().out.splitlines()
-    assert page[0].startswith("**worse** worse: all requests p50")
+    assert page[0].startswith("**worse** all requests p50")
     assert page[2].startswith("| Request | Measure |")
     # The other way round it is an improvement.
     assert diagnostics.run(group, ["load", "compare", other, one]) == 0

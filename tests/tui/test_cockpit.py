@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sretool.adapters.store.notebook import Notebook
-from sretool.core.runs.events import PhaseBegan, PlannedPhase, Started
-from sretool.core.runs.model import Outcome, RunKind, Verdict
+from sretool.core.runs.events import Checked, PhaseBegan, PlannedPhase, Started
+from sretool.core.runs.model import Check, Outcome, RunKind, Verdict
 from sretool.tui import format as fmt
 from sretool.tui.cockpit_app import CockpitApp
 from sretool.tui.screens.cockpit import CockpitScreen
 from sretool.tui.screens.runs import LoadScreen
 from tests.support.runs import BEGAN, LOAD_CHECKS, RunClock, load_tick, passed_load, store_at
-from tests.tui.screens import Dash, check_golden, dashboard
+from tests.tui.screens import Dash, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -95,7 +95,7 @@ async def test_everything_is_seen_at_a_glance(
 ) -> None:
     with at_work(*store) as run:
         async with cockpit(Work(run.run.id), store[1], width, height) as dash:
-            check_golden(f"cockpit-{width}x{height}", dash.text())
+            check_screen("cockpit", dash)
         run.close()
 
 
@@ -124,6 +124,26 @@ async def test_of_many_phases_the_one_it_is_in_is_seen(store: tuple[RunStore, Ru
             assert "[>] grow 1400/s" in row
             assert "[x] grow 1300/s" in row
             assert "warm-up" not in row
+        run.close()
+
+
+async def test_of_a_check_the_side_it_is_of_is_seen(store: tuple[RunStore, RunClock]) -> None:
+    with at_work(*store) as run:
+        run.record(Checked(Check("slo: shop/answers-in-time (server)", 0.99, 0.95, "ratio", ok=False)))
+        async with cockpit(Work(run.run.id), store[1], 160, 48) as dash:
+            assert " NO shop/answers-i… (server)       95%  wanted 99%" in dash.text()
+        run.close()
+
+
+async def test_a_bound_far_above_the_latencies_does_not_flatten_them(
+    store: tuple[RunStore, RunClock],
+) -> None:
+    with at_work(*store, seconds=20) as run:
+        run.record(Checked(Check(LOAD_CHECKS[0].name, 30.0, 0.2, "s", ok=True)))
+        async with cockpit(Work(run.run.id), store[1]) as dash:
+            rows = dash.text().splitlines()
+            below = rows[next(number for number, row in enumerate(rows) if "LATENCY" in row) + 1]
+            assert "ms┤" in below
         run.close()
 
 
