@@ -278,13 +278,14 @@ class _Run:
         await session.stop()
 
     async def _finish(self, session: LoadSession) -> RunRecord:
-        checks = [
-            judge(each, self._judged.totals)
-            for each in self._order.profile.objectives
-            if each.measure is not Measure.SLO
-        ]
+        own = [each for each in self._order.profile.objectives if each.measure is not Measure.SLO]
+        checks = [judge(each, self._judged.totals) for each in own]
+        errors = any(
+            check.ok is False and each.measure is Measure.ERRORS
+            for each, check in zip(own, checks, strict=True)
+        )
         checks += await self._ask_server()
-        saturated = self._saturated(checks, session)
+        saturated = self._saturated(checks, session, errors=errors)
         tardiness = self._keeping.tardiness()
         got = "; ".join(saturated) or (f"yes; {tardiness}, which latencies include" if tardiness else "yes")
         checks.append(Check(SATURATED, "yes", got, ok=None if saturated else True))
@@ -294,18 +295,18 @@ class _Run:
         self._journal.finish(verdict, Measures(load=self._judged.measures() or self._whole.measures()))
         return self._journal.run
 
-    def _saturated(self, checks: Sequence[Check], session: LoadSession) -> tuple[str, ...]:
-        """Why the checks mean nothing.
+    def _saturated(self, checks: Sequence[Check], session: LoadSession, *, errors: bool) -> tuple[str, ...]:
+        """Why the checks mean nothing; `errors`: there are more of them than may be.
 
         Requests that begin late look slower than the server was: objectives that hold all the same do hold,
-        unless something never began at all.
+        unless something never began at all. And nothing fails because it began late.
         """
         overload, tardiness = self._keeping.overload(), self._keeping.tardiness()
         if not tardiness:
             return overload
         unserved = session.ended.unserved if session.ended is not None else 0
         few = unserved <= _FEW_UNSERVED * self._whole.totals.whole.requests
-        if few and checks and all(check.ok for check in checks):
+        if errors or (few and checks and all(check.ok for check in checks)):
             return overload
         return (*overload, f"{tardiness}: the generator is too slow, or max_users too low")
 

@@ -36,7 +36,7 @@ from sretool.tui.words import tr
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from textual.binding import BindingType
     from textual.screen import Screen

@@ -111,7 +111,7 @@ def test_too_little_data_is_inconclusive(
 ) -> None:
     one, other = load(store, steady(1)[:5]), load(store, steady(2, slower=3)[:5])
     assert diagnostics.run(group, ["load", "compare", one, other]) == 6
-    assert "too little data: 5 of the 10 seconds that it takes" in capsys.readouterr().out
+    assert "too little data: 5 of 10 seconds needed" in capsys.readouterr().out
 
 
 def test_another_load_is_inconclusive_unless_one_insists(

@@ -273,6 +273,9 @@ async def test_objectives_that_hold_although_requests_began_late_do_hold(tmp_pat
     assert found.of(Checked)[-1].check == Check(
         SATURATED, "yes", "yes; 600 of 1000 requests began late, which latencies include", ok=True
     )
+    # That they began late is not why they failed.
+    found = await carried_out(tmp_path, MadeUp([tick(late=60, failures=20)] * 10))
+    assert found.outcome == (Outcome.FAILED, "1 of 2 objectives broken: errors < 1%")
     # Nobody knows how those would have fared that never began.
     found = await carried_out(tmp_path, MadeUp([tick(late=60)] * 10, unserved=11))
     assert found.outcome[0] is Outcome.INCONCLUSIVE
