@@ -21,7 +21,7 @@ from sretool.core.runs.events import (
     ProcessChange,
     Started,
 )
-from sretool.core.runs.load import Load
+from sretool.core.runs.load import LEAST_SHARE_S, Load
 from sretool.core.runs.model import Check, Measures, Outcome, RunKind, Verdict
 from sretool.core.runs.words import value_words
 from sretool.errors import LoadFailed
@@ -246,8 +246,10 @@ class _Run:
         self._whole.take(tick)
         if judged:
             self._judged.take(tick)
+            # What a short rest tells of its core is mostly the end itself.
+            told = tick.workers if tick.seconds >= LEAST_SHARE_S else ()
             self._keeping.take(
-                cpu=max((each.cpu for each in tick.workers if each.cpu is not None), default=None),
+                cpu=max((each.cpu for each in told if each.cpu is not None), default=None),
                 lag=tick.lag_s,
                 requests=sum(each.requests for each in tick.requests),
                 late=tick.late_starts,
