@@ -100,11 +100,11 @@ class OpenUser(DrivenUser):
 
     @property
     def _taskset_instance(self) -> TaskSet | None:
-        return self.__dict__.get("_tasks_under_way")
+        return self._tasks_under_way
 
     @_taskset_instance.setter
     def _taskset_instance(self, tasks: TaskSet | None) -> None:
-        self.__dict__["_tasks_under_way"] = tasks
+        self._tasks_under_way = tasks
         if tasks is None:
             return
         if self._pool is None:
