@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from sretool.core.analysis.generator import Keeping
+from sretool.core.analysis.generator import KEEPS_UP, Keeping
 from sretool.core.plans.load.objectives import LEAST, Measure, Watchdog, judge
 from sretool.core.plans.load.profile import Closed, Open, OwnShape
 from sretool.core.runs.events import (
@@ -43,8 +43,6 @@ _LOOK: Final = 5.0
 """Seconds between two looks at the objectives while they may still change."""
 _FEW_UNSERVED: Final = 0.01
 """Arrivals that never began, of those that did; more of them might have changed what was measured."""
-SATURATED: Final = "the generator keeps up"
-"""Name of the check that decides whether the other ones mean anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +288,7 @@ class _Run:
         saturated = self._saturated(checks, session, errors=errors)
         tardiness = self._keeping.tardiness()
         got = "; ".join(saturated) or (f"yes; {tardiness}, which latencies include" if tardiness else "yes")
-        checks.append(Check(SATURATED, "yes", got, ok=None if saturated else True))
+        checks.append(Check(KEEPS_UP, "yes", got, ok=None if saturated else True))
         for check in checks:
             self._record(Checked(check))
         verdict = self._verdict(tuple(checks), saturated, session)
@@ -326,7 +324,7 @@ class _Run:
 
     def _verdict(self, checks: tuple[Check, ...], saturated: Sequence[str], session: LoadSession) -> Verdict:
         broken = [check for check in checks if check.ok is False]
-        open_ = [check for check in checks if check.ok is None and check.name != SATURATED]
+        open_ = [check for check in checks if check.ok is None and check.name != KEEPS_UP]
         whole = self._whole.totals.whole
 
         def told(outcome: Outcome, reason: str) -> Verdict:
