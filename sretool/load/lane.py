@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import gevent
 from gevent.exceptions import BlockingSwitchOutError
 from gevent.monkey import get_original
 
-from sretool.load.client import FixedPlan, Response
+from sretool.load.client import LATE_NS, FixedPlan, Response
 from sretool.load.clock import now
 from sretool.load.wire import NO_HEAD
 
@@ -86,6 +87,11 @@ class Lane:
         except OSError:
             return False
 
+    def begin_soon(self, plan: FixedPlan, start: int) -> None:
+        """As `begin`, together with others: when `Ward.send` is called next."""
+        self.plan, self.start = plan, start
+        self._ward.going.append(self)
+
     def hand_over_answer(self, data: bytes) -> None:
         """Leave what came to the greenlet: it is no plain answer, or none that anybody waits for."""
         self.hand_over(Rest("answer" if self.start else "idle", data, self.plan, self.start))
@@ -143,6 +149,8 @@ class Ward:
         self._hub = gevent.get_hub()
         self._usual = NO_HEAD
         """The head of the last plain answer: most often that of the next."""
+        self.going: deque[Lane] = deque()
+        """Lanes whose requests are to be sent."""
         self._watcher = self._hub.loop.io(self._epoll.fileno(), 1)
         self._watcher.start(self._serve)
 
@@ -155,12 +163,11 @@ class Ward:
         self._epoll.unregister(lane.fd)
 
     def _serve(self) -> None:
-        going: list[Lane] = []
-        came, sending = iter(self._came()), iter(going)
+        came = iter(self._came())
         while True:
             try:
-                self._give(came, going)
-                self._send(sending)
+                self._give(came)
+                self.send()
                 return
             except BaseException:
                 # That of one lane is no reason to keep the others waiting.
@@ -180,12 +187,12 @@ class Ward:
             came.append((lanes[fd], data, clock()))
         return came
 
-    def _give(self, came: Iterator[tuple[Lane, bytes, int]], going: list[Lane]) -> None:
-        """Give answers to those that wait for them; `going` are then the lanes that go on."""
+    def _give(self, came: Iterator[tuple[Lane, bytes, int]]) -> None:
+        """Give answers to those that wait for them."""
         head = self._usual
         raw, size, whole = head.raw, head.size, head.whole
         # Names of this function are found sooner than those of the module.
-        plan_class, response_class = FixedPlan, Response
+        plan_class, response_class, going = FixedPlan, Response, self.going
         for lane, data, moment in came:
             if lane.stopped:
                 # By what another one did.
@@ -215,18 +222,24 @@ class Ward:
                 continue
             if command.__class__ is plan_class and command.origin is lane.origin and not lane.jar.changes:
                 lane.plan = command
+                lane.start = 0
                 going.append(lane)
             else:
                 lane.hand_over_command(command)
 
-    def _send(self, going: Iterator[Lane]) -> None:
-        """Send what they asked for."""
-        write, clock = os.write, now
-        for lane in going:
+    def send(self) -> None:
+        """Send what those that are `going` asked for; in the event loop only."""
+        write, clock, going = os.write, now, self.going
+        while going:
+            lane = going.popleft()
             if lane.stopped:
                 continue
             payload = lane.plan.payload  # type: ignore[union-attr]
-            lane.start = lane.connection.waits_since = clock()
+            moment = lane.connection.waits_since = clock()
+            if not lane.start:
+                lane.start = moment
+            elif moment - lane.start > LATE_NS:
+                lane.client.recorder.late += 1
             try:
                 sent = write(lane.fd, payload)
             except OSError:

@@ -33,7 +33,7 @@ from sretool.load.arrivals import STEP, Kind, arrivals
 from sretool.load.client import LATE_NS, FixedPlan
 from sretool.load.clock import Timer, now
 from sretool.load.generators import DrivenUser, yields
-from sretool.load.lane import NO_BLOCKING, Lane, Rest
+from sretool.load.lane import NO_BLOCKING, Lane, Rest, Ward
 from sretool.load.users import chooser
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ class Pool:
         timer = self._timer
         assert timer is not None
         moment = now()
-        idle, waiting = self.idle, self.waiting
+        idle, waiting, ward = self.idle, self.waiting, Ward.of_process()
         due, position = self._due, self._next
         try:
             while True:
@@ -232,6 +232,7 @@ class Pool:
                     if not due:
                         if again > moment:
                             timer.set(again)
+                            ward.send()
                             return
                         continue
                 time_ = due[position]
@@ -250,6 +251,7 @@ class Pool:
                         self._grow()
             # Where many come, the timer itself would cost more than they do.
             timer.set(time_ if len(due) < _MANY else max(time_, moment + _TOGETHER))
+            ward.send()
         except BaseException as error:
             self.failed = error
 
@@ -323,8 +325,11 @@ class _Member:
         next(self._visits)
         self._send = self._visits.send
 
-    def begin(self, due: int) -> Rest | None:
-        """The visit that was due then, as far as it needs no greenlet; what needs one."""
+    def begin(self, due: int, *, soon: bool = True) -> Rest | None:
+        """The visit that was due then, as far as it needs no greenlet; what needs one.
+
+        `soon`: its request goes out when the event loop sends those of others, too.
+        """
         task = self._choose()
         if task not in self._yielding:
             if not yields(task):
@@ -346,12 +351,13 @@ class _Member:
             if not command.origin.idle:
                 return Rest("other", command, None, due)
             lane = self._lane = Lane(client, command.origin, self._send, self._go_on)
+        if soon:
+            lane.begin_soon(command, due)
+            return None
         moment = now()
         if moment - due > LATE_NS:
             client.recorder.late += 1
-        if lane.begin(command, due, moment):
-            return None
-        return Rest("unsent", None, command, due)
+        return None if lane.begin(command, due, moment) else Rest("unsent", None, command, due)
 
     def _go_on(self, rest: Rest) -> None:
         """In the event loop, where a callback of the lane ends."""
@@ -375,7 +381,7 @@ class _Member:
         while True:
             rest: Any
             if waiting:
-                rest = self.begin(waiting.popleft())
+                rest = self.begin(waiting.popleft(), soon=False)
             else:
                 idle.append(self)
                 rest = None
