@@ -200,6 +200,28 @@ def test_one_hiccup_is_no_limit() -> None:
     assert result.lower == pytest.approx(2000, rel=0.03)
 
 
+class _Resentful:
+    """Carries 2000 a second until that is too much once, and 500 from then on."""
+
+    def __init__(self) -> None:
+        self._queue = Queue(constant(1 / 2000))
+
+    def answer(self, at: float) -> tuple[float, bool]:
+        end, well = self._queue.answer(at)
+        if end - at > 0.3:
+            self._queue.service = constant(1 / 500)
+        return end, well
+
+
+def test_a_server_that_does_not_recover_is_told() -> None:
+    result = found(Bench(_Resentful(), poisson=False), within(0.1))
+    assert result.upper == pytest.approx(500, rel=0.05)
+    (note,) = [each for each in result.notes if "before the first overload" in each]
+    assert "1599/s held for 1 s" in note
+    steady = found(Bench(Queue(constant(1 / 2000)), poisson=False), within(0.1))
+    assert steady.notes == ()
+
+
 def test_the_search_ends_when_its_time_is_up() -> None:
     result = found(Bench(Queue(constant(1 / 2000))), within(0.1), Plan(start=1, within=20))
     assert result.ending is Ending.TIME
