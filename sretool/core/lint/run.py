@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.catalog import canary
 from sretool.core.catalog.read import HISTORY_FILE, read
 from sretool.core.catalog.spec import CatalogFile
 from sretool.core.lint import dialects, native, remarks, rule_file
@@ -121,6 +122,8 @@ def _document(run: _Run, source: Source, root: yaml.Node) -> None:
             run.for_catalog[source.file] = source.text
     elif "route" in keys:
         run.for_catalog[source.file] = source.text
+    elif keys == {"canary"}:
+        run.findings += _canary_problems(source)
     elif "apiVersion" in keys or {"version", "service"} <= keys:
         _for_catalog(run, source)
     elif _is_foreign(keys):
@@ -157,6 +160,20 @@ def _catalog_problems(run: _Run) -> Iterator[Finding]:
         run.slos += system.slos
         run.places = {str(slo): place for slo, place in system.places.items()}
         warnings = system.warnings
+    yield from _as_findings(problems)
+    for warning in warnings:
+        if (warning.file, warning.line) not in run.rule_documents:
+            yield finding(warning.file, warning.line, "SLO010", warning.message)
+
+
+def _canary_problems(source: Source) -> Iterator[Finding]:
+    try:
+        canary.read(source.file, source.text)
+    except CatalogError as error:
+        yield from _as_findings(error.problems)
+
+
+def _as_findings(problems: Sequence[Problem]) -> Iterator[Finding]:
     for problem in problems:
         code = _CODES[problem.wrong]
         if code is not None:
@@ -166,9 +183,6 @@ def _catalog_problems(run: _Run) -> Iterator[Finding]:
             yield finding(
                 problem.file, problem.line, code, problem.message, edit=edit, severity=Severity.ERROR
             )
-    for warning in warnings:
-        if (warning.file, warning.line) not in run.rule_documents:
-            yield finding(warning.file, warning.line, "SLO010", warning.message)
 
 
 _CODES: Final[Mapping[Wrong, str | None]] = {

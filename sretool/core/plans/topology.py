@@ -250,7 +250,7 @@ class _Amas:
             ProcessSpec(
                 name=name,
                 argv=self._app("amas.service", "--name", name, "--port", str(self._ports[name])),
-                env=self._app_environment() | groups,
+                env=self._app_environment() | groups | {"AMAS_DEFECTS": self._defects(name)},
                 ready=Probe(Probing.HTTP, port=self._ports[name], path="/ready"),
                 port=self._ports[name],
                 after=after,
@@ -259,6 +259,10 @@ class _Amas:
             )
         )
         self._targets.append(Target("danci-backend", name, self._ports[name]))
+
+    def _defects(self, name: str) -> str:
+        """The file that makes a replica a worse version, as long as somebody puts it there."""
+        return f"{self._site.directory}/config/{name}.defects.json"
 
     def _python(
         self,

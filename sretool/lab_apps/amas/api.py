@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sretool.lab_apps import logs
     from sretool.lab_apps.amas.cache import Cache
+    from sretool.lab_apps.amas.defects import Defects
     from sretool.lab_apps.amas.engine import Engine
     from sretool.lab_apps.amas.guard import Guard
     from sretool.lab_apps.amas.metrics import Metrics, RouteMetrics
@@ -104,6 +105,7 @@ class Api:
     metrics: Metrics
     health: Health
     sparse: logs.Sparse
+    defects: Defects
 
     def application(self, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]]) -> Starlette:
         def route(name: str, kind: Kind, handler: Handler) -> Route:
@@ -264,6 +266,8 @@ class Api:
         address = request.client.host if request.client else ""
         if await self.guard.refuse(kind, _user(request), address) is not None:
             raise Refusal(429, "Rate limit exceeded", deliberate=True)
+        if await self.defects.suffer():
+            raise Refusal(500, "internal error")
         try:
             return await handler(request)
         except ClientDisconnect as error:

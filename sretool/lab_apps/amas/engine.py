@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sretool.lab_apps.amas.breaker import CallBreaker
 from sretool.lab_apps.amas.decision import FIXED, UNKNOWN, Context, Decision, Model, ModelError, heuristic
+from sretool.lab_apps.amas.defects import Defects
 from sretool.lab_apps.amas.store import StoreError, Unavailable
 
 if TYPE_CHECKING:
@@ -32,11 +33,17 @@ log = logging.getLogger("amas.engine")
 
 class Engine:
     def __init__(
-        self, store: Store, metrics: Metrics, model: Model, clock: Callable[[], float] = time.monotonic
+        self,
+        store: Store,
+        metrics: Metrics,
+        model: Model,
+        clock: Callable[[], float] = time.monotonic,
+        defects: Defects | None = None,
     ) -> None:
         self._store = store
         self._metrics = metrics
         self._clock = clock
+        self._defects = defects or Defects()
         self._model = model
         self._reference = model
         self._version = 0
@@ -104,7 +111,7 @@ class Engine:
             self._metrics.native_fallback.inc()
             return heuristic(context)
         try:
-            decision: Decision | None = self._model.decide(context)
+            decision: Decision | None = self._defects.doubted(self._model.decide(context))
         except ModelError as error:
             log.debug("native model failed: %s", error)
             decision = None

@@ -4,7 +4,7 @@
 
 Environment: AMAS_DATABASE_URL (empty: rows live in memory), AMAS_REDIS_URL (empty: limits and cache are
 local), AMAS_CGROUP_CPU and AMAS_CGROUP_MEMORY (directories of the process's own cgroup, whose limits are
-exported).
+exported), AMAS_DEFECTS (file that makes it a worse version, see `defects`).
 
 /health says that the process answers and is what a load balancer should ask: a replica that lost its database
 still serves decisions and cached reads. /ready says whether it can do everything.
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from sretool.lab_apps import logs, server
 from sretool.lab_apps.amas.api import Api, Health
 from sretool.lab_apps.amas.cache import LocalCache, RedisCache
+from sretool.lab_apps.amas.defects import Defects
 from sretool.lab_apps.amas.engine import Engine
 from sretool.lab_apps.amas.guard import Guard
 from sretool.lab_apps.amas.limits import LocalWindows, RedisWindows
@@ -63,16 +64,19 @@ class Settings:
     redis_url: str = ""
     cgroup_cpu: Path | None = None
     cgroup_memory: Path | None = None
+    defects: Path | None = None
 
     @classmethod
     def read(cls, name: str, environment: Mapping[str, str]) -> Settings:
         cpu, memory = environment.get("AMAS_CGROUP_CPU"), environment.get("AMAS_CGROUP_MEMORY")
+        defects = environment.get("AMAS_DEFECTS")
         return cls(
             name,
             environment.get("AMAS_DATABASE_URL", ""),
             environment.get("AMAS_REDIS_URL", ""),
             Path(cpu) if cpu else None,
             Path(memory) if memory else None,
+            Path(defects) if defects else None,
         )
 
 
@@ -87,7 +91,8 @@ class Replica:
         self.guard = Guard(self.metrics, windows, log)
         self._pool: Pool | None = None
         self.store = self._store(settings)
-        self.engine = Engine(self.store, self.metrics, trained_model())
+        self.defects = Defects(settings.defects)
+        self.engine = Engine(self.store, self.metrics, trained_model(), defects=self.defects)
         self.health = Health()
         self.api = Api(
             name=settings.name,
@@ -98,6 +103,7 @@ class Replica:
             metrics=self.metrics,
             health=self.health,
             sparse=sparse,
+            defects=self.defects,
         )
 
     @contextlib.asynccontextmanager
@@ -125,6 +131,7 @@ class Replica:
     async def _protect(self) -> None:
         while True:
             now = time.monotonic()
+            self.defects.reload()
             used = self._pool.used if self._pool else 0
             self.metrics.db_active.set(used)
             self.metrics.native_breaker.set(self.engine.breaker.state(now))
