@@ -94,7 +94,7 @@ def judge(
     """
     settings: Settings = ctx.obj
     sources = settings.resolve_sources(catalog_needed=False)
-    system = _catalog(sources)
+    system = catalog(sources)
     policy = policy_of(file, sources, system, service)
     at = _moment("--at", at_text) if at_text is not None else _now()
     if number == 0:
@@ -105,7 +105,7 @@ def judge(
         order = order_of(policy, number, canary, baseline, since_text, offset_text, at)
         if watch and at_text is not None:
             raise UsageError("--watch and --at exclude each other", remedy="leave one of them out")
-        found = asyncio.run(_judged(sources, order, at, watch=watch))
+        found = asyncio.run(judged(sources, order, at, watch=watch))
     if output_format == "json":
         write_json(as_json(policy, found))
     else:
@@ -228,13 +228,14 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def _catalog(sources: Sources) -> System | None:
+def catalog(sources: Sources) -> System | None:
     from sretool.cli import objectives
 
     return objectives.of_catalog(sources.catalog) if sources.catalog else None
 
 
-async def _judged(sources: Sources, order: Order, at: datetime, *, watch: bool) -> Judgement:
+async def judged(sources: Sources, order: Order, at: datetime, *, watch: bool = False) -> Judgement:
+    """The verdict of the servers known; with `watch` the one a stage ends with."""
     from sretool import wiring
     from sretool.services import canary
 

@@ -154,6 +154,8 @@ def _cells(each: Judged) -> tuple[str, ...]:
 def value(criterion: Criterion, figure: float | None) -> str:
     if criterion.unit == "ratio" and figure is not None:
         return f"{figure * 100:.3g}%"
+    if figure is not None and not criterion.unit:
+        return f"{figure:.3g}"
     return value_words(figure, criterion.unit)
 
 
@@ -164,7 +166,7 @@ def _difference(criterion: Criterion, figure: float | None) -> str:
     sign = "-" if figure < 0 else "+"
     if criterion.unit == "ratio":
         return f"{sign}{abs(figure) * 100:.2f}pt"
-    return f"{sign}{value_words(abs(figure), criterion.unit)}"
+    return f"{sign}{value(criterion, abs(figure))}"
 
 
 def limit_words(criterion: Criterion, limit: Limit) -> str:

@@ -218,8 +218,8 @@ def before_release(checklist: Sequence[Checked], at: datetime) -> Judgement:
     missing = [each for each in checklist if not each.ok]
     reason = "the checklist is complete"
     if missing:
-        named = "; ".join(f"{each.check.id}: {each.why}" for each in missing)
-        reason = f"not everything on the checklist holds: {named}"
+        named = ", ".join(each.check.id for each in missing)
+        reason = f"the checklist lacks {named}"
     outcome = Outcome.HOLD if missing else Outcome.PROMOTE
     return Judgement(outcome, reason, Window(at, at), 0, None, checklist=tuple(checklist))
 
