@@ -331,10 +331,6 @@ class CanarySpec(Written):
     over: Length | None = None
 
     def problems(self) -> Iterator[Found]:
-        if self.criteria == ():
-            yield "criteria", "nothing is compared: without a criterion every version would do"
-        if self.stages == ():
-            yield "stages", "a release without stages never begins"
         weights = [stage.weight for stage in self.stages or ()]
         if weights != sorted(set(weights)):
             yield "stages", "the weights of the stages go up from one to the next"
@@ -344,6 +340,12 @@ class CanaryFile(Written):
     canary: CanarySpec
 
 
+_EMPTY: Final = {
+    "criteria": "nothing is compared: without a criterion every version would do",
+    "stages": "a release without stages never begins",
+}
+
+
 def read(file: str, text: str) -> CanaryPolicy:
     """What a canary file says; CanaryError with every problem found."""
     intake = document.Intake()
@@ -351,6 +353,11 @@ def read(file: str, text: str) -> CanaryPolicy:
     if root is None and not intake.problems:
         intake.problem(file, 1, "the file is empty; it should hold `canary`")
     found = document.decode(root, CanaryFile, file, intake) if root is not None else None
+    # Entries that cannot be used are left out: without this their lists would seem to be empty.
+    if found is not None and not intake.problems:
+        for key, why in _EMPTY.items():
+            if getattr(found.canary, key) == ():
+                intake.problem(file, found.canary.place.line_of(key), why)
     if intake.problems or found is None:
         raise CanaryError(tuple(sorted(intake.problems, key=lambda problem: problem.line)))
     return _policy(found.canary)
