@@ -223,7 +223,7 @@ def test_slower_than_the_last_bucket_is_not_known_to_be_kept() -> None:
     found = decide(latency=Pair(slow, slow))
     judged = criterion(found, "latency")
     assert (found.outcome, judged.verdict) == (Outcome.HOLD, Verdict.UNCLEAR)
-    assert (judged.kept, judged.broken) == (pytest.approx(0.0), pytest.approx(0.0))
+    assert (judged.kept, judged.broken) == pytest.approx((0.0, 0.0))
     assert judged.canary.high is None
 
 
