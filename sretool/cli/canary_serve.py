@@ -60,12 +60,13 @@ def serve(ctx: click.Context, file: Path | None, listen: str, service: str | Non
     host, port = parse_address(listen)
 
     async def find(path: str, parameters: Mapping[str, str]) -> Answer:
-        return await _answer(path, parameters, policy, sources)
+        return await answer(path, parameters, policy, sources)
 
     asyncio.run(server.serve(host, port, find, lambda url: diagnostics.talk(f"verdicts at {url}/judge")))
 
 
-async def _answer(path: str, parameters: Mapping[str, str], policy: CanaryPolicy, sources: Sources) -> Answer:
+async def answer(path: str, parameters: Mapping[str, str], policy: CanaryPolicy, sources: Sources) -> Answer:
+    """To one question; UsageError where it is none, SourceError where nobody can answer it now."""
     from sretool.adapters.verdicts.server import Answer
 
     if path not in _GATES:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sretool.core.analysis.canary import Observed, Seen
+    from sretool.core.catalog.canary import CanaryPolicy
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -25,7 +26,7 @@ SIDES = Sides('version="v2"', 'version="v1"')
 POLICY = replace(DEFAULT, matchers='job="shop"', criteria=DEFAULT.criteria[:2])
 
 
-def asked(policy: canary.CanaryPolicy = POLICY, sides: Sides = SIDES) -> dict[tuple[str, str, str], Query]:
+def asked(policy: CanaryPolicy = POLICY, sides: Sides = SIDES) -> dict[tuple[str, str, str], Query]:
     found = canary.queries(policy, sides, WINDOW, MINUTE)
     return {(each.criterion, each.side, each.part): each for each in found}
 
