@@ -125,7 +125,7 @@ def _table(found: Judgement) -> list[str]:
     rows = [_HEAD, *(_cells(each) for each in found.criteria)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     return [
-        "  ".join(
+        " ".join(
             f"{cell:<{width}}" if column in _LEFT else f"{cell:>{width}}"
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
@@ -156,6 +156,8 @@ def value(criterion: Criterion, figure: float | None) -> str:
         return f"{figure * 100:.3g}%"
     if figure is not None and not criterion.unit:
         return f"{figure:.3g}"
+    if figure is not None and criterion.unit == "s" and figure < 0.001:
+        return f"{figure * 1000:.1f}ms"
     return value_words(figure, criterion.unit)
 
 

@@ -227,6 +227,33 @@ def test_the_file_beside_the_catalog_is_taken(file: Path, capsys: pytest.Capture
     assert "canary.yaml:1: least: 'no' is not a whole number" in capsys.readouterr().err
 
 
+def test_watching_ends_with_the_stage(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(POLICY.replace("{weight: 5%, lasts: 30m}", "{weight: 5%, lasts: 3s}"))
+    said = {" and ": vector({})} | {key.replace("[30m]", ""): body for key, body in answers().items()}
+    with prometheus(said) as (url, _):
+        began = time.monotonic()
+        assert run(url, file, "--stage", 1, *SIDES, "--since", "2s", "--watch") == 0
+        assert time.monotonic() - began > 0.9
+    captured = capsys.readouterr()
+    assert captured.out.startswith("PROMOTE  stage 1 of 2")
+    assert captured.err.count("hold: all criteria are kept, the stage is not over yet") == 1
+
+
+def test_watching_ends_with_a_bad_version(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = {" and ": vector({})} | {key.replace("[30m]", ""): body for key, body in answers(bad=200).items()}
+    with prometheus(said) as (url, _):
+        assert run(url, file, "--stage", 1, *SIDES, "--since", "10s", "--watch") == 1
+    assert capsys.readouterr().out.startswith("ROLLBACK  stage 1 of 2")
+
+
+def test_watching_a_server_that_never_answers_ends_with_the_stage(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(POLICY.replace("{weight: 5%, lasts: 30m}", "{weight: 5%, lasts: 2s}"))
+    assert run(NOBODY, file, "--stage", 1, *SIDES, "--since", "1s", "--watch") == 3
+    assert "Prometheus at http://127.0.0.1:9" in capsys.readouterr().err
+
+
 # -- before the release
 
 

@@ -139,6 +139,13 @@ def test_each_replica_knows_its_own_control_group() -> None:
     assert replica.env["AMAS_CGROUP_MEMORY"] == "/memory/app-2"
 
 
+def test_each_version_can_be_made_worse_by_a_file_of_its_own() -> None:
+    lab = topology.amas(site(), TEXTS)
+    files = [processes(lab)[name].env["AMAS_DEFECTS"] for name in topology.REPLICAS]
+    assert files == [f"{site().directory}/config/{name}.defects.json" for name in topology.REPLICAS]
+    assert not set(files) & set(lab.files)
+
+
 def test_without_haproxy_clients_find_the_writable_node_and_the_replicas_themselves() -> None:
     lab = topology.amas(site(without=("haproxy",)), TEXTS)
     url = "postgresql://amas@127.0.0.1:20010,127.0.0.1:20011/app?target_session_attrs=read-write"
