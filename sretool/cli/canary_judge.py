@@ -87,6 +87,7 @@ def judge(
                        jsonPath: "{$.outcome}"}}
       successCondition: result == "promote"
       failureCondition: result == "rollback"
+      inconclusiveLimit: 60   # while it is held
     Flagger:
       webhooks: [{name: canary, type: confirm-promotion,
                   url: "http://sretool:9798/gate/promote",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from sretool.core.analysis import belief
 from sretool.core.catalog.canary import EventShare, Quantile
+from sretool.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -494,7 +495,7 @@ def _outcome(
         criterion.title for criterion, seen in pairs if seen.slices and _silent(seen.slices[-1], criterion)
     ]
     if silent:
-        return Outcome.HOLD, f"nothing new of {', '.join(silent)} lately, though there was before"
+        return Outcome.HOLD, _silence(silent, [seen for _, seen in pairs], over)
     waiting = [_waits(each) for each in found.criteria if each.verdict is Verdict.UNCLEAR]
     if waiting:
         return Outcome.HOLD, "; ".join(waiting)
@@ -511,6 +512,14 @@ def _outcome(
 def _silent(last: Slice, criterion: Criterion) -> bool:
     sides = [last.pair.canary, last.pair.baseline] if criterion.limit.side.relative else [last.pair.canary]
     return any(not _events(side) for side in sides)
+
+
+def _silence(silent: Sequence[str], observed: Sequence[Observed], over: timedelta) -> str:
+    slices = [each.pair for seen in observed for each in seen.slices]
+    if any(_events(pair.canary) for pair in slices):
+        return f"nothing new of {', '.join(silent)} lately, though there was before"
+    # Over the whole stage there was something: each slice has too few samples to see it.
+    return f"no slice of {format_duration(over)} has data: make `over` at least four scrape intervals long"
 
 
 def _waits(each: Judged) -> str:

@@ -151,7 +151,7 @@ class CanaryPolicy:
     least: int = 50
     """Events on each side below which nothing is concluded from a criterion."""
     over: timedelta = timedelta(minutes=1)
-    """Slices in which roll-back rules look at the canary."""
+    """Slices in which roll-back rules look at the canary; at least four scrape intervals."""
 
 
 DEFAULT: Final = CanaryPolicy(

@@ -255,6 +255,16 @@ def test_a_canary_that_fell_silent_is_not_promoted() -> None:
     )
 
 
+def test_slices_that_are_shorter_than_scrapes_are_explained() -> None:
+    blind = sliced([Pair(NOTHING, NOTHING)] * 30)
+    pairs = (GOOD_ERRORS, GOOD_LATENCIES, GOOD_DECISIONS)
+    found = decide(*(Observed(pair, blind) for pair in pairs))
+    assert (found.outcome, found.reason) == (
+        Outcome.HOLD,
+        "no slice of 1m has data: make `over` at least four scrape intervals long",
+    )
+
+
 def test_what_is_certainly_bad_goes_back_even_where_other_data_is_missing() -> None:
     found = decide(Pair(Events(60, 1000), Events(20, 20_000)), Pair(NOTHING, NOTHING))
     assert found.outcome is Outcome.ROLLBACK
