@@ -79,7 +79,7 @@ def _beta(a: int, b: int) -> Belief:
     reach = _REACH * math.sqrt(mean * (1 - mean) / (a + b + 1)) + _TAIL / (a + b)
     low, high = max(mean - reach, 0.0), min(mean + reach, 1.0)
     # The middles of even steps: neither end is among them, where a logarithm has no value.
-    values: NDArray[np.float64] = low + (np.arange(_POINTS) + 0.5) * ((high - low) / _POINTS)
+    values = np.linspace(low, high, 2 * _POINTS + 1)[1::2]
     logs = (a - 1) * np.log(values) + (b - 1) * np.log1p(-values)
     weights = np.exp(logs - logs.max())
     return Belief(values, weights / weights.sum(), values)

@@ -9,7 +9,7 @@ never promotes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -238,11 +238,10 @@ def judge(
     pairs = list(zip(policy.criteria, observed, strict=True))
     criteria = tuple(_criterion(policy, criterion, seen, window.length) for criterion, seen in pairs)
     rules = tuple(_rule(policy, criterion, seen, over) for criterion, seen in pairs if criterion.rollback)
-    judgement = Judgement(
-        Outcome.HOLD, "", window, number, stage, criteria, rules, notes=(*notes, *_notes(pairs))
-    )
-    outcome, reason = _outcome(judgement, policy, pairs, over)
-    return Judgement(outcome, reason, window, number, stage, criteria, rules, notes=judgement.notes)
+    said = (*notes, *_notes(pairs))
+    found = Judgement(Outcome.HOLD, "", window, number, stage, criteria, rules, notes=said)
+    outcome, reason = _outcome(found, policy, pairs, over)
+    return replace(found, outcome=outcome, reason=reason)
 
 
 # -- one criterion
@@ -280,8 +279,11 @@ def _verdict(
     if criterion.limit.side.relative:
         sides.append(("baseline", pair.baseline))
     counts = [(name, _events(side)) for name, side in sides]
-    few = [f"{name} has {count} of {policy.least} events needed" for name, count in counts
-           if count < policy.least]  # fmt: skip
+    few = [
+        f"{name} has {count} of {policy.least} events needed"
+        for name, count in counts
+        if count < policy.least
+    ]
     if not few and sureness[0] >= policy.confidence:
         return Verdict.PASSED, None, ""
     if not few and sureness[1] >= policy.confidence:
@@ -292,13 +294,8 @@ def _verdict(
         more = More(math.ceil((times - 1) * counts[0][1]), (times - 1) * length)
     if few:
         return Verdict.UNCLEAR, more, ", ".join(few)
-    return (
-        Verdict.UNCLEAR,
-        more,
-        "too close to its limit for as little data"
-        if more
-        else ("too close to its limit to ever become clear"),
-    )
+    close = "for as little data" if more else "to ever become clear"
+    return Verdict.UNCLEAR, more, f"too close to its limit {close}"
 
 
 def _times_needed(policy: CanaryPolicy, criterion: Criterion, pair: Pair, fewest: int) -> float | None:
