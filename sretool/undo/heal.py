@@ -1,0 +1,154 @@
+"""Undoing everything that a log holds, and every log of the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from sretool.undo import index, lease
+from sretool.undo.apply import apply
+from sretool.undo.log import UndoLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sretool.undo.entry import Result
+
+_TURN: Final = "undo.healing"
+_REST: Final = 0.1
+"""Seconds before an undo that failed is tried again."""
+
+
+@dataclass(slots=True)
+class Healed:
+    """What healing one log came to."""
+
+    folder: Path
+    results: list[Result] = field(default_factory=list)
+    problem: str = ""
+    """Why the log as a whole could not be dealt with."""
+    unwritten: str = ""
+    """Why the log does not say that it was undone."""
+
+    @property
+    def complete(self) -> bool:
+        return not self.problem and all(each.ok for each in self.results)
+
+
+def heal(folder: Path, *, tries: int = 3, only: set[str] | None = None) -> Healed:
+    """Undo what the log of `folder` holds, the newest first; `only`: these entries, and no seal on the log.
+
+    Whoever makes faults by this log is held meanwhile, so that nothing is made behind our back, and the log
+    takes no further faults. Programs that heal at once take turns.
+    """
+    log = UndoLog(folder)
+    healed = Healed(folder)
+    try:
+        with _turn(folder), _held(log):
+            if only is None:
+                _noted(healed, log.seal)
+            left = [each.entry for each in log.left() if only is None or each.entry.id in only]
+            for attempt in range(tries):
+                time.sleep(_REST * attempt)
+                results = [apply(each) for each in left]
+                for result in results:
+                    _noted(healed, partial(log.close, result))
+                done = {each.id for each in results}
+                healed.results = [each for each in healed.results if each.id not in done] + results
+                left = [each for each, result in zip(left, results, strict=True) if not result.ok]
+                if not left:
+                    break
+    except (OSError, ValueError) as error:
+        healed.problem = str(error)
+    return healed
+
+
+def _noted(healed: Healed, write: Callable[[], None]) -> None:
+    """What cannot be written down (the disk is full) is undone all the same; it stays open in the log."""
+    try:
+        write()
+    except OSError as error:
+        healed.unwritten = str(error)
+
+
+def settle(folder: Path) -> Healed:
+    """Look once more at everything the log ever held, when nobody is left who makes faults by it.
+
+    A program that was held between writing an entry and making its fault may have made the fault after it was
+    undone.
+    """
+    log = UndoLog(folder)
+    healed = heal(folder)
+    try:
+        with _turn(folder):
+            for each in reversed(log.read()):
+                if each.closed in ("undone", "already"):
+                    result = apply(each.entry)
+                    if result.how in ("undone", "failed"):
+                        _noted(healed, partial(log.close, result))
+                        healed.results.append(result)
+    except (OSError, ValueError) as error:
+        healed.problem = healed.problem or str(error)
+    return healed
+
+
+def left_over(places: Path) -> list[Path]:
+    """Folders of logs on the index `places` that hold something to undo and that nobody looks after."""
+    found = []
+    for folder in index.folders(places):
+        if lease.live(folder):
+            continue
+        try:
+            nothing = not UndoLog(folder).left()
+        except (OSError, ValueError):
+            nothing = False
+        if nothing:
+            index.drop(places, folder)
+        else:
+            found.append(folder)
+    return found
+
+
+def end_actors(log: UndoLog) -> None:
+    """Kill whoever makes faults by this log: nobody watches over them any more."""
+    for pid in log.actors():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        until = time.monotonic() + 1
+        while pid in log.actors() and time.monotonic() < until:
+            time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def _held(log: UndoLog) -> Iterator[None]:
+    """No program that makes faults runs meanwhile."""
+    held = [pid for pid in log.actors() if pid != os.getpid()]
+    for pid in held:
+        _send(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in held:
+            _send(pid, signal.SIGCONT)
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+@contextlib.contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder / _TURN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
