@@ -10,6 +10,7 @@
     │   ├── SourceTooMuch        the answer would be too large or take too long
     │   ├── SourceRefused        an HTTP status that is not 2xx
     │   └── SourceReplyInvalid   an answer that is not what the API promises
+    ├── ChaosError               an experiment could not be run, or not undone
     └── LabError                 the lab could not do what was asked
         ├── BinaryMissing        a program is not installed
         ├── PortTaken            somebody else listens there
@@ -130,6 +131,10 @@ class SourceRefused(SourceError):
 
 class SourceReplyInvalid(SourceError):
     """The answer does not have the promised form."""
+
+
+class ChaosError(SretoolError):
+    """An experiment could not be run, or its faults not be undone."""
 
 
 class LabError(SretoolError):
