@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from sretool.core.runs.histogram import Histogram  # noqa: TC001
 from sretool.core.runs.model import Check, Measures, RunKind, Verdict
@@ -40,6 +40,10 @@ class Started:
     """What can be hurt, each in words."""
     users: int | None = None
     """The most users or the highest rate the load is planned to reach; None: no load, or not known."""
+    criteria: Mapping[str, Any] = field(default_factory=dict)
+    """What an experiment's verdict is made by, as `core.plans.chaos.criteria` writes it."""
+    plan_hash: str = ""
+    """Of the plan that was run; empty: there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ class ChaosStep:
     state: str
     """`started`, `ok`, `failed`."""
     text: str = ""
+    value: float | None = None
+    """What a probe answered, where that is a number; None: it is none, or not finite."""
 
 
 @dataclass(frozen=True, slots=True)
