@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from datetime import datetime, timedelta
+    from pathlib import Path
 
     from sretool.core.alerting.silences import NewSilence, Silence
     from sretool.core.analysis.recording import Points
-    from sretool.core.observe.model import Alert, Change, Drill, Rule, Sample, Series, Snapshot
+    from sretool.core.observe.drills import Announcement
+    from sretool.core.observe.model import (
+        Alert,
+        Change,
+        Drill,
+        Rule,
+        RuleAlert,
+        Sample,
+        Series,
+        Snapshot,
+    )
+    from sretool.core.runs.events import RunEvent, What
+    from sretool.core.runs.model import Measures, RunRecord, Verdict
+    from sretool.undo.heal import Healed
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,3 +184,92 @@ class AlertDesk(AlertSource, Protocol):
     async def configuration(self) -> str:
         """What it routes by, as YAML."""
         ...
+
+
+class RuleAlertSource(Protocol):
+    """A server that evaluates alert rules. Every method raises a `SourceError` and nothing else."""
+
+    async def rule_alerts(self) -> Sequence[RuleAlert]:
+        """Every alert that is pending or fires."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class DrillBoard(AlertSource, Protocol):
+    """An Alertmanager at which drills are announced. Every method raises a `SourceError` and nothing else."""
+
+    async def announce(self, alert: Announcement) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessNow:
+    """One process of the system that is disturbed, as whoever supervises it has it."""
+
+    name: str
+    pid: int | None
+    state: str
+    ready: bool
+    restarts: int
+
+
+class ProcessSource(Protocol):
+    """Who supervises the processes of the system. Never raises: what cannot be read has no processes."""
+
+    def processes(self) -> Sequence[ProcessNow]: ...
+
+
+class ChaosSession(Protocol):
+    """One experiment at work: `start`, read `events` to their end, then `finish`."""
+
+    async def start(self, given: Mapping[str, Any], *, environment: Mapping[str, str]) -> None:
+        """Raises ChaosError where it cannot begin; then nothing was hurt."""
+        ...
+
+    def events(self) -> AsyncGenerator[dict[str, Any], None]:
+        """What the program that plays it tells, until that ends."""
+        ...
+
+    async def warden_lost(self) -> None:
+        """Returns when nobody but us would undo any more."""
+        ...
+
+    async def heal(self) -> Healed:
+        """Undo everything now; no further fault is made after that."""
+        ...
+
+    async def finish(self) -> Healed:
+        """End whoever still makes faults, undo what is open, look once more, and let go."""
+        ...
+
+
+class LoadChild(Protocol):
+    """Load that an experiment brings, made by a program of its own."""
+
+    async def start(self) -> None:
+        """ChaosError where it cannot be made."""
+        ...
+
+    async def lost(self) -> str:
+        """Returns, with the reason, when it has ended without being told to."""
+        ...
+
+    async def stop(self) -> None: ...
+
+
+class RunJournal(Protocol):
+    """Where a run is written down while it goes on; OSError where the disk takes nothing."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def run(self) -> RunRecord: ...
+
+    def elapsed(self) -> float:
+        """Seconds since the run began, by a clock that nobody sets."""
+        ...
+
+    def record(self, what: What, *, at: datetime | None = None, t: float | None = None) -> RunEvent: ...
+
+    def finish(self, verdict: Verdict, measures: Measures | None = None) -> None: ...
