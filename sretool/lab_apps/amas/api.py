@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from sretool.lab_apps.amas.store import Store
 
 USER_HEADER = "x-user-id"
+INSTANCE_HEADER = "x-served-by"
+"""Of every answer: which replica gave it."""
 MOST_USERS = 1_000_000_000
 MOST_BODY = 16 * 1024
 WORDS_DEFAULT, WORDS_MOST = 6, 30
@@ -183,6 +185,7 @@ class Api:
                 "answered_at": answer.answered_at,
                 "correct": stored.correct,
                 "due_at": stored.due_at,
+                "stored_by": stored.server or None,
             }
         )
 
@@ -252,6 +255,7 @@ class Api:
             except Exception:  # a defect: it has to be counted like any other failed request
                 log.exception("%s %s", request.method, request.url.path)
                 response = JSONResponse({"error": "internal error"}, 500)
+            response.headers[INSTANCE_HEADER] = self.name
             seconds = time.monotonic() - begun
             metrics.observe(response.status_code, seconds)
             if not deliberate:
