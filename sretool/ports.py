@@ -230,6 +230,11 @@ class ChaosSession(Protocol):
         """What the program that plays it tells, until that ends."""
         ...
 
+    @property
+    def stands_still(self) -> bool:
+        """Whether somebody has stopped the program that plays it."""
+        ...
+
     async def warden_lost(self) -> None:
         """Returns when nobody but us would undo any more."""
         ...

@@ -2,7 +2,7 @@
 
 The first line of standard input is a JSON object: `experiment` (as loaded), `path`, `configuration` and
 `secrets` (values given on the command line), `log` (folder of the undo log), `runtime` (the experiment's own
-settings). Events go to the descriptor in `SRETOOL_EVENTS`, the toolkit's log to standard error. When standard
+settings), `guards` (names of probes that are asked every `guards_every` seconds). Events go to the descriptor in `SRETOOL_EVENTS`, the toolkit's log to standard error. When standard
 input ends, whoever started us is gone: everything is undone and this program ends.
 
 Rollbacks are played whatever happens, nothing asks the outside whether there is a newer version, and the
@@ -25,7 +25,7 @@ from chaoslib.experiment import run_experiment
 from chaoslib.run import RunEventHandler
 from chaoslib.types import Schedule, Strategy
 
-from sretool.chaos import telling, undoing
+from sretool.chaos import asking, telling, undoing
 from sretool.chaos.telling import tell
 from sretool.undo.heal import heal
 from sretool.undo.log import UndoLog
@@ -119,7 +119,7 @@ def main() -> int:
     given = json.loads(first)
     folder = Path(given["log"])
     os.environ[undoing.LOG] = str(folder)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    _log_without_secrets()
     # The warden holds us while it undoes, and ends us when nobody else is left to do so.
     UndoLog(folder).actor(os.getpid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -129,6 +129,9 @@ def main() -> int:
     ).start()
     os.chdir(Path(given["path"]).resolve().parent)
     try:
+        asking.begin(
+            given["experiment"], given, given.get("guards") or (), float(given.get("guards_every") or 1.0)
+        )
         journal = run(given)
     except Exception as error:
         # Whatever a driver or an experiment does wrong becomes an event, and the verdict an error.
@@ -138,6 +141,19 @@ def main() -> int:
     tell("ended", status=journal.get("status"), deviated=journal.get("deviated"))
     _keep(journal, folder)
     return 0
+
+
+class _Hiding(logging.Formatter):
+    """Values of secrets stay out of the toolkit's log, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return str(telling.without_secrets(super().format(record)))
+
+
+def _log_without_secrets() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Hiding("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def _watch_over_us(folder: Path) -> None:

@@ -22,6 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from sretool.chaos.telling import tell
 from sretool.undo import index
 from sretool.undo.apply import apply
 from sretool.undo.entry import UndoEntry
@@ -37,6 +38,8 @@ LOG: Final = "SRETOOL_UNDO_LOG"
 """Environment variable: folder of the run's undo log."""
 
 _numbers = itertools.count(1)
+_told: set[str] = set()
+"""Entries that were told as faults."""
 
 
 def before(
@@ -47,8 +50,11 @@ def before(
     prior: str = "",
     ttl: float | None = None,
     heals: str = "undo",
+    helper: bool = False,
 ) -> UndoEntry:
     """Put on the disk how to undo a fault that is about to be made; fields as of `UndoEntry`.
+
+    `helper`: it hurts nothing (a ledger, a proxy of ours) and only has to be put away in the end.
 
     Raises `sretool.undo.log.Sealed` where faults are being undone and OSError where the disk takes nothing:
     then make none.
@@ -56,13 +62,19 @@ def before(
     entry = UndoEntry(
         f"{os.getpid()}-{next(_numbers)}", fault, target, undo, prior=prior, ttl=ttl, heals=heals
     )
-    return log().open(entry)
+    opened = log().open(entry)
+    if not helper:
+        _told.add(entry.id)
+        tell("fault_on", fault=entry.id, text=fault, target=target, ttl=ttl)
+    return opened
 
 
 def after(entry: UndoEntry) -> Result:
     """Undo it now, and put on the disk what became of it."""
     result = apply(entry)
     log().close(result)
+    if entry.id in _told:
+        tell("fault_off", fault=entry.id, how=result.how, ok=result.ok, text=result.text)
     return result
 
 

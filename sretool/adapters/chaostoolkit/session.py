@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sretool.errors import ChaosError
 from sretool.undo import heal as healing
-from sretool.undo import index
+from sretool.undo import identity, index
 from sretool.undo.entry import Result
 from sretool.undo.heal import Healed
 from sretool.undo.lease import RENEW, Lease
@@ -122,6 +122,11 @@ class Session:
                 event = json.loads(line)
                 if isinstance(event, dict):
                     yield event
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether somebody has stopped the runner."""
+        return self._runner is not None and identity.stopped(self._runner.pid)
 
     @property
     def guarded(self) -> bool:
