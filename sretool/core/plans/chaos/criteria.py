@@ -22,6 +22,7 @@ STEADY_BEFORE: Final = "steady state before"
 STEADY_DURING: Final = "steady state during"
 STEADY_AFTER: Final = "steady state after"
 FAULT_MADE: Final = "fault made"
+PROBES: Final = "probes answered"
 UNDONE: Final = "faults undone"
 DOSE: Final = "dose"
 DOSE_BEFORE: Final = "dose before"
@@ -33,6 +34,7 @@ DUPLICATED: Final = "duplicated writes"
 RESURRECTED: Final = "resurrected writes"
 REDUNDANCY: Final = "redundancy restored"
 ONE_PRIMARY: Final = "one primary"
+RECOVERED: Final = "recovered"
 WATCHED: Final = "alerts watched"
 UNEXPECTED: Final = "unexpected alerts"
 RESOLVED: Final = "alerts resolved"
@@ -43,6 +45,11 @@ TARGETS: Final = "targets hurt"
 def alert_check(name: str) -> str:
     """Name of the check on an expected alert."""
     return f"alert {name}"
+
+
+def received_check(name: str) -> str:
+    """Name of the check that Alertmanager got it and tells somebody."""
+    return f"alert {name} received"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +80,15 @@ class Criteria:
     """Of the method: each must answer."""
     unknown: tuple[str, ...] = ()
     """Actions that do not say what they hurt, so that only rollbacks undo them."""
+    rollbacks: tuple[str, ...] = ()
+    """Names of the experiment's own rollbacks."""
     dose: DoseCriterion | None = None
     expected_alerts: tuple[AlertCriterion, ...] = ()
     unexpected_fail: bool = True
+    received: bool = False
+    """Whether there is an Alertmanager that must have got what is expected."""
+    blind_s: float = 30.0
+    """For how long a source may be silent."""
     budget_price: float | None = None
     rto_s: float | None = None
     rpo_s: float | None = None
@@ -95,6 +108,7 @@ def criteria(plan: ChaosPlan) -> Criteria:
         actions=tuple(each.name for each in experiment.actions),
         probes=tuple(each.name for each in experiment.method if each.what == "probe"),
         unknown=tuple(each.name for each in plan.unknown),
+        rollbacks=tuple(each.name for each in experiment.rollbacks),
         dose=(
             DoseCriterion(
                 float(dose.want), dose.unit, float(dose.tolerance), dose.probe, dose.measured == "added"
@@ -106,6 +120,8 @@ def criteria(plan: ChaosPlan) -> Criteria:
             AlertCriterion(each.name, each.within.total_seconds()) for each in block.expected_alerts
         ),
         unexpected_fail=block.unexpected_alerts_fail,
+        received=bool(plan.where.get("alertmanager")),
+        blind_s=block.blind_after.total_seconds(),
         budget_price=None if block.budget_price is None else float(block.budget_price),
         rto_s=None if objectives.rto is None else objectives.rto.total_seconds(),
         rpo_s=None if objectives.rpo is None else objectives.rpo.total_seconds(),
@@ -132,7 +148,9 @@ def from_document(written: Mapping[str, Any]) -> Criteria:
 
 def to_hold(of: Criteria) -> tuple[Check, ...]:
     """The checks for the event `Started`: what is to hold, before anything is measured."""
-    found = [Check(FAULT_MADE, want="yes"), Check(UNDONE, want="all")]
+    found = []
+    if of.actions:
+        found += [Check(FAULT_MADE, want="yes"), Check(UNDONE, want="all")]
     if of.dose:
         found.append(Check(DOSE, want=of.dose.want, unit=of.dose.unit))
     for asked, name in (
@@ -143,6 +161,8 @@ def to_hold(of: Criteria) -> tuple[Check, ...]:
         if asked:
             found.append(Check(name, want="met"))
     found += [Check(alert_check(each.name), want=each.within_s, unit="s") for each in of.expected_alerts]
+    if of.actions and of.recovery_deadline_s is not None:
+        found.append(Check(RECOVERED, want=of.recovery_deadline_s, unit="s"))
     if of.expected_alerts:
         found.append(Check(RESOLVED, want="all"))
     if of.unexpected_fail:
