@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from sretool.core.runs.events import RunEvent, What
     from sretool.core.runs.model import Measures, RunRecord, Verdict
+    from sretool.undo.entry import Standing
     from sretool.undo.heal import Healed
 
 
@@ -237,6 +238,10 @@ class ChaosSession(Protocol):
 
     async def warden_lost(self) -> None:
         """Returns when nobody but us would undo any more."""
+        ...
+
+    def standings(self) -> Sequence[Standing]:
+        """What the undo log says of every fault."""
         ...
 
     async def heal(self) -> Healed:

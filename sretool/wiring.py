@@ -5,24 +5,39 @@ Imports stand inside the functions, so that a command loads only what it uses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sretool.adapters.files.runbooks import Runbooks
+    from sretool.adapters.lab.record import LabRecord
     from sretool.adapters.store.marks import MarkFile
     from sretool.adapters.store.notebook import Notebook
     from sretool.adapters.store.runs import RunStore
     from sretool.adapters.store.snapshots import SnapshotFile
+    from sretool.adapters.store.writer import RunWriter
     from sretool.core.catalog.model import Dependency, System
     from sretool.core.observe.running import Running
     from sretool.core.slo.model import Severity, Slo
+    from sretool.core.plans.chaos.experiment import Experiment
+    from sretool.core.plans.chaos.gates import Approval, Facts
+    from sretool.core.plans.chaos.plan import ChaosPlan
     from sretool.core.slo.policy import Policy
-    from sretool.ports import Endpoint, HistorySource, MetricsSource, SurveySource
+    from sretool.errors import Problem
+    from sretool.ports import (
+        ChaosSession,
+        Endpoint,
+        HistorySource,
+        LoadChild,
+        MetricsSource,
+        SurveySource,
+    )
+    from sretool.services.chaos_watch import Sources as ChaosSources
     from sretool.services.duty import Duty
     from sretool.services.watch import Watch
 
@@ -187,3 +202,181 @@ def marks(project: Path, environment: Mapping[str, str]) -> MarkFile:
     from sretool.adapters.store.marks import MarkFile
 
     return MarkFile(state_folder(project, environment))
+
+
+def bundled_experiments() -> dict[str, Path]:
+    """Experiments that come with sretool, by name."""
+    from sretool.adapters.chaostoolkit import bundled
+
+    return bundled.experiments()
+
+
+def chaos_plan(
+    file: Path,
+    environment: Mapping[str, str],
+    overrides: Mapping[str, Any],
+    where: Mapping[str, str],
+    is_production: Callable[[Experiment, Mapping[str, str]], bool],
+) -> tuple[ChaosPlan | None, Sequence[Problem], Sequence[Problem]]:
+    """The plan of an experiment, and all problems and warnings; with problems there may be no plan.
+
+    UsageError where the file cannot be read, ChaosError where nobody can say what it would hurt.
+    """
+    from sretool.adapters.chaostoolkit.functions import Surroundings
+    from sretool.adapters.chaostoolkit.planning import ask
+    from sretool.core.plans.chaos.lint import lint, lint_targets
+    from sretool.core.plans.chaos.plan import plan
+    from sretool.core.plans.chaos.read import read
+    from sretool.errors import UsageError
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {file}: it is not UTF-8 text") from error
+    reading = read(str(file), text, environment, overrides)
+    found = lint(reading, Surroundings(file.parent))
+    if reading.experiment is None or found.problems:
+        return None, found.problems, found.warnings
+    experiment = reading.experiment
+    planned = [each for each in experiment.actions if each.kind == "python"]
+    answers = ask(planned, file.parent, environment)
+    hurt = lint_targets(reading, answers)
+    warnings = [*found.warnings, *hurt.warnings]
+    made = plan(
+        experiment,
+        answers,
+        where,
+        production=is_production(experiment, where),
+        remarks=[str(each) for each in warnings],
+    )
+    return made, hurt.problems, warnings
+
+
+def chaos_session(folder: Path, environment: Mapping[str, str]) -> ChaosSession:
+    """An experiment whose undo log is in `folder`; nothing runs before its start."""
+    from sretool.adapters.chaostoolkit.session import Session
+    from sretool.undo import index
+
+    return Session(folder, index.place(environment))
+
+
+def chaos_sources(sources: Endpoints | None, lab: str | None) -> ChaosSources:
+    """Whom an experiment's watchers ask; nothing is asked yet."""
+    from sretool.adapters.alertmanager.source import Alertmanager
+    from sretool.adapters.lab.processes import LabProcesses
+    from sretool.adapters.prometheus.source import Prometheus
+    from sretool.services.chaos_watch import Sources
+
+    processes = LabProcesses(lab) if lab is not None else None
+    if sources is None:
+        return Sources(processes=processes)
+    board = None
+    if sources.alertmanager is not None:
+        board = Alertmanager(sources.alertmanager, deadline=sources.deadline)
+    return Sources(
+        watch=watch(replace(sources, alertmanager=None)) if sources.slos else None,
+        rules=Prometheus(sources.prometheus, deadline=sources.deadline),
+        board=board,
+        processes=processes,
+    )
+
+
+@contextmanager
+def chaos_lock(environment: Mapping[str, str], title: str) -> Iterator[str]:
+    """The machine's lock on experiments, held meanwhile; gives what holds it where that is somebody else."""
+    from sretool.adapters.chaostoolkit.machine import Busy, MachineLock
+
+    try:
+        lock = MachineLock(environment, title)
+    except Busy as busy:
+        yield str(busy)
+        return
+    try:
+        yield ""
+    finally:
+        lock.release()
+
+
+def chaos_stop_file(environment: Mapping[str, str]) -> Path | None:
+    """The stop file that exists; None: experiments may run."""
+    from sretool.adapters.chaostoolkit import machine
+
+    return machine.stop_file(environment)
+
+
+async def chaos_facts(
+    environment: Mapping[str, str], me: str, approvals: tuple[Approval, ...], sources: ChaosSources
+) -> Facts:
+    """What the gates of an experiment look at; the machine's lock is the caller's."""
+    from sretool.core.plans.chaos.gates import Facts
+    from sretool.services import chaos_gates
+    from sretool.undo import index
+    from sretool.undo.heal import open_faults
+
+    known = Facts(
+        now=SystemClock().now(),
+        me=me,
+        stop_file=str(chaos_stop_file(environment) or ""),
+        left_over=open_faults(index.place(environment)),
+        approvals=approvals,
+    )
+    return await chaos_gates.look(known, sources)
+
+
+def chaos_load(
+    plan: ChaosPlan, environment: Mapping[str, str], lab: LabRecord | None, facts: Facts
+) -> tuple[Callable[[Path], LoadChild] | None, Facts]:
+    """The load that an experiment brings, by the folder of its run; None: the traffic that is there is it."""
+    from importlib.util import find_spec
+
+    from sretool.adapters.chaostoolkit.load import LoadRun
+
+    wanted = plan.block.load
+    if wanted is None:
+        return None, facts
+    if find_spec("sretool.cli.load") is None:
+        if lab is not None and "traffic" in lab.process_by_name:
+            return None, facts
+        return None, replace(facts, load=f"this sretool cannot make the load {wanted.profile!r}")
+    arguments = [wanted.profile]
+    if wanted.rate is not None:
+        arguments += ["--rate", str(wanted.rate)]
+    before = ["--lab", lab.name] if lab is not None else []
+
+    def made(folder: Path) -> LoadChild:
+        raw = folder / "raw"
+        raw.mkdir(exist_ok=True)
+        return LoadRun((*before, "load", "run", *arguments), raw / "load.log", environment)
+
+    return made, facts
+
+
+def chaos_journal(
+    project: Path, environment: Mapping[str, str], plan: ChaosPlan, file: Path, data: bytes
+) -> RunWriter:
+    """A new run of an experiment, with its file and its plan copied into its folder."""
+    import json
+    import platform
+    from importlib import metadata
+
+    from sretool import __version__
+    from sretool.core.plans.chaos import plan as plans
+    from sretool.core.runs.model import RunKind
+
+    writer = runs(project, environment).create(
+        RunKind.CHAOS,
+        plan.title,
+        targets=plan.block.blast_radius.services,
+        versions={
+            "sretool": __version__,
+            "chaostoolkit-lib": metadata.version("chaostoolkit-lib"),
+            "python": platform.python_version(),
+        },
+        production=plan.production,
+    )
+    writer.keep_input(file.name, data, str(file))
+    text = json.dumps(plans.document(plan), indent=1, default=str)
+    writer.keep_input("plan.json", text.encode(), "plan.json")
+    return writer

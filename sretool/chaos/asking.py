@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 
-def begin(experiment: Mapping[str, Any], given: Mapping[str, Any], names: Iterable[str], every: float) -> None:
+def begin(
+    experiment: Mapping[str, Any], given: Mapping[str, Any], names: Iterable[str], every: float
+) -> None:
     """Ask the probes `names` of `experiment` every so many seconds until the program ends."""
     wanted = set(names)
     probes = [each for each in _probes(experiment) if each.get("name") in wanted]

@@ -31,6 +31,10 @@ FAILED = 1
 """An objective or a check failed."""
 USAGE = 2
 UNREACHABLE = 3
+ABORTED = 4
+"""A guard ended it, and everything is undone."""
+NOT_UNDONE = 5
+"""A fault is still in."""
 NO_DATA = 6
 """Nothing failed, but something could not be judged."""
 BROKEN = 7

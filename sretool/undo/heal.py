@@ -116,6 +116,17 @@ def left_over(places: Path) -> list[Path]:
     return found
 
 
+def open_faults(places: Path) -> tuple[str, ...]:
+    """What is still in of every log on the index, in words; also of logs that somebody looks after."""
+    found = []
+    for folder in index.folders(places):
+        try:
+            found += [f"{each.entry.fault} ({each.entry.target})" for each in UndoLog(folder).left()]
+        except (OSError, ValueError) as error:
+            found.append(f"{folder} cannot be read: {error}")
+    return tuple(found)
+
+
 def end_actors(log: UndoLog) -> None:
     """Kill whoever makes faults by this log: nobody watches over them any more."""
     for pid in log.actors():

@@ -22,11 +22,14 @@ from sretool.undo import identity, index
 from sretool.undo.entry import Result
 from sretool.undo.heal import Healed
 from sretool.undo.lease import RENEW, Lease
+from sretool.undo.log import UndoLog
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncGenerator, Mapping
     from pathlib import Path
+
+    from sretool.undo.entry import Standing
 
 _LINE: Final = 16 * 1024 * 1024
 """Bytes of the longest event: a probe may give back much."""
@@ -127,6 +130,12 @@ class Session:
     def stands_still(self) -> bool:
         """Whether somebody has stopped the runner."""
         return self._runner is not None and identity.stopped(self._runner.pid)
+
+    def standings(self) -> list[Standing]:
+        """What the undo log says of every fault; nothing where it cannot be read now."""
+        with contextlib.suppress(OSError, ValueError):
+            return UndoLog(self.folder).read()
+        return []
 
     @property
     def guarded(self) -> bool:

@@ -31,9 +31,7 @@ class Announcement:
     ends: datetime
 
 
-def announcement(
-    drill: Drill, *, run: str, by: str, ends: datetime, verdict: str = ""
-) -> Announcement:
+def announcement(drill: Drill, *, run: str, by: str, ends: datetime, verdict: str = "") -> Announcement:
     """What says that `drill` runs until `ends`, or, with a `verdict`, that it has ended."""
     services = ",".join(drill.services)
     labels = {"alertname": ALERT, "severity": _SEVERITY, "drill": drill.name, "run": run}
