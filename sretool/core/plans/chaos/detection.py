@@ -50,6 +50,9 @@ class Episode:
         """What Alertmanager got has fired, even where nobody saw it in Prometheus."""
         return self.received if self.firing is None else self.firing
 
+    def fired_before(self, t: float) -> bool:
+        return self.fired is not None and self.fired < t
+
     @property
     def theory_s(self) -> float | None:
         """From pending to firing at most."""
@@ -193,8 +196,12 @@ def _expected(of: AlertCriterion, found: Detection, whole: Criteria) -> Iterator
     fired = found.fired(of.name)
     if fired is None or fired.fired is None or found.fault_on is None:
         across = found.across_fault(of.name)
-        if across:
-            got = "fired before" if any(each.fired is not None for each in across) else "pending before"
+        if across and found.fault_on is not None:
+            got = (
+                "fired before"
+                if any(each.fired_before(found.fault_on) for each in across)
+                else "pending before"
+            )
             yield Check(name, want=of.within_s, got=got, unit="s")
         elif found.watched.get(PROMETHEUS) and found.fault_on is not None:
             yield Check(name, want=of.within_s, got="never", unit="s", ok=False)
@@ -266,7 +273,7 @@ def mttd_s(of: Criteria, found: Detection) -> float | None:
         for each in found.since_fault()
         if each.fired is not None and (each.name in expected or not expected)
     ]
-    return min(fired) - found.fault_on if fired and found.fault_on is not None else None
+    return round(min(fired) - found.fault_on, 6) if fired and found.fault_on is not None else None
 
 
 def measures(of: Criteria, found: Detection, timeline: Timeline) -> tuple[AlertMeasure, ...]:

@@ -235,4 +235,4 @@ def _recovered(of: Criteria, found: Detection, timeline: Timeline) -> Check:
 def mttr_s(found: Detection, timeline: Timeline) -> float | None:
     """From the fault until everything was as before."""
     at, on = recovered_at(found, timeline), timeline.fault_on
-    return None if at is None or on is None else at - on
+    return None if at is None or on is None else round(at - on, 6)

@@ -39,6 +39,6 @@ def _of(name: str, shares: list[tuple[float, float]], on: float | None) -> Traff
         before=before[-1] if before else None,
         least=min((share for _, share in after), default=None),
         after=after[-1][1] if after else None,
-        gone_s=None if gone is None else gone - on,
-        back_s=None if back is None else back - on,
+        gone_s=None if gone is None else round(gone - on, 6),
+        back_s=None if back is None else round(back - on, 6),
     )

@@ -47,6 +47,8 @@ PREMISES: Final = frozenset(
 )
 """Checks without which the others say nothing."""
 
+_STEADY: Final = (names.STEADY_BEFORE, names.STEADY_DURING, names.STEADY_AFTER)
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -181,7 +183,10 @@ def _outcome(of: Criteria, timeline: Timeline, checks: Sequence[Check]) -> tuple
     stopped = _stopped(timeline)
     if stopped:
         return Outcome.ABORTED, stopped
-    premises = [each for each in (*broken, *unknown) if each.name in PREMISES]
+    premises = [each for each in checks if each.name in PREMISES and each.ok is not True]
+    if premises and premises[0].name == names.STEADY_BEFORE and timeline.fault_on is None:
+        # The rest is missing because nothing was done.
+        return Outcome.INCONCLUSIVE, f"no fault was made: {_said(premises[:1])}"
     if premises:
         besides = [each for each in broken if each.name not in PREMISES]
         also = f"; besides, {_said(besides)}" if besides else ""
@@ -210,12 +215,12 @@ def _error(checks: dict[str, Check], timeline: Timeline) -> str:
     if ended is None:
         return "the program that plays the experiment did not come to an end"
     _, what = ended
-    before = checks.get(names.STEADY_BEFORE)
     said = f": {what.text}" if what.text else ""
     if what.status in ("completed", "interrupted"):
         return ""
-    if what.status == "failed" and before is not None and before.ok is not True and timeline.fault_on is None:
-        # What the toolkit says where the hypothesis is not met, and nothing was done.
+    steady = [checks[name].ok for name in _STEADY if name in checks]
+    if what.status == "failed" and not all(steady):
+        # What the toolkit says where a probe of the hypothesis failed.
         return ""
     if any(True for _ in timeline.of(events.GuardTripped)):
         return ""
