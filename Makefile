@@ -11,9 +11,11 @@ PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3
 endif
 export PYTHON
 BIN := $(VENV)/bin
+# Where it is set, every worker and every program under test compiles its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-all lint types imports unit lab-tests packages env lock clean python
+.PHONY: help demo test check test-all lint types imports unit slow-tests lab-tests fuzz packages env lock clean python
 
 help:  ## List the targets.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "%-10s %s\n", $$1, $$2 }'
@@ -23,9 +25,9 @@ demo: packages env  ## Install what is missing, bring up the lab and open the da
 
 test: PACKAGES = --all
 test: packages env  ## Install what is missing and run every check the project has.
-	@$(MAKE) --no-print-directory check lab-tests
+	@$(MAKE) --no-print-directory check slow-tests lab-tests
 
-check: env lint types imports unit  ## The fast checks: format, lint, types, imports, unit tests.
+check: env lint types imports unit  ## The fast checks: format, lint, types, imports, quick unit tests.
 
 test-all: test  ## As test, then the tests on every newer Python of this machine.
 	@for minor in 12 13 14; do \
@@ -33,7 +35,7 @@ test-all: test  ## As test, then the tests on every newer Python of this machine
 			"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, int(sys.argv[1])))' $$minor 2>/dev/null || continue; \
 			"$(BIN)/python" -c 'import sys; sys.exit(sys.version_info[:2] >= (3, int(sys.argv[1])))' $$minor || continue; \
 			echo "== Python 3.$$minor"; \
-			$(MAKE) --no-print-directory unit lab-tests PYTHON=$$python VENV=.venv-3.$$minor || exit; \
+			$(MAKE) --no-print-directory unit slow-tests lab-tests PYTHON=$$python VENV=.venv-3.$$minor || exit; \
 			break; \
 		done; \
 	done
@@ -49,7 +51,17 @@ imports: env
 	@$(BIN)/lint-imports --no-logo
 
 unit: env
-	@$(BIN)/pytest -q -n auto -m "not lab"
+	@$(BIN)/pytest -q -n auto --dist worksteal -m "not lab and not slow"
+	@$(BIN)/python -m pytest -q -m "not lab and not slow" -p tests.load.patched tests/load
+
+slow-tests: env
+	@$(BIN)/pytest -q -n auto --dist worksteal -m "slow and not lab"
+	@$(BIN)/python -m pytest -q -m "slow and not lab" -p tests.load.patched tests/load || [ $$? = 5 ]
+
+FUZZ_SECONDS ?= 300
+fuzz: env  ## Let atheris look for answers that break the load tests' client (not part of test).
+	@$(BIN)/uv run --quiet --no-project --python $(BIN)/python --with 'atheris>=3' python -m tests.fuzz.fuzz_client \
+		-dict=tests/fuzz/http.dict -max_len=2000 -len_control=20 -print_final_stats=1 -max_total_time=$(FUZZ_SECONDS)
 
 lab-tests: env
 	@$(BIN)/pytest -q -m lab

@@ -3,6 +3,7 @@
     SretoolError
     ├── UsageError               what was asked for cannot be done as asked
     │   ├── CatalogError         files with problems; carries every Problem found
+    │   │   └── ProfileError     those of a load profile
     │   └── RunUnreadable        a run folder that is none, or damaged
     ├── SourceError              a server sretool reads from
     │   ├── SourceUnreachable    no connection
@@ -11,6 +12,7 @@
     │   ├── SourceRefused        an HTTP status that is not 2xx
     │   └── SourceReplyInvalid   an answer that is not what the API promises
     ├── ChaosError               an experiment could not be run, or not undone
+    ├── LoadFailed               the program that makes the load failed, or was lost
     └── LabError                 the lab could not do what was asked
         ├── BinaryMissing        a program is not installed
         ├── PortTaken            somebody else listens there
@@ -27,6 +29,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class SretoolError(Exception):
@@ -93,11 +99,20 @@ class Problem:
 class CatalogError(UsageError):
     """Catalog files that cannot be used; `problems` holds every finding, in file order."""
 
+    of: ClassVar[str] = "the catalog"
+    """Whose problems they are."""
+
     def __init__(self, problems: tuple[Problem, ...], warnings: tuple[Problem, ...] = ()) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
         self.warnings = warnings
         """What would have been left out of files that are otherwise usable."""
+
+
+class ProfileError(CatalogError):
+    """Files of a load profile that cannot be used."""
+
+    of = "the load profile"
 
 
 class RunUnreadable(UsageError):
@@ -137,6 +152,10 @@ class ChaosError(SretoolError):
     """An experiment could not be run, or its faults not be undone."""
 
 
+class LoadFailed(SretoolError):
+    """The program that makes the load could not go on."""
+
+
 class LabError(SretoolError):
     """The lab could not do what was asked."""
 
@@ -163,3 +182,14 @@ class DiskFull(LabError):
 
 class ProcessFailed(LabError):
     """A process of the lab ended or did not become ready in time."""
+
+
+def did_you_mean(written: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'window'?"`, else what there is, else nothing."""
+    import difflib
+
+    names = sorted(str(name) for name in known)
+    close = difflib.get_close_matches(written, names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""

@@ -283,3 +283,10 @@ class RunJournal(Protocol):
     def record(self, what: What, *, at: datetime | None = None, t: float | None = None) -> RunEvent: ...
 
     def finish(self, verdict: Verdict, measures: Measures | None = None) -> None: ...
+
+    from sretool.core.plans.load.messages import Ended
+    from sretool.core.plans.load.plan import LoadPlan
+    from sretool.core.runs.events import LoadTick, ProcessChange, RunEvent, What
+    from sretool.core.runs.model import Measures, RunRecord, Verdict
+    from sretool.undo.entry import Standing
+    from sretool.undo.heal import Healed

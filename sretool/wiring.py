@@ -14,19 +14,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from sretool.adapters.files.profiles import StoredProfile
     from sretool.adapters.files.runbooks import Runbooks
     from sretool.adapters.lab.record import LabRecord
+    from sretool.adapters.locust.program import Program
+    from sretool.adapters.store.baselines import BaselineStore
     from sretool.adapters.store.marks import MarkFile
     from sretool.adapters.store.notebook import Notebook
-    from sretool.adapters.store.runs import RunStore
+    from sretool.adapters.store.runs import RunStore, StoredRun
     from sretool.adapters.store.snapshots import SnapshotFile
     from sretool.adapters.store.writer import RunWriter
     from sretool.core.catalog.model import Dependency, System
+    from sretool.core.catalog.watched import Watched
     from sretool.core.observe.running import Running
-    from sretool.core.slo.model import Severity, Slo
     from sretool.core.plans.chaos.experiment import Experiment
     from sretool.core.plans.chaos.gates import Approval, Facts
     from sretool.core.plans.chaos.plan import ChaosPlan
+    from sretool.core.plans.load.plan import LoadPlan
+    from sretool.core.plans.load.profile import LoadProfile
+    from sretool.core.plans.load.target import Target
+    from sretool.core.runs.counted import Counted
+    from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.model import RunKind, RunRecord
+    from sretool.core.slo.model import Severity, Slo
     from sretool.core.slo.policy import Policy
     from sretool.errors import Problem
     from sretool.ports import (
@@ -37,8 +47,11 @@ if TYPE_CHECKING:
         MetricsSource,
         SurveySource,
     )
+    from sretool.services.capacity import Answer
+    from sretool.services.capacity import Order as CapacityOrder
     from sretool.services.chaos_watch import Sources as ChaosSources
     from sretool.services.duty import Duty
+    from sretool.services.load import Control, Order
     from sretool.services.watch import Watch
 
 
@@ -202,6 +215,190 @@ def marks(project: Path, environment: Mapping[str, str]) -> MarkFile:
     from sretool.adapters.store.marks import MarkFile
 
     return MarkFile(state_folder(project, environment))
+
+
+def load_profiles(project: Path) -> tuple[list[StoredProfile], list[Problem]]:
+    """Every load profile that can be used, and what is wrong with the others."""
+    from sretool.adapters.files import profiles
+
+    return profiles.every(project)
+
+
+def load_profile(wanted: str, project: Path, mapping: Path | None) -> StoredProfile:
+    """A load profile by its name or its file."""
+    from sretool.adapters.files import profiles
+
+    return profiles.load(wanted, project, mapping=mapping)
+
+
+def check_target(
+    target: Target, *, listed: Sequence[str], meant: bool, production: bool, ca_file: str, insecure: bool
+) -> None:
+    """UsageError where load must not go there, SourceError where it cannot."""
+    import asyncio
+
+    from sretool.adapters.target import reach
+    from sretool.core.plans.load.target import refuse_strangers
+
+    async def look() -> None:
+        addresses = await reach.addresses(target)
+        refuse_strangers(target, addresses, listed, meant=meant, production=production)
+        await reach.connect(target, ca_file=ca_file, insecure=insecure)
+
+    asyncio.run(look())
+
+
+def make_room(profile: LoadProfile) -> str:
+    """Room for the profile's connections; what to warn of, or nothing. UsageError where there is no room."""
+    from sretool.adapters.target import reach
+    from sretool.core.plans.load.profile import Closed, Open
+
+    model = profile.model
+    if isinstance(model, Closed):
+        reach.make_room(round(model.users.highest))
+    elif isinstance(model, Open):
+        reach.make_room(model.max_users)
+    return reach.crowded()
+
+
+def load_journal(
+    project: Path,
+    environment: Mapping[str, str],
+    stored: StoredProfile,
+    plan: LoadPlan,
+    kind: RunKind | None = None,
+) -> RunWriter:
+    """A new run of a load profile, with what it is made from copied into its folder."""
+    import platform
+    from importlib import metadata
+
+    from sretool import __version__
+    from sretool.core.plans.load import plan as plans
+    from sretool.core.runs.model import RunKind
+
+    writer = runs(project, environment).create(
+        kind or RunKind.LOAD,
+        stored.profile.name,
+        targets=[plan.target],
+        versions={
+            "sretool": __version__,
+            "locust": metadata.version("locust"),
+            "python": platform.python_version(),
+        },
+    )
+    for name, content in stored.files:
+        writer.keep_input(name.replace("/", "_"), content, str(stored.folder / name))
+    writer.keep_input("plan.json", plans.encode(plan), "plan.json")
+    return writer
+
+
+def start_program() -> Program:
+    """The program that makes load, before it is known which: it starts while that is being found out."""
+    from sretool.adapters.locust.program import Program
+
+    return Program()
+
+
+async def work_load(plan: LoadPlan, tell: Callable[[str], None], control: Control, program: Program) -> None:
+    """Make load as a master of another machine says."""
+    from sretool.adapters.locust.driver import Locust
+    from sretool.services import load
+
+    await load.work(plan, driver=Locust(ready=program), tell=tell, control=control)
+
+
+async def run_load(
+    order: Order,
+    journal: RunWriter,
+    control: Control,
+    *,
+    on_event: Callable[[RunEvent], None],
+    slos: Sequence[Slo] = (),
+    prometheus: Endpoint | None = None,
+    program: Program | None = None,
+) -> RunRecord:
+    """One load test, made by Locust in a process of its own (`program`, where it was started already);
+    `prometheus` judges `slos`."""
+    from sretool.adapters.locust.driver import Locust
+    from sretool.services import load
+    from sretool.services.load_servers import Servers
+
+    source = metrics(prometheus, timedelta(seconds=10)) if prometheus is not None else None
+    try:
+        return await load.run(
+            order,
+            driver=Locust(ready=program),
+            journal=journal,
+            clock=SystemClock(),
+            control=control,
+            on_event=on_event,
+            server=Servers(slos, source) if slos else None,
+            log=journal.raw / "locust.log",
+        )
+    finally:
+        if source is not None:
+            await source.aclose()
+
+
+async def search_capacity(
+    order: CapacityOrder,
+    journal: RunWriter,
+    control: Control,
+    *,
+    on_event: Callable[[RunEvent], None],
+    watching: tuple[Endpoint, Watched] | None,
+) -> Answer:
+    """The highest rate that holds; `watching` is asked what the servers used up meanwhile."""
+    from sretool.adapters.locust.driver import Locust
+    from sretool.services import capacity
+
+    source = metrics(watching[0], timedelta(seconds=10)) if watching is not None else None
+    try:
+        return await capacity.run(
+            order,
+            driver=Locust(),
+            journal=journal,
+            clock=SystemClock(),
+            control=control,
+            on_event=on_event,
+            resources=(
+                capacity.WatchedResources(source, watching[1])
+                if source is not None and watching is not None
+                else None
+            ),
+            log=journal.raw / "locust.log",
+        )
+    finally:
+        if source is not None:
+            await source.aclose()
+
+
+def keep_in_run(folder: Path, name: str, content: bytes) -> None:
+    """A file of a run's folder, written whole."""
+    from sretool.adapters import project
+
+    project.replace_file(folder / name, content)
+
+
+def baselines(project: Path, environment: Mapping[str, str]) -> BaselineStore:
+    """The kept baselines of the project that `project` lies in."""
+    from sretool.adapters.project import state_folder
+    from sretool.adapters.store.baselines import BaselineStore
+
+    return BaselineStore(state_folder(project, environment))
+
+
+def counted_load(run: StoredRun) -> tuple[Counted, int]:
+    """The judged part of a load test, and how many lines of its events could not be read."""
+    from sretool.adapters.store.tail import EventTail
+    from sretool.adapters.store.writer import EVENTS
+    from sretool.core.runs.counted import counted
+
+    tail = EventTail(run.folder / EVENTS)
+    events: list[RunEvent] = []
+    while read := tail.read().events:
+        events += read
+    return counted(events), tail.unreadable
 
 
 def bundled_experiments() -> dict[str, Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 
 from hypothesis import settings
 
@@ -12,6 +13,9 @@ from sretool.adapters.lab import programs
 # Before a test without asyncio, looptime asks for the current event loop, which would create one that nobody
 # closes: a ResourceWarning, and so a failure, in whichever test collects the garbage.
 asyncio.set_event_loop(None)
+
+# Tests of what runs inside Locust need a process in which gevent came first.
+collect_ignore = [] if "tests.load.patched" in sys.modules else ["load"]
 
 # A busy machine makes examples slow, not wrong.
 settings.register_profile("sretool", deadline=None)

@@ -32,7 +32,7 @@ FAILED = 1
 USAGE = 2
 UNREACHABLE = 3
 ABORTED = 4
-"""A guard ended it, and everything is undone."""
+"""A guard ended it early, and everything is undone."""
 NOT_UNDONE = 5
 """A fault is still in."""
 NO_DATA = 6
@@ -195,7 +195,7 @@ def _tell(error: BaseException) -> int:
             for problem in error.problems:
                 talk(str(problem))
             count = len(error.problems)
-            tell(f"the catalog has {count} problem{'s' if count != 1 else ''}", error.remedy)
+            tell(f"{error.of} has {count} problem{'s' if count != 1 else ''}", error.remedy)
             return USAGE
         case SretoolError():
             tell(error.message, error.remedy)

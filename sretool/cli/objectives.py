@@ -10,6 +10,8 @@ from sretool.cli import diagnostics
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sretool.cli.context import Sources
     from sretool.core.catalog.model import System
 
@@ -19,14 +21,19 @@ def load(sources: Sources) -> System:
 
     UsageError where there is neither, SourceError where the server cannot be asked.
     """
-    from sretool import wiring
-
     if sources.catalog:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        system = wiring.system(sources.catalog, Path(home) / "sretool")
+        system = of_catalog(sources.catalog)
         diagnostics.tell_warnings(system.warnings)
         return system
     return _running(sources)
+
+
+def of_catalog(paths: Sequence[Path]) -> System:
+    """What these files and folders say."""
+    from sretool import wiring
+
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return wiring.system(paths, Path(home) / "sretool")
 
 
 def _running(sources: Sources) -> System:

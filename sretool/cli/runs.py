@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sretool.cli import diagnostics, output
+from sretool.cli import diagnostics, load_compare, output
 from sretool.errors import UsageError
 from sretool.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from sretool.adapters.store.runs import RunStore, StoredRun
     from sretool.cli.context import Settings
-    from sretool.core.runs.model import Check
+    from sretool.core.runs.model import Check, Measures
     from sretool.core.runs.story import LogLine, Story
 
 
@@ -27,6 +29,8 @@ def command() -> None:
     $XDG_STATE_HOME/sretool.
     """
 
+
+command.add_command(load_compare.compare)
 
 _KINDS = click.Choice(["load", "chaos", "gameday", "capacity", "canary"])
 
@@ -79,10 +83,62 @@ def show(ctx: click.Context, run: str, whole_log: bool, output_format: str) -> N
             {"at": line.at, "t": line.t, "source": line.source, "text": line.text, "result": line.result}
             for line in story.log
         ]
-        output.write_json(_as_json(found) | {"log": log, "unreadable_lines": tail.unreadable})
+        output.write_json(
+            _as_json(found, _measured(found, story)) | {"log": log, "unreadable_lines": tail.unreadable}
+        )
         return
     for line in _pages(found, story, whole_log=whole_log):
         click.echo(line)
+
+
+@command.command()
+@click.argument("run", metavar="RUN")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["html", "md", "json", "junit", "csv"]),
+    default="md",
+    show_default=True,
+    help="One self-contained page, Markdown, JSON, JUnit's XML, or CSV files with Locust's columns.",
+)
+@click.option(
+    "--out",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Write here, not to stdout; of csv a folder or the beginning of the files' names.",
+)
+@click.pass_context
+def report(ctx: click.Context, run: str, form: str, out: Path | None) -> None:
+    """A load test or a capacity search for people who were not there, and for CI.
+
+    RUN is `last` or the beginning of its id or of its folder's name. Everything is made from the events in
+    its folder, so it works while the run goes on, and for one that broke off.
+    """
+    from sretool.cli import run_reports
+
+    found = _store(ctx).open(run)
+    texts = run_reports.texts(found.folder, found.record, form, _now())
+    if out is not None:
+        for file in _written(texts, out, one=form != "csv"):
+            diagnostics.tell(f"wrote {file}")
+    elif form == "csv":
+        # One table fits on stdout: the one that people look at.
+        click.echo(texts["stats.csv"], nl=False)
+    else:
+        click.echo("".join(texts.values()), nl=False)
+
+
+def _written(texts: Mapping[str, str], out: Path, *, one: bool) -> list[Path]:
+    """The files written; UsageError where one cannot be."""
+    files = []
+    for name, text in texts.items():
+        file = out / name if out.is_dir() else out if one else out.with_name(f"{out.name}_{name}")
+        try:
+            file.write_text(text, encoding="utf-8", newline="")
+        except OSError as error:
+            raise UsageError(f"cannot write {file}: {error.strerror}") from error
+        files.append(file)
+    return files
 
 
 @command.command()
@@ -125,12 +181,23 @@ def _store(ctx: click.Context) -> RunStore:
     return wiring.runs(settings.project, settings.environment or {})
 
 
-def _as_json(run: StoredRun) -> dict[str, Any]:
+def _measured(run: StoredRun, story: Story) -> Measures:
+    """What run.json says, or the events of a run that is not over or broke off."""
+    from dataclasses import replace
+
+    measures = run.record.measures
+    return measures if measures.load is not None else replace(measures, load=story.load_measures())
+
+
+def _as_json(run: StoredRun, measures: Measures | None = None) -> dict[str, Any]:
+    from dataclasses import replace
+
     import msgspec
 
     from sretool.core.runs import lines
 
-    document: dict[str, Any] = msgspec.to_builtins(lines.document(run.record))
+    record = run.record if measures is None else replace(run.record, measures=measures)
+    document: dict[str, Any] = msgspec.to_builtins(lines.document(record))
     return document | {"folder": str(run.folder)}
 
 
@@ -179,7 +246,7 @@ def _pages(run: StoredRun, story: Story, *, whole_log: bool) -> list[str]:
     if story.checks:
         lines += ["", "CHECKS"]
         lines += [_check(check) for check in story.checks.values()]
-    measures = _measures(run)
+    measures = _measures(_measured(run, story))
     if measures:
         lines += ["", "MEASURES", *measures]
     log = story.log if whole_log else story.log[-_LOG_END:]
@@ -191,17 +258,19 @@ def _pages(run: StoredRun, story: Story, *, whole_log: bool) -> list[str]:
 
 
 def _check(check: Check) -> str:
+    from sretool.core.runs.words import value_words
+
     sign = {True: "ok", False: "BROKEN", None: "?"}[check.ok]
-    got = "not measured" if check.got is None else f"{check.got} {check.unit}".rstrip()
-    want = "" if check.want is None else f"  wanted {check.want} {check.unit}".rstrip()
+    got = "not measured" if check.got is None else value_words(check.got, check.unit, 4)
+    want = "" if check.want is None else f"  wanted {value_words(check.want, check.unit, 4)}"
     return f"  {sign:<6}  {check.name}: {got}{want}"
 
 
-def _measures(run: StoredRun) -> list[str]:
+def _measures(measures: Measures) -> list[str]:
     from dataclasses import fields
 
     rows = []
-    for part in (run.record.measures.load, run.record.measures.chaos):
+    for part in (measures.load, measures.chaos):
         if part is None:
             continue
         for field in fields(part):

@@ -190,6 +190,11 @@ def _tell_doubts(statuses: Sequence[SloStatus], at: datetime) -> None:
     for status in statuses:
         if status.problem is not None:
             diagnostics.tell(f"{status.slo.id}: {status.problem}", "check the selectors of its SLI")
+        if (blind := status.blind) is not None:
+            said = (
+                f"{status.slo.id}: 0 of {blind.of} targets of {blind.job} are up, so nothing new is counted"
+            )
+            diagnostics.tell(said, "look at the targets first: what is down counts no failures")
     oldest = min((status.at for status in statuses), default=at)
     if at - oldest > _OLD:
         diagnostics.tell(
@@ -229,6 +234,9 @@ def _as_json(status: SloStatus) -> dict[str, Any]:
             {"start": each.start, "end": each.end, "reason": each.reason} for each in _exclusions(status)
         ],
         "unmatched": list(status.unmatched),
+        "blind": None
+        if status.blind is None
+        else {"job": status.blind.job, "up": status.blind.up, "targets": status.blind.of},
     }
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from sretool.core.slo.ledger import Kind
 from sretool.core.slo.model import Severity
-from sretool.report import svg
+from sretool.report import svg, templating
 from sretool.units import format_decimal, format_duration
 
 if TYPE_CHECKING:
@@ -35,46 +33,42 @@ def markdown(month: Month, made_at: datetime) -> str:
 
 
 def _render(template: str, month: Month, made_at: datetime, *, escape: bool) -> str:
-    environment = Environment(
-        loader=PackageLoader("sretool.report"),
-        autoescape=escape,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        percent=_percent,
-        reached=reached,
-        number=_number,
-        moment=_moment,
-        span=span,
-        cell=_cell,
-        label=label,
-        week=_week,
-    )
-    environment.globals.update(
-        verdict=verdict,
-        title=title,
-        clock=clock,
-        own_clock=own_clock,
-        sentence=sentence,
-        partly=partly,
-        goal=goal,
-        own_window=own_window,
-        entry_name=entry_name,
-        excluded=excluded,
-        has_excluded=has_excluded,
-        entry_time=entry_time,
-        numbered=numbered,
-        background=background,
-        alert_counts=alert_counts,
-        burn_down=svg.burn_down,
-        gauge=svg.gauge,
-        pair=pair,
-    )
-    return environment.get_template(template).render(
-        month=month, made_at=made_at, headline=headline(month), state=state(month)
+    return templating.render(
+        template,
+        escape=escape,
+        filters={
+            "percent": _percent,
+            "reached": reached,
+            "number": _number,
+            "moment": _moment,
+            "span": span,
+            "label": label,
+            "week": _week,
+        },
+        functions={
+            "verdict": verdict,
+            "title": title,
+            "clock": clock,
+            "own_clock": own_clock,
+            "sentence": sentence,
+            "partly": partly,
+            "goal": goal,
+            "own_window": own_window,
+            "entry_name": entry_name,
+            "excluded": excluded,
+            "has_excluded": has_excluded,
+            "entry_time": entry_time,
+            "numbered": numbered,
+            "background": background,
+            "alert_counts": alert_counts,
+            "burn_down": svg.burn_down,
+            "gauge": svg.gauge,
+            "pair": pair,
+        },
+        month=month,
+        made_at=made_at,
+        headline=headline(month),
+        state=state(month),
     )
 
 
@@ -306,8 +300,3 @@ def span(length: timedelta | None) -> str:
     hours, minutes = divmod(minutes, 60)
     parts = [(days, "d"), (hours, "h"), (minutes, "min")]
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "under a minute"
-
-
-def _cell(text: object) -> str:
-    """Text that stays in one cell of a Markdown table."""
-    return " ".join(str(text).split()).replace("|", "\\|")

@@ -130,11 +130,11 @@ class Duty:
         """When the alerts that these matchers mean fired."""
         now, step = self._clock.now(), firings.step_for(back)
         series = await self._metrics.range(firings.query(matchers, step, external), now - back, now, step)
-        return firings.firings(((each.labels, [at for at, _ in each.points]) for each in series), step, now)
+        return firings.firings(((each.labels, each.points) for each in series), step, now)
 
     async def hit_before(self, matchers: Sequence[Matcher], external: frozenset[str] = frozenset()) -> int:
         """How many different alerts these matchers would have hidden in the last 30 days."""
-        asked = f"count({firings.query(matchers, firings.BACK, external)})"
+        asked = f"count({firings.ever(matchers, firings.BACK, external)})"
         (sample, *_) = tuple(await self._metrics.instant(asked)) or (None,)
         return round(sample.value) if sample is not None else 0
 

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from sretool.core.observe import assemble, history, plan
 from sretool.core.observe.batch import batched
+from sretool.core.observe.model import Down
 from sretool.core.slo.evaluate import Numbers, needs_past
 from sretool.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping, Sequence
 
+    from sretool.core.catalog.model import Dependency
     from sretool.core.observe.batch import Batch
-    from sretool.core.observe.model import Change, Probe, Sample, Series, SloHistory
+    from sretool.core.observe.model import Change, Probe, Sample, Series, SloHistory, Targets
     from sretool.core.slo.budget import Past
     from sretool.core.slo.exclusions import Spans
     from sretool.core.slo.model import Slo, SloId
@@ -80,6 +82,12 @@ class Reading:
     """Of SLOs whose budget may end or recover."""
     changes: tuple[Change, ...] = ()
     probes: tuple[Probe, ...] = ()
+    targets: tuple[Targets, ...] = ()
+    """What is scraped, by job."""
+    down: tuple[Down, ...] = ()
+    """Dependencies whose measure said so twice in a row."""
+    blind: Mapping[SloId, Targets] = field(default_factory=dict)
+    """What counts the events of an SLO, where none of it answers."""
     dead_men: tuple[str, ...] = ()
     """Alerts that fire all the time, as far as the rules are concerned."""
     data_at: datetime | None = None
@@ -153,8 +161,13 @@ def _since(began: float) -> timedelta:
 class MetricsReader:
     """Asks one Prometheus about a fixed set of SLOs, again and again."""
 
-    def __init__(self, slos: Sequence[Slo], source: MetricsSource) -> None:
+    def __init__(
+        self, slos: Sequence[Slo], source: MetricsSource, dependencies: Sequence[Dependency] = ()
+    ) -> None:
         self._slos = tuple(slos)
+        self._working = plan.working(dependencies)
+        self._working_error: str | None = None
+        self._down_since: dict[str, datetime] = {}
         self._source = source
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._last = Reading()
@@ -170,6 +183,8 @@ class MetricsReader:
         self._past_kept = _Kept(PAST_EVERY)
         self._changes_kept = _Kept(CHANGES_EVERY)
         self._matched_kept = _Kept(MATCHED_EVERY)
+        self._jobs: dict[tuple[SloId, tuple[str, ...]], tuple[frozenset[str], ...]] = {}
+        """Which of the jobs then known the selectors of an SLO read."""
         self._asked: list[Asked] = []
 
     async def read(self, now: datetime, at: datetime | None = None, *, changes: bool = True) -> Reading:
@@ -184,7 +199,13 @@ class MetricsReader:
         finally:
             if lately is not None:
                 lately.cancel()
-        failed = self._past_kept.error or self._changes_kept.error or self._matched_kept.error
+        self._find_blind(at)
+        failed = (
+            self._past_kept.error
+            or self._changes_kept.error
+            or self._matched_kept.error
+            or self._working_error
+        )
         self._last = replace(self._last, shortfall=failed, asked=tuple(self._asked))
         return self._last
 
@@ -414,6 +435,27 @@ class MetricsReader:
         self._last = replace(self._last, unmatched=found)
         self._matched_kept.renewed(about, now)
 
+    def _find_blind(self, at: datetime | None) -> None:
+        """Tell which SLOs are read from nothing that answers; of the past it is not known what did."""
+        silent = {each.job: each for each in self._last.targets if at is None and each.of and not each.up}
+        blind: dict[SloId, Targets] = {}
+        if silent:
+            # The parser behind it is read only where it is needed.
+            from sretool.core.slo.selectors import jobs
+
+            known = tuple(each.job for each in self._last.targets)
+            for slo in self._last.slos:
+                key = (slo.id, known)
+                if key not in self._jobs:
+                    self._jobs[key] = jobs(slo, known)
+                for read in self._jobs[key]:
+                    if read and read <= silent.keys():
+                        blind[slo.id] = max((silent[job] for job in read), key=lambda each: each.of)
+                        break
+        else:
+            self._jobs.clear()
+        self._last = replace(self._last, blind=blind)
+
     async def _read_changes(self, now: datetime) -> None:
         if not self._changes_kept.due(frozenset(), now):
             return
@@ -426,9 +468,26 @@ class MetricsReader:
             self._last,
             changes=assemble.changes(samples),
             probes=assemble.probes(samples),
+            targets=assemble.targets(samples),
             dead_men=assemble.dead_men(samples),
         )
+        await self._read_working(now)
         self._changes_kept.renewed(frozenset(), now)
+
+    async def _read_working(self, now: datetime) -> None:
+        """Which dependencies work; what says so once may be one missed scrape."""
+        if self._working is None:
+            return
+        try:
+            (samples,) = await self._all(self._instant("which dependencies work", self._working))
+        except SourceError as error:
+            self._working_error = error.cause
+            return
+        self._working_error = None
+        before, broken = self._down_since, assemble.not_working(samples)
+        self._down_since = {each: before.get(each, now) for each in sorted(broken)}
+        down = tuple(Down(each, since) for each, since in self._down_since.items() if each in before)
+        self._last = replace(self._last, down=down)
 
     async def _instant(self, purpose: str, expr: str, at: datetime | None = None) -> Sequence[Sample]:
         began = time.perf_counter()

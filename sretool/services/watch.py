@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sretool.core.observe import assemble, drills, release
-from sretool.core.observe.model import AlertState, Change, Snapshot, SourceHealth
+from sretool.core.observe import assemble, causes, drills, release
+from sretool.core.observe.model import Change, Snapshot, SourceHealth
 from sretool.core.observe.plan import CHANGES_BACK
 from sretool.core.observe.remembered import remembered
 from sretool.core.slo import policy as policies
@@ -42,8 +42,6 @@ _OLD_DATA: Final = timedelta(minutes=3)
 _KEPT_AFTER: Final = 0.3
 """Seconds after which a new snapshot is handed to the keeper."""
 
-_INFO: Final = "info: "
-
 _REMEMBERED: Final = 50
 """Events of our own that are kept for the list of changes."""
 
@@ -71,7 +69,7 @@ class Watch:
         """None: nothing is written down."""
         self._dead_man = DeadManWatch()
         self._judging = assemble.Judging()
-        self._reader = MetricsReader(self._slos, metrics)
+        self._reader = MetricsReader(self._slos, metrics, dependencies)
         self._panels = Panels(metrics, clock)
         self._reading = Reading()
         self._seen: deque[Change] = deque(maxlen=_REMEMBERED)
@@ -129,11 +127,18 @@ class Watch:
         self._reading = reading
         when = at or began
         statuses = self._judging.statuses(
-            reading.slos, reading.numbers, reading.pasts, when, reading.unmatched
+            reading.slos, reading.numbers, reading.pasts, when, reading.unmatched, reading.blind
         )
         gate = policies.state(self._policy, release.standings(statuses, when))
         self._dead_man.expect(reading.dead_men)
-        snapshot = replace(self._snapshot, statuses=statuses, gate=gate, probes=reading.probes)
+        snapshot = replace(
+            self._snapshot,
+            statuses=statuses,
+            gate=gate,
+            probes=reading.probes,
+            targets=reading.targets,
+            down=reading.down,
+        )
         if at is None:
             self._turn_from_old_data(began, reading.data_at)
         answered = self._answered(self._metrics, PROMETHEUS, began, snapshot, reading.data_at)
@@ -153,7 +158,9 @@ class Watch:
             # Acks are silences with a mark; where nothing is hidden there is none to tell apart.
             hidden = any(alert.silenced_by for alert in found)
             silences = await self._alerts.silences() if hidden else ()
-            alerts = assemble.open_alerts((a for a in found if not drills.is_drill(a)), self._reading.slos, silences)
+            alerts = assemble.open_alerts(
+                (a for a in found if not drills.is_drill(a)), self._reading.slos, silences
+            )
         except SourceError as error:
             return self._failed(self._alerts, ALERTMANAGER, began, error)
         self._seen.extend(_resolved(self._snapshot.alerts, alerts, began))
@@ -204,23 +211,28 @@ class Watch:
     ) -> Snapshot:
         before, now = self._health[name], self._clock.now()
         if before.error is not None:
-            self._seen.append(Change(now, "source", f"{name} answers again"))
+            self._seen.append(Change.told(now, "source", "{name} answers again", name=name))
         where, remarks = source.address, tuple(source.remarks())
         if before.endpoint is not None and where is not None and where != before.endpoint:
-            self._seen.append(Change(now, "source", f"{name} is now read from {where}"))
+            moved = "{name} is now read from {where}"
+            self._seen.append(Change.told(now, "source", moved, name=name, where=where))
         # A query that is asked every few seconds repeats its remark: told once, shown as long as it is made.
-        new = [each for each in remarks if each not in before.remarks and not each.startswith(_INFO)]
-        self._seen.extend(Change(now, "source", f"{name} remarks: {each}") for each in new)
-        self._health[name] = SourceHealth(
+        health = SourceHealth(
             name, True, now, now - began, None, now, data_at, endpoint=where, remarks=remarks
         )
+        new = [each for each in health.warnings if each not in before.remarks]
+        self._seen.extend(
+            Change.told(now, "source", "{name} remarks: {remark}", name=name, remark=each) for each in new
+        )
+        self._health[name] = health
         return self._publish(snapshot, began, now)
 
     def _failed(self, source: Served, name: str, began: datetime, error: SourceError) -> Snapshot:
         before, now = self._health[name], self._clock.now()
         cause = " ".join(error.cause.split())
         if before.ok:
-            self._seen.append(Change(now, "source", f"{name} lost: {cause.removeprefix('gave ')}"))
+            why = cause.removeprefix("gave ")
+            self._seen.append(Change.told(now, "source", "{name} lost: {cause}", name=name, cause=why))
         message = " ".join(error.message.split())
         self._health[name] = replace(
             before,
@@ -266,5 +278,6 @@ def _resolved(before: Sequence[Alert], after: Sequence[Alert], at: datetime) -> 
             alert.labels,
         )
         for alert in before
-        if alert.state is AlertState.FIRING and alert.fingerprint not in still_there
+        # Whoever took one waits for its end; one that is put aside asks for nobody.
+        if alert.state in causes.OPEN and alert.fingerprint not in still_there
     ]

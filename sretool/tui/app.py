@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
@@ -34,8 +35,8 @@ from sretool.tui.views import ROOT, VIEWS, read_ahead
 from sretool.tui.words import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-    from datetime import datetime, timedelta
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from textual.binding import BindingType
     from textual.screen import Screen
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from sretool.adapters.store.notebook import Notebook
     from sretool.core.catalog.model import System
     from sretool.core.observe.model import Alert, Snapshot
+    from sretool.core.runs.model import RunKind
     from sretool.core.slo.model import Slo, SloId
     from sretool.tui.board import Notice, View
     from sretool.tui.contexts import Contexts
@@ -252,17 +254,22 @@ class DashApp(Shell):
 
         # A function: a worker that is replaced before its first step leaves no coroutine behind.
         async def keep_asking() -> None:
-            await self._keep_asking(poll)
+            await self._keep_asking(name, poll)
 
         work: WorkType[None] = keep_asking
         self.run_worker(work, name=name, group=name, exclusive=True, exit_on_error=False)
 
-    async def _keep_asking(self, poll: _Poll) -> None:
+    async def _keep_asking(self, name: str, poll: _Poll) -> None:
         pace = Pace(poll.every, self._jitter)
         while True:
             poll.wake.clear()
             ok = await poll.ask()
-            await _wait(poll.wake, pace.pause(time.monotonic(), ok=ok))
+            pause = pace.pause(time.monotonic(), ok=ok)
+            if ok:
+                self.board.retries.pop(name, None)
+            else:
+                self.board.retries[name] = self.clock() + timedelta(seconds=pause)
+            await _wait(poll.wake, pause)
 
     def want(self, wanted: Wanted | None) -> None:
         """Keep `answers` to these questions fresh, and to no others; None: nobody asks any more."""
@@ -338,7 +345,7 @@ class DashApp(Shell):
     def charted(self, slo: Slo) -> Charted:
         """What the charts of an SLO are drawn from."""
         ratio = slo_charts.ratio(slo, self.error_ratio, self.timeline, self.answers)
-        return Charted(self.past(slo.id), ratio, self.timeline, self._drawn)
+        return Charted(self.past(slo.id), ratio, self.timeline, self._drawn, self.triage.silences_of(slo))
 
     def show_time(self, text: str) -> None:
         """As `:t` says: `2h`, `03:00 +2h`, `live`."""
@@ -490,6 +497,12 @@ class DashApp(Shell):
         from sretool.tui.screens.service import ServiceScreen
 
         self.push_screen(ServiceScreen(service))
+
+    def open_run(self, run: str, kinds: Sequence[RunKind], words: str) -> None:
+        """One run of a view of some kinds, which is called like `words`."""
+        from sretool.tui.screens.runs import RunScreen
+
+        self.push_screen(RunScreen(run, kinds, words))
 
     def open_alert(self, fingerprint: str) -> None:
         from sretool.tui.screens.alerts import OpenAlertScreen

@@ -6,7 +6,7 @@ SLOs; it remembers what the front end has to remember between two refreshes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from sretool.tui import format as fmt
 from sretool.tui.search import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sretool.core.observe.model import Alert, SloStatus, Snapshot
@@ -71,6 +71,8 @@ class View:
     production: bool = False
     session_mark: str = ""
     """That the session is recorded, or how a recorded one is played; empty: neither."""
+    retries: Mapping[str, datetime] = field(default_factory=dict)
+    """When each source that did not answer is asked again."""
 
     @property
     def stale(self) -> bool:
@@ -130,6 +132,8 @@ class Board:
         self._frozen: tuple[Snapshot, datetime] | None = None
         self._missed = 0
         self._lost_since: dict[str, datetime] = {}
+        self.retries: dict[str, datetime] = {}
+        """When each source that did not answer is asked again."""
         self._paging: frozenset[str] | None = None
         self._open_pages: frozenset[str] | None = None
 
@@ -242,6 +246,7 @@ class Board:
             readonly=self.readonly,
             production=self.production,
             session_mark=self.session_mark,
+            retries=self.retries,
         )
 
     def _in_order(self, shown: Snapshot) -> tuple[SloStatus, ...]:

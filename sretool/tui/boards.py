@@ -151,7 +151,7 @@ def summary(board: Dashboard, data: Sequence[PanelData], view: View, error: str 
         names = ", ".join(tr(each.panel.title) for each in dark)
         text = tr("no data in {names}", names=names)
     else:
-        text = tr("all {all} panels in bounds", all=len(data))
+        text = tr("all {all} panels in bounds", all=len(data)) if len(data) > 1 else tr("in bounds")
     tone = panels.role(worst_of, view, "dim")
     return crop([Span(f" {fmt.fit(text, width - 1).rstrip()}", tone)], width)
 

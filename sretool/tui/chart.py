@@ -183,10 +183,13 @@ def legend(chart: Chart, glyphs: Glyphs) -> list[Span]:
 def legend_parts(chart: Chart, glyphs: Glyphs) -> list[list[Span]]:
     """The same sign by sign: curves, bands, marks."""
     parts: list[list[Span]] = []
-    named = len([curve for curve in chart.curves if curve.name]) > 1
-    for number, curve in enumerate(chart.curves):
-        if named and curve.name:
-            sign = Span(_sample(number, curve, glyphs), _role(number, curve))
+    named = [(number, curve) for number, curve in enumerate(chart.curves) if curve.name]
+    for number, curve in named if len(named) > 1 else ():
+        sign = Span(_sample(number, curve, glyphs), _role(number, curve))
+        if parts and curve.compared:
+            # The past is told beside the present or neither is: one alone says nothing.
+            parts[-1] += [Span("  "), sign, Span(f" {curve.name}", "dim")]
+        else:
             parts.append([sign, Span(f" {curve.name}", "dim")])
     bands = [band.text for band in chart.bands if band.end > chart.start and band.start < chart.end]
     if bands:

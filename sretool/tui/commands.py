@@ -151,7 +151,8 @@ def _service(app: Shell, argument: str) -> None:
     if found:
         app.open_service(found[0])
     else:
-        app.tell(tr("there is no service {name}", name=argument), bad=True)
+        known = ", ".join(services(app)) or "-"
+        app.tell(tr("there is no service {name}; there are {known}", name=argument, known=known), bad=True)
 
 
 def dashboards(app: Shell) -> Sequence[str]:
@@ -209,7 +210,9 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("service", "svc"), later("NAME"), later("the page of a service"), _service, services, needed=True
     ),
-    Command(("dash",), later("NAME"), later("a dashboard of the catalog"), _dashboard, dashboards),
+    Command(
+        ("dash", "dashboards"), later("NAME"), later("a dashboard of the catalog"), _dashboard, dashboards
+    ),
     Command(("runbook", "rb"), later("NAME"), later("a runbook"), _runbook, runbooks, needed=True),
     Command(
         ("ctx", "context"),
@@ -249,5 +252,5 @@ COMMANDS: tuple[Command, ...] = (
     Command(("log",), "", later("what went wrong"), lambda app, _: app.open_log()),
     Command(("why",), "", later("how the verdict was reached"), lambda app, _: app.action_explain()),
     Command(("help",), "", later("the keys of this screen"), lambda app, _: app.action_help()),
-    Command(("quit", "q"), "", later("quit"), lambda app, _: app.exit()),
+    Command(("quit", "q"), "", later("quit"), lambda app, _: app.leave_program()),
 )

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from sretool.tui.slo_charts import Past
 
 _DAY: Final = timedelta(days=1)
+_WORDED: Final = {"page": Level.PAGE, "ticket": Level.TICKET}
+"""What an alert of that severity makes of a burn over its limit."""
+_TALL: Final = 28
+"""From here on every window has a row of its own; below, charts would have none left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def detail_lines(view: View, status: SloStatus, around: Around, width: int, heig
         lines += _wide(view, status, around, width, height - 1)
     else:
         if height >= 14:
-            facts = _facts(view, status, around.charted.past, width)
+            facts = _facts(view, status, around.charted.past, width, paired=height < _TALL)
             lines += facts[: max(height - 13, 1)]
         lines += _stacked(view, status, around, width, height - len(lines))
     lines += [crop([], width)] * (height - len(lines))
@@ -119,7 +123,7 @@ def _stacked(view: View, status: SloStatus, around: Around, width: int, height: 
     spare = height - len(tail)
     if spare < 11:
         return [*error_ratio(view, slo, charted, width, spare), *tail]
-    upper = spare * 5 // 11
+    upper = spare // 2
     lines = [*burn_down(view, slo, charted, width, upper)]
     return [*lines, *error_ratio(view, slo, charted, width, spare - upper), *tail]
 
@@ -164,17 +168,17 @@ def _outlook(view: View, status: SloStatus) -> str:
     return "   not running out" if (status.budget_left or 0) > 0 else ""
 
 
-def _facts(view: View, status: SloStatus, past: Past, width: int) -> list[Line]:
+def _facts(view: View, status: SloStatus, past: Past, width: int, *, paired: bool) -> list[Line]:
     """Burn table, budget used and event counts side by side, as far as the width allows."""
     role: Role = "stale" if view.stale else "text"
-    burns = _burn_table(view, status)
+    burns = _pair_table(view, status) if paired and status.slo.alerts else _burn_table(view, status)
     used = _used(status, past)
     counts = _counts(status)
     rows = max(len(burns), len(used), len(counts))
     lines: list[Line] = []
     for row in range(rows):
         spans = [Span(" ")]
-        spans += crop(burns[row], 35) if row < len(burns) else [Span(" " * 35)]
+        spans += crop(burns[row] if row < len(burns) else [], 37)
         for column, size in ((used, 23), (counts, 60)):
             room = width - cells(spans)
             if room < 18:
@@ -183,13 +187,20 @@ def _facts(view: View, status: SloStatus, past: Past, width: int) -> list[Line]:
             tone: Role = "title" if row == 0 else role
             spans.append(Span(fmt.fit(text, min(size, room), ellipsis=view.glyphs.ellipsis), tone))
         lines.append(crop(spans, width))
-    if status.problem:
-        lines.append(_problem(view, status, width))
-    return lines
+    return lines + _problem(view, status, width)
 
 
-def _problem(view: View, status: SloStatus, width: int) -> Line:
-    return crop([Span(f" {view.glyphs.levels[Level.NO_DATA]} {status.problem}", "ticket")], width)
+def _problem(view: View, status: SloStatus, width: int) -> list[Line]:
+    """Why these figures are not to be believed; nothing where they are."""
+    said = status.problem
+    if status.blind is not None:
+        said = tr(
+            "blind: 0 of {of} targets of {job} up, so nothing new is counted",
+            of=status.blind.of, job=status.blind.job,
+        )  # fmt: skip
+    if not said:
+        return []
+    return [crop([Span(f" {view.glyphs.levels[Level.NO_DATA]} {said}", "ticket")], width)]
 
 
 def _burn_table(view: View, status: SloStatus) -> list[list[Span]]:
@@ -198,6 +209,28 @@ def _burn_table(view: View, status: SloStatus) -> list[list[Span]]:
     rows = [[Span("WINDOW    BURN    LIMIT  STATE", "title")]]
     for window, (limit, severity) in sorted(limits.items()):
         rows.append(_burn_row(view, window, status.burns.get(window), limit, severity))
+    return rows
+
+
+def _pair_table(view: View, status: SloStatus) -> list[list[Span]]:
+    """A row for each pair of windows that an alert looks at, shortest first; over where both of them are."""
+    rows = [[Span("WINDOWS  LONG  SHORT LIMIT STATE", "title")]]
+    for pair in sorted(status.slo.alerts, key=lambda pair: pair.long):
+        limit = float(pair.factor(status.slo.window))
+        burns = [status.burns.get(window) for window in (pair.long, pair.short)]
+        over = [burn for burn in burns if burn is not None and burn > limit]
+        level, word = Level.OK, f"{len(over)} of 2" if over else "ok"
+        if None in burns:
+            level, word = Level.NO_DATA, "no data"
+        elif len(over) == len(burns):
+            level, word = _WORDED.get(pair.severity.value, Level.TICKET), "over"
+        role: Role = "stale" if view.stale else LEVEL_ROLES[level]
+        text = fmt.fit(f"{format_duration(pair.long)}/{format_duration(pair.short)}", 7)
+        told = zip((*burns, limit), (6, 7, 6), strict=True)
+        text += "".join(fmt.fit(fmt.burn(burn), room, "right") for burn, room in told) + " "
+        sign = f"{view.glyphs.levels[level]}{view.glyphs.stale if view.stale else ''}"
+        quiet: Role = "stale" if view.stale else "text"
+        rows.append([Span(text, role if word == "over" else quiet), Span(f"{sign} {word}", role)])
     return rows
 
 
@@ -217,13 +250,7 @@ def _share(value: float | None) -> str:
 
 def _burn_row(view: View, window: timedelta, value: float | None, limit: float, severity: str) -> list[Span]:
     over = value is not None and value > limit
-    level = (
-        Level.NO_DATA
-        if value is None
-        else Level.OK
-        if not over
-        else {"page": Level.PAGE, "ticket": Level.TICKET}.get(severity, Level.TICKET)
-    )
+    level = Level.NO_DATA if value is None else Level.OK if not over else _WORDED.get(severity, Level.TICKET)
     word = "no data" if value is None else "over" if over else "ok"
     role: Role = "stale" if view.stale else LEVEL_ROLES[level]
     text = f"{fmt.fit(format_duration(window), 7)}{fmt.fit(fmt.burn(value), 7, 'right')}"
@@ -284,9 +311,7 @@ def _burn_section(view: View, status: SloStatus, past: Past, width: int) -> list
             lines.append(crop([Span(fmt.fit(text, 37)), Span(fmt.fit(_share(share), 8, "right"))], width))
     counts = [text for text in _counts(status)[1:] if not text.startswith("runbook")]
     lines.append(crop([Span(" " + "  ".join(counts), "dim")], width))
-    if status.problem:
-        lines.append(_problem(view, status, width))
-    return lines
+    return lines + _problem(view, status, width)
 
 
 def _alerts(view: View, status: SloStatus, width: int) -> list[Line]:

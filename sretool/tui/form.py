@@ -182,7 +182,8 @@ def lines(state: FormState, width: int, glyphs: Glyphs) -> list[Line]:
     out: list[Line] = [rule(state.title, width, glyphs.rule)]
     out += [_field(state, number, width, glyphs) for number in range(len(state.fields))]
     out += [crop([Span(" "), *note], width) for note in state.notes]
-    out.append(crop([Span(f" {state.complaint}", "page")], width))
+    # Without one not even its margin: a role may be drawn in reverse.
+    out.append(crop([Span(f" {state.complaint}", "page")] if state.complaint else [], width))
     out.append(_buttons(state, width))
     out.append(rule(tr("tab next  enter go on  esc cancel"), width, glyphs.rule))
     return out

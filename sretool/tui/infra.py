@@ -14,8 +14,8 @@ from sretool.core.observe.infra import HOUR, CallRow, HeadroomRow, UseRow, trend
 from sretool.core.observe.panels import ABNORMAL, Condition
 from sretool.tui import format as fmt
 from sretool.tui.chart import Chart, Curve, draw, pinned
-from sretool.tui.line import Span, cells, crop, rule
-from sretool.tui.panel import glyph, old, role
+from sretool.tui.line import Span, cells, crop, crop_text, rule
+from sretool.tui.panel import glyph, role, with_age
 from sretool.tui.quantity import change, of_unit, quantity
 from sretool.tui.spark import spark
 from sretool.tui.words import tr
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sretool.core.catalog.watched import Measure
     from sretool.core.observe.infra import Infrastructure, Measured
     from sretool.tui.board import View
+    from sretool.tui.format import Glyphs
     from sretool.tui.line import Line, Role
 
 Row = UseRow | CallRow | HeadroomRow
@@ -36,6 +37,9 @@ _ORDER = list(Condition)
 KIND = "kind"
 """Grouping by the kind of resource."""
 
+
+_TREND, _TREND_AT = 8, 66
+"""Cells of a trend among requests, and where it begins, behind the two of the state."""
 
 _NOTABLE = 0.1
 """Of its value an hour ago: rates and quantiles waver by less than that all the time."""
@@ -191,12 +195,12 @@ def row_line(row: Row | Heading, view: View, width: int, *, wide: bool) -> Line:
     if how is not None:
         title = row.name
         text = tr("not configured: {how}", how=how)
-        return crop([Span(f"   {fmt.fit(title, 14)} ", "dim"), Span(text, "dim")], width)
+        return crop_text([Span(f"   {fmt.fit(title, 14)} {text}", "dim")], width, view.glyphs.ellipsis)
     mark = glyph(row.condition, view.glyphs) + (view.glyphs.stale if view.stale else " ")
     head = Span(f" {mark}", role(row.condition, view, "dim"))
     if row.error is not None and row.at is None:
         said = [Span(f"{fmt.fit(row.name, 14)} "), Span(row.error, "no_data")]
-        return crop([head, *said], width)
+        return crop_text([head, *said], width, view.glyphs.ellipsis)
     match row:
         case UseRow():
             spans = _use(row, view, width, wide=wide)
@@ -204,10 +208,7 @@ def row_line(row: Row | Heading, view: View, width: int, *, wide: bool) -> Line:
             spans = _call(row, view, width)
         case HeadroomRow():
             spans = _headroom(row, view, width)
-    aged = old(row.at, view)
-    if aged:
-        spans = [*spans, Span(f"  {aged}", "lost")]
-    return crop([head, *spans], width)
+    return with_age([head, *spans], row.at, view, width)
 
 
 def _use(row: UseRow, view: View, width: int, *, wide: bool) -> list[Span]:
@@ -262,7 +263,7 @@ def _call(row: CallRow, view: View, width: int) -> list[Span]:
     rate, errors, duration = row.rate, row.errors, row.duration
     spans.append(Span(fmt.fit(quantity(rate.value if rate else None, "per_s"), 8, "right") + "  ", "text"))
     spans.append(_red_cell(tr("err"), errors, view, 11))
-    spans.append(_red_cell(duration.title if duration else "", duration, view, 13))
+    spans.append(_red_cell(duration.title if duration else "", duration, view, 11))
     told = []
     for title, measured, before in zip(
         (tr("rate"), tr("err"), duration.title if duration else ""),
@@ -277,16 +278,21 @@ def _call(row: CallRow, view: View, width: int) -> list[Span]:
             told.append(f"{title} {tr(differs)}")
     known = any(before is not None for before in row.before)
     spans.append(Span(" ".join(told) if told else tr("same") if known else "", "text" if told else "dim"))
-    if width - cells(spans) > 14:
-        spans.append(Span("  " + spark(row.course, view.now, HOUR.over, 10, view.glyphs), "chart"))
+    # In one column down the list, under that of the resources; a long comparison needs its cells.
+    place = min(max(width - _TREND - 3, 0), _TREND_AT)
+    gap = place - cells(spans)
+    if gap > 0 and width - place >= _TREND:
+        course = spark(row.course, view.now, HOUR.over, _TREND, view.glyphs)
+        spans += [Span(" " * gap), Span(course, "chart")]
     return spans
 
 
 def _red_cell(title: str, measured: Measured | None, view: View, room: int) -> Span:
     if measured is None:
         return Span(" " * room)
-    text = fmt.fit(f"{title} {quantity(measured.value, measured.unit)}", room)
-    return Span(text, role(measured.condition, view, "text"))
+    value = quantity(measured.value, measured.unit)
+    short = fmt.fit(title, min(room - len(value) - 2, cell_len(title)), ellipsis=view.glyphs.ellipsis)
+    return Span(fmt.fit(f"{short} {value}", room), role(measured.condition, view, "text"))
 
 
 def _headroom(row: HeadroomRow, view: View, width: int) -> list[Span]:
@@ -344,9 +350,9 @@ def _whole_minutes(span: timedelta) -> timedelta:
     return timedelta(minutes=span // timedelta(minutes=1))
 
 
-def nothing(what: str, how: str, width: int) -> Line:
+def nothing(what: str, how: str, width: int, glyphs: Glyphs) -> Line:
     text = tr("not configured: add `{section}` to the catalog ({how})", section=what, how=tr(how))
-    return crop([Span(f"   {text}", "dim")], width)
+    return crop_text([Span(f"   {text}", "dim")], width, glyphs.ellipsis)
 
 
 def filtered(width: int) -> Line:

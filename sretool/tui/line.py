@@ -59,6 +59,14 @@ def crop(line: Line, width: int) -> list[Span]:
     return out
 
 
+def crop_text(line: Line, width: int, ellipsis: str) -> list[Span]:
+    """As `crop`, but a text that is cut says so with `ellipsis`."""
+    if cells(line) <= width:
+        return crop(line, width)
+    kept = crop(line, max(width - cell_len(ellipsis), 0))
+    return crop([*kept, Span(ellipsis, kept[-1].role if kept else "dim")], width)
+
+
 def spread(left: Line, right: Line, width: int) -> list[Span]:
     """`left` and `right` at the two edges; the left one is cut where both do not fit."""
     room = width - cells(right)

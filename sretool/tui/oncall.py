@@ -264,20 +264,22 @@ def handoff_lines(view: View, triage: Triage, width: int, rows: int) -> list[Lin
 
 def handoff_texts(view: View, triage: Triage) -> Iterable[tuple[str, Role]]:
     if triage.week is None:
-        yield (
-            tr("not known: {why}", why=triage.week_error)
-            if triage.week_error
-            else tr("asking Prometheus ..."),
-            "dim",
-        )
+        why = triage.week_error
+        if triage.desk is None:
+            why = tr("no Alertmanager is configured: give --alertmanager URL")
+        yield tr("not known: {why}", why=why) if why else tr("asking Prometheus ..."), "dim"
         return
     found = handoff.handoff(triage.week, triage.silences, view.now)
-    ending = tr("{count} silences end in the next 12h", count=len(found.silences_ending))
-    yield (
-        tr("{pages} pages, {tickets} tickets, {ending}", pages=len(found.pages), tickets=len(found.tickets),
-           ending=ending),
-        "text",
-    )  # fmt: skip
+    ends = len(found.silences_ending)
+    ending = (
+        tr("1 silence ends in the next 12h")
+        if ends == 1
+        else tr("{count} silences end in the next 12h", count=ends)
+    )
+    pages, tickets = len(found.pages), len(found.tickets)
+    paged = tr("1 page") if pages == 1 else tr("{count} pages", count=pages)
+    ticketed = tr("1 ticket") if tickets == 1 else tr("{count} tickets", count=tickets)
+    yield tr("{pages}, {tickets}, {ending}", pages=paged, tickets=ticketed, ending=ending), "text"
     for alert in [a for a in view.snapshot.alerts if stage_of(a) in (Stage.NEW, Stage.ACKED)][:4]:
         opened = triage.reader.open(alert, view.now)
         who = f"{tr('acked')} {alert.ack.owner}" if alert.ack is not None else tr("nobody has it")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,17 +27,22 @@ if TYPE_CHECKING:
     from sretool.tui.format import Align, Glyphs
     from sretool.tui.line import Line, Role
 
+_OF_THE_LANGUAGE = "PromQL "
+"""What a remark of PromQL itself begins with."""
+
 # --- rows 1 and 2 -----------------------------------------------------------------------------------------
 
 
 def status_line(view: View, width: int, crumbs: str = "") -> list[Span]:
     """Row 1: where from, how many in which state, how fresh, what time."""
-    for short in (0, 1, 2, 3, 4):
-        left = _counts(view, crumbs, short)
-        right = _sources(view, short)
+    # When a lost source is asked again goes before where the figures are from, and after their states' names.
+    calm = replace(view, retries={})
+    for short, known in ((0, view), (1, view), (2, view), (2, calm), (3, calm), (4, calm)):
+        left = _counts(known, crumbs, short)
+        right = _sources(known, short)
         if cells(left) + cells(right) + 1 <= width:
             return spread(left, right, width)
-    return spread(_counts(view, "", 4), _sources(view, 4), width)
+    return spread(_counts(calm, "", 4), _sources(calm, 4), width)
 
 
 def _counts(view: View, crumbs: str, short: int) -> list[Span]:
@@ -76,32 +82,56 @@ def _freeze(view: View, short: int) -> list[Span]:
     gate = view.snapshot.gate
     if gate is None or not gate.frozen or short > 3:
         return []
-    name = gate.step.name if short < 2 else gate.step.name.partition(" ")[0]
+    name = tr(gate.step.name)
+    if short >= 2:
+        name = name.partition(" ")[0]
     return [Span(f" {name} ", "stale" if view.stale else "tag"), Span("  " if short < 2 else " ")]
 
 
 def _sources(view: View, short: int) -> list[Span]:
-    spans = _source(view.prometheus, short)
+    spans = _source(view, view.prometheus, short)
     if view.alertmanager is not None:
-        spans += [Span("  " if short < 2 else " "), *_source(view.alertmanager, short)]
+        spans += [Span("  " if short < 2 else " "), *_source(view, view.alertmanager, short)]
     seconds = short == 0 or (short < 3 and not view.stale)
     return [*spans, Span(f"  {view.clock(view.now, seconds=seconds)}" if short < 3 else "")]
 
 
-def _source(source: SourceAge, short: int) -> list[Span]:
+def _source(view: View, source: SourceAge, short: int) -> list[Span]:
     name = SOURCE_SHORT.get(source.name, source.name)
     match source.freshness:
         case Freshness.WAITING:
             return [Span(f"{name} ..", "dim")]
         case Freshness.FRESH:
-            return [Span(f"{name} {fmt.age(source.age)}", "dim")]
+            return [Span(f"{name} {fmt.age(source.age)}", "dim"), *_remarked(view, source, short)]
         case Freshness.AGEING:
-            return [Span(f"{name} {fmt.age(source.age)}", "ticket")]
+            return [Span(f"{name} {fmt.age(source.age)}", "ticket"), *_remarked(view, source, short)]
         case Freshness.REMEMBERED:
             return [Span(f" {name.upper()} {fmt.age(source.age)} OLD ", "lost")]
         case Freshness.STALE | Freshness.LOST:
             aged = f" {fmt.age(source.age)}" if source.age is not None and short < 3 else ""
-            return [Span(f" {name.upper()} {source.freshness.value.upper()}{aged} ", "lost")]
+            text = f" {name.upper()} {source.freshness.value.upper()}{aged}"
+            return [Span(f"{text}{_retry(view, source)} ", "lost")]
+
+
+def _remarked(view: View, source: SourceAge, short: int) -> list[Span]:
+    """That the last answer is not whole, or that the server doubts a query; `i` tells what it said."""
+    health = view.snapshot.source(source.name)
+    warnings = health.warnings if health is not None else ()
+    if not warnings:
+        return []
+    # What the language itself remarks is about a query; all else is of stores that did not answer.
+    partial = any(not each.startswith(_OF_THE_LANGUAGE) for each in warnings)
+    word = tr("partial") if partial else tr("warns")
+    return [Span(f" {word}" if short < 3 else "!", "ticket")]
+
+
+def _retry(view: View, source: SourceAge) -> str:
+    """When a source that does not answer is asked again, in whole seconds."""
+    at = view.retries.get(source.name)
+    if source.freshness is not Freshness.LOST or at is None:
+        return ""
+    seconds = max(math.ceil((at - view.now).total_seconds()), 0)
+    return tr(", retry {span}", span=f"{seconds}s")
 
 
 def verdict_line(view: View, width: int) -> list[Span]:
@@ -356,9 +386,9 @@ _ALERT_ROLES: dict[Severity | None, Role] = {
 
 
 def alerts_heading(view: View, width: int, hint: str = "tab") -> list[Span]:
-    """`── ALERTS 1 page 2 tickets 1 silenced ──`, or why there is nothing to count."""
+    """`── ALERTS 1 page 2 tickets 1 silenced ── tab ──`, or why there is nothing to count."""
     words = [tr("ALERTS"), *_alert_words(view)]
-    return rule(" ".join(words), width, view.glyphs.rule, hint if width >= 60 else "")
+    return rule(" ".join(words), width, view.glyphs.rule, hint if width >= 60 and view.alerts else "")
 
 
 def dead_man_line(view: View, width: int) -> list[Span] | None:
@@ -468,7 +498,8 @@ def alert_subject(alert: Alert) -> str:
 
 def change_text(change: Change) -> str:
     """What happened, as a sentence begins."""
-    text = " ".join(change.text.split())
+    text = tr(change.pattern, **change.values) if change.pattern else change.text
+    text = " ".join(text.split())
     return text[:1].upper() + text[1:] if change.kind == "source" else text
 
 
@@ -479,7 +510,11 @@ def changes_line(view: View, width: int) -> list[Span]:
     text = tr("SINCE")
     shown = 0
     for change in changes:
-        part = f" {view.clock(change.at, seconds=False)} {change_text(change)}"
+        told = change_text(change)
+        # Alerts and sources are known by their names; a bare version is not.
+        plain_enough = change.kind in ("alert", "source") or change.kind in told
+        kind = "" if plain_enough else f"{tr(change.kind)} "
+        part = f" {view.clock(change.at, seconds=False)} {kind}{told}"
         longer = text + (f" {view.glyphs.dot}" if shown else "") + part
         if cell_len(longer) > width - 6 and shown:
             break
@@ -495,8 +530,12 @@ def changes_lines(view: View, width: int, rows: int) -> list[Line]:
     """The newest changes, one a line under a heading, newest first."""
     if rows <= 1:
         return [changes_line(view, width)] if rows == 1 else []
+    return listed_changes(view.snapshot.changes, view, width, rows)
+
+
+def listed_changes(found: Iterable[Change], view: View, width: int, rows: int) -> list[Line]:
     lines: list[Line] = [rule(tr("CHANGES"), width, view.glyphs.rule)]
-    changes = sorted(view.snapshot.changes, key=lambda change: change.at, reverse=True)
+    changes = sorted(found, key=lambda change: change.at, reverse=True)
     if not changes:
         lines.append(crop([Span(f" {tr('none seen since this dashboard was opened')}", "dim")], width))
     for change in changes[: rows - 1]:
@@ -504,7 +543,7 @@ def changes_lines(view: View, width: int, rows: int) -> list[Line]:
         spans = [
             Span(f" {view.clock(change.at)}", "text"),
             Span(ago, "dim"),
-            Span(f"  {fmt.fit(change.kind, 9)}", "dim"),
+            Span(f"  {fmt.fit(tr(change.kind), 9)}", "dim"),
             Span(change_text(change)),
         ]
         lines.append(crop(spans, width))

@@ -13,7 +13,7 @@ from sretool.core.observe.panels import Condition
 from sretool.core.slo.model import Level
 from sretool.tui import chart as charts
 from sretool.tui import format as fmt
-from sretool.tui.line import Span, crop
+from sretool.tui.line import Span, cells, crop
 from sretool.tui.quantity import UNIT_WORDS, of_unit, quantity
 from sretool.tui.words import tr
 from sretool.units import format_time
@@ -74,6 +74,19 @@ def old(at: datetime | None, view: View) -> str:
     if at is None or view.now - at < OLD:
         return ""
     return tr("{age} old", age=fmt.age(view.now - at))
+
+
+def with_age(line: Line, at: datetime | None, view: View, width: int) -> Line:
+    """A row, and after it how old its value is where that is too old; its last parts give way to that."""
+    aged = old(at, view)
+    if not aged:
+        return crop(line, width)
+    room = width - cell_len(aged) - 2
+    kept = list(line)
+    # Whole parts go: half a number would be another one.
+    while len(kept) > 2 and cells(kept) > room:
+        kept.pop()
+    return crop([*crop(kept, max(room, 0)), Span(f"  {aged}", "stale")], width)
 
 
 def draw(

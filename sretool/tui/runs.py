@@ -8,8 +8,9 @@ from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
-from sretool.core.runs.histogram import merged, quantile
+from sretool.core.runs.load import NEAR_ITS_LIMIT, WORTH_TELLING_S
 from sretool.core.runs.model import Outcome, RunKind, RunState
+from sretool.core.runs.words import clock_words, seconds_words, value_words
 from sretool.core.slo.model import Level
 from sretool.tui import chart
 from sretool.tui import format as fmt
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
+    from sretool.core.analysis.totals import Total
     from sretool.core.observe.model import Change
-    from sretool.core.runs.histogram import Histogram
     from sretool.core.runs.model import Check, RunRecord
-    from sretool.core.runs.story import FaultSpan, RequestTotal, Story
+    from sretool.core.runs.story import FaultSpan, LoadPoint, Story
     from sretool.tui.board import View
     from sretool.tui.line import Line, Role
 
@@ -56,6 +57,8 @@ _WIDE: Final = 140
 _TALL: Final = 40
 _PAGE_CHART: Final = 11
 """Rows of a chart where the page may be as long as it likes."""
+LEAST_CHART: Final = 5
+"""Rows below which a chart says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def list_row(record: RunRecord, view: View, width: int) -> Line:
         RunState.LOST: view.glyphs.stale,
         RunState.FINISHED: view.glyphs.dot if role == "bold" else " ",
     }[record.state]
-    took = fmt.NONE if record.state is RunState.LOST else span_words(record.took(view.now))
+    took = fmt.NONE if record.state is RunState.LOST else clock_words(record.took(view.now).total_seconds())
     spans = [
         Span(" "),
         Span(f"{mark} ", role),
@@ -112,13 +115,6 @@ def list_row(record: RunRecord, view: View, width: int) -> Line:
     if record.verdict is not None and record.verdict.outcome is not Outcome.PASSED:
         spans.append(Span(f"  {record.verdict.reason}", "dim"))
     return crop(spans, width)
-
-
-def span_words(span: timedelta) -> str:
-    """`04:12`, `1:04:12`."""
-    seconds = max(int(span.total_seconds()), 0)
-    hours, rest = divmod(seconds, 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"
 
 
 def list_placeholder(hidden: int, width: int) -> Line:
@@ -175,8 +171,8 @@ def headline(page: RunPage, view: View, width: int) -> Line:
         spans.append(Span(_lost_words(page, view), "no_data"))
         return crop(spans, width)
     planned = story.started.seconds if story.started is not None else None
-    clock = span_words(record.took(view.now))
-    spans.append(Span(f"{clock} / {span_words(timedelta(seconds=planned))}  " if planned else f"{clock}  "))
+    clock = clock_words(record.took(view.now).total_seconds())
+    spans.append(Span(f"{clock} / {clock_words(planned)}  " if planned else f"{clock}  "))
     broken = [check for check in story.checks.values() if check.ok is False]
     held = [check for check in story.checks.values() if check.ok]
     if broken:
@@ -200,33 +196,6 @@ def _lost_words(page: RunPage, view: View) -> str:
     said = tr("its program ended without a word, last heard of at {when}", when=when)
     faults = ", ".join(fault.text for fault in page.story.open_faults)
     return tr("may still be in: {faults}; ", faults=faults) + said if faults else said
-
-
-def value_words(value: float | str | None, unit: str) -> str:
-    """A measured value as people say it: `99.62%`, `410ms`, `1.2s`, `120/s`."""
-    if value is None:
-        return fmt.NONE
-    if isinstance(value, str):
-        return value
-    if unit == "ratio":
-        return f"{value * 100:.4g}%"
-    if unit == "s":
-        return seconds_words(value)
-    if unit == "1/s":
-        return f"{value:.4g}/s"
-    return f"{value:.4g}{unit}"
-
-
-def seconds_words(seconds: float | None) -> str:
-    """`8ms`, `410ms`, `1.68s`, `2m05s`."""
-    if seconds is None:
-        return fmt.NONE
-    if seconds >= 120:
-        return fmt.age(timedelta(seconds=seconds))
-    if seconds >= 1:
-        return f"{seconds:.3g}s"
-    millis = seconds * 1000
-    return f"{millis:.0f}ms" if millis >= 10 else f"{millis:.1f}ms"
 
 
 def _check_words(check: Check) -> str:
@@ -253,60 +222,67 @@ def whole_run(page: RunPage, view: View, width: int) -> list[Line]:
     """Everything there is to say, as long as it takes; to be scrolled."""
     if page.story.last is None:
         return run_lines(page, view, width, 1)
-    lines: list[Line] = [*_facts(page, width), *_checks(page, view, width, "CHECKS")]
+    lines: list[Line] = [*fact_lines(page, width), *check_lines(page, view, width, "CHECKS")]
     if page.record.kind in DRILL_KINDS:
-        lines += [*_phases(page, view, width), *_charts(page, view, width, 3 * _PAGE_CHART)]
+        lines += [*phase_line(page, view, width), *_charts(page, view, width, 3 * _PAGE_CHART)]
         lines += [*_faults(page, view, width), *_detection(page, view, width)]
     if page.story.load:
-        lines += _requests(page, view, width, 99)
+        lines += request_table(page, view, width, 99)
         if page.record.kind in LOAD_KINDS:
             lines += _charts(page, view, width, 2 * _PAGE_CHART)
-        lines += _generators(page, width)
+        lines += generator_lines(page, width)
     lines += _measures(page, view, width)
-    return [*lines, *_log(page, view, width, None)]
+    return [*lines, *log_lines(page, view, width, None)]
 
 
 def _narrow_load(page: RunPage, view: View, width: int, height: int) -> list[Line]:
-    head = [*_requests(page, view, width, 5)]
-    tail = [*_generators(page, width), *_checks(page, view, width, "CHECKS")]
+    head = [*request_table(page, view, width, 5)]
+    tail = [*generator_lines(page, width), *check_lines(page, view, width, "CHECKS")]
     room = height - len(head) - len(tail)
     if room < 5:
         return [*head, *tail][:height]
     log = min(max(room - 12, 0), 8)
-    return [*head, *_charts(page, view, width, room - log), *tail, *_log(page, view, width, log)]
+    return [*head, *_charts(page, view, width, room - log), *tail, *log_lines(page, view, width, log)]
 
 
 def _narrow_drill(page: RunPage, view: View, width: int, height: int) -> list[Line]:
-    head = _phases(page, view, width)
+    head = phase_line(page, view, width)
     tail = [
         *_faults(page, view, width),
         *_detection(page, view, width),
-        *_checks(page, view, width, "HYPOTHESES"),
+        *check_lines(page, view, width, "HYPOTHESES"),
     ]
     room = height - len(head) - len(tail)
     if room < 3:
         return [*head, *tail][:height]
     log = room if room < 9 else min(max(room // 2, 4), 14)
-    return [*head, *_charts(page, view, width, room - log), *tail, *_log(page, view, width, log)]
+    return [*head, *_charts(page, view, width, room - log), *tail, *log_lines(page, view, width, log)]
 
 
 def _wide(page: RunPage, view: View, width: int, height: int) -> list[Line]:
     right = 52
     left = width - right - 1
     if page.record.kind in LOAD_KINDS:
-        above, below = _requests(page, view, left, 10), _generators(page, left)
+        above, below = request_table(page, view, left, 10), generator_lines(page, left)
     else:
-        above = _phases(page, view, left)
+        above = phase_line(page, view, left)
         below = [*_faults(page, view, left), *_detection(page, view, left)]
     charts = _charts(page, view, left, height - len(above) - len(below))
     main = [*above, *charts, *below][:height]
     side = [
-        *_checks(page, view, right, "CHECKS" if page.record.kind in LOAD_KINDS else "HYPOTHESES"),
-        *_plan(page, right),
-        *_facts(page, right),
+        *check_lines(page, view, right, "CHECKS" if page.record.kind in LOAD_KINDS else "HYPOTHESES"),
+        *plan_lines(page, right),
+        *fact_lines(page, right),
         *_measures(page, view, right),
     ]
-    side += _log(page, view, right, max(height - len(side), 0))
+    side += log_lines(page, view, right, max(height - len(side), 0))
+    return beside(main, side, view, left, width, height)
+
+
+def beside(
+    main: Sequence[Line], side: Sequence[Line], view: View, left: int, width: int, height: int
+) -> list[Line]:
+    """Two columns, the first `left` cells wide, in `height` rows."""
     blank: Line = crop([], left)
     rows: list[Line] = []
     for number in range(height):
@@ -316,15 +292,15 @@ def _wide(page: RunPage, view: View, width: int, height: int) -> list[Line]:
     return rows
 
 
-def _heading(title: str, width: int, right: str = "", *, stroke: str = "─") -> Line:
+def heading(title: str, width: int, right: str = "", *, stroke: str = "─") -> Line:
     return rule(tr(title), width, stroke, right)
 
 
-def _checks(page: RunPage, view: View, width: int, title: str) -> list[Line]:
+def check_lines(page: RunPage, view: View, width: int, title: str) -> list[Line]:
     checks = page.story.checks.values()
     if not checks:
         return []
-    lines: list[Line] = [_heading(title, width, stroke=view.glyphs.rule)]
+    lines: list[Line] = [heading(title, width, stroke=view.glyphs.rule)]
     for check in checks:
         sign, role, words = _check_sign(check, page)
         got = words or value_words(check.got, check.unit)
@@ -345,17 +321,27 @@ def _check_sign(check: Check, page: RunPage) -> tuple[str, Role, str]:
     return "? ", "no_data", "" if check.got is not None else tr("no data")
 
 
-def _phases(page: RunPage, view: View, width: int) -> list[Line]:
-    spans = [Span(f" {tr('PHASE')} ", "title")]
-    for phase in page.story.phases:
+def phase_line(page: RunPage, view: View, width: int) -> list[Line]:
+    """Those there are; where they are too many, those that are over long ago are left out."""
+    phases = page.story.phases
+    if not phases:
+        return []
+    head = Span(f" {tr('PHASE')} ", "title")
+    spans: list[Span] = []
+    for phase in phases:
         sign = "x" if phase.end is not None else ">" if phase.begin is not None else " "
         role: Role = "key" if sign == ">" else "dim" if sign == " " else "text"
         planned = f" {fmt.age(timedelta(seconds=phase.planned))}" if phase.planned else ""
         spans.append(Span(f" [{sign}] {phase.name}{planned} ", role))
-    return [crop(spans, width)] if page.story.phases else []
+    begun = sum(1 for phase in phases if phase.begin is not None)
+    left_out = 0
+    while left_out < begun - 1 and cells([head, *spans[left_out:begun]]) > width - 5:
+        left_out += 1
+    more = [Span(f" {view.glyphs.ellipsis} ", "dim")] if left_out else []
+    return [crop([head, *more, *spans[left_out:]], width)]
 
 
-def _facts(page: RunPage, width: int) -> list[Line]:
+def fact_lines(page: RunPage, width: int) -> list[Line]:
     record = page.record
     facts = [
         (tr("TARGET"), ", ".join(record.targets)),
@@ -367,7 +353,7 @@ def _facts(page: RunPage, width: int) -> list[Line]:
     return [crop([Span(f" {name:<10} ", "title"), Span(text)], width) for name, text in facts if text]
 
 
-def _plan(page: RunPage, width: int) -> list[Line]:
+def plan_lines(page: RunPage, width: int) -> list[Line]:
     """Who, what may be hurt, what ends it."""
     started = page.story.started
     if started is None:
@@ -384,7 +370,7 @@ def _plan(page: RunPage, width: int) -> list[Line]:
 # --- charts -----------------------------------------------------------------------------------------------
 
 
-def _range(page: RunPage, view: View) -> tuple[datetime, datetime]:
+def time_range(page: RunPage, view: View) -> tuple[datetime, datetime]:
     record, story = page.record, page.story
     begin = record.started
     last = story.last.at if story.last is not None else begin
@@ -403,7 +389,7 @@ def _charts(page: RunPage, view: View, width: int, height: int) -> list[Line]:
     if page.record.kind in DRILL_KINDS:
         drawn += _slo_charts(page, view)
     if story.load:
-        drawn += _load_charts(page, view)
+        drawn += load_charts(page, view)
     if not drawn:
         return []
     drawn = drawn[: max(height // 7, 1)]
@@ -411,42 +397,48 @@ def _charts(page: RunPage, view: View, width: int, height: int) -> list[Line]:
     lines: list[Line] = []
     for number, (title, what) in enumerate(drawn):
         rows = each + (1 if number < more else 0)
-        if rows < 5:
+        if rows < LEAST_CHART:
             break
-        room = max(width - len(title) - 10, 0)
-        legend = [span for span in chart.legend(what, view.glyphs)]
-        head = _heading(title, width, stroke=view.glyphs.rule)
-        if legend and cells(legend) <= room:
-            used = len(view.glyphs.rule) * 2 + len(tr(title)) + 2
-            rest = width - used - cells(legend) - 2
-            head = [
-                Span(f"{view.glyphs.rule * 2} {tr(title)} ", "title"),
-                Span(view.glyphs.rule * max(rest, 0), "dim"),
-                Span("  "),
-                *legend,
-            ]
-        lines.append(crop(head, width))
-        lines += chart.draw(what, width, rows - 1, view.glyphs, local_time=view.local_time)
+        lines += chart_pane(title, what, view, width, rows)
     return lines
 
 
-def _bands(page: RunPage, view: View, end: datetime) -> tuple[chart.Band, ...]:
+def chart_pane(title: str, what: chart.Chart, view: View, width: int, height: int) -> list[Line]:
+    """A chart under its title, with the names of its curves where there is room for them."""
+    legend = chart.legend(what, view.glyphs)
+    head = heading(title, width, stroke=view.glyphs.rule)
+    if legend and cells(legend) <= max(width - len(title) - 10, 0):
+        used = len(view.glyphs.rule) * 2 + len(tr(title)) + 2
+        rest = width - used - cells(legend) - 2
+        head = [
+            Span(f"{view.glyphs.rule * 2} {tr(title)} ", "title"),
+            Span(view.glyphs.rule * max(rest, 0), "dim"),
+            Span("  "),
+            *legend,
+        ]
+    return [
+        crop(head, width),
+        *chart.draw(what, width, height - 1, view.glyphs, local_time=view.local_time),
+    ]
+
+
+def fault_bands(page: RunPage, view: View, end: datetime) -> tuple[chart.Band, ...]:
     until = min(view.now, end)
     return tuple(
         chart.Band(fault.on_at, fault.off_at or until, fault.text) for fault in page.story.faults.values()
     )
 
 
-def _marks(page: RunPage) -> tuple[chart.Mark, ...]:
+def note_marks(page: RunPage) -> tuple[chart.Mark, ...]:
     return tuple(chart.Mark(note.at, note.text) for note in page.notes)
 
 
 def _slo_charts(page: RunPage, view: View) -> list[tuple[str, chart.Chart]]:
-    begin, end = _range(page, view)
+    begin, end = time_range(page, view)
     drawn = []
     for slo, points in page.story.slos.items():
         known = [(point.at, point.sli) for point in points]
-        step = _step([point.at for point in points])
+        step = usual_step([point.at for point in points])
         check = page.story.checks.get(slo.rpartition("/")[2]) or page.story.checks.get(slo)
         bound = check.want if check is not None and isinstance(check.want, float) else None
         lowest = min(
@@ -462,49 +454,89 @@ def _slo_charts(page: RunPage, view: View) -> list[tuple[str, chart.Chart]]:
             high=1.0,
             label=lambda value: f"{value * 100:.5g}%",
             limits=limits,
-            marks=_marks(page),
-            bands=_bands(page, view, end),
+            marks=note_marks(page),
+            bands=fault_bands(page, view, end),
         )
         drawn.append((slo, what))
     return drawn
 
 
-def _load_charts(page: RunPage, view: View) -> list[tuple[str, chart.Chart]]:
-    begin, end = _range(page, view)
+def load_charts(page: RunPage, view: View) -> list[tuple[str, chart.Chart]]:
+    """Rate and latency, and errors where there are any."""
     load = page.story.load
-    step = _step([point.at for point in load])
-    bands = _bands(page, view, end)
+    made = _Charts(page, view)
+    rate = (
+        made.curve(lambda point: point.rate, tr("rate")),
+        made.curve(lambda point: point.target_rate, tr("planned"), compared=True),
+    )
+    latency = (
+        made.curve(lambda point: point.p99_s, "p99"),
+        made.curve(lambda point: point.p50_s, "p50"),
+        made.curve(lambda point: point.p95_s, "p95"),
+    )
+    bound = _latency_bound(page.story)
+    limits = (chart.Limit(bound, ""),) if bound is not None else ()
+    drawn = [
+        (later("REQUESTS a second"), made.chart(rate, 1.0, lambda value: f"{value:.0f}")),
+        (later("LATENCY"), made.chart(latency, (bound or 0.0) * 1.1 or 0.01, seconds_words, limits)),
+    ]
+    if any(point.error_share for point in load):
+        errors = (made.curve(lambda point: point.error_share, tr("errors")),)
+        drawn.append((later("ERRORS"), made.chart(errors, 0.01, fmt.ratio_percent)))
+    return drawn
 
-    def made(
+
+def generator_charts(page: RunPage, view: View) -> list[tuple[str, chart.Chart]]:
+    """What is at work, and whether the generators keep up, as far as it was measured."""
+    load = page.story.load
+    made = _Charts(page, view)
+    drawn: list[tuple[str, chart.Chart]] = []
+    at_work = [
+        made.curve(lambda point: point.users, tr("users"))
+        if any(point.users is not None for point in load)
+        else None,
+        made.curve(lambda point: point.in_flight, tr("in flight"))
+        if any(point.in_flight is not None for point in load)
+        else None,
+    ]
+    curves = tuple(curve for curve in at_work if curve is not None)
+    if curves:
+        drawn.append((later("AT WORK"), made.chart(curves, 5.0, lambda value: f"{value:.0f}")))
+    if any(point.cpu is not None for point in load):
+        cpu = (made.curve(lambda point: point.cpu, tr("busiest generator")),)
+        limit = (chart.Limit(NEAR_ITS_LIMIT, ""),)
+        drawn.append((later("GENERATOR of one core"), made.chart(cpu, 1.0, fmt.ratio_percent, limit)))
+    if any(point.late_starts for point in load):
+        late = (made.curve(lambda point: point.late_starts, tr("late starts")),)
+        drawn.append((later("LATE STARTS"), made.chart(late, 5.0, lambda value: f"{value:.0f}")))
+    return drawn
+
+
+class _Charts:
+    """Charts of a run's load over the time it takes as a whole."""
+
+    def __init__(self, page: RunPage, view: View) -> None:
+        self._load = page.story.load
+        self._begin, self._end = time_range(page, view)
+        self._step = usual_step([point.at for point in self._load])
+        self._bands = fault_bands(page, view, self._end)
+        self._marks = note_marks(page)
+
+    def curve(
+        self, value: Callable[[LoadPoint], float | None], name: str, *, compared: bool = False
+    ) -> chart.Curve:
+        points = tuple((point.at, value(point)) for point in self._load)
+        return chart.Curve(points, self._step, name, compared)
+
+    def chart(
+        self,
         curves: tuple[chart.Curve, ...],
         least_top: float,
         label: Callable[[float], str],
         limits: tuple[chart.Limit, ...] = (),
     ) -> chart.Chart:
         low, high = chart.pinned(curves, at_least_to=least_top)
-        marks = _marks(page)
-        return chart.Chart(curves, begin, end, low, high, label, limits, marks, bands)
-
-    rate = (
-        chart.Curve(tuple((point.at, point.rate) for point in load), step, tr("rate")),
-        chart.Curve(
-            tuple((point.at, point.target_rate) for point in load), step, tr("planned"), compared=True
-        ),
-    )
-    latency = (
-        chart.Curve(tuple((point.at, point.p99_s) for point in load), step, "p99"),
-        chart.Curve(tuple((point.at, point.p50_s) for point in load), step, "p50"),
-    )
-    errors = (chart.Curve(tuple((point.at, point.error_share) for point in load), step, tr("errors")),)
-    bound = _latency_bound(page.story)
-    limits = (chart.Limit(bound, ""),) if bound is not None else ()
-    drawn = [
-        (later("REQUESTS a second"), made(rate, 1.0, lambda value: f"{value:.0f}")),
-        (later("LATENCY"), made(latency, (bound or 0.0) * 1.1 or 0.01, seconds_words, limits)),
-    ]
-    if any(point.error_share for point in load):
-        drawn.append((later("ERRORS"), made(errors, 0.01, fmt.ratio_percent)))
-    return drawn
+        return chart.Chart(curves, self._begin, self._end, low, high, label, limits, self._marks, self._bands)
 
 
 def _latency_bound(story: Story) -> float | None:
@@ -517,7 +549,7 @@ def _latency_bound(story: Story) -> float | None:
     return float(bounds[0]) if bounds else None
 
 
-def _step(moments: Sequence[datetime]) -> timedelta:
+def usual_step(moments: Sequence[datetime]) -> timedelta:
     """The usual distance of two neighbours."""
     gaps = sorted(b - a for a, b in pairwise(moments))
     return max(gaps[len(gaps) // 2], timedelta(seconds=1)) if gaps else timedelta(seconds=1)
@@ -531,10 +563,10 @@ def _faults(page: RunPage, view: View, width: int) -> list[Line]:
     faults = list(page.story.faults.values())
     if not faults:
         return []
-    begin, end = _range(page, view)
+    begin, end = time_range(page, view)
     names = min(max(len(fault.text) for fault in faults), max(width // 3, 12))
     room = max(width - names - 18, 8)
-    lines: list[Line] = [_heading("FAULTS", width, stroke=view.glyphs.rule)]
+    lines: list[Line] = [heading("FAULTS", width, stroke=view.glyphs.rule)]
     for fault in faults:
         name = fmt.fit(fault.text, names, ellipsis=view.glyphs.ellipsis)
         spans = [Span(f" {name} ", "text"), *_bar(fault, begin, end, room, view)]
@@ -594,8 +626,9 @@ def _detection(page: RunPage, view: View, width: int) -> list[Line]:
 _COLUMNS: Final = (("RATE", 8), ("p50", 8), ("p95", 8), ("p99", 8), ("ERR%", 8))
 
 
-def _requests(page: RunPage, view: View, width: int, most: int) -> list[Line]:
-    totals = sorted(page.story.requests.values(), key=lambda total: -total.requests)
+def request_table(page: RunPage, view: View, width: int, most: int) -> list[Line]:
+    found = page.story.counted.totals.names
+    totals = sorted(found.items(), key=lambda named: -named[1].requests)
     if not totals:
         return [crop([Span(f"  {tr('no request has been made yet')}", "dim")], width)]
     name_width = max(width - sum(size for _, size in _COLUMNS) - 4 - 14, 12)
@@ -603,7 +636,7 @@ def _requests(page: RunPage, view: View, width: int, most: int) -> list[Line]:
     header = "".join(fmt.fit(name, size, "right") for name, size in _COLUMNS)
     header = f"   {fmt.fit(tr('REQUEST'), name_width)}{header}  {tr('TREND') if trend > 7 else ''}"
     lines: list[Line] = [crop([Span(header, "title")], width)]
-    lines += [_request(total, page, view, width, name_width, trend) for total in totals[:most]]
+    lines += [_request(name, total, page, view, width, name_width, trend) for name, total in totals[:most]]
     if len(totals) > most:
         more = tr("... {count} more", count=len(totals) - most)
         lines.append(crop([Span(f"   {more}", "dim")], width))
@@ -612,67 +645,65 @@ def _requests(page: RunPage, view: View, width: int, most: int) -> list[Line]:
     return lines
 
 
-def _request(total: RequestTotal, page: RunPage, view: View, width: int, name_width: int, trend: int) -> Line:
+def _request(
+    name: str, total: Total, page: RunPage, view: View, width: int, name_width: int, trend: int
+) -> Line:
     failing = total.failures > 0
     role: Role = "ticket" if failing else "text"
-    rate = total.rates[-1][1] if total.rates else None
-    cells_ = _cells(rate, total.failures, total.requests, total.histogram)
+    rates = page.story.rates.get(name, [])
     spans = [
         Span(f" {view.glyphs.levels[Level.TICKET] if failing else ' '} ", role),
-        Span(fmt.fit(total.name, name_width, ellipsis=view.glyphs.ellipsis), role),
-        Span(cells_, role),
+        Span(fmt.fit(name, name_width, ellipsis=view.glyphs.ellipsis), role),
+        Span(_cells(rates[-1][1] if rates else None, total), role),
     ]
-    if trend > 7 and total.rates:
-        last, _ = total.rates[-1]
-        curve = spark(total.rates, last, timedelta(seconds=120), trend - 2, view.glyphs)
+    if trend > 7 and rates:
+        last, _ = rates[-1]
+        curve = spark(rates, last, timedelta(seconds=120), trend - 2, view.glyphs)
         spans.append(Span(f"  {curve}", "chart"))
     return crop(spans, width)
 
 
 def _total(page: RunPage, view: View, width: int, name_width: int) -> Line:
     story = page.story
-    totals = story.requests.values()
-    histogram = merged(total.histogram for total in totals)
-    failures = sum(total.failures for total in totals)
-    requests = sum(total.requests for total in totals)
     rate = story.load[-1].rate if story.load else None
     users = story.load[-1].users if story.load else None
     planned = story.started.users if story.started is not None else None
     words = "" if users is None else f"  {tr('users')} {users}{f'/{planned}' if planned else ''}"
-    text = fmt.fit(tr("TOTAL"), name_width) + _cells(rate, failures, requests, histogram) + words
+    text = fmt.fit(tr("TOTAL"), name_width) + _cells(rate, story.counted.totals.whole) + words
     return crop([Span(f"   {text}", "bold")], width)
 
 
-def _cells(rate: float | None, failures: int, requests: int, histogram: Histogram) -> str:
-    share = failures / requests if requests else None
+def _cells(rate: float | None, total: Total) -> str:
+    share = total.error_share
     texts = [
         fmt.NONE if rate is None else f"{rate:.0f}/s",
-        *(seconds_words(quantile(histogram, each)) for each in (0.5, 0.95, 0.99)),
+        *(seconds_words(total.quantile(each)) for each in (0.5, 0.95, 0.99)),
         fmt.NONE if share is None else f"{share * 100:.2f}%",
     ]
     return "".join(fmt.fit(text, size, "right") for text, (_, size) in zip(texts, _COLUMNS, strict=True))
 
 
-_NEAR_ITS_LIMIT: Final = 0.9
-"""Of one core: from here on a generator's own delays show in the figures."""
-
-
-def _generators(page: RunPage, width: int) -> list[Line]:
+def generator_lines(page: RunPage, width: int) -> list[Line]:
     """Whether the figures can be trusted, and what failed."""
     story = page.story
     lines: list[Line] = []
     if story.workers:
         spans = [Span(f" {tr('WORKERS')} ", "title")]
         for name, cpu in story.workers.items():
-            hot = cpu is not None and cpu >= _NEAR_ITS_LIMIT
+            hot = cpu is not None and cpu >= NEAR_ITS_LIMIT
             words = tr("generator near its limit") if hot else ""
             load = fmt.NONE if cpu is None else f"{cpu * 100:.0f}%"
             spans.append(Span(f" {name} cpu {load} {words}".rstrip() + " ", "ticket" if hot else "text"))
-        late = tr("late starts {count}", count=story.late_starts)
-        spans.append(Span(f" {late}", "ticket" if story.late_starts else "dim"))
+        if story.counted.lag_s is not None:
+            stalled = story.counted.lag_s >= WORTH_TELLING_S
+            words = tr("longest stall {span}", span=seconds_words(story.counted.lag_s))
+            spans.append(Span(f" {words} ", "ticket" if stalled else "dim"))
+        late = tr("late starts {count}", count=story.counted.late_starts)
+        spans.append(Span(f" {late}", "ticket" if story.counted.late_starts else "dim"))
         lines.append(crop(spans, width))
-    if story.errors:
-        said = "  ".join(f"{text} {count}" for text, count in story.errors.most_common(6))
+    errors = story.counted.errors
+    if errors:
+        said = "  ".join(f"{text} {count}" for text, count in errors.most_common(6))
         lines.append(crop([Span(f" {tr('ERRORS')}  ", "title"), Span(said)], width))
     return lines
 
@@ -699,11 +730,11 @@ def _measures(page: RunPage, view: View, width: int) -> list[Line]:
     ]
     if not known:
         return []
-    lines: list[Line] = [_heading("MEASURED", width, stroke=view.glyphs.rule)]
+    lines: list[Line] = [heading("MEASURED", width, stroke=view.glyphs.rule)]
     return [*lines, *(crop([Span(f"    {tr(title):<22} {text}")], width) for title, text in known)]
 
 
-def _log(page: RunPage, view: View, width: int, height: int | None) -> list[Line]:
+def log_lines(page: RunPage, view: View, width: int, height: int | None) -> list[Line]:
     """The newest lines of the log that fit, oldest of them first; the notes of people among them."""
     if height is not None and height < 2:
         return []
@@ -711,7 +742,7 @@ def _log(page: RunPage, view: View, width: int, height: int | None) -> list[Line
     told = [(line.at, line.source, line.text, line.result, line.good) for line in page.story.log]
     merged_ = sorted([*told, *notes], key=lambda row: row[0])
     shown = merged_ if height is None else merged_[-(height - 1) :]
-    lines: list[Line] = [_heading("LOG", width, stroke=view.glyphs.rule)]
+    lines: list[Line] = [heading("LOG", width, stroke=view.glyphs.rule)]
     for at, source, text, result, good in shown:
         role: Role = "page" if good is False else "text"
         spans = [Span(f" {view.clock(at)} ", "dim"), Span(fmt.fit(source, 6), "dim")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sretool.core.observe import marks
 from sretool.core.observe.panels import Condition
 from sretool.core.slo.model import Level
 from sretool.tui import format as fmt
@@ -61,7 +62,7 @@ def page_lines(page: ServicePage, statuses: Sequence[SloStatus], view: View, wid
             *_paths(page, view, width),
             *_needs(page, view, width),
             *_breaks(page, view, width),
-            *_changes(view, width),
+            *_changes(page, view, width),
         ]
     half = (width - 1) // 2
     left = [
@@ -73,7 +74,7 @@ def page_lines(page: ServicePage, statuses: Sequence[SloStatus], view: View, wid
         *_needs(page, view, width - half - 1),
         *_breaks(page, view, width - half - 1),
         *_alerts(page, view, width - half - 1),
-        *_changes(view, width - half - 1),
+        *_changes(page, view, width - half - 1),
     ]
     height = max(len(left), len(right))
     left += [crop([], half)] * (height - len(left))
@@ -146,7 +147,8 @@ def _path(rows: PathRows, view: View, width: int) -> list[Line]:
             Span(f" {tr('of')} {fmt.fit(_time(budget), 8)}"),
         ]
         if rows.unmeasured:
-            spans.append(Span(tr("{count} hops not measured", count=rows.unmeasured), "dim"))
+            text = "1 hop not measured" if rows.unmeasured == 1 else "{count} hops not measured"
+            spans.append(Span(tr(text, count=rows.unmeasured), "dim"))
         lines.append(crop(spans, width))
     return lines
 
@@ -228,8 +230,9 @@ def _dependency(row: DependencyRow, view: View, width: int) -> Line:
     return crop(spans, width)
 
 
-def _changes(view: View, width: int) -> list[Line]:
-    return overview.changes_lines(view, width, min(len(view.snapshot.changes) + 2, 8))
+def _changes(page: ServicePage, view: View, width: int) -> list[Line]:
+    own = marks.concerning(view.snapshot.changes, page.service.id)
+    return overview.listed_changes(own, view, width, min(len(own) + 2, 8))
 
 
 def _time(span: timedelta | None) -> str:

@@ -149,7 +149,11 @@ class Shell(App[None]):
         elif self.current_mode != ROOT:
             self.open_view(ROOT)
         else:
-            self.exit()
+            self.leave_program()
+
+    def leave_program(self) -> None:
+        """Somebody wants out."""
+        self.exit()
 
     # --- commands and palette -----------------------------------------------------------------------------
 

@@ -36,8 +36,9 @@ from sretool.tui.timeline import (
 from sretool.tui.words import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from sretool.core.alerting.silences import Silence
     from sretool.core.observe.model import Change, SloHistory
     from sretool.core.observe.questions import Answers
     from sretool.core.slo.model import Slo
@@ -102,6 +103,8 @@ class Charted:
     ratio: Ratio = field(default_factory=Ratio)
     timeline: Timeline = field(default_factory=Timeline)
     drawn: Drawn = field(default_factory=Drawn)
+    silences: tuple[Silence, ...] = ()
+    """Those that hide its page."""
 
 
 def wanted(slo: Slo, query: Callable[[Slo, timedelta], str], timeline: Timeline) -> Wanted:
@@ -157,7 +160,7 @@ def burn_down(
         label=_percent,
         limits=(Limit(0.0, "0%"),) if low < 0 else (),
         marks=marks(view, slo),
-        bands=bands(view, slo),
+        bands=bands(view, slo, charted.silences),
         ideal=(1.0, 0.0),
         cursor=_inside(charted.timeline.cursor, start, end),
     )
@@ -203,7 +206,7 @@ def error_ratio(
         label=fmt.ratio_percent,
         limits=tuple(limits),
         marks=marks(view, slo),
-        bands=bands(view, slo),
+        bands=bands(view, slo, charted.silences),
         cursor=_inside(timeline.cursor, start, end),
     )
     if found.compared is not None:
@@ -243,15 +246,20 @@ def changes_of(view: View, slo: Slo) -> list[Change]:
     return sorted(own, key=lambda change: change.at, reverse=True)
 
 
-def bands(view: View, slo: Slo) -> tuple[Band, ...]:
-    """Exclusions of the SLO, and drills that may hurt it."""
+def bands(view: View, slo: Slo, silences: Sequence[Silence] = ()) -> tuple[Band, ...]:
+    """Exclusions of the SLO, drills that may hurt it, and when its page was silenced."""
     excluded = [Band(each.start, each.end, each.reason) for each in slo.exclusions]
     drills = [
         Band(drill.started, drill.ends or view.now, f"{tr('drill')} {drill.name}")
         for drill in view.snapshot.drills
         if not drill.services or slo.service in drill.services
     ]
-    return (*excluded, *drills)
+    silenced = [
+        Band(each.starts, min(each.ends, view.now), tr("silenced by {name}", name=each.created_by))
+        for each in silences
+        if each.starts < view.now
+    ]
+    return (*excluded, *drills, *silenced)
 
 
 def _how_much(chart: Chart) -> float | None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.alerting import firings
+from sretool.core.alerting.acks import ack_of
 from sretool.core.alerting.silences import LONGEST
 from sretool.core.catalog.oncall import OnCall
 from sretool.core.observe.model import AlertState
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sretool.core.catalog.model import System
     from sretool.core.observe.debt import Debt
     from sretool.core.observe.model import Alert, Snapshot
+    from sretool.core.slo.model import Slo
     from sretool.services.duty import Duty
     from sretool.tui.desk import Desk
 
@@ -144,6 +146,16 @@ class Triage:
             self.pasts[alert.fingerprint] = AlertPast(now, known.firings, error)
         while len(self.pasts) > _PASTS_KEPT:
             self.pasts.pop(next(iter(self.pasts)))
+
+    def silences_of(self, slo: Slo) -> tuple[Silence, ...]:
+        """Those known to hide the page of an SLO; acks are none."""
+        plain = [each for each in self.silences if ack_of(each) is None]
+        if not plain:
+            return ()
+        # The rules' text is read with it, which no start has to wait for.
+        from sretool.core.observe.debt import hiding
+
+        return tuple(hiding(slo, plain))
 
     def mark(self, key: str) -> None:
         """Mark it, or take the mark away."""

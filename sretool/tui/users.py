@@ -11,8 +11,8 @@ from sretool.core.catalog.watched import FigureGroup, Side
 from sretool.core.observe.experience import LATELY, Against, ApdexRow, FigureRow, JourneyRow, ProbeRow
 from sretool.core.observe.panels import ABNORMAL, Condition
 from sretool.tui import format as fmt
-from sretool.tui.line import Span, cells, crop, rule
-from sretool.tui.panel import glyph, old, role
+from sretool.tui.line import Span, cells, crop, crop_text, rule
+from sretool.tui.panel import glyph, role, with_age
 from sretool.tui.quantity import change, quantity, success
 from sretool.tui.spark import band, spark
 from sretool.tui.words import later, tr
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sretool.core.observe.experience import Compared, Experience
     from sretool.tui.board import View
+    from sretool.tui.format import Glyphs
     from sretool.tui.line import Line, Role
 
 Row = JourneyRow | FigureRow
@@ -151,17 +152,19 @@ def row_line(row: Row, view: View, width: int, against: Against) -> Line:
     how = not_configured(row)
     if how is not None:
         text = tr("not configured: {how}", how=how)
-        return crop([Span(f"   {fmt.fit(tr(name_of(row)), 20)} {text}", "dim")], width)
+        return crop_text(
+            [Span(f"   {fmt.fit(tr(name_of(row)), 20)} {text}", "dim")], width, view.glyphs.ellipsis
+        )
     mark = glyph(row.condition, view.glyphs) + (view.glyphs.stale if view.stale else " ")
     head = Span(f" {mark}", role(row.condition, view, "dim"))
     if row.error is not None and row.at is None:
-        return crop([head, Span(f"{fmt.fit(tr(name_of(row)), 20)} "), Span(row.error, "no_data")], width)
+        said = [head, Span(f"{fmt.fit(tr(name_of(row)), 20)} "), Span(row.error, "no_data")]
+        return crop_text(said, width, view.glyphs.ellipsis)
     if isinstance(row, JourneyRow):
         spans = _journey(row, view, width - 3, against)
     else:
         spans = _figure(row, view, width - 3, against)
-    aged = old(row.at, view)
-    return crop([head, *spans, *([Span(f"  {aged}", "lost")] if aged else [])], width)
+    return with_age([head, *spans], row.at, view, width)
 
 
 def _journey(row: JourneyRow, view: View, width: int, against: Against) -> list[Span]:
@@ -238,25 +241,40 @@ def _then(compared: Compared, unit: str, against: Against, currency: str | None 
 
 def other_lines(found: Experience, view: View, width: int) -> list[Line]:
     """Speed, web vitals, probes, money: a line for each, or how to get it."""
+    legend = _legend(view.glyphs) if width >= 76 else ""
     return [
-        rule(tr("SPEED, PROBES, MONEY"), width, view.glyphs.rule),
-        _listed(tr("APDEX"), [_apdex(row, view) for row in found.apdex], _APDEX, width),
-        _listed(
-            tr("WEB VITALS"), [_small(row, view) for row in found.group(FigureGroup.VITALS)], _VITALS, width
-        ),
-        _listed(tr("PROBES"), [_probe(row, view) for row in found.probes], _PROBES, width),
-        _listed(tr("MONEY"), [_small(row, view) for row in found.group(FigureGroup.MONEY)], _MONEY, width),
+        rule(tr("SPEED, PROBES, MONEY"), width, view.glyphs.rule, legend),
+        _listed(tr("APDEX"), [_apdex(row, view) for row in found.apdex], _APDEX, view, width),
+        _listed(tr("WEB VITALS"), _smalls(found, FigureGroup.VITALS, view), _VITALS, view, width),
+        _listed(tr("PROBES"), [_probe(row, view) for row in found.probes], _PROBES, view, width),
+        _listed(tr("MONEY"), _smalls(found, FigureGroup.MONEY, view), _MONEY, view, width),
     ]
 
 
-def _listed(title: str, parts: Sequence[Sequence[Span]], how: str, width: int) -> Line:
+def _legend(glyphs: Glyphs) -> str:
+    """What the signs before journeys and figures say."""
+    words = {
+        Condition.BAD: tr("limit broken"),
+        Condition.WARN: tr("unusual"),
+        Condition.OK: tr("in bounds"),
+        Condition.NO_DATA: tr("no data"),
+    }
+    return "  ".join(f"{glyph(condition, glyphs)} {word}" for condition, word in words.items())
+
+
+def _smalls(found: Experience, group: FigureGroup, view: View) -> list[list[Span]]:
+    return [_small(row, view) for row in found.group(group)]
+
+
+def _listed(title: str, parts: Sequence[Sequence[Span]], how: str, view: View, width: int) -> Line:
     head = Span(f"   {fmt.fit(title, 12)}", "title")
     if not parts:
-        return crop([head, Span(tr("not configured: {how}", how=tr(how)), "dim")], width)
+        said = Span(tr("not configured: {how}", how=tr(how)), "dim")
+        return crop_text([head, said], width, view.glyphs.ellipsis)
     spans = [head]
-    for part in parts:
-        spans += [*part, Span("   ")]
-    return crop(spans, width)
+    for number, part in enumerate(parts):
+        spans += [Span("   " if number else ""), *part]
+    return crop_text(spans, width, view.glyphs.ellipsis)
 
 
 def _apdex(row: ApdexRow, view: View) -> list[Span]:
@@ -286,9 +304,9 @@ def _probe(row: ProbeRow, view: View) -> list[Span]:
     return [Span(f"{tr(row.probe.title)} "), Span(told, role(row.condition, view))]
 
 
-def nothing(section: str, width: int) -> Line:
+def nothing(section: str, width: int, glyphs: Glyphs) -> Line:
     text = tr("not configured: add `{section}` to the catalog", section=section)
-    return crop([Span(f"   {text}", "dim")], width)
+    return crop_text([Span(f"   {text}", "dim")], width, glyphs.ellipsis)
 
 
 # --- everything about one row -----------------------------------------------------------------------------

@@ -5,6 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 SHELL: Final[dict[str, str]] = {
+    "restart": "重启",
+    "{process} started": "{process} 已启动",
+    "{count} processes started": "{count} 个进程已启动",
+    "{name} answers again": "{name} 恢复应答",
+    "{name} is now read from {where}": "{name} 改从 {where} 读取",
+    "{name} remarks: {remark}": "{name} 提示：{remark}",
+    "{name} lost: {cause}": "{name} 失联：{cause}",
+    "source": "数据源",
+    "deploy": "部署",
+    "flag": "开关",
+    "scale": "扩缩容",
+    "REVIEW": "需复核",
+    "FREEZE FEATURES": "冻结功能发布",
+    "FREEZE": "冻结发布",
+    "EMERGENCY ONLY": "仅限紧急修复",
+    "partial": "不完整",
+    "warns": "有警告",
+    ", retry {span}": "，{span} 后重试",
     # views
     "overview": "总览",
     "alerts": "告警",
@@ -197,7 +215,7 @@ SHELL: Final[dict[str, str]] = {
     ":{name} needs {argument}": ":{name} 需要 {argument}",
     "several SLOs match: {names}": "有多个 SLO 符合：{names}",
     "there is no SLO {name}": "没有 SLO {name}",
-    "there is no service {name}": "没有服务 {name}",
+    "there is no service {name}; there are {known}": "没有服务 {name}；可用：{known}",
     "there is no theme {name}; there are {known}": "没有配色 {name}；可用：{known}",
     "charts are drawn with braille, block or ascii": "图表可用 braille、block 或 ascii 绘制",
     "languages: {known}": "语言：{known}",

@@ -17,16 +17,35 @@ VERDICT: Final[dict[str, str]] = {
     ", gone in {span}": "，{span} 后耗尽",
     ", budget spent ({left})": "，预算已耗尽 ({left})",
     ", silenced": "，已静默",
+    "The page that tells of it is silenced: somebody knows.": "说明此事的呼叫已静默：有人知情。",
     ", {count} more": "，另有 {count} 个",
     ", {span} after {change}": "，在 {change} 之后 {span}",
     ", {dependency} is down": "，{dependency} 故障",
     ": {dependency} down {span}": "：{dependency} 故障 {span}",
+    "{dependency} down {span}": "{dependency} 故障 {span}",
+    ", our {slos} hold": "，我方 {slos}达标",
+    "Something that the system stands on is down, and no SLO of ours burns.": (
+        "系统所依赖的部件发生故障，但我方没有 SLO 在消耗预算。"
+    ),
+    "While it is down: {breaks}": "故障期间：{breaks}",
     ": {dependency} down": "：{dependency} 故障",
     ", of {provider}": "，由 {provider} 提供",
     ": {drill}": "：{drill}",
     " {span}": " {span}",
     " runs for {span}": " 已运行 {span}",
     ", on {services}": "，涉及 {services}",
+    "1 SLO blind": "1 个 SLO失明",
+    "{count} SLOs blind": "{count} 个 SLO失明",
+    ", {blind}": "，{blind}",
+    "{service}: 0 of {of} targets of {job} up": "{service}：{job} 的 {of} 个采集目标全部不应答",
+    "0 of {of} targets answer Prometheus": "Prometheus 的 {of} 个采集目标全部不应答",
+    "What counts the events of an objective answers no scrape, so a service that is down looks as if"
+    " nobody came. Ours until somebody finds that only the scrape fails.": (
+        "SLO 的计数来源不应答采集，故障的服务看起来就像没有访问。在查明只是采集失败之前，视为我方问题。"
+    ),
+    "Blind: {names}": "失明：{names}",
+    "Nothing that Prometheus scrapes answers it: either everything is down, or it is cut off from"
+    " everything.": "Prometheus 的所有采集目标都不应答：要么全部故障，要么它与一切断开。",
     ", {hold} of {slos} hold": "，{slos}中 {hold} 个达标",
     ", {count} without data": "，{count} 个无数据",
     ", ends in {span}": "，{span} 后结束",
@@ -78,6 +97,7 @@ VERDICT: Final[dict[str, str]] = {
     "{count} pages": "{count} 个呼叫",
     "; Alertmanager is live: {pages}": "；Alertmanager 正常：{pages}",
     ", {alert} {span}": "，{alert} {span}",
+    "{kind} {text}": "{kind} {text}",
     "; Alertmanager is lost as well": "；Alertmanager 也已失联",
     "; order kept": "；顺序保持不变",
     # reasons

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 VIEWS: Final[dict[str, str]] = {
+    "blind: 0 of {of} targets of {job} up, so nothing new is counted": (
+        "失明：{job} 的 {of} 个采集目标全部不应答，没有新的计数"
+    ),
     "{share} left": "剩余 {share}",
     # detail of an SLO
     "BURN RATE": "消耗率",
@@ -30,6 +33,7 @@ VIEWS: Final[dict[str, str]] = {
     "ERROR RATIO": "错误率",
     "budget": "预算",
     "drill": "演练",
+    "silenced by {name}": "{name} 静默",
     "changes": "变化",
     "no samples in this span": "此时段没有样本",
     "no history": "没有历史",
@@ -59,6 +63,9 @@ VIEWS: Final[dict[str, str]] = {
     "{count} of {all} panels out of bounds: {names}": "{all} 个面板中 {count} 个越界：{names}",
     "no data in {names}": "{names} 无数据",
     "all {all} panels in bounds": "{all} 个面板都在界内",
+    "in bounds": "在界内",
+    "limit broken": "越过界限",
+    "unusual": "异常",
     "{count} panels, {range} of the past": "{count} 个面板，过去 {range}",
     ", {count} not configured": "，{count} 个未配置",
     "DASHBOARDS of the catalog": "目录中的仪表盘",
@@ -155,7 +162,8 @@ VIEWS: Final[dict[str, str]] = {
     ),
     "LATENCY BUDGET": "延迟预算",
     "whole path": "全程",
-    "of": "共",
+    "of": "/",
+    "1 hop not measured": "1 跳未测量",
     "{count} hops not measured": "{count} 跳未测量",
     "not measured: set `measured`": "未测量：请设 `measured`",
     "DEPENDS ON": "依赖于",

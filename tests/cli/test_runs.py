@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sretool.cli import diagnostics
+from sretool.cli import diagnostics, run_reports
 from sretool.cli.main import group
+from sretool.core.runs.model import RunKind
 from tests.support.runs import aborted_game_day, passed_load, running_load, store_at, torn_load
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def test_one_run_shows_verdict_checks_measures_and_log(
     assert diagnostics.run(group, ["runs", "show", game_day.record.id]) == 0
     out = capsys.readouterr().out
     assert "aborted: a guard tripped: budget use 2.3%; everything undone" in out
-    assert "ok      learning-availability: 0.9962 ratio  wanted 0.995 ratio" in out
+    assert "ok      learning-availability: 99.62%  wanted 99.5%" in out
     assert "budget_spent   0.023" in out
     assert "guard  budget use > 2%: 2.3% against 2%  tripped" in out
 
@@ -173,3 +174,68 @@ def test_a_mark_is_written_into_the_project(project: Path, capsys: pytest.Captur
 def test_a_mark_that_makes_no_sense_is_refused(argv: list[str], project: Path) -> None:
     assert diagnostics.run(group, argv) == diagnostics.USAGE
     assert not (project / ".sretool/marks.jsonl").exists()
+
+
+def test_what_a_run_that_broke_off_measured_is_told_from_its_events(
+    filled: tuple[RunStore, RunClock], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert diagnostics.run(group, ["runs", "show", "last", "--format", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["state"] == "lost"
+    assert shown["measures"]["requests"] > 500
+    assert shown["measures"]["p99_s"] > 0.1
+    assert diagnostics.run(group, ["runs", "show", "last"]) == 0
+    assert "p999_s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [
+        ("md", "## answers-night: lost"),
+        ("html", "<!doctype html>"),
+        ("json", '{\n  "id"'),
+        ("junit", "<?xml version="),
+        ("csv", "Type,Name,Request Count,"),
+    ],
+)
+def test_reports_go_to_stdout(
+    filled: tuple[RunStore, RunClock], capsys: pytest.CaptureFixture[str], form: str, begins: str
+) -> None:
+    assert diagnostics.run(group, ["runs", "report", "last", "--to", form]) == 0
+    assert capsys.readouterr().out.startswith(begins)
+
+
+def test_csv_becomes_the_files_that_locust_writes(
+    filled: tuple[RunStore, RunClock], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = project / "peak"
+    assert diagnostics.run(group, ["runs", "report", "last", "--to", "csv", "--out", str(out)]) == 0
+    assert sorted(file.name for file in project.glob("peak*")) == [
+        "peak_failures.csv",
+        "peak_stats.csv",
+        "peak_stats_history.csv",
+    ]
+    assert f"wrote {out}_stats.csv" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_made_or_written_is_one_message(
+    filled: tuple[RunStore, RunClock], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = project / "missing/report.html"
+    assert diagnostics.run(group, ["runs", "report", "last", "--to", "html", "--out", str(nowhere)]) == 2
+    assert capsys.readouterr().err == f"sretool: cannot write {nowhere}: No such file or directory\n"
+    drill = next(run for run in filled[0].newest() if run.record.kind is RunKind.GAMEDAY)
+    assert diagnostics.run(group, ["runs", "report", drill.record.id]) == 2
+    said = capsys.readouterr().err
+    assert "is a gameday run, and reports are made of load and capacity runs" in said
+
+
+def test_all_reports_are_written_into_the_folder(filled: tuple[RunStore, RunClock]) -> None:
+    store, clock = filled
+    run = store.open("last")
+    written = run_reports.write(run.folder, run.record, clock.now())
+    assert {file.name for file in written} == {
+        *("report.html", "report.md", "report.json", "junit.xml"),
+        *("stats.csv", "failures.csv", "stats_history.csv"),
+    }
+    assert all(file.stat().st_size for file in written)

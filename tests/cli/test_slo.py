@@ -118,6 +118,7 @@ def test_json_has_the_promised_keys_and_figures(catalog: Path, capsys: pytest.Ca
         "calendar",
         "exclusions",
         "unmatched",
+        "blind",
     ]
     assert (found["id"], found["service"], found["objective"]) == (
         "amas/learning-availability",

@@ -29,6 +29,7 @@ def ended(argv: list[str]) -> object:
     return end.value.code
 
 
+@pytest.mark.slow
 def test_the_tests_prove_the_rules_beside_them(tmp_path: Path) -> None:
     catalog, out, tests = (tmp_path / name for name in ("slos.yaml", "out/rules.yml", "out/tests/rules.yml"))
     catalog.write_text(CATALOG)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sretool.adapters.prometheus.source import Prometheus
-from sretool.core.observe.model import AlertState, DeadMan, Sample, Series
-from sretool.core.slo.model import CalendarUnit, CalendarWindow, Exclusion, Level
+from sretool.core.alerting import acks
+from sretool.core.catalog.model import Dependency
+from sretool.core.observe.model import AlertState, DeadMan, Down, Sample, Series, Targets
+from sretool.core.slo.model import CalendarUnit, CalendarWindow, EventRatio, Exclusion, Level
 from sretool.errors import SourceTimeout, SourceUnreachable
 from sretool.ports import Endpoint
 from sretool.services.watch import Watch
@@ -170,6 +172,17 @@ async def test_an_alert_that_went_away_is_told_as_resolved() -> None:
     alerts.held = []
     snapshot = await watch.poll_alerts()
     assert [(change.kind, change.text) for change in snapshot.changes] == [("resolved", "Down shop/checkout")]
+
+
+async def test_the_end_of_an_alert_that_somebody_has_taken_is_told() -> None:
+    taken = replace(alert("Down"), silenced_by=("s1",), state=AlertState.SILENCED)
+    alerts = FakeAlerts([taken])
+    await alerts.silence(acks.take(taken.labels, "mia", "looking", RECORDED_AT))
+    watch = Watch([slo()], answers([]), alerts, FakeClock())
+    (seen,) = (await watch.poll_alerts()).alerts
+    assert seen.state is AlertState.ACKNOWLEDGED
+    alerts.held = []
+    assert [change.text for change in (await watch.poll_alerts()).changes] == ["Down"]
 
 
 async def test_a_lost_alertmanager_resolves_nothing() -> None:
@@ -525,3 +538,66 @@ async def test_an_slo_whose_rules_are_gone_has_no_data_at_once() -> None:
     statuses = {status.slo.id: status for status in (await watch.poll_metrics()).statuses}
     assert statuses[slo(id="shop/slo-7").id].level is Level.NO_DATA
     assert server.whole_reads() == 2
+
+
+async def test_an_slo_whose_targets_are_all_down_is_not_ok() -> None:
+    of = slo(sli=EventRatio('bad{job="app"}', 'all{job="app"}'))
+    source, clock = answers(recorded()), FakeClock()
+    recorded_only = source.answer
+    up = {"app": 2.0, "lb": 1.0}
+
+    def answer(query: str) -> Iterable[Sample]:
+        if "process_start_time_seconds" not in query:
+            return recorded_only(query)
+        targets = {"app": 2.0, "lb": 1.0}
+        counts = (("up", up), ("targets", targets))
+        return [
+            Sample({"figure": figure, "job": job}, RECORDED_AT, value)
+            for figure, by_job in counts
+            for job, value in by_job.items()
+        ]
+
+    source.answer = answer
+    watch = Watch([of], source, None, clock)
+    seen = []
+    for alive in (2.0, 1.0, 0.0, 1.0):
+        up["app"] = alive
+        clock.advance(timedelta(seconds=20))
+        snapshot = await watch.poll_metrics()
+        (status,) = snapshot.statuses
+        seen.append((status.level, status.blind))
+        assert snapshot.targets == (Targets("app", int(alive), 2), Targets("lb", 1, 1))
+    down = (Level.NO_DATA, Targets("app", 0, 2))
+    assert seen == [(Level.OK, None), (Level.OK, None), down, (Level.OK, None)]
+
+
+async def test_a_dependency_is_down_once_its_measure_has_said_so_twice() -> None:
+    source, clock = answers(recorded()), FakeClock()
+    others, works = source.answer, {"cache": 1.0, "db": 1.0}
+
+    def answer(query: str) -> Iterable[Sample]:
+        if "max(cache_up)" not in query:
+            return others(query)
+        if not works:
+            raise SourceTimeout("too slow")
+        return [Sample({"figure": name}, RECORDED_AT, value) for name, value in works.items()]
+
+    source.answer = answer
+    dependencies = [Dependency("cache", "Cache", up="cache_up"), Dependency("db", "Database", up="db_up")]
+    watch = Watch([slo()], source, None, clock, dependencies=dependencies)
+
+    async def later() -> Snapshot:
+        clock.advance(timedelta(seconds=20))
+        return await watch.poll_metrics()
+
+    assert (await later()).down == ()
+    works["cache"] = 0.0
+    began = clock.now() + timedelta(seconds=20)
+    assert (await later()).down == ()
+    assert (await later()).down == (Down("cache", began),)
+    works.clear()
+    unknown = await later()
+    assert unknown.down == (Down("cache", began),)
+    assert unknown.changes[-1].text == "prometheus: too slow"
+    works |= {"cache": 1.0, "db": 0.0}
+    assert (await later()).down == ()

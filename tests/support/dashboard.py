@@ -215,28 +215,43 @@ def snapshot(
     )
 
 
-def ratios(of: Slo, start: datetime, end: datetime, step: timedelta) -> tuple[tuple[datetime, float], ...]:
-    """Error ratios that rise to a peak in the half hour before NOW, with half an hour missing 4 hours ago."""
+def ratios(
+    of: Slo, start: datetime, end: datetime, step: timedelta, peak: float = 14, until: timedelta = timedelta()
+) -> tuple[tuple[datetime, float], ...]:
+    """Error ratios as multiples of the budget that waver, with half an hour missing 4 hours before NOW.
+
+    From half an hour before NOW on they rise to `peak` and beyond; with `until` as long as that earlier, and
+    then they fall at once.
+    """
     budget = float(of.budget)
     points = []
     for number in range((end - start) // step + 1):
         at = start + number * step
         minutes = 360 + (at - NOW).total_seconds() / 60
         if not 120 <= minutes < 150:
-            peak = 14 * max(minutes - 330, 0) / 30
-            points.append((at, budget * (0.4 + 0.2 * math.sin(minutes / 20) + peak)))
+            into = minutes - 330 + until / timedelta(minutes=1)
+            risen = peak * max(into, 0) / 30 if into <= 30 or not until else 0
+            points.append((at, budget * (0.4 + 0.2 * math.sin(minutes / 20) + risen)))
     return tuple(points)
 
 
-def history(of: Slo, now: datetime = NOW) -> SloHistory:
-    """A budget that falls faster and faster."""
+def history(of: Slo, now: datetime = NOW, spent: float = 0.62) -> SloHistory:
+    """A budget that falls faster and faster, until a share of `spent` is gone."""
     left = tuple(
-        (now - of.window + of.window * number / 240, 1 - 0.62 * (number / 240) ** 1.6)
+        (now - of.window + of.window * number / 240, 1 - spent * (number / 240) ** 1.6)
         for number in range(241)
     )
     used = {timedelta(hours=1): 0.021, timedelta(hours=6): 0.06, timedelta(days=1): None}
-    used |= {timedelta(days=3): 0.09, of.window: 0.62}
+    used |= {timedelta(days=3): 0.09, of.window: spent}
     return SloHistory(of.id, now, left, of.window / 240, used)
+
+
+def _shape(of: SloStatus) -> tuple[float, timedelta]:
+    """How high its error ratio rose and how long ago it fell again."""
+    hour, now = (of.burns.get(timedelta(minutes=minutes)) for minutes in (60, 5))
+    if of.level is not Level.OK:
+        return 14, timedelta()
+    return (14, timedelta(minutes=10)) if (hour or 0) > 1 > (now or 0) else (0, timedelta())
 
 
 class FakeClock:
@@ -265,6 +280,10 @@ class FakeWatch:
         self.down: set[str] = set()
         self.crash: Exception | None = None
         """Raised by the next poll of Prometheus: a fault of the program itself."""
+        self.silent: set[SloId] = set()
+        """Objectives of which Prometheus has no series."""
+        self.known: Snapshot | None = None
+        """A moment that is shown whole, whatever is polled."""
         self.asked = {"prometheus": 0, "alertmanager": 0, "history": 0, "panels": 0}
         self.wanted = Wanted()
         self.answers = Answers()
@@ -301,7 +320,11 @@ class FakeWatch:
         self.asked["history"] += 1
         if "prometheus" in self.down:
             raise SourceUnreachable("connection refused")
-        return history(slo, self.clock())
+        left = next((each.budget_left for each in self.statuses if each.slo == slo), None)
+        found = history(slo, self.clock()) if left is None else history(slo, self.clock(), 1 - left)
+        if slo.id in self.silent:
+            return replace(found, budget_left=(), used=dict.fromkeys(found.used))
+        return found
 
     async def ask(self, wanted: Wanted) -> Answers:
         await asyncio.sleep(0)
@@ -323,7 +346,10 @@ class FakeWatch:
         start, end = span.start(now), span.end(now)
         for each in self.statuses:
             if expr == self.error_ratio(each.slo, span.step):
-                return Track((Series({}, ratios(each.slo, start, end, span.step)),), end, now)
+                if each.slo.id in self.silent:
+                    return Track((), end, now)
+                points = ratios(each.slo, start, end, span.step, *_shape(each))
+                return Track((Series({}, points),), end, now)
         if expr not in self.curves:
             return None
         inside = (
@@ -351,6 +377,9 @@ class FakeWatch:
         self, *, statuses: tuple[SloStatus, ...] | None = None, alerts: tuple[Alert, ...] | None = None
     ) -> Snapshot:
         self._seq += 1
+        if self.known is not None:
+            self.snapshot = replace(self.known, seq=self._seq)
+            return self.snapshot
         self.snapshot = Snapshot(
             seq=self._seq,
             at=self.clock(),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sretool.adapters.store.runs import RunStore
+from sretool.core.analysis.latency import Histogram
 from sretool.core.runs.events import (
     AlertChange,
     ChaosStep,
@@ -27,6 +28,7 @@ from sretool.core.runs.events import (
 from sretool.core.runs.model import ChaosMeasures, Check, Measures, Outcome, RunKind, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sretool.adapters.store.writer import RunWriter
@@ -56,6 +58,23 @@ def store_at(state: Path, clock: RunClock | None = None) -> tuple[RunStore, RunC
     return RunStore(state, now=clock.now, monotonic=clock.monotonic), clock
 
 
+def request_tick(name: str, latencies: Sequence[float], failures: int = 0, error: str = "") -> RequestTick:
+    """Requests that took these seconds, as a generator counts them."""
+    counted = Histogram()
+    counted.add([seconds * 1e9 for seconds in latencies])
+    return RequestTick(
+        name,
+        counted.count,
+        failures,
+        counted.counts(),
+        bytes=200 * counted.count,
+        least=counted.least / 1e9 if counted.count else None,
+        most=counted.most / 1e9 if counted.count else None,
+        total=counted.total / 1e9 if counted.count else None,
+        errors={error: failures} if error and failures else {},
+    )
+
+
 def load_tick(second: int, *, slow: float = 1.0, failing: float = 0.0) -> LoadTick:
     """One second of three kinds of requests, rising to 120 a second within half a minute."""
     rate = round(120 * min(1.0, (second + 1) / 30))
@@ -66,8 +85,9 @@ def load_tick(second: int, *, slow: float = 1.0, failing: float = 0.0) -> LoadTi
         bad = round(count * failing) if name == "POST /answer" else 0
         middle = round(typical * slow * (1 + 0.1 * math.sin(second / 7)), 4)
         tail = max(count // 50, 1)
-        latency = ((middle, max(count - tail, 0)), (round(middle * 4, 4), tail)) if count else ()
-        ticks.append(RequestTick(name, count, bad, latency))
+        ticks.append(
+            request_tick(name, [middle] * max(count - tail, 0) + [middle * 4] * min(tail, count), bad)
+        )
     failed = sum(tick.failures for tick in ticks)
     return LoadTick(
         seconds=1.0,

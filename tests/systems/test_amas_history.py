@@ -87,8 +87,12 @@ class Rates:
     scope="module",
     params=[
         pytest.param(datetime(2026, 11, 18, 3, 20, tzinfo=UTC), id="wednesday morning"),
-        pytest.param(datetime(2026, 11, 20, 13, 59, tzinfo=UTC), id="friday evening peak"),
-        pytest.param(datetime(2026, 11, 22, 19, 0, tzinfo=UTC), id="monday night trough"),
+        pytest.param(
+            datetime(2026, 11, 20, 13, 59, tzinfo=UTC), id="friday evening peak", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            datetime(2026, 11, 22, 19, 0, tzinfo=UTC), id="monday night trough", marks=pytest.mark.slow
+        ),
     ],
 )
 def rates(request: pytest.FixtureRequest) -> Rates:

@@ -23,14 +23,14 @@ from sretool.tui.triage import AlertPast
 from sretool.tui.widgets.dialog import Confirm, Form
 from tests.support.dashboard import NOW, alert
 from tests.tui.duty import Room
-from tests.tui.screens import check_golden, dashboard
+from tests.tui.screens import SMALL, WIDE, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.tui.screens import Dash
 
-SIZES = [(80, 24), (160, 48), (40, 10)]
+SIZES = [(80, 24), WIDE, SMALL]
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def test_the_alerts(width: int, height: int) -> None:
     async with alerts_view(width, height) as (dash, _):
         if height > 10:
             await dash.until(lambda: "times in 30d" in dash.text())
-        check_golden(f"alerts-{width}x{height}", dash.text())
+        check_screen("alerts", dash)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -73,15 +73,16 @@ async def test_the_silences(width: int, height: int) -> None:
         if height > 10:
             await dash.until(lambda: room.triage.debts is not None)
             await dash.until(lambda: "as far as Alertmanager remembers" in dash.text())
-        check_golden(f"silences-{width}x{height}", dash.text())
+        check_screen("silences", dash)
 
 
-async def test_one_alert_over_the_whole_screen() -> None:
-    async with alerts_view() as (dash, _):
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
+async def test_one_alert_over_the_whole_screen(width: int, height: int) -> None:
+    async with alerts_view(width, height) as (dash, _):
         await dash.press("j", "enter")
         assert isinstance(dash.app.screen, OpenAlertScreen)
         await dash.until(lambda: "times in 30d" in dash.text())
-        check_golden("alert-80x24", dash.text())
+        check_screen("alert", dash)
         await dash.press("escape")
         assert isinstance(dash.app.screen, AlertsScreen)
 
@@ -95,12 +96,13 @@ async def test_the_views_in_ascii() -> None:
         assert dash.text().isascii()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [[], ["enter"], ["S"], ["s"], ["a"]], ids=str)
 async def test_nothing_overflows_at_any_size(keys: list[str]) -> None:
     async with alerts_view(200, 60) as (dash, _):
         await dash.press(*keys)
         for width, height in ((140, 40), (99, 30), (57, 17), (40, 10)):
-            await dash.pilot.resize_terminal(width, height)
+            await dash.resize(width, height)
             await dash.settle()
             assert all(cell_len(line) <= width for line in dash.lines())
 
@@ -471,6 +473,7 @@ async def test_an_alert_under_a_silence_can_be_taken_from_there() -> None:
 # --- read-only --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place", [[], ["enter"], ["S"], ["7"]], ids=["alerts", "one alert", "silences", "on-call"]
 )
@@ -498,6 +501,7 @@ async def test_the_help_of_a_readonly_dashboard_names_no_key_that_writes() -> No
 # --- many -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_five_thousand_alerts_are_all_there() -> None:
     room = Room()
     many = [

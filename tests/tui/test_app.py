@@ -18,9 +18,9 @@ from sretool.tui.screens.overview import OverviewScreen
 from sretool.tui.screens.pages import ExplainScreen, HelpScreen
 from sretool.tui.themes import THEMES
 from tests.support.dashboard import amas, quiet, slo, status
-from tests.tui.screens import check_golden, dashboard
+from tests.tui.screens import SMALL, WIDE, check_screen, dashboard
 
-SIZES = [(80, 24), (160, 48), (40, 10)]
+SIZES = [(80, 24), WIDE, SMALL]
 CHARTS_FROM = 140
 """Columns from which the overview shows charts."""
 
@@ -30,7 +30,7 @@ async def test_the_overview(width: int, height: int) -> None:
     async with dashboard(width, height) as dash:
         if width >= CHARTS_FROM:
             await dash.charts()
-        check_golden(f"overview-{width}x{height}", dash.text())
+        check_screen("overview", dash)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -40,7 +40,7 @@ async def test_the_overview_when_all_is_well(width: int, height: int) -> None:
         await dash.poll()
         if width >= CHARTS_FROM:
             await dash.charts()
-        check_golden(f"quiet-{width}x{height}", dash.text())
+        check_screen("quiet", dash)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -48,7 +48,7 @@ async def test_the_detail_of_an_slo(width: int, height: int) -> None:
     async with dashboard(width, height) as dash:
         await dash.press("enter")
         await dash.charts()
-        check_golden(f"detail-{width}x{height}", dash.text())
+        check_screen("detail", dash)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -63,21 +63,22 @@ async def test_the_overview_with_prometheus_lost(width: int, height: int) -> Non
             await dash.until(lambda: dash.app.past(amas()[0].slo.id).error)
         dash.app.clear_notifications()
         await dash.settle()
-        check_golden(f"lost-{width}x{height}", dash.text())
+        check_screen("lost", dash)
 
 
 async def test_the_overview_in_ascii() -> None:
     async with dashboard(80, 24, glyphs=fmt.ASCII) as dash:
         assert dash.text().isascii()
-        check_golden("ascii-80x24", dash.text())
+        check_screen("ascii", dash)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [[], ["enter"], ["question_mark"], ["i"]], ids=str)
 async def test_no_screen_overflows_at_any_size(keys: list[str]) -> None:
     async with dashboard(200, 60) as dash:
         await dash.press(*keys)
         for width, height in ((200, 60), (140, 40), (99, 30), (57, 17), (40, 10)):
-            await dash.pilot.resize_terminal(width, height)
+            await dash.resize(width, height)
             await dash.settle()
             lines = dash.lines()
             assert len(lines) == height
@@ -88,11 +89,11 @@ async def test_no_screen_overflows_at_any_size(keys: list[str]) -> None:
 
 async def test_a_resize_lays_the_screen_out_anew() -> None:
     async with dashboard(80, 24) as dash:
-        await dash.pilot.resize_terminal(160, 48)
+        await dash.resize(160, 48)
         await dash.settle()
         assert "OWNER" in dash.text()
         assert "ERROR RATIO" in dash.text()
-        await dash.pilot.resize_terminal(40, 10)
+        await dash.resize(40, 10)
         await dash.settle()
         assert "OWNER" not in dash.text()
         assert all(cell_len(line) <= 40 for line in dash.lines())
@@ -119,7 +120,7 @@ async def test_a_lost_prometheus_clears_nothing_and_turns_nothing_ok() -> None:
         after = dash.row(" learning-availability ")
         assert after.replace("▲?", "▲ ") == before
         assert "STALE" in dash.lines()[1]
-        assert "PROM LOST 11s" in dash.lines()[0]
+        assert "PROM LOST 11s, retry" in dash.lines()[0]
 
 
 async def test_it_recovers_without_a_key() -> None:
@@ -188,7 +189,7 @@ async def test_a_failed_history_keeps_the_last_and_says_so() -> None:
         await dash.until(lambda: dash.app.past(amas()[0].slo.id).error)
         assert "last 6h" in dash.text()
         assert "as of 03:12:41Z" in dash.row("ERROR RATIO")
-        await dash.pilot.resize_terminal(160, 48)
+        await dash.resize(160, 48)
         await dash.settle()
         assert "as of 03:12:41Z, failed: connection refused" in dash.text()
 

@@ -12,7 +12,7 @@ from sretool.tui import boards
 from sretool.tui import format as fmt
 from tests.support import watched
 from tests.support.dashboard import NOW
-from tests.tui.screens import Dash, check_golden
+from tests.tui.screens import WIDE, Dash, check_screen
 from tests.tui.test_infra import infra, row
 
 
@@ -21,11 +21,11 @@ async def opened(dash: Dash) -> None:
     await dash.until(lambda: "asking" not in dash.text())
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_a_dashboard_of_the_catalog_is_a_grid_of_panels(width: int, height: int) -> None:
     async with infra(width, height, view="overview") as dash:
         await opened(dash)
-        check_golden(f"dashboard-{width}x{height}", dash.text())
+        check_screen("dashboard", dash)
 
 
 async def test_ascii_needs_no_other_signs() -> None:

@@ -19,6 +19,7 @@ from sretool.tui.chart import (
     Mark,
     draw,
     legend,
+    legend_parts,
     peak_of,
     pinned,
     plot_columns,
@@ -139,6 +140,13 @@ def test_what_is_beyond_every_scale_is_drawn_at_the_edge() -> None:
     rows = _text(_chart([(10, math.inf), (11, math.inf), (40, -math.inf), (41, -math.inf)]))
     assert _columns_with_ink([rows[0], "", ""]) == {5}
     assert _columns_with_ink([rows[3], "", ""]) == {20}
+
+
+def test_what_is_compared_is_named_beside_the_present_or_neither_is() -> None:
+    now = Curve([(START, 0.1)], MINUTE, "now")
+    before = Curve([(START, 0.2)], MINUTE, "1h ago", compared=True)
+    (part,) = legend_parts(replace(_chart([]), curves=(now, before)), fmt.ASCII)
+    assert "".join(span.text for span in part) == "* now  o 1h ago"
 
 
 def test_several_lines_are_told_apart_by_shape_and_role() -> None:

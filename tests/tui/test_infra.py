@@ -8,7 +8,7 @@ import pytest
 
 from sretool.tui import format as fmt
 from tests.support import watched
-from tests.tui.screens import Dash, check_golden, dashboard
+from tests.tui.screens import WIDE, Dash, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,15 +38,15 @@ def row(dash: Dash, containing: str) -> str:
     return next(line for line in dash.lines()[2:] if containing in line)
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_what_is_used_up_asked_and_full_stands_worst_first(width: int, height: int) -> None:
     async with infra(width, height) as dash:
-        check_golden(f"infra-{width}x{height}", dash.text())
+        check_screen("infra", dash)
 
 
 async def test_ascii_needs_no_other_signs() -> None:
     async with infra(glyphs=fmt.ASCII) as dash:
-        check_golden("infra-ascii-80x24", dash.text())
+        check_screen("infra-ascii", dash)
         assert dash.text().isascii()
 
 
@@ -115,6 +115,16 @@ async def test_copy_takes_all_that_is_known_of_a_row() -> None:
         assert "disk            91%" in dash.app.clipboard
 
 
+async def test_a_value_that_is_too_old_says_how_old_whole() -> None:
+    async with infra() as dash:
+        dash.watch.down.add("prometheus")
+        dash.clock.forward(130)
+        await dash.poll()
+        rows = [line for line in dash.lines() if "?" in line[1:4] and "not configured" not in line]
+        assert len(rows) > 10
+        assert all(line.rstrip().endswith("  2m10s old") for line in rows), dash.text()
+
+
 async def test_nothing_is_asked_any_more_once_the_view_is_left() -> None:
     async with infra() as dash:
         dash.app.open_view("overview")
@@ -178,3 +188,15 @@ async def test_without_anything_configured_each_list_says_how() -> None:
         assert "nothing of the infrastructure is configured" in shown
         for section in ("resources", "calls", "headroom"):
             assert f"not configured: add `{section}` to the catalog" in shown
+
+
+async def test_trends_of_requests_stand_in_one_column_under_those_of_resources() -> None:
+    async with infra() as dash:
+        at = row(dash, "TREND 1h").index("TREND 1h")
+        for name in ("-> payments", "requests ", "-> database"):
+            assert row(dash, name)[at - 1 :].rstrip() == " ████████", row(dash, name)
+
+
+async def test_what_does_not_fit_says_that_it_is_cut() -> None:
+    async with infra() as dash:
+        assert row(dash, "GPU").rstrip().endswith("…")

@@ -266,6 +266,26 @@ def test_a_window_without_data_is_not_a_window_within_its_limit() -> None:
     assert "· ok" not in text
 
 
+def test_in_24_rows_the_budget_has_a_chart_and_every_pair_of_windows_a_row() -> None:
+    view = _view(snapshot())
+    worst = view.statuses[0]
+    # The long window of the first pair is over its limit, the short one no longer.
+    calmer = replace(worst, burns={**worst.burns, timedelta(minutes=5): 1.0})
+    lines = [
+        plain(line) for line in detail.detail_lines(view, calmer, around(calmer, NOW, known=True), 80, 22)
+    ]
+    begin = next(number for number, line in enumerate(lines) if "BUDGET LEFT 30d" in line)
+    end = next(number for number, line in enumerate(lines) if "ERROR RATIO" in line)
+    assert len([line for line in lines[begin:end] if "┤" in line or "│" in line]) >= 4
+    rows = {line.split()[0]: line[:37].split()[3:] for line in lines[2:6]}
+    assert rows == {
+        "1h/5m": ["14.4x", "·", "1", "of", "2"],
+        "6h/30m": ["6.0x", "▲", "over"],
+        "1d/2h": ["3.0x", "△", "over"],
+        "3d/6h": ["1.0x", "△", "over"],
+    }
+
+
 def test_why_figures_are_left_out_is_said() -> None:
     from dataclasses import replace
 
@@ -324,3 +344,28 @@ def test_printed_text_tells_the_whole_reason_why_no_alerts_are_known() -> None:
     silent = health("alertmanager", ok=False, ago=None, error=why)
     text = overview.plain_table(_view(snapshot(sources=[health(), silent])), 80)
     assert text[-1] == f" Alertmanager has never answered: {why}"
+
+
+@pytest.mark.parametrize(
+    ("remarks", "shown"),
+    [
+        ((), "prom 1s  am 1s"),
+        (("info: PromQL info: metric might not be a counter",), "prom 1s  am 1s"),
+        (("receive Addr: store-2: connection refused",), "prom 1s partial  am 1s"),
+        (("PromQL warning: quantile value should be between 0 and 1",), "prom 1s warns  am 1s"),
+    ],
+)
+def test_row_1_marks_an_answer_that_is_not_whole(remarks: tuple[str, ...], shown: str) -> None:
+    view = _view(snapshot(sources=[replace(health(), remarks=remarks), health("alertmanager")]))
+    assert shown in plain(overview.status_line(view, 160))
+    assert ("!" in plain(overview.status_line(view, 44))) == ("  am" in shown and shown.count(" ") > 4)
+
+
+def test_row_1_counts_down_to_the_next_try_of_a_lost_source() -> None:
+    lost = [health(ok=False, ago=timedelta(minutes=5)), health("alertmanager")]
+    view = replace(_view(snapshot(sources=lost)), retries={"prometheus": NOW + timedelta(seconds=1.2)})
+    assert "PROM LOST 5m00s, retry 2s " in plain(overview.status_line(view, 160))
+    overdue = replace(view, now=NOW + timedelta(seconds=9))
+    assert ", retry 0s " in plain(overview.status_line(overdue, 160))
+    fresh = replace(_view(snapshot()), retries={"prometheus": NOW})
+    assert "retry" not in plain(overview.status_line(fresh, 160))

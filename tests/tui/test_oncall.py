@@ -14,7 +14,7 @@ from sretool.errors import SourceUnreachable
 from sretool.tui import format as fmt
 from sretool.tui.screens.oncall import CalendarScreen, HandoverScreen, OnCallScreen
 from tests.tui.duty import ONCALL, SYSTEM, Room
-from tests.tui.screens import check_golden, dashboard
+from tests.tui.screens import SMALL, WIDE, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,10 +38,10 @@ async def oncall_view(
         yield dash, room
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48), (40, 10)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE, SMALL])
 async def test_who_is_on_call(width: int, height: int) -> None:
     async with oncall_view(width, height) as (dash, _):
-        check_golden(f"oncall-{width}x{height}", dash.text())
+        check_screen("oncall", dash)
 
 
 async def test_it_says_that_it_is_me_until_when_and_who_is_next() -> None:
@@ -98,11 +98,12 @@ async def test_without_prometheus_the_rota_still_stands() -> None:
         assert "YOU ARE PRIMARY" in dash.text()
 
 
-async def test_the_calendar_has_every_shift_of_four_weeks() -> None:
-    async with oncall_view() as (dash, _):
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
+async def test_the_calendar_has_every_shift_of_four_weeks(width: int, height: int) -> None:
+    async with oncall_view(width, height) as (dash, _):
         await dash.press("C")
         assert isinstance(dash.app.screen, CalendarScreen)
-        check_golden("calendar-80x24", dash.text())
+        check_screen("calendar", dash)
         await dash.press("C")
         assert isinstance(dash.app.screen, OnCallScreen)
 
@@ -150,7 +151,7 @@ async def test_noise_and_load_are_told() -> None:
 async def test_nothing_overflows_and_ascii_is_ascii() -> None:
     async with oncall_view(200, 60, glyphs=fmt.ASCII) as (dash, _):
         for width, height in ((140, 40), (99, 30), (57, 17), (40, 10)):
-            await dash.pilot.resize_terminal(width, height)
+            await dash.resize(width, height)
             await dash.settle()
             assert dash.text().isascii()
             assert all(cell_len(line) <= width for line in dash.lines())

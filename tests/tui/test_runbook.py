@@ -18,7 +18,7 @@ from sretool.tui.runbook import rows
 from sretool.tui.screens.runbook import RunbookScreen
 from sretool.tui.widgets.dialog import Confirm
 from tests.support.dashboard import NOW
-from tests.tui.screens import Dash, check_golden, dashboard
+from tests.tui.screens import SMALL, WIDE, Dash, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -81,12 +81,12 @@ async def reading(
         yield dash
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48), (40, 10)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE, SMALL])
 async def test_the_runbook_of_the_slo_under_the_cursor(project: Path, width: int, height: int) -> None:
     async with reading(width, height) as dash:
         assert isinstance(dash.app.screen, RunbookScreen)
         await dash.press("space", "j")
-        check_golden(f"runbook-{width}x{height}", dash.text())
+        check_screen("runbook", dash)
 
 
 async def test_in_ascii_only_the_words_of_the_runbook_are_not(project: Path) -> None:
@@ -217,10 +217,11 @@ async def test_readonly_neither_ticks_nor_runs_nor_edits(project: Path) -> None:
         assert "tick" not in dash.lines()[-1]
 
 
-async def test_a_missing_runbook_says_how_to_write_it(project: Path) -> None:
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
+async def test_a_missing_runbook_says_how_to_write_it(project: Path, width: int, height: int) -> None:
     (project / "catalog/runbooks/learning-availability.md").unlink()
-    async with reading() as dash:
-        check_golden("runbook-missing-80x24", dash.text())
+    async with reading(width, height) as dash:
+        check_screen("runbook-missing", dash)
 
 
 async def test_an_address_is_shown_and_copied_not_fetched(project: Path) -> None:

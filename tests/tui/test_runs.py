@@ -23,7 +23,7 @@ from tests.support.runs import (
     store_at,
     torn_load,
 )
-from tests.tui.screens import Dash, check_golden, dashboard
+from tests.tui.screens import Dash, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -74,7 +74,7 @@ async def on_view(
 async def test_a_running_load_test(store: tuple[RunStore, RunClock], width: int, height: int) -> None:
     with running_load(*store) as run:
         async with on_view("load", store[1], width, height) as dash:
-            check_golden(f"load-running-{width}x{height}", dash.text())
+            check_screen("load-running", dash)
         run.close()
 
 
@@ -82,7 +82,7 @@ async def test_a_running_load_test(store: tuple[RunStore, RunClock], width: int,
 async def test_a_running_game_day(store: tuple[RunStore, RunClock], width: int, height: int) -> None:
     with running_game_day(*store) as run:
         async with on_view("gameday", store[1], width, height) as dash:
-            check_golden(f"gameday-running-{width}x{height}", dash.text())
+            check_screen("gameday-running", dash)
         run.close()
 
 
@@ -93,7 +93,7 @@ async def test_without_runs_the_view_says_how_to_start_one(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     async with on_view(view, RunClock(), width, height) as dash:
-        check_golden(f"{view}-none-{width}x{height}", dash.text())
+        check_screen(f"{view}-none", dash)
 
 
 async def test_without_a_command_that_starts_one_none_is_named(
@@ -117,7 +117,7 @@ async def test_in_ascii_nothing_else_is_drawn(store: tuple[RunStore, RunClock]) 
     with running_load(*store) as run:
         async with on_view("load", store[1], glyphs=fmt.ASCII) as dash:
             assert dash.text().isascii(), dash.text()
-            check_golden("load-running-ascii-80x24", dash.text())
+            check_screen("load-running-ascii", dash)
         run.close()
 
 
@@ -126,7 +126,7 @@ async def test_an_aborted_game_day_alone(store: tuple[RunStore, RunClock], width
     async with on_view("gameday", store[1], width, height) as dash:
         await dash.press("enter")
         await dash.until(lambda: "zone-loss" in dash.lines()[0])
-        check_golden(f"run-aborted-{width}x{height}", dash.text())
+        check_screen("run-aborted", dash)
         await dash.press("G")
         assert "everything undone" in dash.text()
         await dash.press("escape")
@@ -150,6 +150,7 @@ async def test_a_torn_run_shows_what_is_whole(store: tuple[RunStore, RunClock]) 
         assert "POST /answer" in dash.text()
 
 
+@pytest.mark.slow
 async def test_a_running_run_is_followed_until_its_verdict(store: tuple[RunStore, RunClock]) -> None:
     with running_load(*store) as run:
         async with on_view("load", store[1]) as dash:
@@ -161,6 +162,7 @@ async def test_a_running_run_is_followed_until_its_verdict(store: tuple[RunStore
             assert "p99 too high for 10 s" in dash.lines()[1]
 
 
+@pytest.mark.slow
 async def test_events_that_are_cut_off_do_not_stay_on_screen(store: tuple[RunStore, RunClock]) -> None:
     with running_load(*store) as run:
         async with on_view("load", store[1]) as dash:
@@ -216,6 +218,7 @@ async def test_a_removed_run_is_told(store: tuple[RunStore, RunClock]) -> None:
         await dash.until(lambda: "this run has been removed" in dash.text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(40, 10), (60, 16), (200, 60), (300, 100)])
 @pytest.mark.parametrize("view", ["load", "gameday"])
 async def test_every_size_is_drawn(

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from sretool.core.catalog.read import read
+from sretool.core.observe.model import Change
 from tests.support import watched
-from tests.tui.screens import check_golden
+from tests.support.dashboard import NOW
+from tests.tui.screens import WIDE, check_screen
 from tests.tui.test_infra import infra, row
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_everything_around_a_service(width: int, height: int) -> None:
     async with infra(width, height) as dash:
         await dash.press("d")
-        check_golden(f"service-{width}x{height}", dash.text())
+        check_screen("service", dash)
 
 
 async def test_hops_stand_beside_their_budgets_and_unmeasured_ones_say_how() -> None:
@@ -53,3 +57,19 @@ async def test_copy_takes_the_page() -> None:
     async with infra() as dash:
         await dash.press("d", "y")
         assert "LATENCY BUDGET" in dash.app.clipboard
+
+
+async def test_changes_are_those_of_the_service_and_of_everything() -> None:
+    at = NOW - timedelta(minutes=10)
+    async with infra(160, 48) as dash:
+        dash.watch.changes = (
+            Change(at, "deploy", "amas deployed v7", {"service": "amas"}),
+            Change(at, "flag", "ledger flipped it", {"service": "ledger"}),
+            Change(at, "source", "prometheus answers again"),
+        )
+        await dash.poll()
+        await dash.press("d")
+        told = dash.text().rpartition("CHANGES")[2]
+        assert "amas deployed v7" in told
+        assert "Prometheus answers again" in told
+        assert "ledger" not in told

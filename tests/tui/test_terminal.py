@@ -20,6 +20,8 @@ from tests.support.terminal import COLOUR_CODE, Terminal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = [sys.executable, "-c", "import sys; from sretool.cli.main import main; sys.exit(main())"]
 _PATIENCE = 20
 """Seconds; only a broken program needs them."""
@@ -50,8 +52,9 @@ def test_it_draws_survives_signals_of_the_keyboard_and_ends_on_q(options: list[s
         assert COLOUR_CODE.search(terminal.written)
         # In one burst, as over a slow line.
         terminal.send("/0003\rp")
-        terminal.wait_for(lambda lines: "PAUSED" in lines[0], _PATIENCE, "pause after the filter")
-        assert "svc-0003" in terminal.lines()[3]
+        terminal.wait_for(
+            lambda lines: "PAUSED" in lines[0] and "svc-0003" in lines[3], _PATIENCE, "pause after the filter"
+        )
         assert "svc-0000" not in terminal.text().split("ALERTS")[0].partition("SERVICE")[2]
         terminal.send("p")
         terminal.send("\x1b")

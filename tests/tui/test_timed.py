@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,7 +11,8 @@ from sretool.core.observe.model import Change, Drill, Series
 from sretool.core.observe.questions import Span
 from sretool.tui.screens.detail import _fired_question
 from tests.support.dashboard import NOW, amas
-from tests.tui.screens import check_golden, dashboard
+from tests.tui.duty import Room, silence
+from tests.tui.screens import WIDE, check_screen, dashboard
 
 if TYPE_CHECKING:
     from tests.tui.screens import Dash
@@ -193,7 +194,7 @@ async def test_a_short_way_past_many_rows_asks_for_the_last_only() -> None:
         assert len(seen) <= 2
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_a_cursor_a_comparison_and_bands(width: int, height: int) -> None:
     async with dashboard(width, height) as dash:
         dash.watch.changes = (
@@ -215,4 +216,20 @@ async def test_a_cursor_a_comparison_and_bands(width: int, height: int) -> None:
         text = dash.text()
         assert "another service" not in text
         assert "░ drill zone-loss" in text or width < 100
-        check_golden(f"timed-{width}x{height}", text)
+        check_screen("timed", dash)
+
+
+async def test_when_the_page_of_an_slo_was_silenced_is_a_band_on_its_charts() -> None:
+    room = Room()
+    for number, matchers in enumerate(('slo="amas/learning-availability"', 'alertname="DiskFull"')):
+        kept = silence(f"band{number}", matchers, by=f"mia{number}")
+        room.alertmanager.kept[kept.id] = kept
+    options: dict[str, Any] = room.options
+    async with dashboard(160, 48, **options) as dash:
+        await room.into(dash)
+        await opened(dash)
+        await dash.until(lambda: room.triage.silences_at is not None)
+        await dash.settle()
+        assert "░ silenced by mia0 " in dash.row("ERROR RATIO")
+        assert "mia1" not in dash.text()
+        assert "bo" not in dash.row("ERROR RATIO")

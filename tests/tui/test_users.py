@@ -9,14 +9,14 @@ from sretool.core.observe.questions import Answers
 from sretool.tui import format as fmt
 from sretool.tui.users import whole_texts
 from tests.support import watched
-from tests.tui.screens import check_golden
+from tests.tui.screens import WIDE, check_screen
 from tests.tui.test_infra import infra, row
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 48)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), WIDE])
 async def test_journeys_and_figures_stand_beside_their_usual(width: int, height: int) -> None:
     async with infra(width, height, view="users") as dash:
-        check_golden(f"users-{width}x{height}", dash.text())
+        check_screen("users", dash)
 
 
 async def test_ascii_needs_no_other_signs() -> None:
@@ -115,3 +115,11 @@ def test_a_figure_in_the_headline_is_told_whole_or_counted() -> None:
     assert whole_texts(texts, 60) == "learners active 219 below p5, answers 327/min below p5 +1"
     assert whole_texts(texts, 40) == "learners active 219 below p5 +2"
     assert whole_texts([], 40) == ""
+
+
+async def test_the_signs_before_journeys_and_figures_are_explained() -> None:
+    async with infra(view="users") as dash:
+        heading = row(dash, "SPEED, PROBES")
+        assert "▲ limit broken  △ unusual  · in bounds  ? no data" in heading
+        assert row(dash, "orders")[1] == "△"
+        assert row(dash, "NPS").rstrip().endswith("…")

@@ -32,8 +32,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from sretool.core.catalog.document import did_you_mean
-from sretool.errors import Problem, UsageError
+from sretool.errors import Problem, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

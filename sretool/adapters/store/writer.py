@@ -19,6 +19,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -132,6 +133,11 @@ class RunWriter:
         if not self._closed:
             self._replace(replace(self._record, state=RunState.FINISHED, ended=self._now()))
             self.close()
+
+    def discard(self) -> None:
+        """As if it had never been: nothing was done yet."""
+        self.close()
+        shutil.rmtree(self.folder)
 
     def close(self) -> None:
         """Let go of the folder; a run that is not finished is lost from now on."""

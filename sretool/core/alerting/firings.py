@@ -1,7 +1,8 @@
 """When alerts fired, out of Prometheus' own series of them (`ALERTS`).
 
 The series has a sample for each evaluation while an alert fires, so counting its samples counts minutes, not
-firings. A firing is a stretch of samples; two stretches with less than a step between them are one.
+firings. A firing is a stretch of samples in which the alert began once: `ALERTS_FOR_STATE` says when, so that
+two firings with less than a step between them are told apart where the server has that series.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sretool.core.slo.promql import quote
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sretool.core.alerting.silences import Matcher
@@ -25,6 +26,7 @@ WEEK: Final = timedelta(days=7)
 _MOST_STEPS: Final = 8_640
 """Prometheus answers 11,000 points for a series; 30 days in steps of 5 minutes are 8,640."""
 _FINEST: Final = timedelta(seconds=15)
+_FIRING: Final = 'alertstate="firing"'
 _OWN: Final = frozenset({"__name__", "alertstate"})
 
 
@@ -50,12 +52,29 @@ def step_for(span: timedelta) -> timedelta:
 
 
 def query(matchers: Iterable[Matcher], step: timedelta, external: frozenset[str] = frozenset()) -> str:
-    """PromQL of the alerts these matchers mean, sampled so that none is missed between two steps.
+    """PromQL of when the alerts these matchers mean began, as seconds, or of 1 where that is not known.
 
-    Labels of `external` are added on the way to Alertmanager, so that `ALERTS` may not have them.
+    It has values at the steps in which an alert fired, however shortly. Labels of `external` are added on the
+    way to Alertmanager, so that `ALERTS` may not have them.
     """
-    conditions = ['alertstate="firing"', *(_condition(matcher, external) for matcher in matchers)]
-    return f"max_over_time(ALERTS{{{','.join(conditions)}}}[{format_duration(step)}])"
+    conditions = [_condition(matcher, external) for matcher in matchers]
+    firing = f"ALERTS{{{','.join([_FIRING, *conditions])}}}"
+    began = f"ALERTS_FOR_STATE{{{','.join(conditions)}}}"
+    window, finest = format_duration(step), format_duration(_FINEST)
+    at_once = f"{began} and ignoring (alertstate) {firing} or ignoring (alertstate) {firing}"
+    # A firing too short for any of these looks is still in the step as a whole.
+    fired = f"max_over_time({firing}[{window}])"
+    shortly = f"max_over_time({began}[{window}]) and ignoring (alertstate) {fired}"
+    return (
+        f"max_over_time(({at_once})[{window}:{finest}])"
+        f" or ignoring (alertstate) ({shortly}) or ignoring (alertstate) {fired}"
+    )
+
+
+def ever(matchers: Iterable[Matcher], span: timedelta, external: frozenset[str] = frozenset()) -> str:
+    """PromQL of the alerts these matchers mean that fired during the last `span`; labels as with `query`."""
+    conditions = [_FIRING, *(_condition(matcher, external) for matcher in matchers)]
+    return f"max_over_time(ALERTS{{{','.join(conditions)}}}[{format_duration(span)}])"
 
 
 def _condition(matcher: Matcher, external: frozenset[str]) -> str:
@@ -79,23 +98,34 @@ def common_labels(alerts: Sequence[Mapping[str, str]]) -> frozenset[str]:
 
 
 def firings(
-    series: Iterable[tuple[Mapping[str, str], Sequence[datetime]]], step: timedelta, end: datetime
+    series: Iterable[tuple[Mapping[str, str], Sequence[tuple[datetime, float]]]],
+    step: timedelta,
+    end: datetime,
 ) -> tuple[Firing, ...]:
-    """Labels and times of samples → firings, newest first; `step` is that of the question."""
-    found: list[Firing] = []
-    for labels, times in series:
-        own = {name: value for name, value in labels.items() if name not in _OWN}
-        start = last = None
-        for at in times:
-            if start is None or last is None:
-                start = at
-            elif at - last > step * 1.5:
-                found.append(Firing(own, start, last, going_on=False))
-                start = at
-            last = at
-        if start is not None and last is not None:
-            found.append(Firing(own, start, last, going_on=end - last < step * 1.5))
-    return tuple(sorted(found, key=lambda firing: firing.start, reverse=True))
+    """Answer to `query` → firings, newest first; `step` is that of the question."""
+    points: dict[frozenset[tuple[str, str]], dict[datetime, float]] = {}
+    for labels, found in series:
+        own = frozenset((name, value) for name, value in labels.items() if name not in _OWN)
+        # A server that began to record when alerts begin has two series of one alert.
+        of = points.setdefault(own, {})
+        of.update((at, max(value, of.get(at, value))) for at, value in found)
+    every = (_stretches(dict(own), sorted(found.items()), step, end) for own, found in points.items())
+    return tuple(sorted((each for of in every for each in of), key=lambda firing: firing.start, reverse=True))
+
+
+def _stretches(
+    labels: Mapping[str, str], points: Sequence[tuple[datetime, float]], step: timedelta, end: datetime
+) -> Iterator[Firing]:
+    start = last = began = None
+    for at, value in points:
+        if start is None or last is None or began is None:
+            start = at
+        elif at - last > step * 1.5 or value != began:
+            yield Firing(labels, start, last, going_on=False)
+            start = at
+        last, began = at, value
+    if start is not None and last is not None:
+        yield Firing(labels, start, last, going_on=end - last < step * 1.5)
 
 
 def of_alert(found: Iterable[Firing], labels: Mapping[str, str]) -> tuple[Firing, ...]:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, Union
 import msgspec
 import yaml
 
-from sretool.core.catalog.spec import Declares, Parsed, Place, Refers, Written
+from sretool.core.catalog.spec import Declares, OneOrMore, Parsed, Place, Refers, Written
 from sretool.core.catalog.values import label_name
-from sretool.errors import Problem, UsageError, Wrong
+from sretool.errors import Problem, UsageError, Wrong, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -115,15 +115,6 @@ class Intake:
                 hint = did_you_mean(reference.id, known)
                 message = f"no {reference.kind} {reference.id!r} is declared{hint}"
                 self.problem(reference.file, reference.line, message)
-
-
-def did_you_mean(written: str, known: Iterable[str]) -> str:
-    """`"; did you mean 'window'?"`, else what there is, else nothing."""
-    names = sorted(str(name) for name in known)
-    close = difflib.get_close_matches(written, names, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(names)}" if names else ""
 
 
 def compose(file: str, text: str, intake: Intake) -> yaml.Node | None:
@@ -251,7 +242,7 @@ def decode(node: yaml.Node, kind: type[W], file: str, intake: Intake) -> W | Non
         if value is _MISSING:
             complete = complete and not info.required
         else:
-            values[name] = value
+            values[info.name] = value
     if not complete:
         return None
     struct = kind(**values)
@@ -263,7 +254,8 @@ def decode(node: yaml.Node, kind: type[W], file: str, intake: Intake) -> W | Non
 
 @functools.cache
 def _fields(kind: type[Written]) -> dict[str, msgspec.structs.FieldInfo]:
-    return {info.name: info for info in msgspec.structs.fields(kind)}
+    """By the key as it is written."""
+    return {info.encode_name: info for info in msgspec.structs.fields(kind)}
 
 
 def _keys_text(kind: type[Written]) -> str:
@@ -280,7 +272,14 @@ def _value(node: yaml.Node, wanted: Any, key: str, file: str, intake: Intake) ->
     if origin is tuple:
         return _sequence(node, arguments[0], key, file, intake)
     if origin is dict:
+        if arguments[1] is not str:
+            return _named(node, arguments[1], key, file, intake)
         return _labels(node, key, file, intake)
+    if origin is Annotated and OneOrMore in arguments[1:]:
+        if isinstance(node, yaml.SequenceNode):
+            return _value(node, arguments[0], key, file, intake)
+        one = _value(node, get_args(arguments[0])[0], key, file, intake)
+        return one if one is _MISSING else (one,)
     if isinstance(wanted, type) and issubclass(wanted, Written):
         struct = decode(node, wanted, file, intake)
         return _MISSING if struct is None else struct
@@ -322,6 +321,28 @@ def _sequence(node: yaml.Node, wanted: Any, key: str, file: str, intake: Intake)
         return _MISSING
     items = [_value(item, wanted, key, file, intake) for item in node.value]
     return tuple(item for item in items if item is not _MISSING)
+
+
+def _named(node: yaml.Node, wanted: Any, key: str, file: str, intake: Intake) -> Any:
+    """A mapping of names to values of one type; names are made as those of labels."""
+    if not isinstance(node, yaml.MappingNode):
+        intake.problem(file, line_of(node), f"{key}: a mapping is wanted, not {_KIND_OF_NODE[type(node)]}")
+        return _MISSING
+    found: dict[str, Any] = {}
+    for name, (name_node, value_node) in pairs(node, file, intake).items():
+        try:
+            label_name(name)
+        except UsageError:
+            intake.problem(
+                file,
+                line_of(name_node),
+                f"{key}: {name!r} is not a name; use letters, digits and underscores",
+            )
+            continue
+        value = _value(value_node, wanted, f"{key}.{name}", file, intake)
+        if value is not _MISSING:
+            found[name] = value
+    return found
 
 
 def _labels(node: yaml.Node, key: str, file: str, intake: Intake) -> Any:

@@ -17,7 +17,7 @@ import yaml
 from sretool.core.catalog import document, values
 from sretool.core.slo.model import BurnAlert, SloId
 from sretool.core.slo.windows import SHORTEST
-from sretool.errors import UsageError, Wrong
+from sretool.errors import UsageError, Wrong, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -191,7 +191,7 @@ class Part:
         """Warn of every key that nobody has read, here and in all parts."""
         for key in self.nodes:
             if key not in self.read:
-                hint = document.did_you_mean(key, self.read) if self.read else ""
+                hint = did_you_mean(key, self.read) if self.read else ""
                 near = hint if "mean" in hint else ""
                 self.warn(key, f"left out: no such key is known here{near}")
         for part in self.parts:

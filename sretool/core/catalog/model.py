@@ -255,6 +255,8 @@ class System:
     """Empty where the catalog says nothing of it."""
     watched: Watched = field(default_factory=Watched)
     """What is watched beside the objectives."""
+    load_targets: tuple[str, ...] = ()
+    """Hosts or addresses that may be put under load."""
 
     def slo(self, slo_id: SloId) -> Slo | None:
         return next((slo for slo in self.slos if slo.id == slo_id), None)

@@ -258,6 +258,7 @@ def _system(found: _Sorted, others: dialects.Reading) -> model.System:
         rule_files=found.rule_files,
         alertmanager=found.alertmanager,
         runbooks=found.runbooks,
+        load_targets=tuple(each for file in native for each in file.load_targets),
         critical_paths=tuple(_critical_path(path) for file in native for path in file.critical_paths),
         impacts=tuple(
             model.Impact(i.module, i.tier, i.breaks, i.users) for file in native for i in file.impacts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sretool.core.catalog.document import did_you_mean
 from sretool.core.catalog.oncall import (
     BACKUP,
     PRIMARY,
@@ -16,6 +15,7 @@ from sretool.core.catalog.oncall import (
     Schedule,
     Step,
 )
+from sretool.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -44,6 +44,10 @@ class Refers:
     kind: str
 
 
+class OneOrMore:
+    """Marks a list of which a single value is one without its brackets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a mapping and its keys stand in a file."""
@@ -883,3 +887,4 @@ class CatalogFile(Written):
     figures: tuple[FigureSpec, ...] = ()
     apdex: tuple[ApdexSpec, ...] = ()
     probes: tuple[ProbeSpec, ...] = ()
+    load_targets: tuple[Text, ...] = ()

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from sretool.core.catalog.document import Intake, did_you_mean
+from sretool.core.catalog.document import Intake
 from sretool.core.catalog.values import duration_or_none
 from sretool.core.lint.expression_text import Expression
 from sretool.core.lint.expressions import Use
 from sretool.core.lint.findings import Edit, Finding, finding
 from sretool.core.lint.source import Source, entry, items, line_of, pairs, scalar, text_at
-from sretool.errors import UsageError
+from sretool.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

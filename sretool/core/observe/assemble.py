@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sretool.core.alerting.acks import ack_of
 from sretool.core.observe.causes import DEPENDENCY
-from sretool.core.observe.model import AlertState, Change, Probe, SloStatus
+from sretool.core.observe.model import AlertState, Change, Probe, SloStatus, Targets
 from sretool.core.observe.plan import (
     CHANGES_BACK,
     FIGURE,
@@ -361,16 +361,19 @@ def statuses(
     past_of: Mapping[SloId, Past],
     now: datetime,
     unmatched_of: Mapping[SloId, tuple[str, ...]] | None = None,
+    blind_of: Mapping[SloId, Targets] | None = None,
 ) -> tuple[SloStatus, ...]:
-    """One status per SLO, worst first; an SLO without numbers has no data."""
-    return Judging().statuses(slos, numbers, past_of, now, unmatched_of)
+    """One status per SLO, worst first; an SLO without numbers has no data, nor has a blind one that held."""
+    return Judging().statuses(slos, numbers, past_of, now, unmatched_of, blind_of)
 
 
 class Judging:
     """Judges again and again: an SLO whose numbers have not changed keeps the status it has."""
 
     def __init__(self) -> None:
-        self._known: dict[SloId, tuple[Slo, Numbers, Past | None, tuple[str, ...], SloStatus]] = {}
+        self._known: dict[
+            SloId, tuple[Slo, Numbers, Past | None, tuple[str, ...], Targets | None, SloStatus]
+        ] = {}
 
     def statuses(
         self,
@@ -379,13 +382,14 @@ class Judging:
         past_of: Mapping[SloId, Past],
         now: datetime,
         unmatched_of: Mapping[SloId, tuple[str, ...]] | None = None,
+        blind_of: Mapping[SloId, Targets] | None = None,
     ) -> tuple[SloStatus, ...]:
         """As the function of this name."""
         known, self._known = self._known, {}
-        strangers = unmatched_of or {}
+        strangers, silent = unmatched_of or {}, blind_of or {}
         for slo in slos:
             of, past = numbers.get(slo.id) or Numbers(at=now), past_of.get(slo.id)
-            missing = strangers.get(slo.id, ())
+            missing, blind = strangers.get(slo.id, ()), silent.get(slo.id)
             before = known.get(slo.id)
             if (
                 before is None
@@ -393,14 +397,19 @@ class Judging:
                 or before[1] is not of
                 or before[2] is not past
                 or before[3] != missing
+                or before[4] != blind
             ):
-                before = (slo, of, past, missing, _status(slo, of, past, missing))
+                before = (slo, of, past, missing, blind, _status(slo, of, past, missing, blind))
             self._known[slo.id] = before
-        return tuple(sorted((each[4] for each in self._known.values()), key=_worst_first))
+        return tuple(sorted((each[-1] for each in self._known.values()), key=_worst_first))
 
 
-def _status(slo: Slo, numbers: Numbers, past: Past | None, unmatched: tuple[str, ...]) -> SloStatus:
+def _status(
+    slo: Slo, numbers: Numbers, past: Past | None, unmatched: tuple[str, ...], blind: Targets | None
+) -> SloStatus:
     found = evaluate(slo, numbers, past)
+    # That no failure is counted says nothing while nobody counts; what is known to be bad stays so.
+    level = Level.NO_DATA if blind is not None and found.level is Level.OK else found.level
     return SloStatus(
         slo=slo,
         at=numbers.at,
@@ -411,12 +420,13 @@ def _status(slo: Slo, numbers: Numbers, past: Past | None, unmatched: tuple[str,
         budget_left=found.budget_left,
         burns=found.burns,
         firing=found.firing,
-        level=found.level,
+        level=level,
         coverage=found.coverage,
         exhausts_in=found.exhausts_in,
         recovers_in=found.recovers_in,
         problem=found.problem,
         unmatched=unmatched if found.level is Level.NO_DATA else (),
+        blind=blind,
     )
 
 
@@ -486,7 +496,8 @@ def changes(samples: Sequence[Sample]) -> tuple[Change, ...]:
             continue
         at = datetime.fromtimestamp(sample.value, UTC)
         if figure == "restart":
-            starts.append(Change(at, "restart", f"{_process(sample.labels)} started", sample.labels))
+            name = _process(sample.labels)
+            starts.append(Change.told(at, "restart", "{process} started", sample.labels, process=name))
         else:
             found.append(Change(at, "alert", _alert_text(sample.labels), sample.labels))
     if not samples:
@@ -511,6 +522,21 @@ def probes(samples: Iterable[Sample]) -> tuple[Probe, ...]:
     return tuple(sorted(found, key=lambda probe: (probe.up, probe.name)))
 
 
+def targets(samples: Sequence[Sample]) -> tuple[Targets, ...]:
+    """Answer to `plan.changes`: what is scraped, by job."""
+    up, of = (
+        {s.labels.get("job", ""): round(s.value) for s in samples if s.labels.get(FIGURE) == figure}
+        for figure in ("up", "targets")
+    )
+    # One that was taken away during the last minute still answered in it.
+    return tuple(Targets(job, min(up.get(job, 0), count), count) for job, count in sorted(of.items()))
+
+
+def not_working(samples: Iterable[Sample]) -> frozenset[str]:
+    """Answer to `plan.working`: ids of what does not; of what gave no value it is not known."""
+    return frozenset(s.labels.get(FIGURE, "") for s in samples if s.value <= 0) - {""}
+
+
 def dead_men(samples: Iterable[Sample]) -> tuple[str, ...]:
     """Answer to `plan.changes`: names of the alerts that fire all the time."""
     names = {s.labels.get("alertname", "") for s in samples if s.labels.get(FIGURE) == "dead man"}
@@ -530,7 +556,9 @@ def _together(starts: Iterable[Change]) -> list[Change]:
         else:
             groups.append([start])
     return [
-        group[0] if len(group) == 1 else Change(group[-1].at, "restart", f"{len(group)} processes started")
+        group[0]
+        if len(group) == 1
+        else Change.told(group[-1].at, "restart", "{count} processes started", count=str(len(group)))
         for group in groups
     ]
 

@@ -1,7 +1,7 @@
 """What may explain a burn or a page: a drill of our own, something bought that is down, a change just before.
 
-An explanation is only ever what a label or a mark names. That an alert's name looks like a dependency's is no
-reason to tell an on-call that it is somebody else's fault.
+An explanation is only ever what a label, a mark or the catalog names. That an alert's name looks like a
+dependency's is no reason to tell an on-call that it is somebody else's fault.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DEPENDENCY: Final = "dependency"
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A dependency that an alert or a probe says is down."""
+    """A dependency that an alert, its own measure or a probe says is down."""
 
     dependency: Dependency
     since: datetime | None
@@ -62,6 +62,10 @@ def broken(snapshot: Snapshot, *, alerts_known: bool, services: Iterable[str] = 
         known = found.get(named.id)
         if known is None or (known.since is not None and alert.since < known.since):
             found[named.id] = Broken(named, alert.since, alert.name)
+    for each in snapshot.down:
+        named = by_id.get(each.dependency)
+        if named is not None and named.id not in found:
+            found[named.id] = Broken(named, each.since, named.up or named.id)
     for probe in snapshot.probes:
         named = by_id.get(probe.dependency or "")
         if named is not None and not probe.up and named.id not in found:

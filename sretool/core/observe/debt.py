@@ -69,11 +69,18 @@ def hidden(
 def _spans(
     slo: Slo, silences: Iterable[Silence], now: datetime, severities: Mapping[Severity, str]
 ) -> Iterator[tuple[datetime, datetime]]:
-    pages = page_labels(slo, severities)
-    for silence in silences:
+    for silence in hiding(slo, silences, severities):
         span = silence.within(now - slo.length(now), now)
-        if span is not None and any(silence.matches(labels) for labels in pages):
+        if span is not None:
             yield span
+
+
+def hiding(
+    slo: Slo, silences: Iterable[Silence], severities: Mapping[Severity, str] | None = None
+) -> Iterator[Silence]:
+    """The silences that hide a page of this SLO, whenever that is."""
+    pages = page_labels(slo, severities)
+    return (silence for silence in silences if any(silence.matches(labels) for labels in pages))
 
 
 def page_labels(slo: Slo, severities: Mapping[Severity, str] | None = None) -> tuple[dict[str, str], ...]:

@@ -71,4 +71,10 @@ def as_change(mark: Mark) -> Change:
 
 def concerning(changes: tuple[Change, ...], service: str) -> tuple[Change, ...]:
     """Those of `service`, and those that concern everything."""
-    return tuple(change for change in changes if change.labels.get("service", service) == service)
+    return tuple(
+        change
+        for change in changes
+        if change.labels.get("service", service) == service
+        # Alerts of an objective may name nothing but it.
+        and change.labels.get("slo", service).partition("/")[0] == service
+    )

@@ -92,6 +92,10 @@ class Alert:
     """Who has taken it, where nothing but an acknowledgement hides it."""
 
 
+_INFO = "info: "
+"""What a remark begins with that only informs."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
     """How one source did in this refresh."""
@@ -117,6 +121,11 @@ class SourceHealth:
     remarks: tuple[str, ...] = ()
     """What the server said beside its last answer: parts are missing, a query is doubtful."""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The remarks without those that only inform."""
+        return tuple(each for each in self.remarks if not each.startswith(_INFO))
+
 
 @dataclass(frozen=True, slots=True)
 class Drill:
@@ -138,6 +147,26 @@ class Probe:
     at: datetime
     dependency: str | None = None
     """Id of the dependency it looks at; None: at the system itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a server scrapes under one `job` label."""
+
+    job: str
+    up: int
+    """Those that answered a scrape of the last minute."""
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A dependency that its own measure says does not work."""
+
+    dependency: str
+    """Its id."""
+    since: datetime
+    """When that was first seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +211,8 @@ class SloStatus:
     """Why the figures over the window cannot be right and are left out; None: nothing is wrong."""
     unmatched: tuple[str, ...] = ()
     """Selectors that match no series on the server; known only of SLOs without data."""
+    blind: Targets | None = None
+    """What counts its events, where nothing of that answers: what users meet now is in no figure of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +235,14 @@ class Snapshot:
     drills: tuple[Drill, ...] = ()
     """Those that are running."""
     probes: tuple[Probe, ...] = ()
+    targets: tuple[Targets, ...] = ()
+    """By job."""
     dead_man: DeadMan | None = None
     """None: none is expected, or alerts are not known."""
     dependencies: tuple[Dependency, ...] = ()
     """What the system stands on, as its catalog says."""
+    down: tuple[Down, ...] = ()
+    """Those of `dependencies` whose measure says so, in the order of ids."""
 
     def source(self, name: str) -> SourceHealth | None:
         return next((source for source in self.sources if source.name == name), None)
@@ -223,6 +258,16 @@ class Change:
     `"note"`."""
     text: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    pattern: str = field(default="", compare=False)
+    """Where the text is ours and nobody else's: with `{name}` for each of `values`, for other languages."""
+    values: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def told(
+        cls, at: datetime, kind: str, pattern: str, labels: Mapping[str, str] | None = None, **values: str
+    ) -> Change:
+        """One in words of our own."""
+        return cls(at, kind, pattern.format(**values), labels or {}, pattern, values)
 
 
 @dataclass(frozen=True, slots=True)

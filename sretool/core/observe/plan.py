@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from sretool.core.catalog.model import Dependency
     from sretool.core.slo.model import Slo
 
 SLOS_BY_NAME: Final = 50
@@ -35,6 +36,9 @@ STARTS_BACK: Final = CHANGES_BACK + timedelta(minutes=10)
 
 MATCHED_BACK: Final = timedelta(hours=1)
 """A target that was down for less is no reason to doubt a selector."""
+
+GONE_BACK: Final = timedelta(minutes=15)
+"""How long a target that is no longer scraped is remembered, where nothing of its job is."""
 
 FIGURE: Final = "figure"
 """Label that says what a value of a joined query is."""
@@ -90,8 +94,8 @@ def ages(slos: Sequence[Slo]) -> str:
 def changes() -> str:
     """What started lately: processes and alerts; the value is when.
 
-    Beside them what looks at the system from outside (`probe_success`, 1 or 0), and alerts that are to fire
-    all the time.
+    Beside them what looks at the system from outside (`probe_success`, 1 or 0), alerts that are to fire all
+    the time, and how many targets of each job there are and answer. One failed scrape is not yet silence.
     """
     back = format_duration(CHANGES_BACK)
     lately = f"> time() - {int(CHANGES_BACK.total_seconds())}"
@@ -104,14 +108,23 @@ def changes() -> str:
     )
     alerts = f"max_over_time(ALERTS_FOR_STATE[{back}]) {lately} and ignoring (alertstate) ({firing})"
     dead_men = 'max by (alertname) (ALERTS{alertstate="firing",severity="none"})'
+    gone = format_duration(GONE_BACK)
     return any_of(
         (
             named("restart", f"process_start_time_seconds {started}"),
             named("alert", alerts),
             named("probe", "probe_success"),
             named("dead man", dead_men),
+            named("up", "sum by (job) (max_over_time(up[1m]) or up)"),
+            named("targets", f"count by (job) (up) or count by (job) (last_over_time(up[{gone}]))"),
         )
     )
+
+
+def working(dependencies: Iterable[Dependency]) -> str | None:
+    """Whether each dependency works: above 0 while any part of it does; None: nothing measures any."""
+    exprs = (named(each.id, f"max({each.up})") for each in dependencies if each.up is not None)
+    return any_of(exprs) or None
 
 
 def past(slos: Sequence[Slo], now: datetime) -> tuple[RangeQuery, ...]:

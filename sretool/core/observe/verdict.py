@@ -15,7 +15,7 @@ from sretool.core.observe import causes, wording
 from sretool.core.observe.answer import Tag, Verdict
 from sretool.core.observe.freshness import Freshness
 from sretool.core.observe.model import AlertState
-from sretool.core.observe.phrase import phrase
+from sretool.core.observe.phrase import Phrase, phrase
 from sretool.core.observe.wording import NOTHING, kept, span
 from sretool.core.slo.model import Level, Severity
 from sretool.units import format_duration
@@ -24,13 +24,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sretool.core.observe.freshness import SourceAge
-    from sretool.core.observe.model import Alert, Drill, SloStatus, Snapshot
-    from sretool.core.observe.phrase import Phrase
+    from sretool.core.observe.model import Alert, Change, Drill, SloStatus, Snapshot, Targets
 
 __all__ = ["Tag", "Verdict", "judge"]
 
 _BREAK_EVEN = 1.0
 """Below this burn rate a budget grows back rather than shrinks."""
+
+_NO_TIER = 99
+"""Behind every tier there is."""
+
+_ITSELF = "prometheus"
+"""Job under which a Prometheus usually scrapes itself."""
 
 _RETRY = "R"
 _WHY = "i"
@@ -80,8 +85,8 @@ def judge(
         return Verdict(Tag.UNSURE, (waiting,), None, (phrase("no answer yet"),))
     if not prometheus.freshness.usable:
         return _stale(case)
-    rules = (_burning_page, _page_without_burn, _drill, _spent, _slow, _unknown, _alerts_unknown,
-             _foreign_page, _probes_fail, _alerting_dead)  # fmt: skip
+    rules = (_burning_page, _blinded, _page_without_burn, _drill, _spent, _slow, _dependency_down, _unknown,
+             _alerts_unknown, _foreign_page, _probes_fail, _alerting_dead)  # fmt: skip
     finding = next((found for rule in rules if (found := rule(case)) is not None), None) or _clear(case)
     inputs = (
         wording.counts(snapshot.statuses),
@@ -157,7 +162,7 @@ def _burning_page(case: _Case) -> Verdict | None:
     after = NOTHING
     if change is not None:
         before = span((case.burning_since(worst) or case.now) - change.at)
-        after = phrase(", {span} after {change}", span=before, change=_change_words(change.kind, change.text))
+        after = phrase(", {span} after {change}", span=before, change=_change_words(change))
     own = next(iter(_broken(case, [worst.slo.service])), None)
     cause = phrase(", {dependency} is down", dependency=own.dependency.id) if own is not None else NOTHING
     # That somebody has silenced it comes before how long is left; both are needed.
@@ -235,6 +240,66 @@ def _explained_by_drill(case: _Case, paging: list[SloStatus]) -> Verdict:
         *_drill_facts(case),
     )
     return Verdict(Tag.DRILL, kept(parts), Level.PAGE, reasons, kept(rest), _GAME_DAY)
+
+
+def _blinded(case: _Case) -> Verdict | None:
+    """Nothing of what counts some SLOs' events answers: their figures stand still while users may fail."""
+    blind = [
+        each for each in case.snapshot.statuses if each.blind is not None and _drill_of(case, each) is None
+    ]
+    if not blind:
+        return None
+    worst = min(blind, key=lambda each: each.slo.tier if each.slo.tier is not None else _NO_TIER)
+    assert worst.blind is not None
+    targets = worst.blind
+    counted = (
+        phrase("1 SLO blind") if len(blind) == 1 else phrase("{count} SLOs blind", count=str(len(blind)))
+    )
+    others = [
+        each for each in case.snapshot.targets if each.job not in {b.blind.job for b in blind if b.blind}
+    ]
+    if others and not any(each.up for each in others if each.job != _ITSELF):
+        return _cut_off(case, counted)
+    silenced = all(_told_of_silenced(case, each.blind) for each in blind if each.blind is not None)
+    parts = (
+        phrase("{service}: 0 of {of} targets of {job} up", service=worst.slo.service, of=str(targets.of),
+               job=targets.job),
+        phrase(", {blind}", blind=counted),
+        phrase(", silenced") if silenced else NOTHING,
+    )  # fmt: skip
+    reasons = (
+        phrase(
+            "What counts the events of an objective answers no scrape, so a service that is down looks as if"
+            " nobody came. Ours until somebody finds that only the scrape fails."
+        ),
+        phrase("Blind: {names}", names=", ".join(str(each.slo.id) for each in blind)),
+        phrase("The page that tells of it is silenced: somebody knows.") if silenced else NOTHING,
+    )
+    level = Level.TICKET if silenced else Level.PAGE
+    return Verdict(Tag.US, kept(parts), level, kept(reasons), kept((wording.owner(worst),)), _OPEN)
+
+
+def _told_of_silenced(case: _Case, targets: Targets) -> bool:
+    """Whether pages tell that these targets do not answer, and somebody has silenced all of them."""
+    told = [
+        alert
+        for alert in causes.pages(case.snapshot.alerts)
+        if alert.slo is None and alert.labels.get("job") == targets.job
+    ]
+    states = {alert.state for alert in told}
+    return AlertState.SILENCED in states and not states & causes.OPEN
+
+
+def _cut_off(case: _Case, counted: Phrase) -> Verdict:
+    of = str(sum(each.of for each in case.snapshot.targets if each.job != _ITSELF))
+    parts = (phrase("0 of {of} targets answer Prometheus", of=of), phrase(", {blind}", blind=counted))
+    reasons = (
+        phrase(
+            "Nothing that Prometheus scrapes answers it: either everything is down, or it is cut off from"
+            " everything."
+        ),
+    )
+    return Verdict(Tag.UNSURE, parts, Level.PAGE, reasons, key=_OPEN)
 
 
 def _page_without_burn(case: _Case) -> Verdict | None:
@@ -377,6 +442,39 @@ def _slow(case: _Case) -> Verdict | None:
         phrase("{id}:{burns}", id=str(worst.slo.id), burns=wording.burn_words(worst)),
     )
     return Verdict(Tag.US, kept(parts), Level.TICKET, reasons, kept(rest), _OPEN)
+
+
+def _dependency_down(case: _Case) -> Verdict | None:
+    """Something we stand on does not work, and nobody is hurt by it, or nobody arrives to be counted."""
+    broken = [each for each in _broken(case) if each.since is not None]
+    if not broken or case.at(Level.NO_DATA) or _drilled_down(case, broken[0]):
+        return None
+    first = broken[0]
+    parts = (
+        phrase("{dependency} down {span}", dependency=first.dependency.id,
+               span=wording.ago(case.now, first.since or case.now)),
+        phrase(", our {slos} hold", slos=case.slos),
+    )  # fmt: skip
+    rest = (
+        phrase(", of {provider}", provider=first.dependency.provider)
+        if first.dependency.provider
+        else NOTHING,
+        wording.more(len(broken) - 1),
+    )
+    breaks, fallback = first.dependency.breaks, first.dependency.fallback
+    reasons = (
+        phrase("Something that the system stands on is down, and no SLO of ours burns."),
+        phrase("{dependency} ({title}): {said}", dependency=first.dependency.id, title=first.dependency.title,
+               said=first.said_by),
+        phrase("While it is down: {breaks}", breaks=breaks) if breaks else NOTHING,
+        phrase("What may be done: {fallback}", fallback=fallback) if fallback else NOTHING,
+    )  # fmt: skip
+    tag = Tag.NOT_US if first.foreign else Tag.US
+    return Verdict(tag, parts, Level.TICKET, kept(reasons), kept(rest), _WHY)
+
+
+def _drilled_down(case: _Case, broken: causes.Broken) -> bool:
+    return any(broken.since is None or broken.since >= drill.started for drill in case.snapshot.drills)
 
 
 def _unknown(case: _Case) -> Verdict | None:
@@ -528,8 +626,10 @@ def _broken(case: _Case, services: list[str] | None = None) -> list[causes.Broke
     return causes.broken(case.snapshot, alerts_known=case.alerts_usable, services=services or ())
 
 
-def _change_words(kind: str, text: str) -> str:
-    return text if text.startswith(kind) else f"{kind} {text}"
+def _change_words(change: Change) -> str | Phrase:
+    if change.pattern:
+        return phrase("{kind} {text}", kind=Phrase(change.kind), text=Phrase(change.pattern, change.values))
+    return change.text if change.text.startswith(change.kind) else f"{change.kind} {change.text}"
 
 
 def _drill_facts(case: _Case) -> tuple[Phrase, ...]:

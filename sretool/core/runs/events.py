@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from sretool.core.runs.histogram import Histogram  # noqa: TC001
+from sretool.core.analysis.latency import Counts  # noqa: TC001
 from sretool.core.runs.model import Check, Measures, RunKind, Verdict
+
+WARM_UP: Final = "warm-up"
+"""The phase whose load is shown and never counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,20 @@ class RequestTick:
     name: str
     """`POST /answer`."""
     requests: int
+    """Failed ones included."""
     failures: int
-    latency: Histogram = ()
+    latency: Counts = ()
+    """Of all of them, failed ones included: (number of a `core.analysis.latency` bucket, requests in it)."""
+    bytes: int = 0
+    """Of their bodies."""
+    least: float | None = None
+    """Exact lowest latency, seconds; None: no closer known than by its bucket."""
+    most: float | None = None
+    """Exact highest latency, seconds; None: no closer known than by its bucket."""
+    total: float | None = None
+    """Sum of the latencies, seconds; None: no closer known than by their buckets."""
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """Why the failed ones failed, by the error's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +99,12 @@ class LoadTick:
     """Requests per second that were planned for this moment."""
     late_starts: int = 0
     errors: Mapping[str, int] = field(default_factory=dict)
-    """What failed in this tick, by the error's words."""
+    """What failed beside what `requests` tell, by the error's words."""
     workers: tuple[WorkerTick, ...] = ()
+    lag_s: float | None = None
+    """The longest that a generator's event loop kept anything waiting in this tick; None: not measured."""
+    in_flight: int | None = None
+    """Requests without a reply at the end of this tick; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +287,71 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a check came out as it did, or how two views of it differ; the last one of a name counts."""
+
+    check: str
+    """Its name, or that of the objective that several checks are about."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """Some seconds of a search for the highest rate, all at one rate; rates are per second."""
+
+    phase: str
+    """`grow`, `hold`, `confirm`."""
+    asked: float
+    """Arrivals."""
+    seconds: float
+    rate: float
+    """Requests that left."""
+    done: float
+    """Requests that were answered."""
+    good: float
+    """Requests that were answered well."""
+    p50_s: float | None = None
+    p95_s: float | None = None
+    p99_s: float | None = None
+    held: bool | None = None
+    """Whether the objectives held; None: the generator was at its end, so nobody can tell."""
+    why: tuple[str, ...] = ()
+    """What did not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Whether a stage of growth can be carried."""
+
+    name: str
+    rate: float
+    """Requests per second."""
+    carries: bool | None
+    """None: it lies between what was confirmed and what was refuted, or nobody knows."""
+    headroom: float | None
+    """What is left beyond it as a share of it; below 0 where it is too much."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityFound:
+    """The highest rate that holds the objectives; rates are requests per second."""
+
+    lower: float | None
+    """Confirmed to hold."""
+    upper: float | None
+    """Refuted."""
+    knee: float | None
+    """From where on answers do not follow any more."""
+    rounds: int = 0
+    """Times that the lower rate held."""
+    why: tuple[str, ...] = ()
+    """What broke first above it."""
+    resource: str = ""
+    """What of the servers rose to its line first; empty: not known."""
+    stages: tuple[Stage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GuardTripped:
     guard: str
     text: str
@@ -288,8 +372,8 @@ class Finished:
 
 What: TypeAlias = (
     Started | PhaseBegan | LoadTick | ChaosStep | SteadyState | FaultOn | FaultOff | SloTick | AlertChange
-    | SourceState | ProcessChange | WritesFound | TrafficTick | RunnerEnded | WatchEnded | Checked
-    | GuardTripped | Note | Finished
+    | SourceState | ProcessChange | WritesFound | TrafficTick | RunnerEnded | WatchEnded | Checked | Explained
+    | CurvePoint | CapacityFound | GuardTripped | Note | Finished
 )  # fmt: skip
 
 DECISIVE: tuple[type, ...] = (

@@ -6,21 +6,20 @@ story of a finished run is the same tomorrow.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, assert_never
 
+from sretool.core.analysis.totals import NANO
 from sretool.core.runs import events
-from sretool.core.runs.histogram import merged, quantile
-from sretool.core.runs.model import LoadMeasures
+from sretool.core.runs.load import Counting, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
     from sretool.core.runs.events import RunEvent
-    from sretool.core.runs.histogram import Histogram
-    from sretool.core.runs.model import Check
+    from sretool.core.runs.load import Load
+    from sretool.core.runs.model import Check, LoadMeasures
 
 Source = Literal["run", "act", "probe", "sig", "hum", "proc", "guard", "check"]
 """Who speaks in a line of the log: the run itself, an action, a probe, a signal, a human, a process, …"""
@@ -95,30 +94,11 @@ class LoadPoint:
     p99_s: float | None
     users: int | None
     target_rate: float | None
-
-
-@dataclass(slots=True)
-class RequestTotal:
-    """One kind of request over the whole run, and lately."""
-
-    name: str
-    requests: int = 0
-    failures: int = 0
-    latency: dict[float, int] = field(default_factory=dict)
-    rates: list[tuple[datetime, float]] = field(default_factory=list)
-    """Requests per second of the last ticks, newest last."""
-
-    @property
-    def histogram(self) -> Histogram:
-        return tuple(sorted(self.latency.items()))
-
-    def take(self, tick: events.RequestTick, at: datetime, seconds: float) -> None:
-        self.requests += tick.requests
-        self.failures += tick.failures
-        for bound, count in tick.latency:
-            self.latency[bound] = self.latency.get(bound, 0) + count
-        self.rates.append((at, tick.requests / seconds))
-        del self.rates[:-_TREND]
+    late_starts: int
+    in_flight: int | None
+    lag_s: float | None
+    cpu: float | None
+    """Of one core, the busiest generator, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +120,8 @@ class Story:
         self.phases: list[PhaseSpan] = []
         self.faults: dict[str, FaultSpan] = {}
         self.checks: dict[str, Check] = {}
+        self.explained: dict[str, str] = {}
+        """Name of a check or of its objective → why it came out as it did."""
         self.alerts: dict[str, AlertSpan] = {}
         self.slos: dict[str, list[SloPoint]] = {}
         self.sources: dict[str, bool] = {}
@@ -148,15 +130,17 @@ class Story:
         """Instance → its share of all requests, 0..1."""
         self.writes: events.WritesFound | None = None
         self.load: list[LoadPoint] = []
-        self.requests: dict[str, RequestTotal] = {}
-        self.errors: Counter[str] = Counter()
+        """All ticks, those of the warm-up included."""
+        self.rates: dict[str, list[tuple[datetime, float]]] = {}
+        """Kind of request → its requests per second of the last ticks, newest last."""
         self.workers: dict[str, float | None] = {}
         """Generator → share of one core in its last tick."""
-        self.busiest: float | None = None
-        self.late_starts = 0
+        self.curve: list[events.CurvePoint] = []
+        """Of a search for the highest rate, in its order."""
+        self.capacity: events.CapacityFound | None = None
         self.log: list[LogLine] = []
         self.finished: events.Finished | None = None
-        self._load_seconds = 0.0
+        self._counting = Counting()
 
     def take_all(self, found: Iterable[RunEvent]) -> None:
         for event in found:
@@ -199,6 +183,18 @@ class Story:
                 self._say(event, "run", " ".join(filter(None, ("watching ends", what.text))))
             case events.Checked(check):
                 self._check(event, check)
+            case events.Explained(check, text):
+                self.explained[check] = text
+            case events.CurvePoint() as what:
+                self.curve.append(what)
+                good = what.held
+                result = {True: "holds", False: "broken", None: "generator at its end"}[good]
+                text = f"{what.phase} {what.rate:,.0f}/s"
+                self._say(
+                    event, "probe", ": ".join((text, ", ".join(what.why))).rstrip(": "), result, good=good
+                )
+            case events.CapacityFound() as what:
+                self.capacity = what
             case events.GuardTripped() as what:
                 self._say(event, "guard", f"{what.guard}: {what.text}", "tripped", good=False)
             case events.Note() as what:
@@ -211,6 +207,13 @@ class Story:
     @property
     def open_faults(self) -> tuple[FaultSpan, ...]:
         return tuple(fault for fault in self.faults.values() if fault.end is None)
+
+    @property
+    def warm_ups(self) -> tuple[PhaseSpan, ...]:
+        """Phases whose load does not count, as far as they began."""
+        return tuple(
+            phase for phase in self.phases if phase.name == events.WARM_UP and phase.begin is not None
+        )
 
     @property
     def first_fault_at(self) -> datetime | None:
@@ -228,25 +231,14 @@ class Story:
         ]
         return min(fired) - begin if fired else None
 
+    @property
+    def counted(self) -> Load:
+        """What counts: everything but the warm-up; as long as that goes on, the warm-up itself."""
+        return self._counting.load
+
     def load_measures(self) -> LoadMeasures | None:
-        """What the load ticks add up to; None without any."""
-        if not self.load:
-            return None
-        latency = merged(total.histogram for total in self.requests.values())
-        requests = sum(total.requests for total in self.requests.values())
-        return LoadMeasures(
-            requests=requests,
-            failures=sum(total.failures for total in self.requests.values()),
-            rate=requests / self._load_seconds if self._load_seconds else None,
-            p50_s=quantile(latency, 0.5),
-            p90_s=quantile(latency, 0.9),
-            p95_s=quantile(latency, 0.95),
-            p99_s=quantile(latency, 0.99),
-            p999_s=quantile(latency, 0.999),
-            max_s=latency[-1][0] if latency else None,
-            late_starts=self.late_starts,
-            generator_cpu=self.busiest,
-        )
+        """What the load ticks add up to, without those of a warm-up; None without any."""
+        return self.counted.measures()
 
     def _start(self, event: RunEvent, what: events.Started) -> None:
         self.started, self.began_at = what, event.at
@@ -264,35 +256,37 @@ class Story:
             entered = PhaseSpan(name, None)
             self.phases.append(entered)
         entered.begin = event.t
+        self._counting.begin(name)
         self._say(event, "run", f"phase {name}")
 
     def _tick(self, event: RunEvent, what: events.LoadTick) -> None:
         if what.seconds <= 0:
             return
-        requests = sum(tick.requests for tick in what.requests)
-        failures = sum(tick.failures for tick in what.requests)
-        latency = merged(tick.latency for tick in what.requests)
-        for tick in what.requests:
-            self.requests.setdefault(tick.name, RequestTotal(tick.name)).take(tick, event.at, what.seconds)
+        whole = together(what)
+        found = whole.latency.quantiles((0.5, 0.95, 0.99))
+        p50, p95, p99 = (each / NANO for each in found) if found is not None else (None, None, None)
         self.load.append(
             LoadPoint(
                 at=event.at,
-                rate=requests / what.seconds,
-                error_share=failures / requests if requests else None,
-                p50_s=quantile(latency, 0.5),
-                p95_s=quantile(latency, 0.95),
-                p99_s=quantile(latency, 0.99),
+                rate=whole.requests / what.seconds,
+                error_share=whole.error_share,
+                p50_s=p50,
+                p95_s=p95,
+                p99_s=p99,
                 users=what.users,
                 target_rate=what.target_rate,
+                late_starts=what.late_starts,
+                in_flight=what.in_flight,
+                lag_s=what.lag_s,
+                cpu=max((worker.cpu for worker in what.workers if worker.cpu is not None), default=None),
             )
         )
-        self._load_seconds += what.seconds
-        self.late_starts += what.late_starts
-        self.errors.update(what.errors)
-        for worker in what.workers:
-            self.workers[worker.name] = worker.cpu
-            if worker.cpu is not None:
-                self.busiest = max(worker.cpu, self.busiest or 0.0)
+        self._counting.take(what)
+        for tick in what.requests:
+            rates = self.rates.setdefault(tick.name, [])
+            rates.append((event.at, tick.requests / what.seconds))
+            del rates[:-_TREND]
+        self.workers = {worker.name: worker.cpu for worker in what.workers} or self.workers
 
     def _step(self, event: RunEvent, what: events.ChaosStep) -> None:
         source: Source = "probe" if what.what == "probe" else "act"

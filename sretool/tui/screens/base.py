@@ -124,6 +124,7 @@ class BoardScreen(Screen[None]):
 
     def show_frame(self, view: View, crumbs: str = "") -> None:
         width = self.size.width
+        self.set_class(self._typing is not None or self._choosing is not None, "-asking")
         self.query_one("#status", Sheet).show([overview.status_line(view, width, crumbs)])
         self.query_one("#keys", Sheet).show([self._last_row(view, width)])
 
@@ -135,9 +136,13 @@ class BoardScreen(Screen[None]):
             return overview.key_bar(words, width, ("esc", tr("back")), lead=self._choosing.question)
         return overview.key_bar(self._bar(view), width, (self._sign("help", view), tr("help")))
 
+    def bar_items(self) -> Sequence[str | tuple[str, str]]:
+        """What the key bar shows now."""
+        return self.BAR
+
     def _bar(self, view: View) -> list[tuple[str, str]]:
         bar: list[tuple[str, str]] = []
-        for item in self.BAR:
+        for item in self.bar_items():
             id, word = (item, keys.KEYS[item].word) if isinstance(item, str) else item
             if not (self.dash.readonly and keys.KEYS[id].writes):
                 bar.append((self._sign(id, view), tr(word)))

@@ -11,11 +11,15 @@ from sretool.core.observe.questions import Span as Stretch
 from sretool.core.observe.questions import Wanted
 from sretool.tui import detail, keys, slo_charts
 from sretool.tui.line import Span, crop
+from sretool.tui.screens.base import ScreenPoll
 from sretool.tui.screens.body import BodyScreen, TimedScreen
+from sretool.tui.triage import SILENCES_EVERY
 from sretool.tui.words import later, tr
 from sretool.units import format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.binding import BindingType
 
     from sretool.core.alerting.firings import Firing
@@ -46,6 +50,16 @@ class DetailScreen(TimedScreen, BodyScreen):
     def __init__(self, slo: SloId) -> None:
         super().__init__()
         self.slo = slo
+
+    def polls(self) -> Sequence[ScreenPoll]:
+        if self.dash.triage.desk is None:
+            return ()
+        return (ScreenPoll("silences", self._poll_silences, SILENCES_EVERY),)
+
+    async def _poll_silences(self) -> bool:
+        answered = await self.dash.triage.poll_silences(self.dash.clock, upkeep=not self.dash.readonly)
+        self.dash.repaint()
+        return answered
 
     def on_screen_suspend(self) -> None:
         super().on_screen_suspend()
@@ -125,7 +139,7 @@ class DetailScreen(TimedScreen, BodyScreen):
 
 
 def _fired_question(slo: Slo) -> tuple[str, Stretch]:
-    """When alerts of this SLO fired, as a curve that is 1 meanwhile."""
+    """When alerts of this SLO fired, as a curve that is there meanwhile."""
     matchers = [Matcher("slo", slo.base_id), *(Matcher(name, value) for name, value in slo.group)]
     return firings.query(matchers, _FIRED_STEP), Stretch(firings.BACK, _FIRED_STEP)
 
@@ -133,5 +147,5 @@ def _fired_question(slo: Slo) -> tuple[str, Stretch]:
 def _fired(track: Track) -> tuple[Firing, ...] | None:
     if track.until is None:
         return None
-    times = ((series.labels, [at for at, _ in series.points]) for series in track.series)
-    return firings.firings(times, _FIRED_STEP, track.until)
+    found = ((series.labels, series.points) for series in track.series)
+    return firings.firings(found, _FIRED_STEP, track.until)

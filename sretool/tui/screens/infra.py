@@ -161,7 +161,7 @@ class InfraScreen(PanelScreen):
         ]
         list_of = self.query_one(f"#{pane}", Rows)
         list_of.can_focus = bool(values)
-        empty = infra.nothing(section, how, self.size.width)
+        empty = infra.nothing(section, how, self.size.width, self.dash.board.glyphs)
         if view is not None and view.filter:
             empty = infra.filtered(self.size.width)
         list_of.show(values, empty, afresh=afresh)

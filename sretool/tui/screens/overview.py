@@ -12,7 +12,7 @@ from sretool.tui import export, keys, overview, slo_charts
 from sretool.tui.screens.base import BoardScreen
 from sretool.tui.widgets.rows import Rows
 from sretool.tui.widgets.sheet import Sheet
-from sretool.tui.words import later
+from sretool.tui.words import later, tr
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -91,7 +91,6 @@ class OverviewScreen(BoardScreen):
         plan = overview.layout(
             width, height, len(view.statuses), len(view.alerts), len(view.snapshot.changes)
         )
-        self.show_frame(view)
         self.query_one("#verdict", Sheet).show([overview.verdict_line(view, width)])
         afresh = self._choose_columns(view, width)
         header = overview.table_header(self._columns, width, view)
@@ -106,6 +105,14 @@ class OverviewScreen(BoardScreen):
         slos.show(self._rows, nothing, afresh=afresh)
         self._show_lower(view, plan)
         self._show_changes("#changes", view, width, plan.changes)
+        # Last: which keys lead anywhere depends on what is shown.
+        self.show_frame(view)
+
+    def _bar(self, view: View) -> list[tuple[str, str]]:
+        bar = super()._bar(view)
+        if not self.query_one("#alerts", Rows).can_focus:
+            bar.remove((self._sign("next_pane", view), tr("alerts")))
+        return bar
 
     def _show_changes(self, place: str, view: View, width: int, rows: int) -> None:
         changes = self.query_one(place, Sheet)

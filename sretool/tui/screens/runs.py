@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from sretool.core.runs.model import RunState
+from sretool.core.runs.words import clock_words
 from sretool.tui import keys, runs
 from sretool.tui.runs import DRILL_KINDS, LOAD_KINDS, RunPage
 from sretool.tui.screens.base import BoardScreen, ScreenPoll
@@ -93,14 +94,16 @@ class RunShelf:
         return RunPage(record, follower.story, notes, follower.tail.first_unreadable)
 
 
-class _OfRuns(BoardScreen):
+class OfRuns(BoardScreen):
     """What the list and the page of one run have in common."""
 
     KINDS: ClassVar[Sequence[RunKind]] = ()
     VIEW_WORDS: ClassVar[str] = ""
+    POLLED: ClassVar[str] = "runs"
+    """Of the list and of the page of one run it is another: the one is left after the other has begun."""
 
     def polls(self) -> Sequence[ScreenPoll]:
-        return (ScreenPoll(f"runs of {self.VIEW_WORDS}", self._read, _EVERY),)
+        return (ScreenPoll(f"{self.POLLED} of {self.VIEW_WORDS}", self._read, _EVERY),)
 
     async def _read(self) -> bool:
         shelf = self.dash.shelf
@@ -128,7 +131,7 @@ class _OfRuns(BoardScreen):
         self.dash.tell(tr("copied: {text}", text=text))
 
 
-class RunsScreen(_OfRuns):
+class RunsScreen(OfRuns):
     """The runs of some kinds, newest first, and the one under the cursor below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [keys.bind("filter", priority=True), keys.bind("copy")]
@@ -203,7 +206,7 @@ class RunsScreen(_OfRuns):
             self.dash.wake_poll(poll.name)
 
     def on_rows_chosen(self, event: Rows.Chosen) -> None:
-        self.app.push_screen(RunScreen(event.key, self.KINDS, self.VIEW_WORDS))
+        self.dash.open_run(event.key, self.KINDS, self.VIEW_WORDS)
 
     def filter_text(self) -> str:
         return self._pattern
@@ -232,12 +235,13 @@ class GameDayScreen(RunsScreen):
     TITLE_WORDS = later("game day")
 
 
-class RunScreen(_OfRuns):
+class RunScreen(OfRuns):
     """Everything about one run; what does not fit is scrolled to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [keys.bind("copy")]
     BAR = ("back", "down", "last", "note", "copy", "time", "explain")
     TITLE_WORDS = later("one run")
+    POLLED = "one run"
 
     def __init__(self, run: str, kinds: Sequence[RunKind], words: str) -> None:
         super().__init__()
@@ -288,4 +292,4 @@ def _fits(record: RunRecord, pattern: str) -> bool:
 
 def _clock(record: RunRecord, view: View) -> str:
     """Changes as often as the row of a run does."""
-    return runs.span_words(record.took(view.now)) if record.state is RunState.RUNNING else ""
+    return clock_words(record.took(view.now).total_seconds()) if record.state is RunState.RUNNING else ""

@@ -109,7 +109,7 @@ class UsersScreen(PanelScreen):
             listed.can_focus = bool(rows)
             listed.show(
                 [(users.key_of(row), (row, view)) for row in rows],
-                users.nothing(section, width),
+                users.nothing(section, width, view.glyphs),
                 afresh=afresh,
             )
         heading = users.journeys_heading(view, width, self._against)

@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from sretool.tui import keys
 from sretool.tui.line import Span, plain
+from sretool.tui.themes import cursor_style
 from sretool.tui.widgets.sheet import Styled
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Rows(Styled, ScrollView, can_focus=True):
             return self.strip(line, width)
         sign = self._cursor_sign if self.has_focus else " "
         head = Span(sign + line[0].text[1:], "key") if line else Span(sign, "key")
-        under = self.get_component_rich_style("sre--cursor", partial=True) if self.has_focus else None
+        under = cursor_style(self.app.theme) if self.has_focus else None
         return self.strip([head, *line[1:]], width, under)
 
     def cursor_text(self) -> str:

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from sretool.tui.line import crop
+from sretool.tui.themes import role_style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sretool.tui.line import Line, Role
+    from rich.style import Style
 
-_PREFIX = "sre--"
+    from sretool.tui.line import Line, Role
 
 
 class Styled(Widget):
-    """Gives every role the style the theme's CSS has for it."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"{_PREFIX}{role}"
-        for role in (
-            "dim", "bold", "title", "key", "page", "spent", "ticket", "no-data", "stale", "silenced", "tag",
-            "tag-alarm", "lost", "chart", "chart2", "chart3", "chart4", "limit", "mark", "band", "inspect",
-            "cursor",
-        )
-    }  # fmt: skip
+    """Gives every role the style the theme has for it."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._role_styles: dict[Role, Style] = {}
 
+    def on_mount(self) -> None:
+        # Themes may differ in nothing but roles, of which Textual knows nothing.
+        self.app.theme_changed_signal.subscribe(self, lambda theme: self.refresh())
+
     def role_style(self, role: Role) -> Style:
         """The role on the widget's own background; looked up once per theme."""
         if role not in self._role_styles:
-            own = Style.null()
-            if role != "text":
-                own = self.get_component_rich_style(_PREFIX + role.replace("_", "-"), partial=True)
-            self._role_styles[role] = self.rich_style + own
+            self._role_styles[role] = self.rich_style + role_style(self.app.theme, role)
         return self._role_styles[role]
 
     def strip(self, line: Line, width: int, under: Style | None = None) -> Strip:

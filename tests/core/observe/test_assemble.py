@@ -8,7 +8,7 @@ import pytest
 from sretool.core.alerting import acks
 from sretool.core.alerting.silences import Silence, SilenceState
 from sretool.core.observe import assemble, plan
-from sretool.core.observe.model import AlertState, Sample, Series
+from sretool.core.observe.model import AlertState, Sample, Series, Targets
 from sretool.core.slo.budget import Count
 from sretool.core.slo.evaluate import Numbers
 from sretool.core.slo.exclusions import key
@@ -343,3 +343,24 @@ def test_an_alert_that_only_acks_hide_is_acknowledged(hidden_by: tuple[str, ...]
     (found,) = assemble.open_alerts([told], silences=[ack, replace(ack, id="plain", comment="deploy")])
     assert found.state is state
     assert (found.ack.owner if found.ack else None) == ("mia" if state is AlertState.ACKNOWLEDGED else None)
+
+
+def test_targets_are_counted_by_job() -> None:
+    counted = {("up", "app"): 1.0, ("targets", "app"): 2.0, ("up", "lb"): 2.0, ("targets", "lb"): 1.0}
+    counted |= {("targets", "gone"): 3.0}
+    samples = [Sample({"figure": f, "job": j}, NOON, value) for (f, j), value in counted.items()]
+    found = assemble.targets(samples)
+    assert found == (Targets("app", 1, 2), Targets("gone", 0, 3), Targets("lb", 1, 1))
+
+
+def test_an_slo_that_nothing_counts_for_does_not_hold_but_what_is_bad_stays() -> None:
+    of = slo(id="shop/checkout")
+    nothing = Targets("app", 0, 2)
+    for ratio, seen, unseen in ((0.0, Level.OK, Level.NO_DATA), (0.5, Level.PAGE, Level.PAGE)):
+        windows = {window: ratio for pair in of.alerts for window in (pair.short, pair.long)}
+        numbers = Numbers(at=NOON, bad=1.0, total=1e6, total_rate=5.0, error_ratios=windows)
+        judging = assemble.Judging()
+        for blind, level in ((None, seen), (nothing, unseen), (None, seen)):
+            gone = {of.id: blind} if blind is not None else {}
+            (found,) = judging.statuses([of], {of.id: numbers}, {}, NOON, None, gone)
+            assert (found.level, found.blind) == (level, blind)

@@ -8,6 +8,7 @@ import pytest
 
 from sretool.core.observe import marks
 from sretool.core.observe.marks import Mark
+from sretool.core.observe.model import Change
 from sretool.errors import UsageError
 
 AT = datetime(2026, 11, 20, 2, 46, tzinfo=UTC)
@@ -37,6 +38,8 @@ def test_a_change_keeps_kind_time_and_labels() -> None:
 def test_what_concerns_everything_concerns_each_service() -> None:
     found = tuple(marks.as_change(Mark(AT, "deploy", "x", service)) for service in ("a", "b", None))
     assert [change.labels.get("service") for change in marks.concerning(found, "a")] == ["a", None]
+    alerts = tuple(Change(AT, "alert", f"SLOBudgetBurn {slo}", {"slo": slo}) for slo in ("a/fast", "b/fast"))
+    assert marks.concerning(alerts, "a") == alerts[:1]
 
 
 @pytest.mark.parametrize("kind", ["restart", "Deploy", "", "two words", "alert"])

@@ -125,6 +125,7 @@ def test_the_zone_asked_for_counts_before_that_of_the_calendar() -> None:
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo"]
 
 
+@pytest.mark.slow
 @given(st.sampled_from(ZONES), st.integers(2015, 2025), st.integers(1, 12))
 def test_days_of_any_zone_tile_the_month(zone: str, year: int, number: int) -> None:
     asked = month.period(f"{year}-{number:02}", NOW, zone)

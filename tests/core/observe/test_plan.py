@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sretool.core.catalog.model import Dependency
 from sretool.core.observe import history, plan
 from sretool.core.slo.model import BooleanGauge, CalendarUnit, CalendarWindow, Exclusion, NativeBucketRatio
 from tests.support.promtool import Rules
@@ -94,7 +95,8 @@ def test_every_question_is_promql_and_can_be_told_apart(tmp_path: Path) -> None:
         'ALERTS{alertname="Watchdog",alertstate="firing"}': "1x60",
     }
     counts = Rules("groups: []", series).values(tmp_path, [(f"count({query})", 60) for query in queries])
-    assert counts[:3] == [2, 2, 2]
+    # Beside a start and an alert, how many targets there are and how many of them answer.
+    assert counts[:3] == [2, 2, 4]
     # Thirteen windows, and three figures for each of two lengths, of the one SLO with history.
     assert counts[3] == 19
     assert counts[4:6] == [2, 2]
@@ -155,3 +157,18 @@ def test_every_query_of_every_kind_is_promql(sli: Sli) -> None:
     ]
     for query in queries:
         promql_parser.parse(query)
+
+
+def test_what_works_is_told_by_the_best_of_its_parts(tmp_path: Path) -> None:
+    dependencies = [
+        Dependency("db", "Database", up="db_up or db_gone"),
+        Dependency("cache", "Cache", up="min(cache_up)"),
+        Dependency("mail", "Mail"),
+        Dependency("dns", "Names", up="dns_up"),
+    ]
+    query = plan.working(dependencies)
+    assert query is not None
+    series = {'db_up{node="a"}': "0x60", 'db_up{node="b"}': "1x60", "cache_up": "0x60"}
+    found = Rules("groups: []", series).values(tmp_path, [(f"sum({query})", 60), (f"count({query})", 60)])
+    assert found == [1, 2]
+    assert plan.working([Dependency("mail", "Mail")]) is None

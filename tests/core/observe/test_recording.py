@@ -94,6 +94,7 @@ def written(plain: Any) -> Any:
     return json.loads(json.dumps(plain))
 
 
+@pytest.mark.slow
 @given(st.lists(snapshots, min_size=1, max_size=5))
 def test_a_session_comes_back_as_it_was(session: list[Snapshot]) -> None:
     before: Snapshot | None = None

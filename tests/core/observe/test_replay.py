@@ -40,6 +40,7 @@ def _shown(recording: Recording, after: timedelta) -> Snapshot:
     return snapshot
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 10), min_size=1, max_size=12))
 def test_whatever_way_one_goes_a_moment_shows_what_was_known_then(way: list[int]) -> None:
     recording = session()

@@ -9,7 +9,7 @@ import pytest
 
 from sretool.core.catalog.model import Dependency
 from sretool.core.observe import answer, freshness, verdict
-from sretool.core.observe.model import AlertState, Change, DeadMan, Drill, Probe
+from sretool.core.observe.model import AlertState, Change, DeadMan, Down, Drill, Probe, Targets
 from sretool.core.observe.verdict import Tag
 from sretool.core.slo import policy
 from sretool.core.slo.model import Level, Severity
@@ -330,3 +330,96 @@ def test_the_release_gate_is_among_the_reasons() -> None:
         in reasons
     )
     assert "Response level 2: Less than a quarter of the budget is left" in reasons
+
+
+_APP = Targets("danci-backend", 0, 2)
+_ALIVE = (Targets("haproxy", 1, 1), Targets("prometheus", 1, 1))
+
+
+def _blind(count: int = 2) -> tuple[SloStatus, ...]:
+    """As many SLOs of which nothing counts any more, and the others, which hold."""
+    return tuple(
+        replace(each, level=Level.NO_DATA, blind=_APP) if number < count else each
+        for number, each in enumerate(quiet())
+    )
+
+
+def test_slos_that_nothing_counts_for_are_us_before_any_alert_fires() -> None:
+    known = replace(snapshot(_blind()), targets=(_APP, *_ALIVE))
+    judged = _judge(known)
+    assert judged.text(WIDTH) == ("IT IS US  amas: 0 of 2 targets of danci-backend up, 2 SLOs blind  > enter")
+    assert judged.level is Level.PAGE
+    assert "Blind: amas/learning-availability, amas/write-durability" in _reasons(judged)
+    one = replace(snapshot(_blind(1)), targets=(_APP, *_ALIVE))
+    assert ", 1 SLO blind" in _judge(one).text(200)
+
+
+def test_what_is_blind_and_silenced_is_marked_so_and_shouts_no_longer() -> None:
+    silenced = [
+        alert(state=AlertState.SILENCED, job="danci-backend", instance=f"app-{number}") for number in (1, 2)
+    ]
+    known = replace(snapshot(_blind(), alerts=silenced), targets=(_APP, *_ALIVE))
+    judged = _judge(known)
+    said = "IT IS US  amas: 0 of 2 targets of danci-backend up, 2 SLOs blind, silenced"
+    assert judged.text(200).startswith(said)
+    assert judged.text(WIDTH).endswith("> enter")
+    assert judged.level is Level.TICKET
+    assert "The page that tells of it is silenced: somebody knows." in _reasons(judged)
+    for other in (
+        [silenced[0], alert(job="danci-backend", instance="app-2")],
+        [alert("Slow", state=AlertState.SILENCED)],
+        [alert(Severity.TICKET.value, Severity.TICKET, AlertState.SILENCED, job="danci-backend")],
+    ):
+        loud = _judge(replace(snapshot(_blind(), alerts=other), targets=(_APP, *_ALIVE)))
+        assert loud.level is Level.PAGE
+        assert "silenced" not in loud.text(200)
+
+
+def test_nothing_answers_prometheus_is_not_known_to_be_us() -> None:
+    targets = (_APP, Targets("haproxy", 0, 1), Targets("prometheus", 1, 1))
+    judged = _judge(replace(snapshot(_blind()), targets=targets))
+    assert judged.text(WIDTH) == "UNSURE  0 of 3 targets answer Prometheus, 2 SLOs blind  > enter"
+
+
+def test_targets_that_a_drill_has_taken_down_are_the_drill() -> None:
+    drill = Drill("kill-both", NOW - timedelta(minutes=2), ("amas",), NOW + timedelta(minutes=8))
+    judged = _judge(replace(snapshot(_blind()), targets=(_APP, *_ALIVE), drills=(drill,)))
+    assert judged.tag is Tag.DRILL
+    assert ", 2 without data" in judged.text(200)
+
+
+def test_a_page_level_burn_comes_before_targets_that_are_down() -> None:
+    known = replace(snapshot([amas()[0], *_blind()[1:]]), targets=(_APP, *_ALIVE))
+    assert "burns 20.7x" in _judge(known).text(200)
+
+
+_BALANCER = Dependency(
+    "load-balancer", "Load balancer", provider="Ingress", up='up{job="lb"}', breaks="Nobody gets in"
+)
+_CACHE = Dependency("cache", "Redis", up="redis_up")
+
+
+def _down(statuses: Sequence[SloStatus], *ids: str) -> Snapshot:
+    down = tuple(Down(each, NOW - timedelta(minutes=4)) for each in ids)
+    return replace(snapshot(statuses), dependencies=(_BALANCER, _CACHE), down=down)
+
+
+def test_a_dependency_whose_measure_says_down_explains_a_burn_without_any_alert() -> None:
+    judged = _judge(_down(_paging(), "load-balancer", "cache"))
+    assert judged.text(WIDTH) == (
+        "NOT US  amas/learning-availa.., gone in 18h29m: load-balancer down 4m  > enter"
+    )
+    own = _judge(_down(_paging(), "cache"))
+    assert own.tag is Tag.US
+    assert ", cache is down" in own.text(200)
+
+
+def test_a_dependency_that_is_down_while_nothing_burns_is_told() -> None:
+    judged = _judge(_down(quiet(), "cache", "load-balancer"))
+    assert judged.text(200) == "NOT US  load-balancer down 4m, our 7 SLOs hold, of Ingress, 1 more  > i"
+    assert "While it is down: Nobody gets in" in _reasons(judged)
+    assert 'load-balancer (Load balancer): up{job="lb"}' in _reasons(judged)
+    own = _judge(_down(quiet(), "cache"))
+    assert own.text(WIDTH) == "IT IS US  cache down 4m, our 7 SLOs hold  > i"
+    drilled = replace(_down(quiet(), "cache"), drills=(Drill("cache-loss", NOW - timedelta(minutes=5)),))
+    assert _judge(drilled).tag is Tag.DRILL

@@ -39,11 +39,13 @@ EXAMPLES: tuple[What, ...] = (
     events.LoadTick(
         1.0,
         5,
-        (events.RequestTick("GET /", 3, 1, ((0.01, 2), (0.2, 1))),),
+        (events.RequestTick("GET /", 3, 1, ((8373, 2), (8500, 1)), 600, 0.01, 0.2, 0.22, {"503": 1}),),
         3.0,
         1,
-        {"503": 1},
+        {"no route": 1},
         (events.WorkerTick("w1", None),),
+        0.004,
+        7,
     ),
     events.ChaosStep("method", "kill", "action", "ok", "pid 7"),
     events.SteadyState("after", None, "a probe raised"),
@@ -60,6 +62,11 @@ EXAMPLES: tuple[What, ...] = (
     events.RunnerEnded("completed"),
     events.WatchEnded(12),
     events.Checked(Check("p99", 0.5, None, "s")),
+    events.Explained("amas/a", "the client waits for the queue, too"),
+    events.CurvePoint("hold", 100, 6.0, 101.5, 101.0, 100.5, 0.01, 0.02, 0.05, held=False, why=("p99",)),
+    events.CapacityFound(
+        1970.0, 2030.0, 2001.5, 2, ("p99",), "pg connections", (events.Stage("a", 20.0, True, 97.5),)
+    ),
     events.GuardTripped("budget", "2.3% against 2%"),
     events.Note("looking 結算", "mia"),
     events.Finished(VERDICT, MEASURES),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sretool.core.runs.events import (
     AlertChange,
@@ -18,14 +17,17 @@ from sretool.core.runs.events import (
     LoadTick,
     PhaseBegan,
     PlannedPhase,
-    RequestTick,
     RunEvent,
     Started,
     What,
+    WorkerTick,
 )
-from sretool.core.runs.histogram import merged, quantile
 from sretool.core.runs.model import Check, Outcome, RunKind, Verdict
 from sretool.core.runs.story import Story
+from tests.support.runs import request_tick
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BEGAN = datetime(2026, 11, 20, 3, tzinfo=UTC)
 
@@ -95,31 +97,61 @@ def test_the_last_measurement_of_a_check_counts_and_only_decisions_are_news() ->
     assert [line.result for line in story.log] == ["holds", "broken"]
 
 
-def tick(requests: int, failures: int, *latency: tuple[float, int], seconds: float = 1.0) -> LoadTick:
-    return LoadTick(seconds, None, (RequestTick("GET /", requests, failures, latency),))
+def tick(latencies: Sequence[float], failures: int = 0, *, seconds: float = 1.0) -> LoadTick:
+    return LoadTick(seconds, None, (request_tick("GET /", latencies, failures, "503"),))
 
 
 def test_load_adds_up_counts_and_not_averages() -> None:
-    story = told((1, tick(90, 0, (0.01, 90))), (3, tick(10, 5, (1.0, 10), seconds=2.0)))
+    story = told((1, tick([0.01] * 90)), (3, tick([1.0] * 9 + [1.5], 5, seconds=2.0)))
     measures = story.load_measures()
     assert measures is not None
     assert (measures.requests, measures.failures) == (100, 5)
     assert measures.rate == pytest.approx(100 / 3)
-    assert (measures.p50_s, measures.p90_s, measures.p95_s, measures.max_s) == (0.01, 0.01, 1.0, 1.0)
+    assert measures.p50_s == pytest.approx(0.01, rel=0.001)
+    assert measures.p90_s == pytest.approx(0.01, rel=0.001)
+    assert measures.p95_s == pytest.approx(1.0, rel=0.001)
+    assert measures.max_s == 1.5
     assert [point.error_share for point in story.load] == [0.0, 0.5]
+    assert story.counted.errors == {"503": 5}
+
+
+def test_a_warm_up_is_shown_while_it_lasts_and_never_counted() -> None:
+    warming: list[tuple[float, What]] = [(0, PhaseBegan("warm-up")), (1, tick([2.0] * 10, 10))]
+    story = told(*warming)
+    assert story.counted.totals.whole.requests == 10
+    story = told(
+        *warming, (2, PhaseBegan("hold")), (3, tick([0.1] * 4)), (4, PhaseBegan("x")), (5, tick([0.2]))
+    )
+    measures = story.load_measures()
+    assert measures is not None
+    assert (measures.requests, measures.failures, measures.max_s, measures.rate) == (5, 0, 0.2, 2.5)
+    assert not story.counted.errors
+    assert [point.rate for point in story.load] == [10, 4, 1]
+
+
+def test_a_generator_that_is_gone_is_not_shown_and_its_worst_stays() -> None:
+    def at_work(*workers: tuple[str, float], lag: float) -> LoadTick:
+        return LoadTick(
+            1.0, 5, (), late_starts=2, workers=tuple(WorkerTick(*each) for each in workers), lag_s=lag
+        )
+
+    story = told((1, at_work(("w1", 0.5), ("w2", 0.95), lag=0.2)), (2, at_work(("w1", 0.6), lag=0.01)))
+    assert story.workers == {"w1": 0.6}
+    assert (story.counted.busiest, story.counted.lag_s, story.counted.late_starts) == (0.95, 0.2, 4)
+    assert [(point.cpu, point.lag_s) for point in story.load] == [(0.95, 0.2), (0.6, 0.01)]
 
 
 def test_a_tick_without_requests_has_no_error_share_and_no_latency() -> None:
-    point = told((1, tick(0, 0))).load[0]
+    point = told((1, tick([]))).load[0]
     assert (point.rate, point.error_share, point.p99_s) == (0.0, None, None)
 
 
 def test_a_tick_of_no_length_is_left_out() -> None:
-    assert told((1, tick(5, 0, seconds=0.0))).load == []
+    assert told((1, tick([0.1] * 5, seconds=0.0))).load == []
 
 
 def test_the_end_brings_the_verdict_and_measures_what_the_writer_left_out() -> None:
-    story = told((1, tick(4, 0, (0.1, 4))), (2, Finished(Verdict(Outcome.PASSED, "all held"))))
+    story = told((1, tick([0.1] * 4)), (2, Finished(Verdict(Outcome.PASSED, "all held"))))
     assert story.finished is not None
     assert story.finished.measures.load == story.load_measures()
     assert story.log[-1].good is True
@@ -128,31 +160,3 @@ def test_the_end_brings_the_verdict_and_measures_what_the_writer_left_out() -> N
 def test_a_guard_is_bad_news() -> None:
     line = told((1, GuardTripped("budget use > 2%", "2.3%"))).log[-1]
     assert (line.source, line.good) == ("guard", False)
-
-
-_buckets = st.lists(st.tuples(st.floats(0.001, 60), st.integers(1, 1000)), max_size=20).map(
-    lambda pairs: merged([tuple(pairs)])
-)
-
-
-@given(_buckets, _buckets)
-def test_merging_keeps_every_request(
-    one: tuple[tuple[float, int], ...], two: tuple[tuple[float, int], ...]
-) -> None:
-    both = merged([one, two])
-    assert sum(count for _, count in both) == sum(count for _, count in (*one, *two))
-    assert list(both) == sorted(both)
-
-
-@given(_buckets, st.floats(0, 1))
-def test_a_quantile_has_its_share_of_requests_below_it(
-    histogram: tuple[tuple[float, int], ...], share: float
-) -> None:
-    bound = quantile(histogram, share)
-    total = sum(count for _, count in histogram)
-    if not total:
-        assert bound is None
-        return
-    assert bound is not None
-    assert sum(count for upper, count in histogram if upper <= bound) >= share * total * (1 - 1e-9)
-    assert sum(count for upper, count in histogram if upper < bound) <= share * total

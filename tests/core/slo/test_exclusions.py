@@ -97,6 +97,7 @@ def test_what_counts_and_what_does_not_tile_the_time(exclusions: tuple[Exclusion
         )
 
 
+@pytest.mark.slow
 @given(spans | spans_of_seconds, minutes, st.integers(0, 59).map(lambda each: each * SECOND), st.booleans())
 def test_taking_away_by_steps_is_taking_away_by_samples(
     exclusions: tuple[Exclusion, ...], found: list[tuple[int, int]], early: timedelta, closed: bool

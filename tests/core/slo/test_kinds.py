@@ -138,6 +138,7 @@ def test_a_gauge_that_is_not_a_number_is_not_up(tmp_path: Path) -> None:
     assert rules.values(tmp_path, [('sum(slo:error_ratio:rate{window="5m"})', 15)]) == [1]
 
 
+@pytest.mark.slow
 def test_a_part_without_data_leaves_the_others(tmp_path: Path) -> None:
     series = {name: BROKEN[name] for name in ("requests_total", "errors_total")}
     for sli in (WEIGHTED, WORST):
@@ -155,6 +156,7 @@ ROUTES = {
 }
 
 
+@pytest.mark.slow
 def test_every_group_has_an_alert_of_its_own(tmp_path: Path) -> None:
     grouped = slo(group_by=("route",))
     rules = Rules(render([grouped]), ROUTES)
@@ -187,6 +189,7 @@ def epoch(minute: int) -> datetime:
     return datetime.fromtimestamp(minute * 60, UTC)
 
 
+@pytest.mark.slow
 def test_what_is_excluded_fires_nothing_and_is_not_counted(tmp_path: Path) -> None:
     """An outage of twenty minutes inside an announced maintenance, and what follows it."""
     outage = {"requests_total": "0+1000x240", "errors_total": "0+0x60 1000+1000x19 20000+0x160"}
@@ -209,6 +212,7 @@ def test_what_is_excluded_fires_nothing_and_is_not_counted(tmp_path: Path) -> No
     assert paged == 1
 
 
+@pytest.mark.slow
 def test_an_error_after_maintenance_pages_at_once(tmp_path: Path) -> None:
     series = {"requests_total": "0+1000x240", "errors_total": "0+0x100 1000+1000x19"}
     planned = Exclusion(epoch(60), epoch(80), "maintenance")

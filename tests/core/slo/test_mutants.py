@@ -65,6 +65,7 @@ def test_every_change_is_noticed_or_changes_nothing() -> None:
         assert noticed[kind] == made[kind]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "subject",
     [

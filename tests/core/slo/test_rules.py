@@ -125,8 +125,8 @@ def step(minutes_before: int, ratio: float, minutes: int, after: int = 0) -> dic
     ("ratio", "minute"),
     [
         pytest.param(1.0, 1, id="full outage"),
-        pytest.param(0.1, 9, id="10 %"),
-        pytest.param(0.015, 58, id="1.5 %"),
+        pytest.param(0.1, 9, id="10 %", marks=pytest.mark.slow),
+        pytest.param(0.015, 58, id="1.5 %", marks=pytest.mark.slow),
     ],
 )
 def test_a_page_comes_in_the_minute_the_arithmetic_says(tmp_path: Path, ratio: float, minute: int) -> None:
@@ -141,6 +141,7 @@ def test_a_page_comes_in_the_minute_the_arithmetic_says(tmp_path: Path, ratio: f
     assert (before, then) == (None, 1)
 
 
+@pytest.mark.slow
 def test_a_five_minute_blip_pages_at_once_and_clears_with_its_short_windows(tmp_path: Path) -> None:
     # 30m > 0.6 % holds for 5 + 30 - 0.18 minutes, 6h > 0.1 % for 5 + 360 - 0.36: last seen at 34 and 364.
     blip = Rules(render([slo()]), step(360, 1.0, 5, after=365))
@@ -149,6 +150,7 @@ def test_a_five_minute_blip_pages_at_once_and_clears_with_its_short_windows(tmp_
     assert blip.values(tmp_path, minutes) == [None, 1, 1, None, 1, None]
 
 
+@pytest.mark.slow
 def test_a_ticket_from_recorded_rates_is_as_early_as_from_counters(tmp_path: Path) -> None:
     ratio, minute = 0.1, 11
     week = slo(days=7)
@@ -186,6 +188,7 @@ def test_silent_and_never_nan_without_errors(
     assert found == [None, ratio, ratio, pytest.approx(per_minute), 1]
 
 
+@pytest.mark.slow
 def test_a_late_first_error_counts_as_what_it_is(tmp_path: Path) -> None:
     """An error series that appears after days of clean traffic must not make the whole window bad."""
     late = Rules(render([slo()]), {"requests_total": "0+1000x300", "errors_total": "_x200 0+1x100"})
@@ -212,6 +215,7 @@ def test_a_scrape_gap_does_not_resolve_the_long_ratio(tmp_path: Path) -> None:
     assert day == pytest.approx(0.01)
 
 
+@pytest.mark.slow
 def test_a_burst_at_night_weighs_by_its_traffic(tmp_path: Path) -> None:
     """Ten bad requests of ten in a quiet minute are ten events, not a minute of outage."""
     night = Rules(

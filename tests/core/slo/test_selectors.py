@@ -17,7 +17,7 @@ from sretool.core.slo.model import (
     Part,
     Sli,
 )
-from sretool.core.slo.selectors import needed, selectors
+from sretool.core.slo.selectors import jobs, needed, selectors
 from tests.support.slos import slo
 
 
@@ -49,3 +49,21 @@ def test_the_text_of_a_selector_is_read_back_as_the_same() -> None:
     assert text == r'x{a=~"1(\\.0)?",b="say \"so\"",c!~"\n",d!=""}'
     assert selectors([text]).keys() == {text}
     assert isinstance(promql_parser.parse(text), promql_parser.VectorSelector)
+
+
+@pytest.mark.parametrize(
+    ("sli", "read"),
+    [
+        pytest.param(EventRatio("bad", 'all{job="app"}'), ({"app"},), id="one job"),
+        pytest.param(EventRatio("bad", 'all{job=~"app|w.*"}'), ({"app", "worker"},), id="several jobs"),
+        pytest.param(EventRatio("bad", 'all{job!="app"}'), ({"worker", "node"},), id="all but one"),
+        pytest.param(EventRatio("bad", 'all{job!~"app|node"}'), ({"worker"},), id="all but several"),
+        pytest.param(EventRatio('bad{job="app"}', "all"), (), id="any job"),
+        pytest.param(EventRatio("bad", 'all{job="other"}'), (set(),), id="a job that is not there"),
+        pytest.param(EventRatio("bad", r'all{job=~"\\pL+"}'), ({"app", "worker", "node"},), id="RE2"),
+        pytest.param(EventRatio("bad", "all{"), (), id="no PromQL"),
+        pytest.param(BucketRatio("l", Decimal("0.5"), 'job="node"'), ({"node"}, {"node"}), id="both sides"),
+    ],
+)
+def test_jobs_that_an_objective_is_read_from(sli: Sli, read: tuple[set[str], ...]) -> None:
+    assert jobs(slo(sli=sli), ["app", "worker", "node"]) == read

@@ -107,7 +107,7 @@ class PostgresServer:
         """At once, as in a crash."""
         assert self.process
         self.process.send_signal(signal.SIGQUIT)
-        self.process.wait(10)
+        self.process.wait(60)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:

@@ -1,21 +1,32 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sretool.lab_apps.amas import population
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 DAYS = [date(2026, 3, 1) + timedelta(days=number) for number in range(50)]
-ACTIVE = {day: set(population.active_users(day)) for day in DAYS}
+
+
+@pytest.fixture(scope="module")
+def active() -> Mapping[date, set[int]]:
+    """Who comes on each day."""
+    return {day: set(population.active_users(day)) for day in DAYS}
 
 
 @pytest.mark.parametrize(
     ("later", "expected"),
     [pytest.param(1, 0.44, id="1d"), pytest.param(7, 0.24, id="7d"), pytest.param(30, 0.13, id="30d")],
 )
-def test_share_of_active_users_who_come_back(later: int, expected: float) -> None:
-    pairs = [(ACTIVE[day], ACTIVE[day + timedelta(days=later)]) for day in DAYS[:-30]]
+def test_share_of_active_users_who_come_back(
+    active: Mapping[date, set[int]], later: int, expected: float
+) -> None:
+    pairs = [(active[day], active[day + timedelta(days=later)]) for day in DAYS[:-30]]
     again = sum(len(before & after) for before, after in pairs) / sum(len(before) for before, _ in pairs)
     assert again == pytest.approx(expected, abs=0.02)
 

@@ -1,0 +1,1 @@
+"""Locust, which makes the load, in processes of its own."""

@@ -1,0 +1,1 @@
+"""Figures of our own that a Prometheus comes to fetch."""

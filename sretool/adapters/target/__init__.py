@@ -1,0 +1,1 @@
+"""What load is to be sent to, looked at before any is sent."""

@@ -1,0 +1,73 @@
+"""Reports of a run, made from its folder alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sretool.adapters import project
+from sretool.adapters.store.tail import EventTail
+from sretool.adapters.store.writer import EVENTS
+from sretool.cli.output import json_text
+from sretool.core.runs.model import RunKind
+from sretool.errors import UsageError
+from sretool.report import load, load_csv, load_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.model import RunRecord
+
+FORMS: Final = ("html", "md", "json", "junit", "csv")
+_NAMES: Final = {"html": "report.html", "md": "report.md", "json": "report.json", "junit": "junit.xml"}
+KINDS: Final = (RunKind.LOAD, RunKind.CAPACITY)
+"""Kinds of runs there are reports of."""
+
+
+def texts(folder: Path, record: RunRecord, form: str, now: datetime) -> dict[str, str]:
+    """Name of a file → its text: one file, for `csv` three. UsageError where this run has no such report."""
+    if record.kind not in KINDS:
+        raise UsageError(
+            f"{record.id} is a {record.kind.value} run, and reports are made of load and capacity runs",
+            remedy=f"sretool runs show {record.id} tells what there is",
+        )
+    if form == "csv":
+        return load_csv.files(_events(folder))
+    return {_NAMES[form]: _text(_report(folder, record), form, now)}
+
+
+def write(folder: Path, record: RunRecord, now: datetime) -> list[Path]:
+    """Every report into the run's folder; OSError where one cannot be written."""
+    report = _report(folder, record)
+    made = {name: _text(report, form, now) for form, name in _NAMES.items()} | load_csv.files(_events(folder))
+    for name, text in made.items():
+        project.replace_file(folder / name, text.encode())
+    return [folder / name for name in made]
+
+
+def _report(folder: Path, record: RunRecord) -> load.LoadReport:
+    report = load.LoadReport(record)
+    report.take_all(_events(folder))
+    return report
+
+
+def _text(report: load.LoadReport, form: str, now: datetime) -> str:
+    match form:
+        case "html":
+            return load.html(report, now)
+        case "md":
+            return load.markdown(report, now)
+        case "json":
+            return json_text(load_documents.document(report)) + "\n"
+        case "junit":
+            return load_documents.junit(report)
+        case _:
+            raise ValueError(form)
+
+
+def _events(folder: Path) -> Iterator[RunEvent]:
+    tail = EventTail(folder / EVENTS)
+    while found := tail.read().events:
+        yield from found

@@ -1,0 +1,1 @@
+"""What a load test is to do, before it does it."""
