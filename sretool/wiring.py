@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from sretool.adapters.store.writer import RunWriter
     from sretool.core.catalog.model import Dependency, System
     from sretool.core.observe.running import Running
-    from sretool.core.slo.model import Severity, Slo
     from sretool.core.plans.chaos.experiment import Experiment
     from sretool.core.plans.chaos.gates import Approval, Facts
     from sretool.core.plans.chaos.plan import ChaosPlan
+    from sretool.core.slo.model import Severity, Slo
     from sretool.core.slo.policy import Policy
     from sretool.errors import Problem
     from sretool.ports import (

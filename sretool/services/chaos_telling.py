@@ -103,7 +103,9 @@ def _fault_on(line: Mapping[str, Any]) -> FaultOn:
 def _measured(kind: str, line: Mapping[str, Any]) -> What:
     words = {key: value for key, value in line.items() if key not in ("event", "at")}
     try:
-        return msgspec.convert(words, WritesFound if kind == "writes" else TrafficTick)
+        if kind == "writes":
+            return msgspec.convert(words, WritesFound)
+        return msgspec.convert(words, TrafficTick)
     except msgspec.ValidationError as error:
         return Note(f"what the experiment says of its {kind} cannot be read: {error}")
 

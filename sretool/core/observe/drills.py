@@ -6,7 +6,7 @@ Whoever announces a drill renews the alert; it ends by itself soon after nobody 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta  # noqa: TC003
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.observe.model import Alert, AlertState, Drill
