@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,6 +84,44 @@ def show(ctx: click.Context, run: str, whole_log: bool, output_format: str) -> N
         return
     for line in _pages(found, story, whole_log=whole_log):
         click.echo(line)
+
+
+@command.command()
+@click.argument("run", metavar="RUN")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["html", "md", "json", "junit"]),
+    default="md",
+    show_default=True,
+    help="One self-contained page, Markdown, JSON, or JUnit's XML.",
+)
+@click.option(
+    "--out",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Write here, not to stdout.",
+)
+@click.pass_context
+def report(ctx: click.Context, run: str, form: str, out: Path | None) -> None:
+    """An experiment for people who were not there, and for CI.
+
+    RUN is `last` or the beginning of its id or of its folder's name. Everything is made from the events in
+    its folder, so it works while the run goes on, and for one that broke off.
+    """
+    from sretool.cli import chaos_reports
+
+    found = _store(ctx).open(run)
+    for name, text in chaos_reports.texts(found.folder, found.record, form, _now()).items():
+        if out is None:
+            click.echo(text, nl=False)
+            continue
+        file = out / name if out.is_dir() else out
+        try:
+            file.write_text(text, encoding="utf-8", newline="")
+        except OSError as error:
+            raise UsageError(f"cannot write {file}: {error.strerror}") from error
+        diagnostics.tell(f"wrote {file}")
 
 
 @command.command()
