@@ -2,7 +2,7 @@
 
 It writes through a service at a steady rate, each write with an id of its own, and puts on the disk (fsync)
 what it sends before it sends it and what it was answered, with monotonic time. It looks at every database
-server ten times a second: who accepts writes, who follows, who is away. Asked to stop, it waits until the
+server ten times a second: who commits writes (tried, by a message in its log), who follows, who is away. Asked to stop, it waits until the
 servers agree, reads from each of them which writes are there, and says what became of them. Nothing of it
 goes through the load balancer that hides which server answered.
 
@@ -52,12 +52,12 @@ are unix seconds made from the monotonic clock, so that they never run backwards
      "first_failed_at", "last_failed_at",       of writes sent after the fault (all, without one)
      "outages": [{"from_at", "until_at", "writes"}],   failed or late writes less than 5 s apart are one
      "servers": [{"name", "acked", "acked_before", "acked_after", "last_ack_before_at", "first_ack_after_at",
-                  "state",          at the end: writable | standby | away
+                  "state",          at the end: writable | standby | away; one that commits nothing is away
                   "writable_at",    when it was first seen to accept writes after the fault
                   "there", "missing"}],         writes found there, acked ones that are not; null: not read
      "instances": [{"name", "acked_before", "acked_after", "last_ack_before_at", "first_ack_after_at"}],
      "promoted",         server that accepts writes now and did not before; null: none
-     "split_brain",      two servers accepted writes at one time; null where one could not be looked at in the
+     "split_brain",      two servers committed writes at one time; null where one could not be looked at in the
                          end, or there is only one
      "redundant"}        every other server streams from the primary and has all its writes; null where there
                          is only one server or no primary
@@ -302,7 +302,7 @@ class Ledger:
         last = ""
         while True:
             began = time.monotonic()
-            state = await server.state()
+            state = await server.state(commits=True)
             if state != last:
                 # Someone who is gone was so when the look began; someone who answers, when it ended.
                 at = began if state == writes.AWAY else time.monotonic()

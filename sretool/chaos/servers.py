@@ -42,17 +42,23 @@ class Server:
         """The same server by another connection."""
         return Server(self.name, self._url, self._statistics)
 
-    async def state(self) -> str:
-        """WRITABLE, STANDBY, or AWAY where it does not answer in time."""
+    async def state(self, *, commits: bool = False) -> str:
+        """WRITABLE, STANDBY, or AWAY where it does not answer in time.
+
+        `commits`: WRITABLE only where it commits a write now. A primary whose standby is gone says that it
+        takes writes, and acknowledges none. The write is a message in its log, and leaves nothing in tables.
+        """
         try:
             async with self._within(PATIENCE) as connection:
-                row = await (
-                    await connection.execute("SELECT current_setting('transaction_read_only')")
-                ).fetchone()
+                asked = await connection.execute("SELECT current_setting('transaction_read_only')")
+                if await asked.fetchone() != ("off",):
+                    return STANDBY
+                if commits:
+                    await connection.execute("SELECT pg_logical_emit_message(true, 'sretool', '')")
         except (psycopg.Error, OSError, TimeoutError):
             await self.close()
             return AWAY
-        return WRITABLE if row == ("off",) else STANDBY
+        return WRITABLE
 
     async def reading(self, query: str | None, words: Mapping[str, Any]) -> Reading:
         """Which writes it holds, and how many standbys stream from it."""

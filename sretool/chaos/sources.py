@@ -1,7 +1,8 @@
 """Whom probes ask: Prometheus, Alertmanager and a catalog, as an experiment names them or as a lab has them.
 
 An address given as an argument comes first, then that of a lab that is named, then `SRETOOL_PROMETHEUS_URL`
-and `SRETOOL_ALERTMANAGER_URL`, then the only lab that runs. What cannot be asked or has no answer is `ActivityFailed`: never a value.
+and `SRETOOL_ALERTMANAGER_URL`, then the only lab that runs. What cannot be asked or has no answer is
+`ActivityFailed`: never a value.
 """
 
 from __future__ import annotations

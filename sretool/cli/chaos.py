@@ -10,6 +10,7 @@ import click
 COMMANDS: Final = {
     "run": ("chaos_run.run", "Carry out an experiment, undo it, and judge what it showed."),
     "heal": ("chaos_heal.heal", "Undo every fault that an experiment has left anywhere on this machine."),
+    "verify": ("chaos_verify.verify", "Work out a run's verdict again, and find what was changed since."),
 }
 """Name → where it is in `sretool.cli`, and its line in the list."""
 

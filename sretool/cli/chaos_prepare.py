@@ -1,4 +1,4 @@
-"""An experiment's file → its plan, with the servers it runs against: the same for `plan`, `approve`, `run`."""
+"""From an experiment's file to its plan and its servers: one way for `plan`, `approve` and `run`."""
 
 from __future__ import annotations
 

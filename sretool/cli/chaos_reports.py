@@ -29,6 +29,11 @@ KINDS: Final = (RunKind.CHAOS,)
 
 def texts(folder: Path, record: RunRecord, form: str, now: datetime) -> dict[str, str]:
     """Name of the file → its text. UsageError where there is no such report."""
+    if record.kind not in KINDS:
+        raise UsageError(
+            f"{record.id} is a {record.kind.value} run, and reports are made of experiments",
+            remedy=f"sretool runs show {record.id} tells what there is",
+        )
     if form not in NAMES:
         raise UsageError(f"there is no {form} of an experiment", remedy=f"ask for one of {', '.join(NAMES)}")
     return {NAMES[form]: _text(_report(folder, record), form, now)}

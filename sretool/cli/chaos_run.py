@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -18,15 +15,14 @@ from sretool.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sretool.cli.chaos_prepare import Prepared
     from sretool.cli.context import Settings
     from sretool.core.plans.chaos.gates import Approval, Refusal
     from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunRecord
-    from sretool.ports import RunJournal
     from sretool.services.chaos import Control, Ending
-    from sretool.services.chaos_watch import Sources
 
 _ENDING: Final = {
     signal.SIGINT: "interrupted by hand (Ctrl-C)",

@@ -17,7 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from sretool import __version__
-from sretool.cli import diagnostics
+from sretool.cli import diagnostics, leftovers
 from sretool.cli.context import Settings
 
 if TYPE_CHECKING:
@@ -162,4 +162,5 @@ def _joined(urls: tuple[str, ...]) -> str | None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of the `sretool` program; always ends in SystemExit."""
+    leftovers.undo(os.environ, sys.argv[1:] if argv is None else argv)
     sys.exit(diagnostics.run(group, argv))

@@ -406,7 +406,7 @@ def _steady(report: ChaosReport) -> _Lane:
     words = {True: "met", False: "not met", None: "nobody knows"}
     step = max(report.end / _MOST, 0.5)
     following = [t for t, _, _ in report.steady[1:]] + [math.inf]
-    for (t, ok, name), after in zip(report.steady, following, strict=True):
+    for (t, ok, name), after in zip(report.steady, following, strict=False):
         # An answer stands until the next one where that comes soon, and otherwise for a moment.
         until = after if after - t <= _SOON else t + step * 3
         before = lane.bars[-1] if lane.bars else None

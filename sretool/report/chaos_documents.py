@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
-from sretool.core.runs.model import ChaosMeasures, Outcome
+from sretool.core.runs.model import Outcome
 from sretool.core.runs.words import value_words
 from sretool.report import chaos as pages
 
@@ -37,7 +37,7 @@ def document(report: ChaosReport) -> dict[str, Any]:
         "plan_hash": (started.plan_hash or None) if started is not None else None,
         "verdict": {"outcome": verdict.outcome.value, "reason": verdict.reason} if verdict else None,
         "checks": [_check(check) for check in story.checks.values()],
-        "measures": _measures(report.measures),
+        "measures": asdict(report.measures) if report.measures is not None else None,
         "phases": [
             {"name": each.name, "planned_s": each.planned, "begin_s": each.begin, "end_s": each.end}
             for each in story.phases
@@ -71,13 +71,6 @@ def document(report: ChaosReport) -> dict[str, Any]:
             for each in story.log
         ],
     }  # fmt: skip
-
-
-def _measures(measured: ChaosMeasures | None) -> dict[str, Any] | None:
-    if measured is None:
-        return None
-    flat = {field.name: getattr(measured, field.name) for field in fields(measured)}
-    return flat | {"alerts": [asdict(each) for each in measured.alerts]}
 
 
 def _alert(alert: Alert) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _KINDS: Final = ("experiment", "chaos", "normal")
 
 
 async def look(known: Facts, sources: Sources) -> Facts:
-    """`known` with what Prometheus and Alertmanager say; a source that does not answer is told, not raised."""
+    """`known` with what Prometheus and Alertmanager say; a silent source is told, not raised."""
     snapshot, pages = await asyncio.gather(_snapshot(sources), _pages(sources))
     problems = [each for each in (snapshot, pages) if isinstance(each, str)]
     if sources.rules is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from sretool.core.plans.chaos.recovery import writes_found
 from sretool.core.runs.events import (
     ChaosStep,
     FaultOff,
@@ -18,7 +19,6 @@ from sretool.core.runs.events import (
     RunnerEnded,
     SteadyState,
     TrafficTick,
-    WritesFound,
 )
 
 if TYPE_CHECKING:
@@ -60,8 +60,10 @@ def told(line: Mapping[str, Any]) -> Told:
             how = str(line.get("how") or "undone")
             ok = line.get("ok") is True
             return Told(when, (FaultOff(str(line.get("fault")), how if ok else str(line.get("text")), ok),))
-        case "writes" | "traffic" as kind:
-            return Told(when, (_measured(kind, line),))
+        case "writes":
+            return Told(when, (_writes(line.get("result")),))
+        case "traffic":
+            return Told(when, (_traffic(line),))
         case "ended":
             status = str(line.get("status") or "failed")
             deviated = "the hypothesis was not met" if line.get("deviated") else ""
@@ -100,12 +102,18 @@ def _fault_on(line: Mapping[str, Any]) -> FaultOn:
     )
 
 
-def _measured(kind: str, line: Mapping[str, Any]) -> What:
+def _writes(result: object) -> What:
+    if isinstance(result, dict):
+        return writes_found(result)
+    return Note("what the ledger says of its writes cannot be read")
+
+
+def _traffic(line: Mapping[str, Any]) -> What:
     words = {key: value for key, value in line.items() if key not in ("event", "at")}
     try:
-        return msgspec.convert(words, WritesFound if kind == "writes" else TrafficTick)
+        return msgspec.convert(words, TrafficTick)
     except msgspec.ValidationError as error:
-        return Note(f"what the experiment says of its {kind} cannot be read: {error}")
+        return Note(f"what the experiment says of its traffic cannot be read: {error}")
 
 
 def _shown(output: Any) -> str:

@@ -99,6 +99,18 @@ def settle(folder: Path) -> Healed:
     return healed
 
 
+def finish(folder: Path, places: Path) -> Healed:
+    """Undo what a log holds whose programs are all gone or hang, and take it off the index `places`."""
+    first = heal(folder)
+    end_actors(UndoLog(folder))
+    healed = settle(folder)
+    seen = {each.id for each in healed.results}
+    healed.results = [each for each in first.results if each.id not in seen] + healed.results
+    if healed.complete:
+        index.drop(places, folder)
+    return healed
+
+
 def left_over(places: Path) -> list[Path]:
     """Folders of logs on the index `places` that hold something to undo and that nobody looks after."""
     found = []

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from sretool.adapters.store.runs import RunStore
 from sretool.core.plans.chaos import criteria as holding
 from sretool.core.plans.chaos.criteria import AlertCriterion, Criteria, DoseCriterion
+from sretool.core.plans.chaos.verdict import judge
+from sretool.core.runs import lines
 from sretool.core.runs.events import (
     AlertChange,
     ChaosStep,
     FaultOff,
     FaultOn,
-    GuardTripped,
     LoadTick,
     Note,
     PhaseBegan,
@@ -69,8 +70,13 @@ class Script:
         self.written += 1
 
 
-def failover(state: Path, *, seconds: int = 180, fault: float = 30.0, lost: int = 0) -> RunWriter:
-    """A primary is killed, a standby takes over; everything has been watched, the verdict is still open."""
+def failover(
+    state: Path, *, seconds: int = 180, fault: float = 30.0, lost: int = 0, watched: bool = True
+) -> RunWriter:
+    """A primary is killed, a standby takes over; everything has been watched, the verdict is still open.
+
+    `lost`: acknowledged writes that are not there afterwards; not `watched`: it breaks off before the end.
+    """
     clock = [0.0]
     store = RunStore(state, now=lambda: BEGAN + timedelta(seconds=clock[0]), monotonic=lambda: clock[0])
     run = store.create(
@@ -135,7 +141,17 @@ def failover(state: Path, *, seconds: int = 180, fault: float = 30.0, lost: int 
         ),
     )
     clock[0] = float(seconds)
-    script.at(seconds, WatchEnded(script.written, "everything is as before"))
+    if watched:
+        script.at(seconds, SourceState("prometheus", ok=True))
+        script.at(seconds, SourceState("alertmanager", ok=True))
+        script.at(seconds, WatchEnded(script.written))
+    return run
+
+
+def judged(run: RunWriter) -> RunWriter:
+    """Over, with the verdict that its events give."""
+    happened = [lines.decode(line) for line in (run.folder / "events.jsonl").read_bytes().splitlines()]
+    run.finish(*judge(FAILOVER, [event for event in happened if event is not None]))
     return run
 
 
@@ -176,7 +192,3 @@ def _alerts(script: Script, fault: float) -> None:
     script.at(fault + 75, AlertChange(name, "resolved", "page", "a1", expected=True))
     script.at(fault + 21, AlertChange("HttpP95LatencyHigh", "pending", "ticket", "a2", expected=False))
     script.at(fault + 50, AlertChange("HttpP95LatencyHigh", "resolved", "ticket", "a2", expected=False))
-
-
-def tripped(run: RunWriter, t: float) -> None:
-    run.record(GuardTripped("burn > 14.4", "16.2 against 14.4"), at=BEGAN + timedelta(seconds=t), t=t)

@@ -11,7 +11,7 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 def experiments() -> dict[str, Path]:
     """Name → file, sorted: `experiments/NAME.yaml` and `experiments/NAME/experiment.yaml`."""
-    found = {}
+    found: dict[str, Path] = {}
     for place in _PLACES:
         if not place.is_dir():
             continue

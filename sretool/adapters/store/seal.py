@@ -53,7 +53,7 @@ class Difference:
     line: int | None
     """Counted from 1; None: it is about the file as a whole."""
     text: str
-    """What happened to it: `line 17 was changed`."""
+    """What happened to it: `this line was changed`, `2 lines missing after line 16`."""
     grown: bool = False
     """Lines were added to a file that may go on: no damage."""
 
@@ -152,19 +152,16 @@ def _common(one: list[Any], other: list[Any]) -> int:
 
 
 def _what(first: int, lost: int, new: int) -> str:
-    span = f"line {first + 1}" if new <= 1 else f"lines {first + 1} to {first + new}"
+    """`lost` lines gave way to `new` ones after the first `first`."""
     if not lost and not new:
         return "was changed"
-    if not lost:
-        return f"{span} {'was' if new == 1 else 'were'} added"
     if not new:
         where = f"after line {first}" if first else "at the beginning"
-        return f"{_count(lost)} {'is' if lost == 1 else 'are'} missing {where}"
-    if lost == new:
-        return f"{span} {'was' if new == 1 else 'were'} changed"
-    return (
-        f"{span} stand where {_count(lost)} stood" if new > 1 else f"{span} stands where {_count(lost)} stood"
-    )
+        return f"{_count(lost)} missing {where}"
+    span = "this line was" if new == 1 else f"lines {first + 1} to {first + new} were"
+    if not lost:
+        return f"{span} added"
+    return f"{span} changed" if lost == new else f"{span} written in the place of {_count(lost)}"
 
 
 def _count(lines: int) -> str:

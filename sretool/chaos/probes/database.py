@@ -21,18 +21,24 @@ if TYPE_CHECKING:
 Servers = dict[str, str] | None
 
 
-def primary(servers: Servers = None, lab: str = "") -> str:
-    """Name of the only server that accepts writes; fails where there is none or more than one."""
-    states = _states(servers, lab)
+def primary(servers: Servers = None, lab: str = "", commits: bool = False) -> str:
+    """Name of the only server that accepts writes; fails where there is none or more than one.
+
+    `commits`: it counts only where it commits a write now (a message in its log, nothing in tables).
+    """
+    states = _states(servers, lab, commits=commits)
     found = [name for name, state in states.items() if state == WRITABLE]
     if len(found) != 1:
         raise ActivityFailed(f"{len(found)} servers accept writes: {_told(states)}")
     return found[0]
 
 
-def primaries(servers: Servers = None, lab: str = "") -> int:
-    """How many servers accept writes at this moment; more than 1 is a split brain."""
-    return sum(state == WRITABLE for state in _states(servers, lab).values())
+def primaries(servers: Servers = None, lab: str = "", commits: bool = True) -> int:
+    """How many servers commit writes at this moment; more than 1 is a split brain.
+
+    `commits` false: how many say that they would.
+    """
+    return sum(state == WRITABLE for state in _states(servers, lab, commits=commits).values())
 
 
 def standbys(servers: Servers = None, lab: str = "") -> int:
@@ -81,12 +87,12 @@ def _addresses(servers: Servers, lab: str) -> dict[str, str]:
     return found
 
 
-def _states(servers: Servers, lab: str) -> dict[str, str]:
+def _states(servers: Servers, lab: str, *, commits: bool = False) -> dict[str, str]:
     addresses = _addresses(servers, lab)
 
     async def one(server: Server) -> str:
         try:
-            return await server.state()
+            return await server.state(commits=commits)
         finally:
             await server.close()
 

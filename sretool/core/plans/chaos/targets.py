@@ -61,7 +61,9 @@ UNKNOWN: Final = Answer(None)
 
 
 def answer(document: Mapping[str, Any]) -> Answer:
-    """One answer of the planning program: `{"targets": […]}` or `{"problem": "…"}`."""
+    """One answer of the planning program: `{"targets": […]}`, `{"problem": "…"}` or `{}`."""
+    if not document:
+        return UNKNOWN
     if document.get("problem"):
         return Answer(None, str(document["problem"]))
     listed = document.get("targets")
