@@ -421,10 +421,10 @@ def chaos_plan(
     """
     from sretool.adapters.chaostoolkit.functions import Surroundings
     from sretool.adapters.chaostoolkit.planning import ask
-    from sretool.core.plans.chaos.lint import lint, lint_targets
+    from sretool.core.plans.chaos.lint import askable, lint, lint_targets
     from sretool.core.plans.chaos.plan import plan
     from sretool.core.plans.chaos.read import read
-    from sretool.errors import UsageError
+    from sretool.errors import ChaosError, UsageError
 
     try:
         text = file.read_text(encoding="utf-8")
@@ -433,22 +433,25 @@ def chaos_plan(
     except UnicodeDecodeError as error:
         raise UsageError(f"cannot read {file}: it is not UTF-8 text") from error
     reading = read(str(file), text, environment, overrides)
-    found = lint(reading, Surroundings(file.parent))
-    if reading.experiment is None or found.problems:
+    around = Surroundings(file.parent)
+    found = lint(reading, around)
+    try:
+        answers = ask(askable(reading, around), file.parent, environment)
+    except ChaosError:
+        if not found.problems:
+            raise
         return None, found.problems, found.warnings
-    experiment = reading.experiment
-    planned = [each for each in experiment.actions if each.kind == "python"]
-    answers = ask(planned, file.parent, environment)
-    hurt = lint_targets(reading, answers)
-    warnings = [*found.warnings, *hurt.warnings]
+    whole = found.and_(lint_targets(reading, answers))
+    if reading.experiment is None or whole.problems:
+        return None, whole.problems, whole.warnings
     made = plan(
-        experiment,
+        reading.experiment,
         answers,
         where,
-        production=is_production(experiment, where),
-        remarks=[str(each) for each in warnings],
+        production=is_production(reading.experiment, where),
+        remarks=[str(each) for each in whole.warnings],
     )
-    return made, hurt.problems, warnings
+    return made, (), whole.warnings
 
 
 def chaos_session(folder: Path, environment: Mapping[str, str]) -> ChaosSession:

@@ -8,6 +8,7 @@ from typing import Final, cast
 import click
 
 COMMANDS: Final = {
+    "plan": ("chaos_plan.plan", "Show exactly what an experiment would hurt, and how it is put back."),
     "run": ("chaos_run.run", "Carry out an experiment, undo it, and judge what it showed."),
     "heal": ("chaos_heal.heal", "Undo every fault that an experiment has left anywhere on this machine."),
     "verify": ("chaos_verify.verify", "Work out a run's verdict again, and find what was changed since."),

@@ -113,6 +113,20 @@ def alertmanager(text: str, receiver_port: int) -> str:
     return text.replace(RECEIVER_URL, f"http://{LOCALHOST}:{receiver_port}")
 
 
+def toxiproxy(proxies: Mapping[str, tuple[int, int]]) -> str:
+    """toxiproxy.json: for each proxy by name the port it listens on and the one it leads to."""
+    listed = [
+        {
+            "name": name,
+            "listen": f"{LOCALHOST}:{port}",
+            "upstream": f"{LOCALHOST}:{server}",
+            "enabled": True,
+        }
+        for name, (port, server) in proxies.items()
+    ]
+    return json.dumps(listed, indent=1) + "\n"
+
+
 def redis(port: int, directory: str) -> str:
     """A cache: bounded, and nothing on disk."""
     return "\n".join(

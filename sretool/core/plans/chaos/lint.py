@@ -86,6 +86,9 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
+    def and_(self, other: Findings) -> Findings:
+        return Findings([*self.problems, *other.problems], [*self.warnings, *other.warnings]).sorted()
+
     def sorted(self) -> Findings:
         def place(found: Problem) -> tuple[int, str]:
             return found.line, found.message
@@ -101,8 +104,32 @@ def lint(reading: Reading, around: Surroundings) -> Findings:
     return found.sorted()
 
 
+def askable(reading: Reading, around: Surroundings) -> tuple[Activity, ...]:
+    """Actions that can say what they would hurt: whose function has a planning function beside it, and whose
+    arguments are all known."""
+    if reading.experiment is None:
+        return ()
+    return tuple(
+        each
+        for each in reading.experiment.actions
+        if each.kind == "python"
+        and _is_planned(around.function(each.module, each.func), each.arguments)
+        and not any(True for _ in variables.used(dict(each.arguments)))
+    )
+
+
+def _is_planned(function: Function | Missing, arguments: Mapping[str, Any]) -> bool:
+    """Whether it can be asked with these arguments; wrong ones have been told already."""
+    if isinstance(function, Missing) or not function.planned:
+        return False
+    names = {each.name for each in function.parameters}
+    missing = {each.name for each in function.parameters if each.required} - set(arguments)
+    return not missing - _GIVEN_BY_TOOLKIT and (function.any_keyword or set(arguments) <= names)
+
+
 def lint_targets(reading: Reading, answers: Mapping[Path, Answer]) -> Findings:
-    """What is wrong with what the experiment would hurt; `answers` by the path of the action."""
+    """What is wrong with what the experiment would hurt; `answers` by the path of the action, those that were
+    not asked left out."""
     found = Findings()
     if reading.experiment is None or reading.tree is None:
         return found
@@ -116,13 +143,18 @@ def lint_targets(reading: Reading, answers: Mapping[Path, Answer]) -> Findings:
             found.warnings.append(Problem(tree.file, tree.line(action.path), message))
         elif answer.targets is None:
             found.problems.append(Problem(tree.file, line, f"action {action.name!r}: {answer.problem}"))
-        elif not answer.targets:
-            message = f"action {action.name!r} matches nothing: there is no such target"
-            found.problems.append(Problem(tree.file, line, message))
-        else:
+        elif answer.targets:
             found.problems += _everything(action, answer.targets, experiment, line)
             found.problems += _healing_too_late(action, answer.targets, experiment, line)
             hurt += answer.targets
+    known = [answers[action.path].targets for action in experiment.actions if action.path in answers]
+    if (
+        known
+        and len(known) == len(experiment.actions)
+        and not any(targets is None or targets for targets in known)
+    ):
+        message = "no action hurts anything: there is no fault to be made"
+        found.problems.append(Problem(tree.file, tree.line(("method",)), message))
     limit = experiment.block.blast_radius.max_targets
     names = {target.target for target in hurt}
     if limit is not None and len(names) > limit:

@@ -7,8 +7,8 @@ One mapping for each thing that would be changed, in the words of `sretool.chaos
      "undo": {"kind": "cgroup_write", "path": …, "value": …}, "of": 2}
 
 `target`, `prior` and `undo` are part of what is approved, so they say nothing that changes by itself:
-identities and settings, never readings. `of` says how many things could have been chosen. An empty list:
-nothing matches.
+identities and settings, never readings. `of` says how many things could have been chosen. An empty list: the
+action hurts nothing, as one that only waits or undoes. One that chooses and finds nothing raises.
 """
 
 from __future__ import annotations

@@ -47,8 +47,6 @@ PREMISES: Final = frozenset(
 )
 """Checks without which the others say nothing."""
 
-_STEADY: Final = (names.STEADY_BEFORE, names.STEADY_DURING, names.STEADY_AFTER)
-
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -218,8 +216,7 @@ def _error(checks: dict[str, Check], timeline: Timeline) -> str:
     said = f": {what.text}" if what.text else ""
     if what.status in ("completed", "interrupted"):
         return ""
-    steady = [checks[name].ok for name in _STEADY if name in checks]
-    if what.status == "failed" and not all(steady):
+    if what.status == "failed" and any(each.met is not True for _, each in timeline.of(events.SteadyState)):
         # What the toolkit says where a probe of the hypothesis failed.
         return ""
     if any(True for _ in timeline.of(events.GuardTripped)):
