@@ -2,9 +2,9 @@
 
 It writes through a service at a steady rate, each write with an id of its own, and puts on the disk (fsync)
 what it sends before it sends it and what it was answered, with monotonic time. It looks at every database
-server ten times a second: who commits writes (tried, by a message in its log), who follows, who is away. Asked to stop, it waits until the
-servers agree, reads from each of them which writes are there, and says what became of them. Nothing of it
-goes through the load balancer that hides which server answered.
+server ten times a second: who commits writes (tried, by a message in its log), who follows, who is away.
+Asked to stop, it waits until the servers agree, reads from each of them which writes are there, and says what
+became of them. No look goes through the load balancer that hides which server answered.
 
 **Input**: the first line of standard input is the configuration (so that no address with a password shows in
 the list of processes):
@@ -57,8 +57,8 @@ are unix seconds made from the monotonic clock, so that they never run backwards
                   "there", "missing"}],         writes found there, acked ones that are not; null: not read
      "instances": [{"name", "acked_before", "acked_after", "last_ack_before_at", "first_ack_after_at"}],
      "promoted",         server that accepts writes now and did not before; null: none
-     "split_brain",      two servers committed writes at one time; null where one could not be looked at in the
-                         end, or there is only one
+     "split_brain",      two servers committed writes at one time; null where one could not be looked at in
+                         the end, or there is only one
      "redundant"}        every other server streams from the primary and has all its writes; null where there
                          is only one server or no primary
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import ssl
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +30,8 @@ PAUSE: Final = 0.25
 """Seconds between two questions of a probe that waits."""
 
 Secrets = dict[str, Any] | None
-"""`token` (sent as `Authorization: Bearer …`) or `user` and `password`."""
+"""`token` (sent as `Authorization: Bearer …`), or `user` and `password`; without it those of the environment
+that go with the address there (`SRETOOL_PROMETHEUS_TOKEN`, `…_USERNAME`, `…_PASSWORD`, `…_CA_FILE`)."""
 
 
 def lab(name: str) -> labs.Lab:
@@ -72,13 +74,9 @@ def _address(given: str, variable: str, endpoint: str, lab_name: str) -> str:
 
 def get(url: str, parameters: Mapping[str, str] | None = None, secrets: Secrets = None) -> Any:
     """The JSON that a GET of `url` gives; ActivityFailed where it gives none."""
-    headers, auth = {}, None
-    if secrets and secrets.get("token"):
-        headers["Authorization"] = f"Bearer {secrets['token']}"
-    elif secrets and secrets.get("user"):
-        auth = httpx.BasicAuth(str(secrets["user"]), str(secrets.get("password", "")))
+    headers, auth, authorities = _identity(url, secrets)
     try:
-        with httpx.Client(timeout=PATIENCE, trust_env=False) as client:
+        with httpx.Client(timeout=PATIENCE, trust_env=False, verify=authorities) as client:
             reply = client.get(url, params=dict(parameters or {}), headers=headers, auth=auth)
         if reply.status_code >= 400:
             raise ActivityFailed(f"{_bare(url)} answers {reply.status_code}: {_reason(reply)}")
@@ -89,6 +87,36 @@ def get(url: str, parameters: Mapping[str, str] | None = None, secrets: Secrets 
         ) from error
     except ValueError as error:
         raise ActivityFailed(f"{_bare(url)} answers something that is no JSON") from error
+
+
+def _identity(
+    url: str, secrets: Secrets
+) -> tuple[dict[str, str], httpx.BasicAuth | None, ssl.SSLContext | bool]:
+    """Headers, user with password, and whom to trust."""
+    told = dict(secrets or {})
+    authorities = ""
+    for kind in ("PROMETHEUS", "ALERTMANAGER"):
+        place = os.environ.get(f"SRETOOL_{kind}_URL", "")
+        if place and url.startswith(place):
+            names = {"token": "TOKEN", "user": "USERNAME", "password": "PASSWORD"}
+            ours = {key: os.environ.get(f"SRETOOL_{kind}_{name}") for key, name in names.items()}
+            told = {key: value for key, value in ours.items() if value} | told
+            authorities = os.environ.get(f"SRETOOL_{kind}_CA_FILE", "")
+    headers = {"Authorization": f"Bearer {told['token']}"} if told.get("token") else {}
+    user = str(told.get("user") or "")
+    auth = httpx.BasicAuth(user, str(told.get("password") or "")) if user and not headers else None
+    try:
+        trusted = ssl.create_default_context(cafile=authorities) if authorities else True
+    except OSError as error:
+        raise ActivityFailed(f"{authorities} holds no certificates: {error}") from error
+    return headers, auth, trusted
+
+
+def sure_of(answer: bool, sure: bool, otherwise: str) -> bool:
+    """`answer`; where it is False and `sure` is asked, ActivityFailed."""
+    if sure and not answer:
+        raise ActivityFailed(otherwise)
+    return answer
 
 
 def number(value: object, what: str) -> float:

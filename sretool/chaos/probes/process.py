@@ -32,9 +32,11 @@ def ended(names: list[str], lab: str = "") -> int:
     return sum(now.get(name) != _of(found.name, name) for name in names)
 
 
-def restarted(name: str, within: float = 0.0, lab: str = "") -> bool:
-    """Whether the remembered process `name` was replaced by a new one that is ready, within so many
-    seconds."""
+def restarted(name: str, within: float = 0.0, lab: str = "", sure: bool = False) -> bool:
+    """Whether the remembered process `name` was replaced by a new one that is ready, within so many seconds.
+
+    `sure`: fail instead of giving False, so that no run passes without it.
+    """
 
     def back() -> bool:
         found = sources.lab(lab)
@@ -42,7 +44,8 @@ def restarted(name: str, within: float = 0.0, lab: str = "") -> bool:
         before = _of(found.name, name)
         return now is not None and now.ready and (now.pid, now.start) != before
 
-    return sources.wait_until(back, within)
+    problem = f"{name} was not started again within {within:.0f} s"
+    return sources.sure_of(sources.wait_until(back, within), sure, problem)
 
 
 def running(names: list[str], lab: str = "") -> int:

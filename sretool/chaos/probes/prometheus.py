@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaoslib.exceptions import ActivityFailed
 
-from sretool.chaos.sources import Secrets, get, number, wait_until
+from sretool.chaos.sources import Secrets, get, number, sure_of, wait_until
 from sretool.chaos.sources import prometheus as server
 
 
@@ -36,10 +36,12 @@ def within(
     prometheus: str = "",
     lab: str = "",
     secrets: Secrets = None,
+    sure: bool = False,
 ) -> bool:
     """Whether the number of a query is from `low` to `high` (None: no such bound), both included.
 
-    `wait`: seconds that it may take to get there.
+    `wait`: seconds that it may take to get there. `sure`: fail instead of giving False, so that no run passes
+    without it.
     """
     if low is None and high is None:
         raise ActivityFailed("give `low`, `high` or both")
@@ -48,4 +50,4 @@ def within(
         found = value(query, prometheus, lab, secrets)
         return (low is None or found >= low) and (high is None or found <= high)
 
-    return wait_until(there, wait)
+    return sure_of(wait_until(there, wait), sure, f"{query} did not get there within {wait:.0f} s")

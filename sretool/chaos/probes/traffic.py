@@ -52,10 +52,15 @@ def share_within(
     label: str = "server",
     prometheus: str = "",
     lab: str = "",
+    sure: bool = False,
 ) -> bool:
-    """Whether the share of one instance gets to `low` … `high` (0 to 1) within `wait` seconds."""
+    """Whether the share of one instance gets to `low` … `high` (0 to 1) within `wait` seconds.
+
+    `sure`: fail instead of giving False, so that no run passes without it.
+    """
 
     def there() -> bool:
         return low <= share(instance, window, requests, label, prometheus, lab) <= high
 
-    return sources.wait_until(there, wait)
+    problem = f"the share of {instance} is not from {low:g} to {high:g} after {wait:.0f} s"
+    return sources.sure_of(sources.wait_until(there, wait), sure, problem)
