@@ -1,4 +1,7 @@
-"""Whether an address answers, how fast, and how often it fails."""
+"""Whether an address answers, how fast, and how often it fails.
+
+`url` may be `lab:ENDPOINT/path`: an address of the lab, `lab:app/ready`.
+"""
 
 from __future__ import annotations
 
@@ -9,41 +12,58 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 from chaoslib.exceptions import ActivityFailed
 
+from sretool.chaos import sources
+
 
 def answers(
     url: str,
     status: int = 200,
     within: float = 1.0,
+    wait: float = 0.0,
     method: str = "GET",
     headers: dict[str, str] | None = None,
+    lab: str = "",
+    sure: bool = False,
 ) -> bool:
-    """Whether `url` answers with `status` within so many seconds. No answer is an answer: False."""
-    try:
-        with httpx.Client(timeout=within, trust_env=False) as client:
-            began = time.monotonic()
-            reply = client.request(method, url, headers=headers)
-            return reply.status_code == status and time.monotonic() - began <= within
-    except httpx.InvalidURL as error:
-        raise ActivityFailed(f"{url!r} is not an address") from error
-    except httpx.UnsupportedProtocol as error:
-        raise ActivityFailed(f"{url!r} is not an address of a web server") from error
-    except httpx.HTTPError:
-        return False
+    """Whether `url` answers with `status` within so many seconds. No answer is an answer: False.
+
+    `wait`: seconds that it may take until it does. `sure`: fail instead of giving False, so that no run passes
+    without it.
+    """
+    address = _address(url, lab)
+
+    def does() -> bool:
+        try:
+            with httpx.Client(timeout=within, trust_env=False) as client:
+                began = time.monotonic()
+                reply = client.request(method, address, headers=headers)
+                return reply.status_code == status and time.monotonic() - began <= within
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise ActivityFailed(f"{url!r} is not the address of a web server") from error
+        except httpx.HTTPError:
+            return False
+
+    problem = f"{url} did not answer with {status} within {wait:.0f} s"
+    return sources.sure_of(sources.wait_until(does, wait), sure, problem)
 
 
 def seconds_to_answer(
-    url: str, requests: int = 5, timeout: float = 5.0, headers: dict[str, str] | None = None
+    url: str,
+    requests: int = 5,
+    timeout: float = 5.0,
+    headers: dict[str, str] | None = None,
+    lab: str = "",
 ) -> float:
     """Median seconds to an answer, whatever its status, one request after the other.
 
     Fails where fewer than half of them were answered within `timeout` seconds.
     """
-    took = []
+    address, took = _address(url, lab), []
     with httpx.Client(timeout=timeout, trust_env=False) as client:
         for _ in range(requests):
             began = time.monotonic()
             try:
-                client.get(url, headers=headers)
+                client.get(address, headers=headers)
             except httpx.HTTPError:
                 continue
             took.append(time.monotonic() - began)
@@ -58,10 +78,12 @@ def failure_share(
     at_once: int = 5,
     timeout: float = 2.0,
     headers: dict[str, str] | None = None,
+    lab: str = "",
 ) -> float:
     """Share of requests without an answer or with a 5xx, 0 to 1."""
     if requests < 1:
         raise ActivityFailed("no requests, no share")
+    address = _address(url, lab)
 
     with (
         httpx.Client(timeout=timeout, trust_env=False) as client,
@@ -70,8 +92,18 @@ def failure_share(
 
         def fails(_: int) -> bool:
             try:
-                return client.get(url, headers=headers).status_code >= 500
+                return client.get(address, headers=headers).status_code >= 500
             except httpx.HTTPError:
                 return True
 
         return sum(pool.map(fails, range(requests))) / requests
+
+
+def _address(url: str, lab: str) -> str:
+    if not url.startswith("lab:"):
+        return url
+    name, _, path = url.removeprefix("lab:").partition("/")
+    endpoints = sources.lab(lab).endpoints
+    if name not in endpoints:
+        raise ActivityFailed(f"the lab has no endpoint {name!r}; it has {', '.join(sorted(endpoints))}")
+    return f"{endpoints[name]}/{path}"
