@@ -96,40 +96,24 @@ def show(ctx: click.Context, run: str, whole_log: bool, output_format: str) -> N
 @click.option(
     "--to",
     "form",
-<<<<<<< HEAD
     type=click.Choice(["html", "md", "json", "junit", "csv"]),
     default="md",
     show_default=True,
-    help="One self-contained page, Markdown, JSON, JUnit's XML, or CSV files with Locust's columns.",
-=======
-    type=click.Choice(["html", "md", "json", "junit"]),
-    default="md",
-    show_default=True,
-    help="One self-contained page, Markdown, JSON, or JUnit's XML.",
->>>>>>> 7a1cceb93a5314d01e49c7da769cdd63c7d15f11
+    help="One self-contained page, Markdown, JSON, JUnit's XML, or of load CSV files with Locust's columns.",
 )
 @click.option(
     "--out",
     metavar="PATH",
     type=click.Path(path_type=Path),
-<<<<<<< HEAD
     help="Write here, not to stdout; of csv a folder or the beginning of the files' names.",
 )
 @click.pass_context
 def report(ctx: click.Context, run: str, form: str, out: Path | None) -> None:
-    """A load test or a capacity search for people who were not there, and for CI.
-=======
-    help="Write here, not to stdout.",
-)
-@click.pass_context
-def report(ctx: click.Context, run: str, form: str, out: Path | None) -> None:
-    """An experiment for people who were not there, and for CI.
->>>>>>> 7a1cceb93a5314d01e49c7da769cdd63c7d15f11
+    """A run for people who were not there, and for CI.
 
     RUN is `last` or the beginning of its id or of its folder's name. Everything is made from the events in
     its folder, so it works while the run goes on, and for one that broke off.
     """
-<<<<<<< HEAD
     from sretool.cli import run_reports
 
     found = _store(ctx).open(run)
@@ -149,26 +133,12 @@ def _written(texts: Mapping[str, str], out: Path, *, one: bool) -> list[Path]:
     files = []
     for name, text in texts.items():
         file = out / name if out.is_dir() else out if one else out.with_name(f"{out.name}_{name}")
-=======
-    from sretool.cli import chaos_reports
-
-    found = _store(ctx).open(run)
-    for name, text in chaos_reports.texts(found.folder, found.record, form, _now()).items():
-        if out is None:
-            click.echo(text, nl=False)
-            continue
-        file = out / name if out.is_dir() else out
->>>>>>> 7a1cceb93a5314d01e49c7da769cdd63c7d15f11
         try:
             file.write_text(text, encoding="utf-8", newline="")
         except OSError as error:
             raise UsageError(f"cannot write {file}: {error.strerror}") from error
-<<<<<<< HEAD
         files.append(file)
     return files
-=======
-        diagnostics.tell(f"wrote {file}")
->>>>>>> 7a1cceb93a5314d01e49c7da769cdd63c7d15f11
 
 
 @command.command()
