@@ -137,7 +137,7 @@ class Link:
         self.flow()
 
     def _connect(self) -> None:
-        following: list[Exit] = [*self._stages, self][1:]
+        following: list[Exit] = [*self._stages[1:], self] if self._stages else []
         for each, after in zip(self._stages, following, strict=True):
             each.next = after
         self.first = self._stages[0] if self._stages else None
