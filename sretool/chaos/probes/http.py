@@ -27,8 +27,8 @@ def answers(
 ) -> bool:
     """Whether `url` answers with `status` within so many seconds. No answer is an answer: False.
 
-    `wait`: seconds that it may take until it does. `sure`: fail instead of giving False, so that no run passes
-    without it.
+    `wait`: seconds that it may take until it does. `sure`: fail instead of giving False, so that no run
+    passes without it.
     """
     address = _address(url, lab)
 
