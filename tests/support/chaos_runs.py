@@ -21,7 +21,6 @@ from sretool.core.runs.events import (
     PhaseBegan,
     PlannedPhase,
     ProcessChange,
-    RequestTick,
     RunnerEnded,
     ServerWrites,
     SloTick,
@@ -33,6 +32,7 @@ from sretool.core.runs.events import (
     WritesFound,
 )
 from sretool.core.runs.model import RunKind
+from tests.support.runs import request_tick
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -166,9 +166,9 @@ def _watched(script: Script, seconds: int, fault: float, back: float) -> None:
         typical = 0.9 if out else 0.16 if warm else 0.05 + 0.006 * math.sin(second / 5)
         requests = round(rate)
         tail = max(requests // 50, 1)
-        latency = ((round(typical, 4), requests - tail), (round(typical * 5, 4), tail))
-        ticks = (RequestTick("POST /answer", requests, round(requests * failing), latency),)
-        script.at(float(second), LoadTick(1.0, None, ticks, target_rate=120.0))
+        latencies = [typical] * (requests - tail) + [typical * 5] * tail
+        tick = request_tick("POST /answer", latencies, round(requests * failing), "503 upstream")
+        script.at(float(second), LoadTick(1.0, None, (tick,), target_rate=120.0))
         burn = max(0.0, min(1.0, (second - fault) / 12) * 11 - max(0.0, (second - back - 30) / 9))
         spent += burn / 86400
         if second % 5 == 0:
