@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime, timedelta
     from pathlib import Path
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
         Series,
         Snapshot,
     )
-    from sretool.core.runs.events import RunEvent, What
+    from sretool.core.plans.load.messages import Ended
+    from sretool.core.plans.load.plan import LoadPlan
+    from sretool.core.runs.events import LoadTick, ProcessChange, RunEvent, What
     from sretool.core.runs.model import Measures, RunRecord, Verdict
     from sretool.undo.entry import Standing
     from sretool.undo.heal import Healed
@@ -267,26 +269,86 @@ class LoadChild(Protocol):
     async def stop(self) -> None: ...
 
 
+class LoadSession(Protocol):
+    """Load that is being made."""
+
+    @property
+    def workers(self) -> Sequence[str]:
+        """Of those that began."""
+        ...
+
+    @property
+    def scenarios(self) -> Sequence[str]:
+        """User classes that take part."""
+        ...
+
+    @property
+    def versions(self) -> Mapping[str, str]: ...
+
+    @property
+    def ended(self) -> Ended | None:
+        """How it ended; None before the last tick."""
+        ...
+
+    def ticks(self) -> AsyncIterator[LoadTick]:
+        """One a second until it is over; the last one comes when nothing is under way any more.
+
+        Raises LoadFailed where the load breaks off.
+        """
+        ...
+
+    async def set_rate(self, rate: float) -> None:
+        """Arrivals a second from now on. Only of an open model."""
+        ...
+
+    async def stop(self) -> None:
+        """Nothing new begins; what is under way may end. `ticks` ends by itself then."""
+        ...
+
+    async def aclose(self) -> None:
+        """At once, and nothing of it is left running."""
+        ...
+
+
+class LoadDriver(Protocol):
+    """What makes load."""
+
+    async def start(
+        self, plan: LoadPlan, *, changed: Callable[[ProcessChange], None] = ..., log: Path | None = None
+    ) -> LoadSession:
+        """Begin. `changed` is told of workers that come, go or are lost; what the locustfile and Locust say
+        goes to `log`.
+
+        Raises UsageError where the plan or its locustfile is impossible, LoadFailed where it went wrong.
+        """
+        ...
+
+
 class RunJournal(Protocol):
-    """Where a run is written down while it goes on; OSError where the disk takes nothing."""
+    """A run that is being written down."""
+
+    @property
+    def run(self) -> RunRecord:
+        """As it is on record now."""
+        ...
+
+    def record(self, what: What) -> RunEvent:
+        """One more event, of now."""
+        ...
+
+    def finish(self, verdict: Verdict, measures: Measures | None = None) -> None:
+        """The run is over."""
+        ...
+
+
+class ExperimentJournal(RunJournal, Protocol):
+    """Where an experiment is written down while it goes on; OSError where the disk takes nothing."""
 
     @property
     def folder(self) -> Path: ...
-
-    @property
-    def run(self) -> RunRecord: ...
 
     def elapsed(self) -> float:
         """Seconds since the run began, by a clock that nobody sets."""
         ...
 
     def record(self, what: What, *, at: datetime | None = None, t: float | None = None) -> RunEvent: ...
-
-    def finish(self, verdict: Verdict, measures: Measures | None = None) -> None: ...
-
-    from sretool.core.plans.load.messages import Ended
-    from sretool.core.plans.load.plan import LoadPlan
-    from sretool.core.runs.events import LoadTick, ProcessChange, RunEvent, What
-    from sretool.core.runs.model import Measures, RunRecord, Verdict
-    from sretool.undo.entry import Standing
-    from sretool.undo.heal import Healed

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from sretool.core.plans.chaos.plan import ChaosPlan
     from sretool.core.runs.events import RunEvent, What
     from sretool.core.runs.model import Measures, RunRecord, Verdict
-    from sretool.ports import ChaosSession, Clock, LoadChild, RunJournal
+    from sretool.ports import ChaosSession, Clock, ExperimentJournal, LoadChild
     from sretool.undo.heal import Healed
 
 _BEAT: Final = 0.1
@@ -51,7 +51,7 @@ _LOG_EVERY: Final = 0.5
 """Seconds between two looks at what the undo log says."""
 _CALM: Final = 2.0
 """Seconds that everything must be as before until it counts."""
-_STOPPED: Final = 1.0
+_STOPPED: Final = 0.5
 """Seconds that a runner may stand still."""
 INTERRUPTED: Final = "interrupted"
 """Guard of a run that somebody ended by hand."""
@@ -106,7 +106,7 @@ class Ending:
 async def run(
     order: Order,
     around: Around,
-    journal: RunJournal,
+    journal: ExperimentJournal,
     control: Control,
     on_event: Callable[[RunEvent], None] = lambda _: None,
 ) -> Ending:
@@ -127,7 +127,7 @@ class _Run:
         self,
         order: Order,
         around: Around,
-        journal: RunJournal,
+        journal: ExperimentJournal,
         control: Control,
         on_event: Callable[[RunEvent], None],
     ) -> None:
