@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from sretool.adapters.chaostoolkit.extension import Page
     from sretool.adapters.files.profiles import StoredProfile
     from sretool.adapters.files.runbooks import Runbooks
     from sretool.adapters.lab.record import LabRecord
@@ -406,6 +407,20 @@ def bundled_experiments() -> dict[str, Path]:
     from sretool.adapters.chaostoolkit import bundled
 
     return bundled.experiments()
+
+
+def project_experiments(project: Path) -> dict[str, Path]:
+    """Experiments in the project's folder for them, by name."""
+    from sretool.adapters.chaostoolkit import bundled
+
+    return bundled.of_project(project)
+
+
+def chaos_extension() -> tuple[Page, ...]:
+    """What experiments can use of ours."""
+    from sretool.adapters.chaostoolkit.extension import pages
+
+    return pages()
 
 
 def chaos_plan(

@@ -8,9 +8,11 @@ from typing import Final, cast
 import click
 
 COMMANDS: Final = {
+    "list": ("chaos_list.list_", "The experiments that can be run by their name."),
     "plan": ("chaos_plan.plan", "Show exactly what an experiment would hurt, and how it is put back."),
     "run": ("chaos_run.run", "Carry out an experiment, undo it, and judge what it showed."),
     "heal": ("chaos_heal.heal", "Undo every fault that an experiment has left anywhere on this machine."),
+    "docs": ("chaos_docs.docs", "The probes, actions and controls of sretool, for any experiment."),
     "verify": ("chaos_verify.verify", "Work out a run's verdict again, and find what was changed since."),
 }
 """Name → where it is in `sretool.cli`, and its line in the list."""

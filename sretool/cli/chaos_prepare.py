@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from sretool.errors import UsageError
+from sretool.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +82,7 @@ def prepare(settings: Settings, name: str, variables: Sequence[str] = ()) -> Pre
     from sretool.core.plans.chaos import variables as experiment_variables
 
     overrides = experiment_variables.given(variables)
-    file = find(name)
+    file = find(name, settings.project)
     sources = _sources(settings)
     lab = sources.lab if sources is not None else None
     environment = environment_of(settings, sources, lab)
@@ -105,20 +105,19 @@ def prepare(settings: Settings, name: str, variables: Sequence[str] = ()) -> Pre
     )
 
 
-def find(name: str) -> Path:
-    """The file of an experiment: a path, or the name of one that comes with sretool."""
+def find(name: str, project: Path) -> Path:
+    """The file of an experiment: a path, or the name of one of the project's or of those of sretool."""
     from sretool import wiring
-    from sretool.core.catalog.document import did_you_mean
 
     file = Path(name)
     if file.is_file():
         return file.absolute()
-    bundled = wiring.bundled_experiments()
-    if name in bundled:
-        return bundled[name]
+    known = wiring.bundled_experiments() | wiring.project_experiments(project)
+    if name in known:
+        return known[name]
     raise UsageError(
-        f"there is no experiment {name!r}{did_you_mean(name, list(bundled))}",
-        remedy="`sretool chaos list` shows those that come with sretool",
+        f"there is no experiment {name!r}{did_you_mean(name, list(known))}",
+        remedy="give a file, or a name that `sretool chaos list` shows",
     )
 
 

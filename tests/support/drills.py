@@ -286,7 +286,7 @@ class Drill:
             if second % 5 == 0:
                 inside = self.fault_at <= second < self.off_at
                 yield second + 0.002, TrafficTick("app-1", 0.0 if inside else 0.5)
-                yield second + 0.003, LoadTick(5.0, None, (RequestTick("GET /", 100, 0, ((0.1, 100),)),))
+                yield second + 0.003, LoadTick(5.0, None, (RequestTick("GET /", 100, 0, ((100_000, 100),)),))
 
     def _result(self, ledger: Ledger) -> dict[str, Any]:
         """As the ledger of writes gives it."""

@@ -1,32 +1,38 @@
-"""Experiments that come with sretool: beside the sources, or in the installed package."""
+"""Experiments that lie where they are looked for: a project, beside our sources, the installed package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-_PLACES: Final = tuple(Path(__file__).resolve().parents[each] / "experiments" for each in (3, 2))
+FOLDER: Final = "experiments"
+_PLACES: Final = tuple(Path(__file__).resolve().parents[each] / FOLDER for each in (3, 2))
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
 def experiments() -> dict[str, Path]:
-    """Name → file, sorted: `experiments/NAME.yaml` and `experiments/NAME/experiment.yaml`."""
+    """Those that come with sretool: name → file, sorted."""
     found: dict[str, Path] = {}
     for place in _PLACES:
-        if not place.is_dir():
-            continue
-        for file in sorted(place.iterdir()):
-            if file.suffix in _SUFFIXES and file.is_file():
-                found.setdefault(file.stem, file)
-            elif file.is_dir():
-                inner = next(
-                    (
-                        file / f"experiment{each}"
-                        for each in _SUFFIXES
-                        if (file / f"experiment{each}").is_file()
-                    ),
-                    None,
-                )
-                if inner is not None:
-                    found.setdefault(file.name, inner)
+        found = _below(place) | found
     return dict(sorted(found.items()))
+
+
+def of_project(project: Path) -> dict[str, Path]:
+    """Those in the folder `experiments` of a project: name → file, sorted."""
+    place = project.absolute() / FOLDER
+    return {} if place.resolve() in _PLACES else dict(sorted(_below(place).items()))
+
+
+def _below(place: Path) -> dict[str, Path]:
+    """`NAME.yaml` and `NAME/experiment.yaml`."""
+    found: dict[str, Path] = {}
+    for file in sorted(place.iterdir()) if place.is_dir() else []:
+        if file.suffix in _SUFFIXES and file.is_file():
+            found.setdefault(file.stem, file)
+        elif file.is_dir():
+            inside = (file / f"experiment{suffix}" for suffix in _SUFFIXES)
+            inner = next((each for each in inside if each.is_file()), None)
+            if inner is not None:
+                found.setdefault(file.name, inner)
+    return found

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sretool.core.catalog.document import did_you_mean
 from sretool.core.plans.chaos import variables
 from sretool.core.plans.chaos.experiment import Section, Stop
 from sretool.core.plans.chaos.plan import amount, percent
-from sretool.errors import Problem, UsageError
+from sretool.errors import Problem, UsageError, did_you_mean
 from sretool.units import format_duration, parse_duration
 
 if TYPE_CHECKING:

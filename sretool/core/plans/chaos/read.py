@@ -12,7 +12,7 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any, Final
 
 from sretool.core.catalog import document
-from sretool.core.catalog.document import Intake, did_you_mean
+from sretool.core.catalog.document import Intake
 from sretool.core.plans.chaos import spec, tree, variables
 from sretool.core.plans.chaos.experiment import (
     BASELINE,
@@ -28,7 +28,7 @@ from sretool.core.plans.chaos.experiment import (
     Section,
 )
 from sretool.core.plans.chaos.variables import Variables
-from sretool.errors import Wrong
+from sretool.errors import Wrong, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
