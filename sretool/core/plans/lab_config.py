@@ -180,6 +180,8 @@ def haproxy(
         "    timeout http-keep-alive 30s",
         "    option forwardfor",
         "    http-request disable-l7-retry if METH_POST",
+        # Of operators and for one replica only: not for users, and not for whichever is next.
+        "    http-request deny if { path_beg /upkeep }",
         "    default_backend app",
         "",
         "backend app",
@@ -188,6 +190,8 @@ def haproxy(
         "    timeout server 3s",
         "    option httpchk GET /health",
         "    http-check expect status 200",
+        # A replica that is to be restarted gets nothing new and finishes what it has.
+        "    http-check disable-on-404",
         "    retries 2",
         "    option redispatch 1",
         "    retry-on conn-failure empty-response response-timeout",

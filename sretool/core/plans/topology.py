@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sretool.core.plans.lab_config import Texts
 
 REPLICAS = ("app-1", "app-2")
+RESTARTED_BY = "MemoryUsageHigh"
+"""The alert that a replica is restarted for, before the kernel kills it."""
 REPLICA_LIMITS = Limits(cpu_cores=0.5, memory_bytes=256 * 1024 * 1024)
 _HOST_COLLECTORS = (
     "cpu",
@@ -350,7 +352,10 @@ class _Amas:
         directory = self._site.directory
         store = f"{directory}/data/received.jsonl"
         port = self._ports["receiver"]
-        self._python("receiver", "receiver", "--port", str(port), "--store", store)
+        remedy = ["--restart", RESTARTED_BY]
+        for name in REPLICAS:
+            remedy += ["--instance", f"{name}=http://{LOCALHOST}:{self._ports[name]}"]
+        self._python("receiver", "receiver", "--port", str(port), "--store", store, *remedy)
         config = f"{directory}/config/alertmanager.yml"
         self._files[config] = lab_config.alertmanager(self._texts.alertmanager, port)
         self._daemon(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sretool.lab_apps.amas.guard import Guard
     from sretool.lab_apps.amas.metrics import Metrics, RouteMetrics
     from sretool.lab_apps.amas.store import Store
+    from sretool.lab_apps.amas.upkeep import Upkeep
 
 USER_HEADER = "x-user-id"
 INSTANCE_HEADER = "x-served-by"
@@ -106,6 +107,7 @@ class Api:
     metrics: Metrics
     health: Health
     sparse: logs.Sparse
+    upkeep: Upkeep
 
     def application(self, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]]) -> Starlette:
         def route(name: str, kind: Kind, handler: Handler) -> Route:
@@ -127,6 +129,7 @@ class Api:
                 Route("/health", self.alive),
                 Route("/ready", self.ready),
                 Route("/metrics", self.exposition),
+                *self.upkeep.routes(),
             ],
             lifespan=lifespan,
         )
@@ -224,7 +227,12 @@ class Api:
         return await self._cached("overview", OVERVIEW_SECONDS, fresh)
 
     async def alive(self, _: Request) -> Response:
-        """The process answers: a replica without its database still serves cached reads and decisions."""
+        """The process answers: a replica without its database still serves cached reads and decisions.
+
+        404 takes it out of the traffic without touching what is on its way.
+        """
+        if self.upkeep.draining:
+            return JSONResponse({"status": "draining", "name": self.name}, 404)
         return JSONResponse({"status": "ok", "name": self.name})
 
     async def ready(self, _: Request) -> Response:

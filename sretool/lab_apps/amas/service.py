@@ -36,6 +36,7 @@ from sretool.lab_apps.amas.postgres import PostgresStore
 from sretool.lab_apps.amas.redis_client import Redis
 from sretool.lab_apps.amas.seeding import trained_model
 from sretool.lab_apps.amas.store import StoreError
+from sretool.lab_apps.amas.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -98,6 +99,7 @@ class Replica:
             metrics=self.metrics,
             health=self.health,
             sparse=sparse,
+            upkeep=Upkeep(self.metrics),
         )
 
     @contextlib.asynccontextmanager
