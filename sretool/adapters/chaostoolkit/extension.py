@@ -1,7 +1,8 @@
 """What our Chaos Toolkit extension offers, read from its text: none of its modules is imported.
 
-A function counts where it is public and stands in a module below `actions` or `probes`; a control is a module
-that has functions of the toolkit's names for them.
+A function counts where it is public, documented and stands in a module below `actions` or `probes`; of actions
+those with a planning function beside them, as the others serve other modules. A control is a module that has
+functions of the toolkit's names for them.
 """
 
 from __future__ import annotations
@@ -98,9 +99,9 @@ def _of(module: str, file: Path) -> Iterator[Page]:
     for name, node in functions.items():
         if name.startswith("plan_") or (offered is not None and name not in offered):
             continue
-        text = ast.get_docstring(node)
-        if text is None:
-            continue  # What has no documentation is for other modules.
+        text, planned = ast.get_docstring(node), f"plan_{name}" in functions
+        if text is None or (kind == "action" and not planned):
+            continue
         yield Page(
             kind,
             module,
@@ -109,7 +110,7 @@ def _of(module: str, file: Path) -> Iterator[Page]:
             tuple(_arguments(node)),
             node.args.kwarg is not None,
             ast.unparse(node.returns) if node.returns else "",
-            f"plan_{name}" in functions,
+            planned,
         )
 
 

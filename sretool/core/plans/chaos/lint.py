@@ -232,18 +232,16 @@ class _Linter:
         self._block()
 
     def _names(self) -> None:
-        """Verdicts and stop conditions name probes and actions."""
+        """Verdicts and stop conditions name probes and actions; the same one may be asked again."""
         for section in Section:
-            seen: dict[str, int] = {}
+            seen: dict[str, Activity] = {}
             for each in self._experiment.activities:
                 if each.section is not section:
                     continue
-                line = self._tree.line(each.path)
-                if each.name in seen:
-                    self._warn(
-                        each.path, f"name {each.name!r} is given twice, first in line {seen[each.name]}"
-                    )
-                seen.setdefault(each.name, line)
+                first = seen.setdefault(each.name, each)
+                if first.provider != each.provider:
+                    line = self._tree.line(first.path)
+                    self._warn(each.path, f"name {each.name!r} is given to two things, first in line {line}")
 
     def _undefined_variables(self) -> None:
         names = self._variables.names
