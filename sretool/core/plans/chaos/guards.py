@@ -1,11 +1,13 @@
 """What ends an experiment early: stop conditions, looked at whenever something was measured or time passed.
 
-A condition that cannot be measured does not hold an experiment back for ever: `blind` ends it, and a probe
-that fails or gives no answer counts as one that says stop.
+A condition that cannot be measured does not let an experiment go on for ever: after `blind` without an answer
+of Prometheus, or without a figure that a condition is about, it ends; a probe that fails or gives no answer
+counts as one that says stop.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -54,6 +56,9 @@ class Guards:
         self._began: float | None = None
         self._answered = 0.0
         self._probed: dict[str, float] = {}
+        self._now = 0.0
+        self._measured: dict[str, float] = {}
+        """Condition → when there last was a figure for it."""
 
     @property
     def probes(self) -> tuple[str, ...]:
@@ -74,7 +79,10 @@ class Guards:
                 if condition.slo not in (None, each.slo) or condition.bound is None:
                     continue
                 got = each.burn if condition.kind is Stop.BURN else each.spent
-                if got is not None and got > condition.bound:
+                if got is None or math.isnan(got):
+                    continue
+                self._measured[condition.text] = self._now
+                if got > float(condition.bound):
                     return Tripped(condition.text, _above(condition, each.slo, got))
         return None
 
@@ -96,11 +104,15 @@ class Guards:
 
     def tick(self, t: float) -> Tripped | None:
         """Time passed."""
+        self._now = t
         if self._blind_after is not None and t - self._answered > self._blind_after.total_seconds():
             span = format_duration(self._blind_after)
             return Tripped(f"blind {span}", f"Prometheus has given no answer for {span}")
         if self._began is None:
             return None
+        unmeasured = self._unmeasured(t, self._began)
+        if unmeasured is not None:
+            return unmeasured
         for condition in self._of[Stop.AFTER]:
             if condition.after is not None and t - self._began > condition.after.total_seconds():
                 return Tripped(condition.text, f"it has run for {format_duration(condition.after)}")
@@ -108,6 +120,18 @@ class Guards:
             at = self._probed.get(condition.probe or "")
             if at is not None and t - at > PROBE_EVERY + PROBE_PATIENCE:
                 return Tripped(condition.text, f"probe {condition.probe} has not answered for {t - at:.1f} s")
+        return None
+
+    def _unmeasured(self, t: float, began: float) -> Tripped | None:
+        """A condition that nobody can look at guards nothing."""
+        for condition in (*self._of[Stop.BURN], *self._of[Stop.BUDGET]):
+            if self._blind_after is None:
+                return Tripped(condition.text, "there is no Prometheus that could tell")
+            # What was measured in the baseline counts only from there on.
+            since = max(self._measured.get(condition.text, began), began)
+            if t - since > self._blind_after.total_seconds():
+                span, what = format_duration(self._blind_after), condition.slo or "any objective"
+                return Tripped(f"blind {span}", f"no {condition.kind.value} of {what} is known for {span}")
         return None
 
     @property
