@@ -33,7 +33,7 @@ from sretool.core.runs.events import (
 from sretool.core.runs.model import RunKind
 from sretool.errors import ChaosError, SourceError
 from sretool.services.chaos_telling import Told, told
-from sretool.services.chaos_watch import Answered, SloReading, Sources, Watchers
+from sretool.services.chaos_watch import EVERY, Answered, SloReading, Sources, Watchers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,6 +49,8 @@ _BEAT: Final = 0.1
 """Seconds between two looks at what only time decides."""
 _LOG_EVERY: Final = 0.5
 """Seconds between two looks at what the undo log says."""
+_LOOKS: Final = 3
+"""Looks at a source within the time after which it counts as silent."""
 _CALM: Final = 2.0
 """Seconds that everything must be as before until it counts."""
 _STOPPED: Final = 0.5
@@ -137,9 +139,10 @@ class _Run:
         self._criteria = criteria_of.criteria(self._plan)
         watched = around.sources.rules is not None or around.sources.watch is not None
         self._guards = Guards(block, watched=watched)
-        self._queue: asyncio.Queue[What | Answered | SloReading | Told | _Gone] = asyncio.Queue()
+        self._queue: asyncio.Queue[What | SloReading | Told | _Gone] = asyncio.Queue()
         expected = frozenset(each.name for each in block.expected_alerts)
-        self._watchers = Watchers(around.sources, self._queue.put_nowait, expected)
+        every = min(EVERY, block.blind_after.total_seconds() / _LOOKS)
+        self._watchers = Watchers(around.sources, self._emit, expected, every)
         self._events: list[RunEvent] = []
         self._unwritten: list[tuple[What, datetime, float]] = []
         """What the disk did not take yet."""
@@ -331,6 +334,7 @@ class _Run:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_BEAT):
                     self._deal(await self._queue.get())
+            self._drain()
             if self._control.stop.is_set():
                 self._trip(Tripped(INTERRUPTED, self._control.stopped_by))
             elif guarded:
@@ -355,6 +359,13 @@ class _Run:
         elif now - self._still_since > _STOPPED:
             self._trip(Tripped("runner", "the program that plays the experiment was stopped"))
 
+    def _emit(self, item: What | Answered | SloReading) -> None:
+        # How long a source has been silent does not depend on how much waits to be written down.
+        if isinstance(item, Answered):
+            self._guards.answered(self._journal.elapsed())
+        else:
+            self._queue.put_nowait(item)
+
     def _trip(self, tripped: Tripped | None) -> None:
         if tripped is not None and self._tripped is None:
             self._tripped = tripped
@@ -363,10 +374,8 @@ class _Run:
         while not self._queue.empty():
             self._deal(self._queue.get_nowait())
 
-    def _deal(self, item: What | Answered | SloReading | Told | _Gone) -> None:
+    def _deal(self, item: What | SloReading | Told | _Gone) -> None:
         match item:
-            case Answered():
-                self._guards.answered(self._journal.elapsed())
             case SloReading():
                 for tick in item.ticks:
                     self._record(tick)

@@ -84,6 +84,7 @@ class Watchers:
     emit: Callable[[What | Answered | SloReading], None]
     expected: frozenset[str] = frozenset()
     """Names of alerts that the plan says will come."""
+    every: float = EVERY
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _ok: dict[str, bool] = field(default_factory=dict)
     _alerts: dict[str, _OneAlert] = field(default_factory=dict)
@@ -96,11 +97,11 @@ class Watchers:
     def start(self) -> None:
         watched: list[Coroutine[None, None, None]] = []
         if self.sources.watch is not None:
-            watched.append(self._each(EVERY, self._look_at_slos))
+            watched.append(self._each(self.every, self._look_at_slos))
         if self.sources.rules is not None:
-            watched.append(self._each(EVERY, self._look_at_rules))
+            watched.append(self._each(self.every, self._look_at_rules))
         if self.sources.board is not None:
-            watched.append(self._each(EVERY, self._look_at_board))
+            watched.append(self._each(self.every, self._look_at_board))
         if self.sources.processes is not None:
             watched.append(self._each(_PROCESSES_EVERY, self._look_at_processes))
         self._tasks = [asyncio.create_task(each) for each in watched]

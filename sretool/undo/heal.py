@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from sretool.undo import index, lease
+from sretool.undo import identity, index, lease
 from sretool.undo.apply import apply
 from sretool.undo.log import UndoLog
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from sretool.undo.entry import Result
 
 _TURN: Final = "undo.healing"
+_TURN_PATIENCE: Final = 10.0
+"""Seconds that somebody else may take for his healing."""
+_WRITING: Final = 0.5
+"""Seconds that writing one entry takes at most, the disk's own time included."""
+_STOPPING: Final = 0.5
 _REST: Final = 0.1
 """Seconds before an undo that failed is tried again."""
 
@@ -152,14 +157,44 @@ def end_actors(log: UndoLog) -> None:
 @contextlib.contextmanager
 def _held(log: UndoLog) -> Iterator[None]:
     """No program that makes faults runs meanwhile."""
+    # One that were stopped while it writes would keep us from writing.
+    descriptor = _lock(log)
     held = [pid for pid in log.actors() if pid != os.getpid()]
     for pid in held:
         _send(pid, signal.SIGSTOP)
+    _wait(lambda: all(identity.stopped(pid) or identity.start_time(pid) is None for pid in held), _STOPPING)
+    if descriptor is not None:
+        os.close(descriptor)
     try:
         yield
     finally:
         for pid in held:
             _send(pid, signal.SIGCONT)
+
+
+def _lock(log: UndoLog) -> int | None:
+    """Keep everybody from writing; None where somebody can be brought neither to finish nor to end."""
+    for hasten in (None, signal.SIGCONT, signal.SIGKILL):
+        if hasten is not None:
+            # Whoever writes for so long was stopped, or hangs.
+            for pid in log.actors():
+                if pid != os.getpid():
+                    _send(pid, hasten)
+        until = time.monotonic() + _WRITING
+        while True:
+            descriptor = log.try_lock()
+            if descriptor is not None:
+                return descriptor
+            if time.monotonic() > until:
+                break
+            time.sleep(0.005)
+    return None
+
+
+def _wait(seen: Callable[[], bool], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not seen() and time.monotonic() < until:
+        time.sleep(0.001)
 
 
 def _send(pid: int, number: signal.Signals) -> None:
@@ -170,8 +205,17 @@ def _send(pid: int, number: signal.Signals) -> None:
 @contextlib.contextmanager
 def _turn(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder / _TURN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def ours() -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Somebody who heals and hangs holds nobody back: undoing twice does no harm.
+        _wait(ours, _TURN_PATIENCE)
         yield
     finally:
         os.close(descriptor)

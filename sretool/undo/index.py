@@ -53,6 +53,7 @@ def folders(index: Path) -> list[Path]:
         return []
     for name in sorted(names):
         if not name.endswith(".json"):
+            _drop_draft(index / name)
             continue
         file = index / name
         try:
@@ -65,6 +66,14 @@ def folders(index: Path) -> list[Path]:
             with contextlib.suppress(OSError):
                 file.unlink()
     return found
+
+
+def _drop_draft(file: Path) -> None:
+    """Of a program that was killed before it was done."""
+    pid = file.suffix[1:]
+    if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+        with contextlib.suppress(OSError):
+            file.unlink()
 
 
 def _file(index: Path, folder: Path) -> Path:

@@ -105,15 +105,28 @@ class UndoLog:
         with self._locked() as descriptor:
             _append(descriptor, line)
 
+    def try_lock(self) -> int | None:
+        """Nobody writes until this descriptor is closed; None where somebody writes just now."""
+        descriptor = self._opened()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = self._opened()
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def _opened(self) -> int:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _lines(descriptor: int) -> bytes:

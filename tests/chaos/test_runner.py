@@ -111,11 +111,13 @@ def test_every_step_is_told_and_the_fault_is_undone_by_its_rollback(run: Run, tm
         ("activity", "gone", "ok"),
         ("hypothesis", "before", True),
         ("phase", "method", None),
+        ("fault_on", None, None),
         ("activity", "break", "ok"),
         ("phase", "hypothesis after", None),
         ("activity", "gone", "ok"),
         ("hypothesis", "after", False),
         ("phase", "rollbacks", None),
+        ("fault_off", None, None),
         ("activity", "mend", "ok"),
         ("ended", None, None),
     ]
