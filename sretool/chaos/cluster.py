@@ -267,3 +267,33 @@ def scale(api: Any, ns: str, kind: str, name: str, replicas: int) -> None:
     getattr(client.AppsV1Api(api), _SCALED[kind][1])(
         name, ns, {"spec": {"replicas": replicas}}, _request_timeout=PATIENCE
     )
+
+
+# --- words of an undo
+
+
+def planned(
+    fault: str,
+    pod: Any,
+    words: dict[str, Any],
+    context: str,
+    *,
+    prior: str = "",
+    heals: str,
+    ttl: float | None = None,
+) -> dict[str, Any]:
+    """In the words of `undoing.before`."""
+    return {
+        "fault": fault,
+        "target": f"pod {pod.metadata.namespace}/{pod.metadata.name} (uid {pod.metadata.uid})",
+        "prior": prior,
+        "heals": heals,
+        "ttl": ttl,
+        "undo": {"kind": "kubernetes", **words, **server(context)},
+    }
+
+
+def shown(planned: dict[str, Any], of: int | None = None) -> dict[str, Any]:
+    """For a plan, which is the same on every machine: where a kubeconfig lies has no part in it."""
+    undo = {name: value for name, value in planned["undo"].items() if name != "config"}
+    return {**planned, "undo": undo, **({"of": of} if of is not None else {})}
