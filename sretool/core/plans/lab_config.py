@@ -181,7 +181,7 @@ def haproxy(
         "    option forwardfor",
         "    http-request disable-l7-retry if METH_POST",
         # Of operators and for one replica only: not for users, and not for whichever is next.
-        "    http-request deny if { path_beg /upkeep /debug }",
+        "    http-request deny if { path_beg /upkeep }",
         "    default_backend app",
         "",
         "backend app",

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from sretool.lab_apps.amas.cache import Cache
     from sretool.lab_apps.amas.engine import Engine
     from sretool.lab_apps.amas.guard import Guard
-    from sretool.lab_apps.amas.leak import Leak
     from sretool.lab_apps.amas.metrics import Metrics, RouteMetrics
     from sretool.lab_apps.amas.store import Store
     from sretool.lab_apps.amas.upkeep import Upkeep
@@ -109,7 +108,6 @@ class Api:
     health: Health
     sparse: logs.Sparse
     upkeep: Upkeep
-    leak: Leak
 
     def application(self, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]]) -> Starlette:
         def route(name: str, kind: Kind, handler: Handler) -> Route:
@@ -131,8 +129,7 @@ class Api:
                 Route("/health", self.alive),
                 Route("/ready", self.ready),
                 Route("/metrics", self.exposition),
-                Route("/upkeep/restart", self.upkeep.restart, methods=["POST"]),
-                Route("/debug/leak", self.leak.answer, methods=["GET", "PUT", "DELETE"]),
+                *self.upkeep.routes(),
             ],
             lifespan=lifespan,
         )

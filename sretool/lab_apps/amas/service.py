@@ -28,7 +28,6 @@ from sretool.lab_apps.amas.api import Api, Health
 from sretool.lab_apps.amas.cache import LocalCache, RedisCache
 from sretool.lab_apps.amas.engine import Engine
 from sretool.lab_apps.amas.guard import Guard
-from sretool.lab_apps.amas.leak import Leak
 from sretool.lab_apps.amas.limits import LocalWindows, RedisWindows
 from sretool.lab_apps.amas.memory import MemoryStore
 from sretool.lab_apps.amas.metrics import LogCounter, Metrics
@@ -100,8 +99,7 @@ class Replica:
             metrics=self.metrics,
             health=self.health,
             sparse=sparse,
-            upkeep=Upkeep(),
-            leak=Leak(),
+            upkeep=Upkeep(self.metrics),
         )
 
     @contextlib.asynccontextmanager
