@@ -1,7 +1,8 @@
 """Time of `sretool chaos plan`, `list` and `docs`: `python -m tests.bench.bench_chaos_plan`.
 
-Each is a fresh process. One experiment calls a driver of its own that is asked what it would hurt; one calls chaostoolkit-kubernetes,
-whose import alone takes a second: it is read and never imported, neither by us nor by the program that asks.
+Each is a fresh process. One experiment calls a driver of its own that is asked what it would hurt; one calls
+chaostoolkit-kubernetes, whose import alone takes a second: it is read and never imported, neither by us nor
+by the program that asks.
 """
 
 from __future__ import annotations

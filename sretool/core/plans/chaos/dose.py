@@ -24,7 +24,8 @@ class DoseFound:
 
     before: float | None = None
     during: float | None = None
-    """The last answer while all faults were in: a ramp has reached its end, and what wore off is seen."""
+    """The last answer while the most faults were in at once: a ramp has reached its end, and what wore off is
+    seen."""
     after: float | None = None
     asked_after: bool = False
 
@@ -42,15 +43,17 @@ class DoseFound:
 
 
 def measure(criterion: DoseCriterion, timeline: Timeline) -> DoseFound:
-    """An answer counts where the probe was asked and answered on the same side of the fault."""
-    first_on, all_on, all_off = timeline.fault_on, timeline.all_on, timeline.all_off
+    """An answer counts where no fault came or went while the probe was asked."""
     answers = [each for each in timeline.steps if each.what == "probe" and each.name == criterion.probe]
-    if first_on is None or all_on is None:
+    on, off = timeline.fault_on, timeline.all_off
+    if on is None:
         return DoseFound(before=_last(answers))
-    after = [each for each in answers if all_off is not None and each.began >= all_off]
+    during = [(timeline.faults_in(each.began, each.ended) or 0, each) for each in answers]
+    most = max((count for count, _ in during), default=0)
+    after = [each for each in answers if off is not None and each.began >= off]
     return DoseFound(
-        before=_last([each for each in answers if each.ended <= first_on]),
-        during=_last([each for each in answers if each.began >= all_on and each.ended <= timeline.first_off]),
+        before=_last([each for each in answers if each.ended <= on]),
+        during=_last([each for count, each in during if count and count == most]),
         after=_last(after),
         asked_after=bool(after),
     )

@@ -84,15 +84,17 @@ class Timeline:
         ]
         return min(told, default=None)
 
-    @property
-    def all_on(self) -> float | None:
-        """When the last of the faults was made."""
-        return max((fault.on for fault in self.faults), default=self.fault_on)
-
-    @property
-    def first_off(self) -> float:
-        """Until when all faults were in; infinite: to the end."""
-        return min((fault.off for fault in self.faults if fault.off is not None), default=math.inf)
+    def faults_in(self, begin: float, end: float) -> int | None:
+        """How many faults were in all the time from `begin` to `end`; None where one came or went then."""
+        spans = [
+            (fault.on, math.inf if fault.off is None or not fault.undone else fault.off)
+            for fault in self.faults
+        ]
+        if not spans and self.fault_on is not None:
+            spans = [(self.fault_on, math.inf if self.runner_ended is None else self.runner_ended)]
+        if any(begin < edge < end for span in spans for edge in span):
+            return None
+        return sum(on <= begin and end <= off for on, off in spans)
 
     @property
     def all_off(self) -> float | None:

@@ -108,7 +108,7 @@ def _steady(when: str, name: str, timeline: Timeline) -> Check:
     if not told or None in answers:
         return Check(name, want="met", got=None)
     on = timeline.fault_on
-    inside = [t for t, _ in told if on is not None and on <= t <= timeline.first_off]
+    inside = [t for t, _ in told if timeline.faults_in(t, t)]
     if when == "during" and on is not None and not inside:
         return Check(name, want="met", got="not asked while the fault was in")
     if (when == "before" and on is not None and min(t for t, _ in told) > on) or (
