@@ -10,6 +10,7 @@ import click
 COMMANDS: Final = {
     "list": ("chaos_list.list_", "The experiments that can be run by their name."),
     "plan": ("chaos_plan.plan", "Show exactly what an experiment would hurt, and how it is put back."),
+    "approve": ("chaos_approve.approve", "Approve a plan, for somebody else to run it in production."),
     "run": ("chaos_run.run", "Carry out an experiment, undo it, and judge what it showed."),
     "heal": ("chaos_heal.heal", "Undo every fault that an experiment has left anywhere on this machine."),
     "docs": ("chaos_docs.docs", "The probes, actions and controls of sretool, for any experiment."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ import click
 from sretool.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sretool.adapters.lab.record import LabRecord
     from sretool.cli.context import Settings, Sources
@@ -58,6 +59,20 @@ class Prepared:
     warnings: tuple[Problem, ...]
     me: str
     """Who asks."""
+
+
+@contextmanager
+def tell_problems() -> Iterator[None]:
+    """Everything that is wrong with an experiment goes to stderr, before the command ends."""
+    from sretool.cli import diagnostics
+
+    try:
+        yield
+    except ExperimentProblems as error:
+        for each in error.problems:
+            diagnostics.talk(str(each))
+        diagnostics.tell_warnings(error.warnings)
+        raise
 
 
 def vars_option(function: F) -> F:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sretool.cli import diagnostics, output
-from sretool.cli.chaos_prepare import prepare, vars_option
+from sretool.cli.chaos_prepare import prepare, tell_problems, vars_option
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,14 +92,8 @@ def run(
 
 
 def _prepared(settings: Settings, experiment: str, variables: tuple[str, ...]) -> Prepared:
-    from sretool.cli.chaos_prepare import ExperimentProblems
-
-    try:
+    with tell_problems():
         prepared = prepare(settings, experiment, variables)
-    except ExperimentProblems as error:
-        for each in error.problems:
-            diagnostics.talk(str(each))
-        raise
     diagnostics.tell_warnings(prepared.warnings)
     return prepared
 
