@@ -447,7 +447,9 @@ def chaos_plan(
         raise UsageError(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"cannot read {file}: it is not UTF-8 text") from error
-    reading = read(str(file), text, environment, overrides)
+    here = file.cwd()
+    name = file.relative_to(here) if file.is_relative_to(here) else file
+    reading = read(str(name), text, environment, overrides)
     around = Surroundings(file.parent)
     found = lint(reading, around)
     try:

@@ -61,13 +61,18 @@ def _lines(plan: ChaosPlan) -> Iterator[str]:
         yield ""
         yield "Remarks"
         yield from _items(plan.remarks)
+    if plan.production:
+        yield ""
+        yield "This is production: a second person who has read this gives whoever runs it"
+        yield f"  --approve NAME:{plan.hash[:LEAST_OF_HASH]}"
 
 
 def _hurts(plan: ChaosPlan) -> Iterator[str]:
     hurt = {each.target for each in plan.targets}
     limit = plan.block.blast_radius.max_targets
     most = f", at most {limit} may be" if limit is not None else ""
-    yield f"Hurts {len(hurt)} target{'' if len(hurt) == 1 else 's'}{most}"
+    beyond = f", and what {len(plan.unknown)} of the actions do not say" if plan.unknown else ""
+    yield f"Hurts {len(hurt)} target{'' if len(hurt) == 1 else 's'}{most}{beyond}"
     for action in plan.actions:
         if action.targets is None:
             yield from _unknown(action)

@@ -52,7 +52,7 @@ extensions:
 """
 
 
-def command() -> click.Command:
+def command(context: str | None = None) -> click.Command:
     import click
 
     from sretool.cli.context import Settings
@@ -63,7 +63,7 @@ def command() -> click.Command:
         import os
         from pathlib import Path
 
-        ctx.obj = Settings(project=Path.cwd(), environment=dict(os.environ))
+        ctx.obj = Settings(project=Path.cwd(), environment=dict(os.environ), context=context)
 
     group.add_command(chaos.command, "chaos")
     return group
@@ -71,6 +71,10 @@ def command() -> click.Command:
 
 def run(*arguments: str) -> int:
     return diagnostics.run(command(), ["chaos", *arguments])
+
+
+def run_in(context: str, *arguments: str) -> int:
+    return diagnostics.run(command(context), ["chaos", *arguments])
 
 
 @pytest.fixture
@@ -114,7 +118,7 @@ def test_the_plan_says_what_is_hurt_and_how_it_is_put_back(
         "  burn > 14.4",
     ):
         assert line in out.splitlines(), line
-    assert max(map(len, out.splitlines())) <= 80 or str(here) in out
+    assert max(map(len, out.splitlines())) <= 80
     assert "only the undo log heals" in " ".join(out.split())
     assert err == ""
 
@@ -146,13 +150,50 @@ def test_everything_wrong_is_told_at_once_with_its_line(
     file.write_text(wrong.replace("fmea:", "fmeaa:"))
     assert run("plan", "slow") == 2
     out, err = capsys.readouterr()
-    lines = [line.removeprefix(f"{file}:").split(":")[0] for line in out.splitlines()]
+    lines = [line.removeprefix("experiments/slow.yaml:").split(":")[0] for line in out.splitlines()]
     assert lines == ["9", "10", "15", "19", "20"]
     assert "sretool: the experiment has 5 problems" in err
     assert "Traceback" not in err
     assert run("plan", "slow", "--format", "json") == 2
     told = document(capsys)
     assert [each["line"] for each in told["problems"]] == [9, 10, 15, 19, 20]
+
+
+def test_what_an_action_does_not_say_is_shown_as_it_is_called(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = here / "experiments" / "slow.yaml"
+    other = """\
+  - name: flush
+    type: action
+    provider: {type: process, path: /bin/true, arguments: "--all now", timeout: 3}
+rollbacks:
+  - {name: fill, type: action, provider: {type: process, path: /bin/true, timeout: 3}}
+extensions:"""
+    file.write_text(EXPERIMENT.replace("extensions:", other))
+    assert run("plan", "slow") == 0
+    out = capsys.readouterr().out.splitlines()
+    assert "Hurts 1 target, and what 1 of the actions do not say" in out
+    assert "    calls        /bin/true --all now" in out
+
+
+def test_in_production_the_plan_says_how_it_is_approved(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = here / "experiments" / "slow.yaml"
+    file.write_text(EXPERIMENT)
+    (here / ".sretool").mkdir()
+    (here / ".sretool" / "config.toml").write_text(
+        '[contexts.live]\nprometheus = "http://127.0.0.1:1"\nproduction = true\n'
+    )
+    assert run("plan", "slow", "--format", "json") == 0
+    apart = document(capsys)
+    assert run_in("live", "plan", "slow", "--format", "json") == 0
+    there = document(capsys)
+    assert there["production"]
+    assert there["hash"] != apart["hash"]
+    assert run_in("live", "plan", "slow") == 0
+    assert f"--approve NAME:{there['hash'][:12]}" in capsys.readouterr().out
 
 
 def test_a_selector_that_matches_nothing_is_told_beside_the_rest(
@@ -162,8 +203,8 @@ def test_a_selector_that_matches_nothing_is_told_beside_the_rest(
     file.write_text(EXPERIMENT.replace("[0, 1]", "0.3"))
     assert run("plan", "slow", "--vars", "who=api-9") == 2
     out = capsys.readouterr().out
-    assert f"{file}:9: tolerance" in out
-    assert f"{file}:15: action 'slow it': no instance is named 'api-9'" in out
+    assert "experiments/slow.yaml:9: tolerance" in out
+    assert "experiments/slow.yaml:15: action 'slow it': no instance is named 'api-9'" in out
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,9 @@ def call(activity: Activity) -> str:
         case "http":
             return f"{activity.provider.get('method', 'GET')} {activity.provider.get('url', '')}"
         case _:
-            return str(activity.provider.get("path", ""))
+            path, given = str(activity.provider.get("path", "")), activity.provider.get("arguments")
+            words = given if isinstance(given, list) else [given] if isinstance(given, str) else []
+            return " ".join([path, *map(str, words)])
 
 
 def _steps(experiment: Experiment) -> Iterable[Step]:
