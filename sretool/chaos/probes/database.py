@@ -7,8 +7,11 @@ lab are meant.
 from __future__ import annotations
 
 import asyncio
+import statistics
+import time
 from typing import TYPE_CHECKING
 
+import psycopg
 from chaoslib.exceptions import ActivityFailed
 
 from sretool.chaos import sources
@@ -71,6 +74,34 @@ def redundant(wait: float = 0.0, servers: Servers = None, lab: str = "") -> bool
 def is_primary(name: str, wait: float = 0.0, servers: Servers = None, lab: str = "") -> bool:
     """Whether the server `name` is the one that accepts writes, within `wait` seconds."""
     return sources.wait_until(lambda: primary(servers, lab) == name, wait)
+
+
+def round_trip(url: str = "", proxy: str = "database", times: int = 5, lab: str = "") -> float:
+    """Median seconds from a query to its answer, on a connection that is open already.
+
+    `url`: `postgresql://…`; without it the way that the lab's service takes, through `proxy` of its
+    Toxiproxy. Fails where fewer than half of `times` queries are answered.
+    """
+    address = url or _through(proxy, lab)
+    took = []
+    try:
+        with psycopg.connect(address, autocommit=True, connect_timeout=10) as connection:
+            for _ in range(times):
+                began = time.monotonic()
+                connection.execute("SELECT 1")
+                took.append(time.monotonic() - began)
+    except (psycopg.Error, OSError) as error:
+        if len(took) * 2 < times:
+            raise ActivityFailed(f"no answer through {proxy}: {type(error).__name__}") from error
+    return statistics.median(took)
+
+
+def _through(proxy: str, lab: str) -> str:
+    found = sources.lab(lab)
+    if "toxiproxy" not in found.endpoints:
+        raise ActivityFailed("the lab has no toxiproxy")
+    told = sources.get(f"{found.endpoints['toxiproxy']}/proxies/{proxy}")
+    return f"postgresql://probe@{told['listen']}/app"
 
 
 def _addresses(servers: Servers, lab: str) -> dict[str, str]:
