@@ -63,8 +63,8 @@ def _lines(plan: ChaosPlan) -> Iterator[str]:
         yield from _items(plan.remarks)
     if plan.production:
         yield ""
-        yield "This is production: a second person who has read this gives whoever runs it"
-        yield f"  --approve NAME:{plan.hash[:LEAST_OF_HASH]}"
+        yield "This is production: it runs only after a second person has approved this plan"
+        yield f"  sretool chaos approve {shlex.quote(plan.file)}"
 
 
 def _hurts(plan: ChaosPlan) -> Iterator[str]:

@@ -193,7 +193,7 @@ def test_in_production_the_plan_says_how_it_is_approved(
     assert there["production"]
     assert there["hash"] != apart["hash"]
     assert run_in("live", "plan", "slow") == 0
-    assert f"--approve NAME:{there['hash'][:12]}" in capsys.readouterr().out
+    assert "sretool chaos approve experiments/slow.yaml" in capsys.readouterr().out
 
 
 def test_a_selector_that_matches_nothing_is_told_beside_the_rest(

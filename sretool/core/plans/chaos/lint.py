@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from sretool.core.plans.chaos import variables
 from sretool.core.plans.chaos.experiment import Section, Stop
 from sretool.core.plans.chaos.plan import amount, percent
-from sretool.errors import Problem, UsageError, did_you_mean
-from sretool.units import format_duration, parse_duration
+from sretool.errors import Problem, did_you_mean
+from sretool.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -144,7 +144,7 @@ def lint_targets(reading: Reading, answers: Mapping[Path, Answer]) -> Findings:
             found.problems.append(Problem(tree.file, line, f"action {action.name!r}: {answer.problem}"))
         elif answer.targets:
             found.problems += _everything(action, answer.targets, experiment, line)
-            found.problems += _healing_too_late(action, answer.targets, experiment, line)
+            found.warnings += _healing_too_late(action, answer.targets, experiment, line)
             hurt += answer.targets
     known = [answers[action.path].targets for action in experiment.actions if action.path in answers]
     if (
@@ -185,14 +185,12 @@ def _healing_too_late(
     deadline = experiment.block.recovery_deadline
     longest = max((each.ttl for each in targets if each.ttl and each.heals == "duration"), default=0.0)
     if longest > deadline.total_seconds():
-        yield Problem(experiment.file, line, _too_long(action, timedelta(seconds=longest), deadline))
-
-
-def _too_long(action: Activity, span: timedelta, deadline: timedelta) -> str:
-    return (
-        f"action {action.name!r} lasts {format_duration(span)}, longer than the recovery_deadline of "
-        f"{format_duration(deadline)}: left alone, it could not be over in time"
-    )
+        span = format_duration(timedelta(seconds=longest))
+        message = (
+            f"what action {action.name!r} does lasts {span} where nobody ends it, longer"
+            f" than the recovery_deadline of {format_duration(deadline)}"
+        )
+        yield Problem(experiment.file, line, message)
 
 
 def _block_path(experiment: Experiment) -> Path:
@@ -224,8 +222,6 @@ class _Linter:
                 self._tolerance((*activity.path, "tolerance"), activity.tolerance)
             if activity.background:
                 self._background(activity)
-        for action in self._experiment.actions:
-            self._duration(action)
         self._controls()
         self._hypothesis()
         self._rollbacks()
@@ -354,14 +350,6 @@ class _Linter:
                 " give it a duration or a timeout",
             )
 
-    def _duration(self, action: Activity) -> None:
-        deadline = self._experiment.block.recovery_deadline
-        for name in ("duration", "ttl"):
-            span = _span(action.arguments.get(name))
-            if span is not None and span > deadline:
-                path: Path = (*action.path, "provider", "arguments", name)
-                self._problem(path, _too_long(action, span, deadline))
-
     def _controls(self) -> None:
         document = self._experiment.document
         places: list[tuple[Path, Any]] = [(("controls",), document.get("controls"))]
@@ -444,15 +432,3 @@ class _Linter:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _span(value: Any) -> timedelta | None:
-    """A duration as drivers take it: seconds, or `"10m"`; None where it is neither."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return timedelta(seconds=value) if 0 <= value < 1e9 else None
-    if isinstance(value, str):
-        try:
-            return timedelta(seconds=float(value)) if value.isdigit() else parse_duration(value)
-        except (UsageError, OverflowError):
-            return None
-    return None
