@@ -32,9 +32,9 @@ _BOTH: Final = ("upstream", "downstream")
 
 def add_latency(
     proxy: str,
-    latency_ms: float = 200,
-    jitter_ms: float = 0,
-    toxicity: float = 1.0,
+    latency_ms: float | str = 200,
+    jitter_ms: float | str = 0,
+    toxicity: float | str = 1.0,
     api: str = "",
     lab: str = "",
     ttl_s: float | None = None,
@@ -50,9 +50,9 @@ def add_latency(
 
 def plan_add_latency(
     proxy: str,
-    latency_ms: float = 200,
-    jitter_ms: float = 0,
-    toxicity: float = 1.0,
+    latency_ms: float | str = 200,
+    jitter_ms: float | str = 0,
+    toxicity: float | str = 1.0,
     api: str = "",
     lab: str = "",
     ttl_s: float | None = None,
@@ -76,7 +76,7 @@ def plan_remove_latency(proxy: str, api: str = "", lab: str = "") -> list[dict[s
 
 
 def limit_bandwidth(
-    proxy: str, rate_kb_s: float, api: str = "", lab: str = "", ttl_s: float | None = None
+    proxy: str, rate_kb_s: float | str, api: str = "", lab: str = "", ttl_s: float | None = None
 ) -> dict[str, Any]:
     """Let `rate_kb_s` thousand bytes per second and direction through each connection of `proxy`, at least 1.
 
@@ -86,7 +86,7 @@ def limit_bandwidth(
 
 
 def plan_limit_bandwidth(
-    proxy: str, rate_kb_s: float, api: str = "", lab: str = "", ttl_s: float | None = None
+    proxy: str, rate_kb_s: float | str, api: str = "", lab: str = "", ttl_s: float | None = None
 ) -> list[dict[str, Any]]:
     return [each.fault.planned() for each in _bandwidth(proxy, rate_kb_s, api, lab, ttl_s)]
 
@@ -105,7 +105,7 @@ def plan_lift_bandwidth(proxy: str, api: str = "", lab: str = "") -> list[dict[s
 
 
 def blackhole(
-    proxy: str, toxicity: float = 1.0, api: str = "", lab: str = "", ttl_s: float | None = None
+    proxy: str, toxicity: float | str = 1.0, api: str = "", lab: str = "", ttl_s: float | None = None
 ) -> dict[str, Any]:
     """Lose everything that goes through `proxy`, both ways: connections are accepted, and hang.
 
@@ -116,7 +116,7 @@ def blackhole(
 
 
 def plan_blackhole(
-    proxy: str, toxicity: float = 1.0, api: str = "", lab: str = "", ttl_s: float | None = None
+    proxy: str, toxicity: float | str = 1.0, api: str = "", lab: str = "", ttl_s: float | None = None
 ) -> list[dict[str, Any]]:
     return [each.fault.planned() for each in _blackhole(proxy, toxicity, api, lab, ttl_s)]
 
@@ -133,8 +133,8 @@ def plan_lift_blackhole(proxy: str, api: str = "", lab: str = "") -> list[dict[s
 
 def reset_connections(
     proxy: str,
-    after_ms: float = 0,
-    toxicity: float = 1.0,
+    after_ms: float | str = 0,
+    toxicity: float | str = 1.0,
     api: str = "",
     lab: str = "",
     ttl_s: float | None = None,
@@ -148,8 +148,8 @@ def reset_connections(
 
 def plan_reset_connections(
     proxy: str,
-    after_ms: float = 0,
-    toxicity: float = 1.0,
+    after_ms: float | str = 0,
+    toxicity: float | str = 1.0,
     api: str = "",
     lab: str = "",
     ttl_s: float | None = None,
@@ -201,7 +201,7 @@ def add_toxic(
     type: str,
     attributes: dict[str, Any] | None = None,
     stream: str = "downstream",
-    toxicity: float = 1.0,
+    toxicity: float | str = 1.0,
     name: str = "",
     api: str = "",
     lab: str = "",
@@ -220,7 +220,7 @@ def plan_add_toxic(
     type: str,
     attributes: dict[str, Any] | None = None,
     stream: str = "downstream",
-    toxicity: float = 1.0,
+    toxicity: float | str = 1.0,
     name: str = "",
     api: str = "",
     lab: str = "",
@@ -248,8 +248,8 @@ def plan_remove_toxic(
 
 def add_netem(
     device: str,
-    latency_ms: float = 0,
-    jitter_ms: float = 0,
+    latency_ms: float | str = 0,
+    jitter_ms: float | str = 0,
     loss: float | str = 0,
     ttl_s: float | None = None,
 ) -> dict[str, Any]:
@@ -271,8 +271,8 @@ def add_netem(
 
 def plan_add_netem(
     device: str,
-    latency_ms: float = 0,
-    jitter_ms: float = 0,
+    latency_ms: float | str = 0,
+    jitter_ms: float | str = 0,
     loss: float | str = 0,
     ttl_s: float | None = None,
 ) -> list[dict[str, Any]]:
@@ -321,7 +321,7 @@ def _toxic(
     name: str,
     kind: str,
     stream: str,
-    toxicity: float,
+    toxicity: float | str,
     attributes: dict[str, Any],
     api: str,
     lab: str,
@@ -345,9 +345,9 @@ def _toxic(
 
 def _latency(
     proxy: str,
-    latency_ms: float,
-    jitter_ms: float,
-    toxicity: float,
+    latency_ms: float | str,
+    jitter_ms: float | str,
+    toxicity: float | str,
     api: str,
     lab: str,
     ttl_s: float | None,
@@ -360,7 +360,7 @@ def _latency(
     return [_toxic(told, proxy, name, "latency", "downstream", toxicity, attributes, api, lab, ttl_s)]
 
 
-def _bandwidth(proxy: str, rate_kb_s: float, api: str, lab: str, ttl_s: float | None) -> list[_Toxic]:
+def _bandwidth(proxy: str, rate_kb_s: float | str, api: str, lab: str, ttl_s: float | None) -> list[_Toxic]:
     rate = round(figure(rate_kb_s, "rate_kb_s", least=1))
     return [
         _toxic(
@@ -379,7 +379,7 @@ def _bandwidth(proxy: str, rate_kb_s: float, api: str, lab: str, ttl_s: float | 
     ]
 
 
-def _blackhole(proxy: str, toxicity: float, api: str, lab: str, ttl_s: float | None) -> list[_Toxic]:
+def _blackhole(proxy: str, toxicity: float | str, api: str, lab: str, ttl_s: float | None) -> list[_Toxic]:
     return [
         _toxic(
             f"blackhole {stream}",
@@ -398,7 +398,7 @@ def _blackhole(proxy: str, toxicity: float, api: str, lab: str, ttl_s: float | N
 
 
 def _resets(
-    proxy: str, after_ms: float, toxicity: float, api: str, lab: str, ttl_s: float | None
+    proxy: str, after_ms: float | str, toxicity: float, api: str, lab: str, ttl_s: float | None
 ) -> list[_Toxic]:
     after = round(figure(after_ms, "after_ms"))
     told, name = f"resets after {after} ms", "sretool-reset"
@@ -411,7 +411,7 @@ def _any(
     kind: str,
     attributes: dict[str, Any] | None,
     stream: str,
-    toxicity: float,
+    toxicity: float | str,
     name: str,
     api: str,
     lab: str,
@@ -493,7 +493,7 @@ def _ask(method: str, url: str, body: dict[str, Any] | None = None, *, proxy: st
 
 
 def _netem(
-    device: str, latency_ms: float, jitter_ms: float, loss: float | str, ttl_s: float | None
+    device: str, latency_ms: float | str, jitter_ms: float, loss: float | str, ttl_s: float | None
 ) -> tuple[Fault, list[str]]:
     latency, jitter = figure(latency_ms, "latency_ms"), figure(jitter_ms, "jitter_ms")
     lost = 0.0 if str(loss).strip().rstrip("%") in ("0", "0.0", "") else share(loss, "loss")

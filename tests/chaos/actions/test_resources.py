@@ -11,6 +11,7 @@ from sretool.chaos.actions import cpu
 from sretool.chaos.probes import resources
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.chaos.actions.conftest import Group
@@ -36,13 +37,14 @@ def test_memory_of_the_group_and_of_the_process(group: Group, sleeping: int) -> 
 def test_what_cannot_be_measured_is_no_number(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text("max 100000")
     (tmp_path / "memory.max").write_text("max")
-    for ask in (
+    asks: list[Callable[[], float]] = [
         lambda: resources.cpu_limit(cgroup=str(tmp_path)),
         lambda: resources.memory_share(cgroup=str(tmp_path)),
         lambda: resources.cpu_throttled(cgroup=str(tmp_path), over_s=0.1),
         lambda: resources.disk_share(str(tmp_path / "none")),
         lambda: resources.cpu_used(pid=2**22 + 1),
-    ):
+    ]
+    for ask in asks:
         with pytest.raises(ActivityFailed):
             ask()
     assert 0 < resources.disk_share(str(tmp_path)) <= 1
