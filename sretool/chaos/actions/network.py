@@ -398,7 +398,7 @@ def _blackhole(proxy: str, toxicity: float | str, api: str, lab: str, ttl_s: flo
 
 
 def _resets(
-    proxy: str, after_ms: float | str, toxicity: float, api: str, lab: str, ttl_s: float | None
+    proxy: str, after_ms: float | str, toxicity: float | str, api: str, lab: str, ttl_s: float | None
 ) -> list[_Toxic]:
     after = round(figure(after_ms, "after_ms"))
     told, name = f"resets after {after} ms", "sretool-reset"
@@ -493,7 +493,7 @@ def _ask(method: str, url: str, body: dict[str, Any] | None = None, *, proxy: st
 
 
 def _netem(
-    device: str, latency_ms: float | str, jitter_ms: float, loss: float | str, ttl_s: float | None
+    device: str, latency_ms: float | str, jitter_ms: float | str, loss: float | str, ttl_s: float | None
 ) -> tuple[Fault, list[str]]:
     latency, jitter = figure(latency_ms, "latency_ms"), figure(jitter_ms, "jitter_ms")
     lost = 0.0 if str(loss).strip().rstrip("%") in ("0", "0.0", "") else share(loss, "loss")
