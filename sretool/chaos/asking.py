@@ -53,6 +53,7 @@ def _probes(experiment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _ask(probe: dict[str, Any], configuration: Any, secrets: Any, every: float) -> None:
     name = probe["name"]
+    tell("asked", name=name)
     while True:
         began = time.monotonic()
         met, text = _answer(probe, configuration, secrets)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sretool.core.observe.drills import LASTS, RENEWED, announcement
 from sretool.core.observe.model import Drill
 from sretool.core.plans.chaos import criteria as criteria_of
-from sretool.core.plans.chaos.guards import Guards, Tripped
+from sretool.core.plans.chaos.guards import PROBE_EVERY, Guards, Tripped
 from sretool.core.plans.chaos.verdict import judge
 from sretool.core.runs.events import (
     AlertChange,
@@ -26,6 +26,7 @@ from sretool.core.runs.events import (
     Note,
     PhaseBegan,
     PlannedPhase,
+    RunEvent,
     RunnerEnded,
     Started,
     WatchEnded,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sretool.core.plans.chaos.plan import ChaosPlan
-    from sretool.core.runs.events import RunEvent, What
+    from sretool.core.runs.events import What
     from sretool.core.runs.model import Measures, RunRecord, Verdict
     from sretool.ports import ChaosSession, Clock, ExperimentJournal, LoadChild
     from sretool.undo.heal import Healed
@@ -225,8 +226,8 @@ class _Run:
 
     async def _begin(self) -> None:
         self._begun = True
-        given = {**self._order.given, "guards": list(self._guards.probes)}
-        await self._around.session.start(given, environment=self._order.environment)
+        guards = {"guards": list(self._guards.probes), "guards_every": PROBE_EVERY}
+        await self._around.session.start({**self._order.given, **guards}, environment=self._order.environment)
         self._guards.begin(self._journal.elapsed())
         self._watch(self._read())
         self._watch(self._lost_warden())
@@ -300,8 +301,9 @@ class _Run:
 
     async def _finish(self) -> Ending:
         left = self._left()
-        self._record(WatchEnded(len(self._events), ", ".join(self._waits_for())))
-        verdict, measures = judge(self._criteria, self._events)
+        self._record(WatchEnded(len(self._events) + len(self._unwritten), ", ".join(self._waits_for())))
+        happened = [*self._events, *(RunEvent(at, t, what) for what, at, t in self._unwritten)]
+        verdict, measures = judge(self._criteria, happened)
         await self._end_announcement(verdict)
         record = self._write_verdict(verdict, measures)
         await self._around.sources.aclose()
@@ -394,6 +396,8 @@ class _Run:
         age = max(0.0, (self._around.clock.now() - item.at).total_seconds()) if item.at else 0.0
         for what in item.whats:
             self._record(what, at=item.at, t=max(0.0, t - age))
+        if item.asked:
+            self._guards.asked(item.asked, t)
         if item.guard is not None:
             name, met, text = item.guard
             self._trip(self._guards.probe(name, t, met=met, text=text))

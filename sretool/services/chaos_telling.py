@@ -38,6 +38,8 @@ class Told:
     whats: tuple[What, ...] = ()
     guard: tuple[str, bool | None, str] | None = None
     """Name of a probe that a stop condition asks for, whether it is met, and what it said."""
+    asked: str = ""
+    """Such a probe is asked from now on."""
 
 
 def told(line: Mapping[str, Any]) -> Told:
@@ -54,6 +56,8 @@ def told(line: Mapping[str, Any]) -> Told:
             return Told(when, (_step(line),))
         case "guard":
             return Told(when, guard=(name, _flag(line.get("met")), str(line.get("text") or "")))
+        case "asked":
+            return Told(when, asked=name)
         case "fault_on":
             return Told(when, (_fault_on(line),))
         case "fault_off":

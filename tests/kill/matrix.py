@@ -19,6 +19,7 @@ import pty
 import random
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -190,11 +192,16 @@ def sample(count: int, seed: int) -> list[Cell]:
     return found + chance.sample(rest, max(0, count - len(found)))
 
 
-def play(cell: Cell) -> Outcome:
+def play(cell: Cell, keep: Path | None = None) -> Outcome:
+    """`keep`: where the folders of cells that went wrong are copied to."""
     with tempfile.TemporaryDirectory(prefix="sretool-kill-") as place:
         folder = Path(place)
         with worlds.WORLDS[cell.world](folder) as world, FakePrometheus() as prometheus:
-            return _play(cell, folder, world, prometheus)
+            outcome = _play(cell, folder, world, prometheus)
+        if keep is not None and (outcome.left or outcome.late):
+            shutil.copytree(folder, keep / folder.name)
+            (keep / folder.name / "cell").write_text(f"{cell}\n{outcome}\n")
+        return outcome
 
 
 def _play(cell: Cell, folder: Path, world: World, prometheus: FakePrometheus) -> Outcome:
@@ -436,14 +443,15 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     parser.add_argument("--only", action="append", default=[], help="text that a cell's name holds")
     parser.add_argument("--count", type=int, help="so many cells by chance")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, help="where the table goes besides")
+    parser.add_argument("--keep", type=Path, help="where folders of cells that go wrong are copied to")
     given = parser.parse_args()
     cells = every(given.seeds, given.only)
     if given.count is not None:
         cells = random.Random(given.count).sample(cells, min(given.count, len(cells)))
     outcomes = []
     with concurrent.futures.ThreadPoolExecutor(given.at_once) as pool:
-        for outcome in pool.map(_played, cells):
+        for outcome in pool.map(partial(_played, keep=given.keep), cells):
             outcomes.append(outcome)
             sign = "LEFT" if outcome.left else "late" if outcome.late else "ok"
             print(
@@ -457,9 +465,9 @@ def main() -> int:
     return 1 if any(each.left for each in outcomes) else 0
 
 
-def _played(cell: Cell) -> Outcome:
+def _played(cell: Cell, keep: Path | None) -> Outcome:
     try:
-        return play(cell)
+        return play(cell, keep)
     except (AssertionError, OSError, subprocess.SubprocessError) as error:
         return Outcome(cell, f"it could not be played: {error}", 0.0, None)
 

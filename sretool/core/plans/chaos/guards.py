@@ -102,6 +102,10 @@ class Guards:
             None,
         )
 
+    def asked(self, name: str, t: float) -> None:
+        """A probe is asked from now on."""
+        self._probed.setdefault(name, t)
+
     def tick(self, t: float) -> Tripped | None:
         """Time passed."""
         self._now = t
