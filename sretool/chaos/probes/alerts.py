@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chaoslib.exceptions import ActivityFailed
+
 from sretool.chaos import sources
 
 if TYPE_CHECKING:
@@ -78,13 +80,20 @@ def _of_rules(prometheus: str, lab: str, name: str, labels: Labels) -> list[Mapp
 
 
 def _all_of_rules(prometheus: str, lab: str) -> list[Mapping[str, Any]]:
-    reply = sources.get(f"{sources.prometheus(prometheus, lab)}/api/v1/alerts")
-    found: list[Mapping[str, Any]] = reply["data"]["alerts"]
+    place = sources.prometheus(prometheus, lab)
+    reply = sources.get(f"{place}/api/v1/alerts")
+    try:
+        found: list[Mapping[str, Any]] = reply["data"]["alerts"]
+    except (KeyError, TypeError) as error:
+        raise ActivityFailed(f"{place} does not answer like a Prometheus") from error
     return found
 
 
 def _in_alertmanager(address: str, lab: str, name: str, labels: Labels) -> list[Mapping[str, Any]]:
-    reply = sources.get(f"{sources.alertmanager(address, lab)}/api/v2/alerts")
+    place = sources.alertmanager(address, lab)
+    reply = sources.get(f"{place}/api/v2/alerts")
+    if not isinstance(reply, list):
+        raise ActivityFailed(f"{place} does not answer like an Alertmanager")
     return [each for each in reply if _is(each["labels"], name, labels)]
 
 

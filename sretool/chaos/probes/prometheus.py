@@ -14,8 +14,11 @@ def value(query: str, prometheus: str = "", lab: str = "", secrets: Secrets = No
     No series, more than one, NaN and infinity are no answer: the probe fails. Write `sum(…)`, and `or
     vector(0)` only where nothing really means 0.
     """
-    reply = get(f"{server(prometheus, lab)}/api/v1/query", {"query": query}, secrets)
-    data = reply.get("data") or {}
+    place = server(prometheus, lab)
+    reply = get(f"{place}/api/v1/query", {"query": query}, secrets)
+    data = reply.get("data") if isinstance(reply, dict) else None
+    if not isinstance(data, dict):
+        raise ActivityFailed(f"{place} does not answer like a Prometheus")
     result = data.get("result")
     if data.get("resultType") == "scalar" and isinstance(result, list):
         return number(result[1], query)
