@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 EVENTS: Final = "SRETOOL_EVENTS"
 """Environment variable: number of the file descriptor."""
@@ -22,18 +22,35 @@ EVENTS: Final = "SRETOOL_EVENTS"
 _lock = threading.Lock()
 _secret: set[str] = set()
 _section = {"now": "method"}
+_listeners: list[Callable[[dict[str, Any]], None]] = []
 
 
 def tell(event: str, **words: Any) -> None:
     """One line: `{"event": …, "at": unix time, …}`. Values of secrets are cut out of every text."""
     given = os.environ.get(EVENTS)
+    if given is None and not _listeners:
+        return
+    told = {"event": event, "at": time.time(), **without_secrets(words)}
+    with _lock:
+        for hear in _listeners:
+            hear(told)
     if given is None:
         return
-    line = json.dumps({"event": event, "at": time.time(), **without_secrets(words)}, default=repr)
+    line = json.dumps(told, default=repr)
     with _lock:
         rest = memoryview(line.encode() + b"\n")
         while rest:
             rest = rest[os.write(int(given), rest) :]
+
+
+def listen(hear: Callable[[dict[str, Any]], None]) -> None:
+    """Let `hear` have every line, too, one at a time; it must neither raise nor tell anything itself."""
+    _listeners.append(hear)
+
+
+def listen_no_more(hear: Callable[[dict[str, Any]], None]) -> None:
+    if hear in _listeners:
+        _listeners.remove(hear)
 
 
 def section(name: str) -> None:
