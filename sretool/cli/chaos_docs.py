@@ -66,7 +66,7 @@ def _plain(page: Page) -> dict[str, Any]:
 
 
 def _list(pages: Sequence[Page]) -> Iterator[str]:
-    width = max((len(page.short) for page in pages), default=0)
+    width = max((len(_last(page)) for page in pages), default=0)
     for kind, head in _HEADS.items():
         of_kind = [page for page in pages if page.kind == kind]
         if not of_kind:
@@ -75,9 +75,14 @@ def _list(pages: Sequence[Page]) -> Iterator[str]:
         for page in of_kind:
             room = max(_WIDTH - width - 4, 20)
             summary = page.summary if len(page.summary) <= room else f"{page.summary[: room - 1].rstrip()}…"
-            yield f"  {page.short:<{width}}  {summary}"
+            yield f"  {_last(page):<{width}}  {summary}"
         yield ""
     yield "A name alone shows its page: `sretool chaos docs NAME`."
+
+
+def _last(page: Page) -> str:
+    """`network.add_latency`: the list says what kind it is."""
+    return page.short.partition(".")[2]
 
 
 def _page(page: Page) -> Iterator[str]:
