@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
     from sretool.adapters.chaostoolkit.extension import Page
 
-_WIDTH: Final = 80
 _HEADS: Final = {
     "probe": "Probes: they look and change nothing",
     "action": "Actions: they make faults, undo them, or help",
@@ -40,7 +41,8 @@ def docs(name: str | None, output_format: str) -> None:
     if output_format == "json":
         output.write_json({"functions": [_plain(page) for page in found]})
     elif name is None:
-        click.echo("\n".join(_list(found)))
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        click.echo("\n".join(_list(found, columns)))
     else:
         click.echo("\n\n\n".join("\n".join(_page(page)) for page in found))
 
@@ -65,7 +67,8 @@ def _plain(page: Page) -> dict[str, Any]:
     return {"name": page.name, **asdict(page), "summary": page.summary}
 
 
-def _list(pages: Sequence[Page]) -> Iterator[str]:
+def _list(pages: Sequence[Page], columns: int | None) -> Iterator[str]:
+    """`columns` of the terminal; None: there is none, and lines are whole."""
     width = max((len(_last(page)) for page in pages), default=0)
     for kind, head in _HEADS.items():
         of_kind = [page for page in pages if page.kind == kind]
@@ -73,9 +76,8 @@ def _list(pages: Sequence[Page]) -> Iterator[str]:
             continue
         yield head
         for page in of_kind:
-            room = max(_WIDTH - width - 4, 20)
-            summary = page.summary if len(page.summary) <= room else f"{page.summary[: room - 1].rstrip()}…"
-            yield f"  {_last(page):<{width}}  {summary}"
+            line = f"  {_last(page):<{width}}  {page.summary}"
+            yield line if columns is None or len(line) <= columns else f"{line[: columns - 1].rstrip()}…"
         yield ""
     yield "A name alone shows its page: `sretool chaos docs NAME`."
 

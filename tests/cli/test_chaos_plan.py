@@ -261,4 +261,4 @@ def test_pages_are_found_by_any_end_of_their_name(here: Path, capsys: pytest.Cap
     assert run("docs", one["module"]) == 0
     assert f"module: {one['module']}" in capsys.readouterr().out
     assert run("docs") == 0
-    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+    assert one["summary"] in capsys.readouterr().out
