@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -29,6 +30,7 @@ _PATIENCE: Final = 2.0
 """Seconds in which a process must have ended or gone on."""
 _HTTP_PATIENCE: Final = 3.0
 _COMMAND_PATIENCE: Final = 30.0
+_CLUSTER_PATIENCE: Final = 90.0
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """No proxy of the environment stands between us and what we undo."""
 
@@ -213,11 +215,17 @@ def command(undo: Mapping[str, Any]) -> Outcome:
     return {0: "undone", 3: "already"}.get(done.returncode, "failed"), text
 
 
+def kubernetes(undo: Mapping[str, Any]) -> Outcome:
+    """Something in a cluster, in the words of `sretool.chaos.kubernetes_undo`, which needs its libraries."""
+    argv = [sys.executable, "-m", "sretool.chaos.kubernetes_undo", json.dumps(undo)]
+    return command({"argv": argv, "within": undo.get("within", _CLUSTER_PATIENCE)})
+
+
 _KINDS: Final[dict[str, Callable[[Mapping[str, Any]], Outcome]]] = {
     each.__name__: each
     for each in (
         cgroup_write, cgroup_remove, proceed, end, toxic_remove, proxy_enable, file_remove, file_restore,
-        http, command,
+        http, command, kubernetes,
     )
 }  # fmt: skip
 _OF_THIS_BOOT: Final = {"cgroup_write", "cgroup_remove", "proceed", "end"}
