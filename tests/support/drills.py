@@ -111,7 +111,8 @@ class Drill:
             asked_before=True,
             asked_during=True,
             asked_after=True,
-            actions=("hurt the database", "put it back"),
+            actions=("hurt the database",),
+            helpers=("put it back",),
             probes=("dose", "dose"),
             rollbacks=("put it back",),
             dose=DoseCriterion(self.want, "s", self.want * 0.05, "dose", self.added),
@@ -204,7 +205,8 @@ class Drill:
                 odd = number == 2
                 yield t, SteadyState("during", steady["during"] if odd else True)
         yield end - 0.2, ChaosStep("method", "put it back", "action", "started")
-        yield end + 0.01, ChaosStep("method", "put it back", "action", "ok")
+        back = "failed" if self.seen.get("helper fails") else "ok"
+        yield end + 0.01, ChaosStep("method", "put it back", "action", back)
         yield end + 2, SteadyState("after", steady["after"])
         yield end + 3, ChaosStep("rollbacks", "put it back", "action", "started")
         yield end + 3.1, ChaosStep("rollbacks", "put it back", "action", "ok")

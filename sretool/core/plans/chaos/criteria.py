@@ -23,6 +23,7 @@ STEADY_DURING: Final = "steady state during"
 STEADY_AFTER: Final = "steady state after"
 FAULT_MADE: Final = "fault made"
 PROBES: Final = "probes answered"
+HELPERS: Final = "helpers worked"
 UNDONE: Final = "faults undone"
 DOSE: Final = "dose"
 DOSE_BEFORE: Final = "dose before"
@@ -76,6 +77,8 @@ class Criteria:
     asked_after: bool = False
     actions: tuple[str, ...] = ()
     """Of the method: what makes faults."""
+    helpers: tuple[str, ...] = ()
+    """Actions of the method that hurt nothing: they undo, wait, bring load, keep ledgers."""
     probes: tuple[str, ...] = ()
     """Of the method: each must answer."""
     unknown: tuple[str, ...] = ()
@@ -105,7 +108,8 @@ def criteria(plan: ChaosPlan) -> Criteria:
         asked_before=there and experiment.asked_before,
         asked_during=there and experiment.asked_during,
         asked_after=there and experiment.asked_after,
-        actions=tuple(each.name for each in experiment.actions),
+        actions=tuple(each.name for each in plan.actions if each.targets != ()),
+        helpers=tuple(each.name for each in plan.actions if each.targets == ()),
         probes=tuple(each.name for each in experiment.method if each.what == "probe"),
         unknown=tuple(each.name for each in plan.unknown),
         rollbacks=tuple(each.name for each in experiment.rollbacks),

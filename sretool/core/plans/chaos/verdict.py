@@ -82,6 +82,8 @@ def _checks(of: Criteria, found: _Found) -> Iterator[Check]:
         yield _steady("before", names.STEADY_BEFORE, timeline)
     if of.actions:
         yield _fault_made(of, timeline)
+    if of.helpers:
+        yield _helpers(of, timeline)
     if of.probes:
         yield _probes(of, timeline)
     if of.dose:
@@ -119,27 +121,34 @@ def _steady(when: str, name: str, timeline: Timeline) -> Check:
 
 
 def _fault_made(of: Criteria, timeline: Timeline) -> Check:
-    ended = [each for each in timeline.steps if each.what == "action" and each.section == "method"]
-    failed = sorted({each.name for each in ended if not each.ok})
-    if failed:
-        return Check(names.FAULT_MADE, want="yes", got=f"failed: {', '.join(failed)}", ok=False)
-    missing = _missing(of.actions, [each.name for each in ended])
-    if missing:
-        return Check(names.FAULT_MADE, want="yes", got=f"not carried out: {', '.join(missing)}", ok=False)
-    if timeline.fault_on is None:
-        return Check(names.FAULT_MADE, want="yes", got="no fault was made", ok=False)
-    return Check(names.FAULT_MADE, want="yes", got="yes", ok=True)
+    wrong = _not_well("action", of.actions, timeline)
+    if not wrong and timeline.fault_on is None:
+        wrong = "no fault was made"
+    return Check(names.FAULT_MADE, want="yes", got=wrong or "yes", ok=not wrong)
+
+
+def _helpers(of: Criteria, timeline: Timeline) -> Check:
+    wrong = _not_well("action", of.helpers, timeline)
+    return Check(names.HELPERS, want="all", got=wrong or "all", ok=None if wrong else True)
 
 
 def _probes(of: Criteria, timeline: Timeline) -> Check:
-    ended = [each for each in timeline.steps if each.what == "probe" and each.section == "method"]
+    wrong = _not_well("probe", of.probes, timeline)
+    return Check(names.PROBES, want="all", got=wrong or "all", ok=None if wrong else True)
+
+
+def _not_well(what: str, wanted: Sequence[str], timeline: Timeline) -> str:
+    """What of the method failed or is missing; empty where all went well."""
+    ended = [
+        each
+        for each in timeline.steps
+        if each.what == what and each.section == "method" and each.name in wanted
+    ]
     failed = sorted({each.name for each in ended if not each.ok})
     if failed:
-        return Check(names.PROBES, want="all", got=f"failed: {', '.join(failed)}")
-    missing = _missing(of.probes, [each.name for each in ended])
-    if missing:
-        return Check(names.PROBES, want="all", got=f"no answer: {', '.join(missing)}")
-    return Check(names.PROBES, want="all", got="all", ok=True)
+        return f"failed: {', '.join(failed)}"
+    missing = _missing(wanted, [each.name for each in ended])
+    return f"missing: {', '.join(missing)}" if missing else ""
 
 
 def _missing(wanted: Sequence[str], there: Sequence[str]) -> list[str]:

@@ -133,6 +133,8 @@ def test_criteria_are_what_the_block_says_and_survive_the_journal() -> None:
     assert (found.dose.want, found.dose.tolerance, found.dose.added) == (0.2, 0.01, True)
     assert found.actions == ("slow it",)
     assert found.probes == ("delay",)
+    assert criteria(planned(answered=Answer(()))).helpers == ("slow it",)
+    assert criteria(planned(answered=Answer(()))).actions == ()
     assert (found.rto_s, found.rpo_s, found.budget_price, found.max_targets) == (120, 0, 0.05, 1)
     assert found.received
     assert not criteria(planned()).received
