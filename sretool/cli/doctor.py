@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -11,11 +11,29 @@ from sretool.cli.output import format_option, write_json
 from sretool.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from enum import StrEnum
 
     from sretool.adapters.lab.inspection import Finding
     from sretool.cli.context import Settings
     from sretool.ports import Endpoint
+
+
+class Told(Protocol):
+    """A finding of any doctor."""
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def state(self) -> StrEnum: ...
+
+    @property
+    def detail(self) -> str: ...
+
+    @property
+    def remedy(self) -> str | None: ...
+
 
 _COLOURS = {"ok": "green", "limited": "yellow", "failed": "red"}
 
@@ -34,10 +52,10 @@ def command(ctx: click.Context, output_format: str) -> None:
     for finding in (*inspect(), *_endpoints(ctx.obj)):
         findings.append(finding)
         if output_format == "text":
-            _write(finding)
+            write_finding(finding)
     failed = sum(finding.state is State.FAILED for finding in findings)
     if output_format == "json":
-        write_json(_as_json(findings, ok=not failed))
+        write_json(findings_document(findings, ok=not failed))
     else:
         _write_summary(findings, failed)
     ctx.exit(diagnostics.FAILED if failed else diagnostics.OK)
@@ -99,7 +117,7 @@ async def _ask_alertmanager(endpoint: Endpoint) -> str:
     return f"{len(alerts)} alert{'s' if len(alerts) != 1 else ''}"
 
 
-def _as_json(findings: Sequence[Finding], *, ok: bool) -> dict[str, object]:
+def findings_document(findings: Iterable[Told], *, ok: bool) -> dict[str, object]:
     rows = [
         {
             "subject": finding.subject,
@@ -112,7 +130,8 @@ def _as_json(findings: Sequence[Finding], *, ok: bool) -> dict[str, object]:
     return {"ok": ok, "findings": rows}
 
 
-def _write(finding: Finding) -> None:
+def write_finding(finding: Told) -> None:
+    """One line, and one for its remedy."""
     state = click.style(f"{finding.state.value:<8}", fg=_COLOURS[finding.state.value])
     click.echo(f"{state} {finding.subject:<28} {finding.detail}")
     if finding.remedy is not None:

@@ -110,8 +110,11 @@ def _fill(
 
 def _reserve(place: Path) -> int:
     """Bytes that have to stay free there."""
-    if place.stat().st_dev != os.stat("/").st_dev:
-        return 0
+    return reserve_of_the_machine() if place.stat().st_dev == os.stat("/").st_dev else 0
+
+
+def reserve_of_the_machine() -> int:
+    """Bytes that always stay free on the file system of `/`."""
     return max(MARGIN_BYTES, int(shutil.disk_usage("/").total * MARGIN_SHARE))
 
 

@@ -542,6 +542,7 @@ def netem_problem() -> str | None:
     if tried.returncode == 0:
         return None
     said = (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
+    said = said.removeprefix("Error: ").rstrip(".")
     return f"the kernel has no netem ({said})"
 
 
