@@ -33,6 +33,9 @@ _ENDS: Final = frozenset({"duration", "seconds", "timeout", "ttl", "within", "pe
 _FILE: Final = re.compile(r"(?:^|_)(?:file|filename|manifest|spec_path|file_path)$")
 """Arguments that name a file which must be there."""
 
+_SELECTORS: Final = ("label_selector", "name_pattern")
+"""Parameters by which drivers choose among many."""
+
 _GATE: Final = re.compile(
     r"approv|\bgates?\b|guard|permit|permission|allow|prevent|\bveto|may_?run|abort|\bstop", re.IGNORECASE
 )
@@ -293,6 +296,8 @@ class _Linter:
             return
         if function.planned and activity.what == "action":
             self._planned.add(activity.name)
+        elif activity.section is Section.METHOD and activity.what == "action":
+            self._selectors(activity, function, path)
         if function.any_keyword:
             return
         names = [each.name for each in function.parameters]
@@ -305,6 +310,20 @@ class _Linter:
             given = parameter.name in activity.arguments or parameter.name in _GIVEN_BY_TOOLKIT
             if parameter.required and not given:
                 self._problem(path, f"argument {parameter.name!r} of {func} is missing")
+
+    def _selectors(self, action: Activity, function: Function, path: Path) -> None:
+        """Of what does not say what it hurts: whether it is told to choose at all."""
+        given, limit = action.arguments, self._experiment.block.blast_radius.max_share
+        known = [each.name for each in function.parameters if each.name in _SELECTORS]
+        if known and not any(given.get(name) for name in (*known, "name")):
+            message = f"action {action.name!r} matches everything: give {' or '.join(known)}"
+            self._problem((*path, "arguments"), message)
+        elif known and given.get("all") is True and limit != 1:
+            message = (
+                f"action {action.name!r} takes all that match; give `qty`, or allow it with"
+                " `blast_radius: {max_share: 100%}`"
+            )
+            self._problem((*path, "arguments", "all"), message)
 
     def _files(self, path: Path, arguments: Mapping[str, Any]) -> None:
         for name, value in arguments.items():

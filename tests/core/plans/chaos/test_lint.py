@@ -29,11 +29,16 @@ FUNCTIONS = {
     ("drv.net", "mend"): Function((Parameter("target", required=True),), planned=True),
     ("drv.net", "wait_for"): Function((Parameter("what", required=False),)),
     ("drv.net", "break_alone"): Function(any_keyword=True),
+    ("drv.pods", "terminate"): Function(
+        tuple(
+            Parameter(name, required=False) for name in ("label_selector", "name_pattern", "all", "qty", "ns")
+        )
+    ),
     ("drv.look", "delay"): Function(
         (Parameter("target", required=True), Parameter("secrets", required=False))
     ),
 }
-MODULES = {"drv.net", "drv.look", "drv.controls"}
+MODULES = {"drv.net", "drv.pods", "drv.look", "drv.controls"}
 
 
 @dataclass
@@ -322,6 +327,31 @@ def test_a_secret_counts_as_defined_and_is_not_put_in() -> None:
     assert "the secret's environment variable WORD is not set" in str(
         lint(reading(text), Around()).problems[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param("ns: shop", "matches everything: give label_selector or name_pattern", id="none"),
+        pytest.param("label_selector: '', ns: shop", "matches everything", id="an empty one"),
+        pytest.param("label_selector: app=shop, all: true", "takes all that match; give `qty`", id="all"),
+        pytest.param("label_selector: app=shop, qty: 1", "", id="some"),
+        pytest.param("name_pattern: shop-.*", "", id="by name"),
+    ],
+)
+def test_a_driver_that_is_not_told_what_to_choose_is_a_problem(arguments: str, said: str) -> None:
+    text = changed(
+        "rollbacks:",
+        f"""\
+  - name: kill
+    type: action
+    provider: {{type: python, module: drv.pods, func: terminate, arguments: {{{arguments}}}}}
+rollbacks:""",
+    )
+    found = problems(text)
+    assert [each for each in found if said in each] if said else found == []
+    allowed = text.replace("    fault: slow", "    fault: slow\n    blast_radius: {max_share: 100%}")
+    assert not [each for each in problems(allowed) if "takes all" in each]
 
 
 def test_programs_and_addresses_are_looked_at() -> None:
