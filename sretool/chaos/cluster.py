@@ -11,31 +11,46 @@ import os
 import re
 from collections.abc import Iterator  # noqa: TC003 - activities are asked for their types
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
+from chaosk8s import create_k8s_api_client
 from chaoslib.exceptions import ActivityFailed
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException
+from kubernetes.config import ConfigException, list_kube_config_contexts, new_client_from_config
 from urllib3.exceptions import HTTPError
 
 PATIENCE: Final = 10.0
 """Seconds for one answer of the API server."""
 _FORBIDDEN: Final = ("kube-system", "kube-public", "kube-node-lease")
 """Namespaces of the cluster itself."""
+_MANY: Final = 500
+"""Pods of a namespace that are looked at to see whether there are others than those chosen."""
 _MIRROR: Final = "kubernetes.io/config.mirror"
 _CONTROL: Final = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
-_NAMED: Final = re.compile(r"(?P<key>[^\s!=,()]+)\s*(?:==?\s*[^\s=,()]+|\s+in\s*\(\s*[^)\s][^)]*\))")
+_APART: Final = re.compile(r",(?![^(]*\))")
+"""Between two requirements of a selector."""
+_NAMES: Final = re.compile(r"\s*[^\s!=,()]+\s*(?:={1,2}\s*[^\s!=,()]+|\s+in\s*\([^()]*[^\s(),][^()]*\))\s*")
+"""A requirement that only what carries a certain value can meet."""
 _SIZES: Final = {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30,
                  "Ti": 2**40, "": 1}  # fmt: skip
 
 
 def connected(context: str = "") -> Any:
     """ActivityFailed where the kubeconfig has no such context."""
-    from chaosk8s import create_k8s_api_client
-
     with told("the kubeconfig"):
-        return create_k8s_api_client(secrets(context))
+        if _config() is None:
+            # Inside the cluster, or at an address of the environment.
+            return create_k8s_api_client(secrets(context))
+        named = context or os.environ.get("KUBERNETES_CONTEXT") or None
+        return new_client_from_config(_config(), named)  # type: ignore[no-untyped-call]
+
+
+def _config() -> str | None:
+    """The kubeconfig of the environment as it is now; None: there is none."""
+    named = os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
+    return named if any(Path(each).exists() for each in named.split(os.pathsep)) else None
 
 
 def secrets(context: str) -> dict[str, str]:
@@ -44,10 +59,21 @@ def secrets(context: str) -> dict[str, str]:
 
 
 def server(context: str = "") -> dict[str, str]:
-    """How an undo reaches this cluster again: words of its entry."""
+    """How an undo reaches this cluster again, whichever context is the current one by then."""
+    name = context or os.environ.get("KUBERNETES_CONTEXT", "") or _current()
     config = os.environ.get("KUBECONFIG")
-    found = {"context": context or os.environ.get("KUBERNETES_CONTEXT", "")}
-    return {**found, "config": os.path.abspath(config)} if config else found
+    if not config:
+        return {"context": name}
+    return {"context": name, "config": os.pathsep.join(map(os.path.abspath, config.split(os.pathsep)))}
+
+
+def _current() -> str:
+    """Empty where there is no kubeconfig."""
+    if _config() is None:
+        return ""
+    with told("the kubeconfig"):
+        _, active = list_kube_config_contexts(_config())  # type: ignore[no-untyped-call]
+    return str(active["name"]) if active else ""
 
 
 @contextmanager
@@ -82,10 +108,8 @@ def checked_selector(label_selector: str, what: str) -> str:
     written = (label_selector or "").strip()
     if not written:
         raise ActivityFailed(f"give `label_selector`: without one every {what} would be chosen")
-    if not any(
-        True for _ in _NAMED.finditer(re.sub(r"\S+\s+notin\s*\([^)]*\)|\S+\s*!=\s*[^,]*", "", written))
-    ):
-        raise ActivityFailed(f"{written!r} only says what is not chosen; name a label as well, like app=api")
+    if not any(_NAMES.fullmatch(each) for each in _APART.split(written)):
+        raise ActivityFailed(f"{written!r} names no value that a {what} must have; write it like app=api")
     return written
 
 
@@ -121,7 +145,7 @@ def pods(api: Any, ns: str, label_selector: str, count: int) -> tuple[list[Any],
     checked_count(count, len(running), f"{selector!r} in {ns}")
     with told(f"pods of {ns}"):
         others = core.list_namespaced_pod(
-            ns, field_selector="status.phase=Running", limit=count + 1, _request_timeout=PATIENCE
+            ns, field_selector="status.phase=Running", limit=_MANY, _request_timeout=PATIENCE
         ).items
     if len([pod for pod in others if is_running(pod)]) <= count:
         raise ActivityFailed(
