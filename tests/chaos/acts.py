@@ -26,5 +26,9 @@ def wait(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def open_file(path: str) -> str:
+    return Path(path).read_text()
+
+
 def password(word: str) -> str:
     return f"the word is {word}"

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from tests.kill.worlds import World
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_PROGRAM: Final = 'from sretool.cli import main; main.COMMANDS.setdefault("chaos", ""); main.main()'
+PROGRAM: Final = 'from sretool.cli import main; main.COMMANDS.setdefault("chaos", ""); main.main()'
 _MARK: Final = "SRETOOL_KILL_CELL"
 _FAULT: Final = 1.5
 """Seconds that a fault stays."""
@@ -243,7 +243,7 @@ def _last_broken(world: World, programs: Programs) -> float:
 def _after_next_start(world: World, environment: dict[str, str]) -> float:
     began = last = time.monotonic()
     with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, "--version"],
+        [sys.executable, "-c", PROGRAM, "--version"],
         env={**environment, _MARK: ""},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -374,7 +374,7 @@ def _started(
     folder: Path, environment: dict[str, str], prometheus: FakePrometheus, *, terminal: bool
 ) -> Iterator[tuple[Programs, _Said]]:
     argv = [
-        *(sys.executable, "-c", _PROGRAM, "--prometheus", prometheus.url),
+        *(sys.executable, "-c", PROGRAM, "--prometheus", prometheus.url),
         *("chaos", "run", str(folder / "experiment.json"), "--yes"),
     ]
     with (folder / "stdout").open("wb") as out:
