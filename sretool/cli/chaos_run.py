@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -87,6 +88,7 @@ def run(
             raise _refused([Refusal("lock", f"another experiment runs: {busy}", "wait for its end")])
         prepared = _prepared(settings, experiment, variables)
         ending, folder = asyncio.run(_carry_out(settings, prepared, given, frozenset(waived), yes=yes))
+    _report(ending, folder)
     _say_end(ending, folder, output_format)
     raise click.exceptions.Exit(_exit_code(ending))
 
@@ -224,6 +226,17 @@ class Lines:
             result = f"  {line.result}" if line.result else ""
             diagnostics.talk(f"{line.t:7.1f}s  {line.source:<5}  {line.text}{result}")
         self._shown = len(self._story.log)
+
+
+def _report(ending: Ending, folder: Path) -> None:
+    """Reports into the run's folder; what they are made from is there whether they can be written or not."""
+    from sretool.cli import chaos_reports
+
+    try:
+        chaos_reports.write(folder, ending.record, datetime.now(UTC))
+    except OSError as error:
+        remedy = f"make room and try `sretool runs report {ending.record.id} --to html`"
+        diagnostics.tell(f"the reports cannot be written: {error.strerror}", remedy)
 
 
 def _say_end(ending: Ending, folder: Path, output_format: str) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sretool.cli import output
-from sretool.cli.diagnostics import FAILED, NO_DATA, OK
+from sretool.cli.diagnostics import FAILED, NO_DATA, NOT_UNDONE, OK
 from sretool.errors import RunUnreadable, UsageError
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from sretool.cli.context import Settings
     from sretool.core.plans.chaos.recheck import Rechecked
     from sretool.core.runs.events import RunEvent
-
-INCOMPLETE: Final = 5
-"""Exit code: something is still to be undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class Verified:
         if self.findings:
             return FAILED
         if self.left:
-            return INCOMPLETE
+            return NOT_UNDONE
         return OK if self.rechecked is not None and self.rechecked.recorded is not None else NO_DATA
 
 
