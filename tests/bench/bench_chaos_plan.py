@@ -1,14 +1,15 @@
 """Time of `sretool chaos plan`, `list` and `docs`: `python -m tests.bench.bench_chaos_plan`.
 
-Each is a fresh process. One experiment calls a driver of its own that is asked what it would hurt; one calls
-chaostoolkit-kubernetes, whose import alone takes a second: it is read and never imported, neither by us nor
-by the program that asks.
+Each is a fresh process. One experiment calls a driver of its own that is asked what it would hurt; one is
+ours; one calls chaostoolkit-kubernetes, whose import alone takes a second: it is read and never imported,
+neither by us nor by the program that asks. Processor time is told, too: a busy machine makes waiting longer.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from typing import Final
 TIMES: Final = 5
 BOUND: Final = 1.0
 """Seconds that a plan may take."""
-HEAVY: Final = ("kubernetes", "chaosk8s", "chaoslib", "locust", "gevent", "matplotlib", "textual")
+HEAVY: Final = ("kubernetes", "chaosk8s", "locust", "gevent", "matplotlib", "textual")
 DRIVER: Final = '''\
 def slow(target): ...
 def plan_slow(target):
@@ -81,10 +82,15 @@ def main() -> int:
         for name in ("STATE", "CACHE", "CONFIG"):
             environment[f"XDG_{name}_HOME"] = str(folder / name.lower())
         slowest = 0.0
-        for arguments in (["plan", "own.yaml"], ["plan", "kubernetes.yaml"], ["list"], ["docs"]):
+        plans = (["plan", "own.yaml"], ["plan", "kubernetes.yaml"], ["plan", "network-latency"])
+        for arguments in (*plans, ["list"], ["docs"]):
+            before = _processor()
             took = [_once(arguments, folder, environment) for _ in range(TIMES)]
             slowest = max(slowest, *took)
-            shown = f"median {statistics.median(took):.2f} s, worst {max(took):.2f} s"
+            worked = (_processor() - before) / TIMES
+            shown = (
+                f"median {statistics.median(took):.2f} s, worst {max(took):.2f} s, processor {worked:.2f} s"
+            )
             heavy = _heavy(arguments, folder, environment)
             print(f"chaos {' '.join(arguments):<22} {shown}, heavy modules: {heavy}")
     print(f"{'within' if slowest <= BOUND else 'ABOVE'} {BOUND:g} s")
@@ -93,14 +99,24 @@ def main() -> int:
 
 def _once(arguments: list[str], folder: Path, environment: dict[str, str]) -> float:
     began = time.perf_counter()
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", PROGRAM, "chaos", *arguments],
         cwd=folder,
         env=environment,
-        check=True,
+        check=False,
         capture_output=True,
     )
-    return time.perf_counter() - began
+    took = time.perf_counter() - began
+    # Without a lab ours has a problem: its actions were asked all the same.
+    if done.returncode not in (0, 2):
+        sys.exit(done.stderr.decode())
+    return took
+
+
+def _processor() -> float:
+    """Seconds that all our children have worked."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _heavy(arguments: list[str], folder: Path, environment: dict[str, str]) -> str:
