@@ -12,7 +12,7 @@ COMMANDS: Final = {
     "plan": ("chaos_plan.plan", "Show exactly what an experiment would hurt, and how it is put back."),
     "approve": ("chaos_approve.approve", "Approve a plan, for somebody else to run it in production."),
     "run": ("chaos_run.run", "Carry out an experiment, undo it, and judge what it showed."),
-    "heal": ("chaos_heal.heal", "Undo every fault that an experiment has left anywhere on this machine."),
+    "heal": ("chaos_heal.heal", "Undo every fault that an experiment has left on this machine."),
     "doctor": ("chaos_doctor.doctor", "Which faults this machine can make, and why not the others."),
     "docs": ("chaos_docs.docs", "The probes, actions and controls of sretool, for any experiment."),
     "verify": ("chaos_verify.verify", "Work out a run's verdict again, and find what was changed since."),

@@ -30,6 +30,7 @@ COMMANDS = {
     "slo": "Objectives: status, why, rules, lint, backtest, gate, reports.",
     "alerts": "What is open and who has it; acks, silences, history, routes.",
     "load": "Load tests: profiles, runs and their verdicts.",
+    "chaos": "Experiments: plans, runs that undo themselves, verdicts.",
     "runs": "Load tests, experiments and game days: list, show, prune.",
     "mark": "Write down a deploy, a flag, a scaling or a note.",
     "init": "Propose a catalog of objectives from a server's metrics.",

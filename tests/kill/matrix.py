@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from tests.kill.worlds import World
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-PROGRAM: Final = 'from sretool.cli import main; main.COMMANDS.setdefault("chaos", ""); main.main()'
+PROGRAM: Final = "from sretool.cli.main import main; main()"
 _MARK: Final = "SRETOOL_KILL_CELL"
 _FAULT: Final = 1.5
 """Seconds that a fault stays."""
