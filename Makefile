@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-all lint types imports unit slow-tests lab-tests gamedays fuzz packages env lock clean python
+.PHONY: help demo test check test-all lint types imports unit slow-tests lab-tests gamedays fuzz kill-matrix packages env lock clean python
 
 help:  ## List the targets.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "%-10s %s\n", $$1, $$2 }'
