@@ -216,11 +216,11 @@ class ServerWrites:
 
     name: str
     acked_before: int = 0
-    """Asked for before the fault."""
+    """Before the fault."""
     acked_after: int = 0
-    """Asked for after it."""
+    """After it; of a server that was hurt: what was under way."""
     first_ack_after_t: float | None = None
-    """Seconds from the fault to the first acknowledgement of a write asked for after it."""
+    """Seconds from the fault to its first acknowledgement after it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,16 +40,17 @@ def writes_found(result: Mapping[str, Any]) -> WritesFound:
     if wrong:
         return WritesFound(text=f"the ledger contradicts itself: {wrong}")
     fault = _number(result.get("fault_at"))
+    servers = tuple(_servers(result.get("servers"), fault))
     return WritesFound(
         acked=counts["acked"],
         lost=counts["lost"],
         duplicated=counts["duplicated"],
         resurrected=counts["resurrected"],
         unknown=counts["unknown"],
-        rto_s=_span(result.get("rto_s")),
+        rto_s=_rto_of(result, servers),
         rpo_s=_span(result.get("rpo_s")),
         first_failed_after_s=_after(result.get("first_failed_at"), fault),
-        servers=tuple(_servers(result.get("servers"), fault)),
+        servers=servers,
         promoted=True if isinstance(result.get("promoted"), str) else None,
         split_brain=_truth(result.get("split_brain")),
         redundant=_truth(result.get("redundant")),
@@ -77,6 +78,15 @@ def _contradiction(result: Mapping[str, Any], counts: Mapping[str, int | None]) 
     if lost is not None and rpo is not None and (lost == 0) != (rpo == 0) and lost == 0:
         return f"none lost, and yet {rpo:g} s of writes"
     return ""
+
+
+def _rto_of(result: Mapping[str, Any], servers: tuple[ServerWrites, ...]) -> float | None:
+    """Never before the new primary acknowledges: what the old one had under way arrives after its end, too."""
+    rto, promoted = _span(result.get("rto_s")), result.get("promoted")
+    if rto is None or not isinstance(promoted, str):
+        return rto
+    first = next((each.first_ack_after_t for each in servers if each.name == promoted), None)
+    return None if first is None else max(rto, first)
 
 
 def _servers(told: object, fault: float | None) -> Iterator[ServerWrites]:

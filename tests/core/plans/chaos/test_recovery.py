@@ -82,6 +82,14 @@ def test_acks_are_those_of_the_server_that_gave_them() -> None:
     assert all(each.ok for each in judged(found).values())
 
 
+def test_acks_of_the_old_primary_that_were_under_way_make_no_rto() -> None:
+    servers = [RESULT["servers"][0] | {"acked_after": 3, "first_ack_after_at": 1000.02}, RESULT["servers"][1]]
+    assert writes_found(RESULT | {"servers": servers, "rto_s": 0.02}).rto_s == 6.5
+    silent = [servers[0], servers[1] | {"first_ack_after_at": None, "acked_after": 0}]
+    assert writes_found(RESULT | {"servers": silent, "rto_s": 0.02}).rto_s is None
+    assert writes_found(RESULT | {"servers": servers, "rto_s": 0.02, "promoted": None}).rto_s == 0.02
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
