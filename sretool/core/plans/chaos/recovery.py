@@ -81,11 +81,17 @@ def _contradiction(result: Mapping[str, Any], counts: Mapping[str, int | None]) 
 
 
 def _rto_of(result: Mapping[str, Any], servers: tuple[ServerWrites, ...]) -> float | None:
-    """Never before the new primary acknowledges: what the old one had under way arrives after its end, too."""
+    """Never before the new primary acknowledges: what the old one had under way arrives after its end, too.
+
+    Where no answer names its server, the time when one was seen to take writes stands for it.
+    """
     rto, promoted = _span(result.get("rto_s")), result.get("promoted")
     if rto is None or not isinstance(promoted, str):
         return rto
-    first = next((each.first_ack_after_t for each in servers if each.name == promoted), None)
+    if any(each.acked_before or each.acked_after for each in servers):
+        first = next((each.first_ack_after_t for each in servers if each.name == promoted), None)
+    else:
+        first = _span(result.get("rto_database_s"))
     return None if first is None else max(rto, first)
 
 

@@ -88,6 +88,10 @@ def test_acks_of_the_old_primary_that_were_under_way_make_no_rto() -> None:
     silent = [servers[0], servers[1] | {"first_ack_after_at": None, "acked_after": 0}]
     assert writes_found(RESULT | {"servers": silent, "rto_s": 0.02}).rto_s is None
     assert writes_found(RESULT | {"servers": servers, "rto_s": 0.02, "promoted": None}).rto_s == 0.02
+    unnamed = [each | {"acked_before": 0, "acked_after": 0, "first_ack_after_at": None} for each in servers]
+    found = RESULT | {"servers": unnamed, "rto_s": 0.02}
+    assert writes_found(found).rto_s is None
+    assert writes_found(found | {"rto_database_s": 4.0}).rto_s == 4.0
 
 
 @pytest.mark.parametrize(
