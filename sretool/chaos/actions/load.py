@@ -28,14 +28,16 @@ def start_load(
     profile: str,
     rate: float,
     duration: str = "10m",
+    parameters: dict[str, Any] | None = None,
     target: str = "",
     lab: str = "",
     name: str = "load",
 ) -> dict[str, Any]:
     """Put load on `target` (the lab's service without one): `profile` at `rate` requests per second.
 
-    It ends with `stop_load`, with the experiment, or after `duration`. Gives `{"pid", "target", "log"}`; how
-    it went is in the run folder that the log names last.
+    The whole profile, its ramp included, takes `duration`; `parameters` are the profile's own. It ends with
+    `stop_load`, with the experiment, or after `duration`. Gives `{"pid", "target", "log"}`; how it went is in
+    the run folder that the log names last.
     """
     if name in _running:
         raise ActivityFailed(f"the load {name!r} is running already")
@@ -44,6 +46,8 @@ def start_load(
         raise ActivityFailed("give a `target` or a lab")
     descriptor, path = tempfile.mkstemp(prefix=f"{name}-", suffix=".log")
     argv = ["load", "run", profile, "--target", address, "--rate", str(rate), "--duration", duration]
+    for key, value in (parameters or {}).items():
+        argv += ["--param", f"{key}={value}"]
     with open(descriptor, "wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-c", "from sretool.cli.main import main; main()", *argv],
@@ -73,6 +77,7 @@ def plan_start_load(
     profile: str,
     rate: float,
     duration: str = "10m",
+    parameters: dict[str, Any] | None = None,
     target: str = "",
     lab: str = "",
     name: str = "load",
