@@ -37,7 +37,7 @@ from tests.kill import worlds
 from tests.kill.prometheus import FakePrometheus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tests.kill.worlds import World
 
@@ -91,12 +91,20 @@ class Programs:
         return [pid for pid, line in _marked(self.folder.name) if module in line]
 
     def send(self, number: signal.Signals, *modules: str) -> None:
+        self._await(module for module in modules if module != "supervisor")
         pids = [pid for module in modules for pid in self.of(module)]
         if "supervisor" in modules:
             pids.append(self.supervisor.pid)
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+    def _await(self, modules: Iterable[str]) -> None:
+        """Who has not begun yet cannot be killed."""
+        for module in modules:
+            until = time.monotonic() + _PATIENCE
+            while not self.of(module) and self.supervisor.poll() is None and time.monotonic() < until:
+                time.sleep(0.005)
 
     def close_terminal(self) -> None:
         self.said.let_go()
@@ -221,6 +229,9 @@ def _play(cell: Cell, folder: Path, world: World, prometheus: FakePrometheus) ->
             programs.send(signal.SIGCONT, _RUNNER)
         if not way.watched:
             last = _after_next_start(world, environment)
+        # Its memory is gone a moment before it can be waited for.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            programs.supervisor.wait(2)
         code = programs.supervisor.poll()
     return Outcome(cell, _left(world, folder, code, way), last, code, was_broken)
 
