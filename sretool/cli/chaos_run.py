@@ -207,8 +207,8 @@ def _listen(control: Control) -> None:
         control.stop.set()
 
     for number in _ENDING:
-        # A shell's background job ignores SIGINT and SIGQUIT unless somebody handles them; under nohup a closed
-        # terminal is no reason to end.
+        # A shell's background job ignores SIGINT and SIGQUIT unless somebody handles them; under nohup a
+        # closed terminal is no reason to end.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, stop, number)
 
