@@ -177,10 +177,11 @@ def test_heal_tells_what_it_undid_and_what_it_could_not(shell: Shell) -> None:
     places = index.place(shell.environment)
     fault = shell.folder / "fault"
     fault.touch()
-    for name, undo in {
+    undos: dict[str, dict[str, Any]] = {
         "one": {"kind": "file_remove", "path": str(fault)},
         "two": {"kind": "command", "argv": [sys.executable, "-c", "raise SystemExit('the server is gone')"]},
-    }.items():
+    }
+    for name, undo in undos.items():
         folder = shell.folder / name
         folder.mkdir()
         UndoLog(folder).open(UndoEntry("1", f"fault {name}", "somewhere", undo=undo))
