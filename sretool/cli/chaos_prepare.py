@@ -30,6 +30,8 @@ PRODUCTION: Final = "SRETOOL_PRODUCTION"
 """Environment variable: regular expression of what is production, searched in addresses and names."""
 _LABELS: Final = ("ns", "namespace", "label_selector", "labels", "context")
 """Arguments of actions that say where they act."""
+_KUBERNETES: Final = re.compile(r"sretool\.chaos\.\w+\.(?:kubernetes|chaos_mesh)\b|\bchaosk8s\.|\bkubectl\b")
+"""What an experiment that acts on a cluster names."""
 _PRODUCTION: Final = r"(?<![a-z])(?:prod|production|live)(?![a-z])"
 
 
@@ -101,7 +103,7 @@ def prepare(settings: Settings, name: str, variables: Sequence[str] = ()) -> Pre
     sources = _sources(settings)
     lab = sources.lab if sources is not None else None
     environment = environment_of(settings, sources, lab)
-    where = _where(settings, sources, lab)
+    where = _where(settings, sources, lab) | _cluster(file, environment)
     plan, problems, warnings = wiring.chaos_plan(
         file, environment, overrides, where, partial(is_production, settings, sources)
     )
@@ -152,6 +154,8 @@ def environment_of(settings: Settings, sources: Sources | None, lab: LabRecord |
             found |= _of_endpoint("ALERTMANAGER", sources.alertmanager)
         if sources.catalog:
             found["SRETOOL_CATALOG"] = str(sources.catalog[0].absolute())
+        if sources.context is not None and sources.context.kubernetes:
+            found["KUBERNETES_CONTEXT"] = sources.context.kubernetes
     if lab is not None:
         found["SRETOOL_LAB_NAME"] = lab.name
     return found
@@ -192,19 +196,30 @@ def _where(settings: Settings, sources: Sources | None, lab: LabRecord | None) -
                 found["kubernetes"] = sources.context.kubernetes
     if lab is not None:
         found["lab"] = lab.name
-    environment = settings.environment or {}
-    if "kubernetes" not in found and environment.get("KUBERNETES_CONTEXT"):
-        found["kubernetes"] = environment["KUBERNETES_CONTEXT"]
     return found
+
+
+def _cluster(file: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Where an experiment acts that names something of Kubernetes, whichever context is the current one."""
+    from sretool.adapters.files import kubeconfig
+
+    try:
+        uses = _KUBERNETES.search(file.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return {}
+    found = kubeconfig.chosen(environment) if uses else None
+    if found is None:
+        return {}
+    return {"kubernetes": found.context, **({"kubernetes server": found.server} if found.server else {})}
 
 
 def is_production(
     settings: Settings, sources: Sources | None, experiment: Experiment, where: Mapping[str, str]
 ) -> bool:
-    """What the context says; else by the pattern on addresses, names and labels. A lab never is."""
+    """What the context says; else by the pattern on addresses, names and labels. A lab alone never is."""
     if sources is not None and sources.context is not None and sources.context.production:
         return True
-    if "lab" in where:
+    if "lab" in where and "kubernetes" not in where:
         return False
     pattern = (settings.environment or {}).get(PRODUCTION) or _PRODUCTION
     try:

@@ -15,6 +15,7 @@ import asyncio
 import itertools
 import re
 import threading
+import time
 import uuid
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -71,6 +72,9 @@ class Cluster(kmock.KubernetesEmulator):
         """Chaos Mesh does not take its faults back."""
         self.idle = False
         """Controllers do nothing."""
+        self.startup = 0.0
+        """Seconds until a new pod of a controller is ready."""
+        self.starting: dict[Key, float] = {}
         self.asked: list[tuple[str, str]] = []
         """Method and path of every request."""
         self.numbers = itertools.count(1)
@@ -80,6 +84,7 @@ class Cluster(kmock.KubernetesEmulator):
     async def _handle(self, request: kmock.Request) -> aiohttp.web.StreamResponse:
         path = str(request.url.path)
         self.asked.append((request.method.value, path))
+        self._start()
         version = _VERSION.fullmatch(path)
         if version is not None and request.method.value == "GET":
             return _resources(version["group"] or "", version["version"])
@@ -214,12 +219,23 @@ class Cluster(kmock.KubernetesEmulator):
         for key in own[deployment["spec"]["replicas"] :]:
             self.objects[key].delete()
         for _ in range(deployment["spec"]["replicas"] - len(own)):
-            self.pod(
+            name = self.pod(
                 meta["name"],
                 meta["namespace"],
                 owner=("ReplicaSet", meta["uid"]),
+                phase="Pending" if self.startup else "Running",
                 **deployment["spec"]["template"],
             )
+            if self.startup:
+                self.starting[PODS, meta["namespace"], name] = time.monotonic() + self.startup
+
+    def _start(self) -> None:
+        """Pods whose time has come are ready."""
+        for key, ready_at in list(self.starting.items()):
+            if time.monotonic() >= ready_at:
+                del self.starting[key]
+                if self.raw(key) is not None:
+                    self.objects[key].patch(_pod_status("Running"))
 
     def there(self, resource: kmock.resource) -> Iterator[tuple[Key, dict[str, Any]]]:
         for key, found in list(self.objects.items()):
@@ -271,7 +287,7 @@ class Cluster(kmock.KubernetesEmulator):
                 "containers": [{"name": "main", "image": "app", "resources": {"limits": limits or {}}}],
                 "volumes": volumes or [],
             },
-            "status": {"phase": phase, "conditions": [{"type": "Ready", "status": str(phase == "Running")}]},
+            **_pod_status(phase),
         }
         return name
 
@@ -307,6 +323,11 @@ class Cluster(kmock.KubernetesEmulator):
             },
         }
         self.live()
+
+
+def _pod_status(phase: str) -> dict[str, Any]:
+    ready = {"type": "Ready", "status": str(phase == "Running")}
+    return {"status": {"phase": phase, "conditions": [ready]}}
 
 
 def _now() -> str:

@@ -25,7 +25,7 @@ def of_project(project: Path) -> dict[str, Path]:
 
 
 def _below(place: Path) -> dict[str, Path]:
-    """`NAME.yaml` and `NAME/experiment.yaml`."""
+    """`NAME.yaml`, `NAME/experiment.yaml`, and `KIND/NAME.yaml` as `KIND/NAME`."""
     found: dict[str, Path] = {}
     for file in sorted(place.iterdir()) if place.is_dir() else []:
         if file.suffix in _SUFFIXES and file.is_file():
@@ -35,4 +35,8 @@ def _below(place: Path) -> dict[str, Path]:
             inner = next((each for each in inside if each.is_file()), None)
             if inner is not None:
                 found.setdefault(file.name, inner)
+                continue
+            for each in sorted(file.iterdir()):
+                if each.suffix in _SUFFIXES and each.is_file():
+                    found.setdefault(f"{file.name}/{each.stem}", each)
     return found

@@ -138,8 +138,8 @@ def plan_drain_node(
     context: str = "",
 ) -> list[dict[str, Any]]:
     api = cluster.connected(context)
-    node, there = cluster.node(api, label_selector, ns, pod_selector)
-    found = [cluster.shown(_drained(node, context), of=there)]
+    node, _ = cluster.node(api, label_selector, ns, pod_selector)
+    found = [cluster.shown(_drained(node, context))]
     for pod in cluster.evictable(api, node.metadata.name, local_data=local_data):
         words = cluster.planned(
             "eviction", pod, {}, context, prior=f"on {node.metadata.name}", heals="restart"

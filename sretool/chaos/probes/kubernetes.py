@@ -22,6 +22,27 @@ def ready_pods(label_selector: str, ns: str = "default", context: str = "") -> i
     return sum(cluster.is_ready(pod) for pod in _pods(label_selector, ns, context))
 
 
+def absent(label_selector: str, ns: str = "default", context: str = "") -> int:
+    """1 where no pod that matches is ready, 0 where one is: the dose of taking all of them away."""
+    return int(ready_pods(label_selector, ns, context) == 0)
+
+
+def ready_pods_within(
+    label_selector: str,
+    ns: str = "default",
+    least: int = 1,
+    wait: float = 0.0,
+    context: str = "",
+    sure: bool = False,
+) -> bool:
+    """Whether `least` pods are running and ready, `wait` seconds from now at the latest.
+
+    `sure`: fail instead of giving False, so that no run passes without it.
+    """
+    problem = f"fewer than {least} pods {ns}/{label_selector} are ready after {wait:.0f} s"
+    return sure_of(wait_until(lambda: ready_pods(label_selector, ns, context) >= least, wait), sure, problem)
+
+
 def missing_pods(
     label_selector: str, ns: str = "default", kind: str = "deployment", context: str = ""
 ) -> int:
