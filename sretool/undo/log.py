@@ -58,7 +58,9 @@ class UndoLog:
 
     def seal(self) -> None:
         """From here on `open` refuses."""
-        self._add({"sealed": True, "at": time.time()})
+        with self._locked() as descriptor:
+            if not _is_sealed(_lines(descriptor)):
+                _append(descriptor, {"sealed": True, "at": time.time()})
 
     def read(self) -> list[Standing]:
         """Every entry in the order they were opened, and what became of each; no file, no entries.

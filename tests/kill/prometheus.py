@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from typing import Self
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever asked was killed meanwhile."""
+
+
 class FakePrometheus:
     def __init__(self) -> None:
         self._hangs = threading.Event()
@@ -34,7 +39,7 @@ class FakePrometheus:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
