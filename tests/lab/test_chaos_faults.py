@@ -39,7 +39,7 @@ def log(lab: LabRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     yield made
     undoing.log.cache_clear()
     assert heal.heal(tmp_path).complete
-    until(lambda: all(_is_ready(lab, name) for name in ("app_1", "app_2")), 30)
+    until(lambda: all(_is_ready(lab, name) for name in ("app_1", "app_2")), 90)
 
 
 def until(true: Callable[[], bool], within: float) -> None:
@@ -120,7 +120,7 @@ def test_memory_of_a_replica_is_filled_with_ballast_and_emptied(lab: LabRecord, 
     told = memory.fill_memory("80%", over_s=1, process="app-2", lab=lab.name)
     assert told["share"] == pytest.approx(0.8, abs=0.03)
     assert memory.free_memory("app-2", lab.name) == 1
-    until(lambda: resources.memory_share("app-2", lab.name) < 0.6, 5)
+    until(lambda: resources.memory_share("app-2", lab.name) < 0.6, 20)
     after = labs.find(lab.name).process("app-2")
     assert (after.pid, after.start) == (before.pid, before.start)
 
@@ -134,14 +134,26 @@ def test_a_replica_leaks_by_its_hook_until_it_is_told_to_stop(lab: LabRecord, lo
     with pytest.raises(ActivityFailed, match="leaks already"):
         memory.leak("70%", process="app-2", lab=lab.name)
     assert memory.stop_leak("app-2", lab.name) == 1
-    until(lambda: resources.memory_share("app-2", lab.name, of="process") < 0.55, 5)
+    until(lambda: resources.memory_share("app-2", lab.name, of="process") < 0.55, 20)
 
 
 def test_a_paused_replica_answers_nobody_and_the_other_one_does(lab: LabRecord, log: UndoLog) -> None:
     process.pause("app-2", lab.name)
     paused = labs.find(lab.name).process("app-2")
     assert identity.stopped(paused.pid)
-    until(lambda: not _is_ready(lab, "app_2"), 5)
-    assert _is_ready(lab, "app_1")
+    until(lambda: not _is_ready(lab, "app_2"), 10)
+    until(lambda: _is_ready(lab, "app_1"), 30)
     assert process.proceed("app-2", lab.name) == 1
     assert not identity.stopped(paused.pid)
+
+
+def test_a_proxy_that_crashes_comes_back_without_its_toxics(lab: LabRecord, log: UndoLog) -> None:
+    network.add_latency("redis", 100, lab=lab.name)
+    before = labs.find(lab.name).process("toxiproxy")
+    process.kill("toxiproxy", lab.name)
+    healed = heal.heal(log.folder)
+    assert [each.how for each in healed.results] in (["undone", "already"], ["undone", "gone"])
+    after = labs.find(lab.name).process("toxiproxy")
+    assert after.pid != before.pid
+    reply = httpx.get(f"{lab.endpoints['toxiproxy']}/proxies/redis", trust_env=False)
+    assert reply.json()["toxics"] == []
