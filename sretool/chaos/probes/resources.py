@@ -1,4 +1,4 @@
-"""What a process may use and does use of CPU and memory, and how full a disk is: doses, read where they act.
+"""What a process may use and does use of CPU and memory: doses, read where they act.
 
 A process is named as of a lab (`process: app-1`), by its `pid`, or by the folder of its `cgroup`.
 """
@@ -12,7 +12,6 @@ from typing import Final
 from chaoslib.exceptions import ActivityFailed
 
 from sretool.chaos.actions import groups
-from sretool.chaos.actions.disk import used_share
 from sretool.chaos.actions.faults import figure
 from sretool.chaos.actions.victims import victim
 
@@ -78,14 +77,6 @@ def memory_share(
     used = groups.resident(who.pid)
     who.check()
     return used / limit
-
-
-def disk_share(folder: str) -> float:
-    """How full the file system of `folder` is, 0–1, as `df` tells it to an ordinary user."""
-    try:
-        return used_share(folder)
-    except OSError as error:
-        raise ActivityFailed(f"{folder}: {error.strerror}") from error
 
 
 def _folder(process: str, lab: str, pid: int | None, which: str) -> Path:
