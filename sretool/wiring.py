@@ -560,6 +560,10 @@ def chaos_load(
     arguments = [wanted.profile]
     if wanted.rate is not None:
         arguments += ["--rate", str(wanted.rate)]
+    # It lasts longer than whatever the experiment may take, and is ended with it.
+    longest = (plan.most_seconds or 3600.0) + plan.least_seconds
+    seconds = longest + plan.block.recovery_deadline.total_seconds()
+    arguments += ["--duration", f"{seconds:.0f}s"]
     before = ["--lab", lab.name] if lab is not None else []
 
     def made(folder: Path) -> LoadChild:
@@ -568,6 +572,24 @@ def chaos_load(
         return LoadRun((*before, "load", "run", *arguments), raw / "load.log", environment)
 
     return made, facts
+
+
+def _without_secrets(data: bytes, document: Mapping[str, Any]) -> bytes:
+    """The text of an experiment; secrets that are written into it are cut out."""
+    from sretool.core.plans.chaos.plan import HIDDEN
+
+    def literals(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            referred = isinstance(value.get("type"), str)
+            for key, each in value.items():
+                if not referred or key == "default":
+                    yield from literals(each)
+        elif isinstance(value, str) and value:
+            yield value
+
+    for secret in sorted(literals(document.get("secrets") or {}), key=len, reverse=True):
+        data = data.replace(secret.encode(), HIDDEN.encode())
+    return data
 
 
 def chaos_journal(
@@ -593,7 +615,7 @@ def chaos_journal(
         },
         production=plan.production,
     )
-    writer.keep_input(file.name, data, str(file))
+    writer.keep_input(file.name, _without_secrets(data, plan.experiment.document), str(file))
     text = json.dumps(plans.document(plan), indent=1, default=str)
     writer.keep_input("plan.json", text.encode(), "plan.json")
     return writer

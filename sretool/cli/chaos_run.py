@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from sretool.core.plans.chaos.gates import Approval, Refusal
     from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunRecord
+    from sretool.ports import LoadChild
     from sretool.services.chaos import Control, Ending
+    from sretool.services.chaos_watch import Sources
 
 _ENDING: Final = {
     signal.SIGINT: "interrupted by hand (Ctrl-C)",
@@ -31,6 +35,8 @@ _ENDING: Final = {
     signal.SIGHUP: "its terminal was closed (SIGHUP)",
     signal.SIGQUIT: "interrupted by hand (SIGQUIT)",
 }
+_STALE: Final = 10.0
+"""Seconds after which the gates are looked at again: much happens while somebody makes up their mind."""
 
 
 @click.command()
@@ -95,9 +101,7 @@ def run(
 
 def _prepared(settings: Settings, experiment: str, variables: tuple[str, ...]) -> Prepared:
     with tell_problems():
-        prepared = prepare(settings, experiment, variables)
-    diagnostics.tell_warnings(prepared.warnings)
-    return prepared
+        return prepare(settings, experiment, variables)
 
 
 def _approval(text: str) -> Approval:
@@ -116,19 +120,15 @@ async def _carry_out(
     settings: Settings, prepared: Prepared, approvals: list[Approval], waived: frozenset[str], *, yes: bool
 ) -> tuple[Ending, Path]:
     from sretool import wiring
-    from sretool.core.plans.chaos.gates import refusals
+    from sretool.cli import chaos_shown
     from sretool.services import chaos
 
     environment = settings.environment or {}
     sources = wiring.chaos_sources(_endpoints(prepared), prepared.lab.name if prepared.lab else None)
-    facts = await wiring.chaos_facts(environment, prepared.me, tuple(approvals), sources)
-    load, facts = wiring.chaos_load(prepared.plan, prepared.environment, prepared.lab, facts)
-    closed = refusals(prepared.plan, facts, waived)
-    if closed:
-        await sources.aclose()
-        raise _refused(closed)
-    if not yes:
-        _ask(prepared)
+    diagnostics.talk(chaos_shown.text(prepared.plan))
+    opened, load = await _pass_gates(environment, prepared, tuple(approvals), sources, waived)
+    if not yes and _ask() > _STALE:
+        opened, load = await _pass_gates(environment, prepared, tuple(approvals), sources, waived)
     journal = wiring.chaos_journal(settings.project, environment, prepared.plan, prepared.file, prepared.data)
     order = chaos.Order(
         plan=prepared.plan,
@@ -142,7 +142,7 @@ async def _carry_out(
         by=prepared.me,
         remarks=(
             *(f"approved by {each.by} ({each.hash[:12]})" for each in approvals),
-            *(f"gate {each.gate} opened by hand: {each.text}" for each in _opened(prepared, facts, waived)),
+            *(f"gate {each.gate} opened by hand: {each.text}" for each in opened),
         ),
     )
     around = chaos.Around(
@@ -154,14 +154,30 @@ async def _carry_out(
     )
     control = chaos.Control()
     _listen(control)
-    ending = await chaos.run(order, around, journal, control, Lines().show)
+    with journal:
+        ending = await chaos.run(order, around, journal, control, Lines().show)
     return ending, journal.folder
 
 
-def _opened(prepared: Prepared, facts: Any, waived: frozenset[str]) -> Iterator[Refusal]:
+async def _pass_gates(
+    environment: Mapping[str, str],
+    prepared: Prepared,
+    approvals: tuple[Approval, ...],
+    sources: Sources,
+    waived: frozenset[str],
+) -> tuple[tuple[Refusal, ...], Callable[[Path], LoadChild] | None]:
+    """Gates that are opened by hand, and what makes the experiment's load; Exit where one is closed."""
+    from sretool import wiring
     from sretool.core.plans.chaos.gates import refusals
 
-    return (each for each in refusals(prepared.plan, facts) if each.gate in waived)
+    plan = prepared.plan
+    facts = await wiring.chaos_facts(environment, prepared.me, approvals, sources)
+    load, facts = wiring.chaos_load(plan, prepared.environment, prepared.lab, facts)
+    closed = refusals(plan, facts, waived)
+    if closed:
+        await sources.aclose()
+        raise _refused(closed)
+    return refusals(plan, facts), load
 
 
 def _endpoints(prepared: Prepared) -> Any:
@@ -189,13 +205,13 @@ def _refused(closed: Any) -> click.exceptions.Exit:
     return click.exceptions.Exit(diagnostics.ABORTED)
 
 
-def _ask(prepared: Prepared) -> None:
-    from sretool.cli import chaos_shown
-
-    diagnostics.talk(chaos_shown.text(prepared.plan))
+def _ask() -> float:
+    """Whether it is to be run; seconds until that was decided."""
+    began = time.monotonic()
     if not sys.stdin.isatty():
         raise UsageError("nobody can be asked here", remedy="give --yes")
     click.confirm("Run it?", abort=True, err=True)
+    return time.monotonic() - began
 
 
 def _listen(control: Control) -> None:
@@ -226,7 +242,9 @@ class Lines:
         self._story.take(event)
         for line in self._story.log[self._shown :]:
             result = f"  {line.result}" if line.result else ""
-            diagnostics.talk(f"{line.t:7.1f}s  {line.source:<5}  {line.text}{result}")
+            # Where stderr goes to a full disk, the experiment goes on without an audience.
+            with contextlib.suppress(OSError):
+                diagnostics.talk(f"{line.t:7.1f}s  {line.source:<5}  {line.text}{result}")
         self._shown = len(self._story.log)
 
 
