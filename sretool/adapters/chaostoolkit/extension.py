@@ -1,7 +1,7 @@
 """What our Chaos Toolkit extension offers, read from its text: none of its modules is imported.
 
-A function counts where it is public, documented and stands in a module below `actions` or `probes`; of actions
-those with a planning function beside them, as the others serve other modules. A control is a module that has
+A function counts where it is public, documented and in a module below `actions` or `probes`; of actions those
+with a planning function beside them, as others serve other modules. A control is a module that has
 functions of the toolkit's names for them.
 """
 

@@ -223,8 +223,7 @@ def _expected(of: AlertCriterion, found: Detection, whole: Criteria) -> Iterator
 
 
 def _resolved(found: Detection, of: Criteria, timeline: Timeline) -> Check:
-    fired = [each for each in found.episodes if _fired_after(each, found)]
-    left = sorted({each.name for each in fired if each.resolved is None})
+    left = sorted({each.name for each in raised(of, found) if each.resolved is None})
     if left:
         return Check(
             names.RESOLVED,
@@ -234,6 +233,13 @@ def _resolved(found: Detection, of: Criteria, timeline: Timeline) -> Check:
         )
     watched = found.watched.get(PROMETHEUS)
     return Check(names.RESOLVED, want="all", got="all" if watched else None, ok=True if watched else None)
+
+
+def raised(of: Criteria, found: Detection) -> list[Episode]:
+    """Expected alerts that fired for the fault. Others may remember it for hours, as budgets do: whether they
+    are allowed at all is another question."""
+    expected = {each.name for each in of.expected_alerts}
+    return [each for each in found.episodes if each.name in expected and _fired_after(each, found)]
 
 
 def deadline_over(of: Criteria, timeline: Timeline) -> bool:

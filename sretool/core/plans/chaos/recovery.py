@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sretool.core.plans.chaos import criteria as names
-from sretool.core.plans.chaos.detection import deadline_over
+from sretool.core.plans.chaos.detection import deadline_over, raised
 from sretool.core.plans.chaos.timeline import finite
 from sretool.core.runs import events
 from sretool.core.runs.events import ServerWrites, WritesFound
@@ -214,25 +214,25 @@ def _yes(truth: bool | None) -> str | None:
     return {True: "yes", False: "no", None: None}[truth]
 
 
-def recovered_at(found: Detection, timeline: Timeline) -> float | None:
-    """From when on everything is as before: no fault, no alert of it, writes succeed; None: it is not."""
+def recovered_at(of: Criteria, found: Detection, timeline: Timeline) -> float | None:
+    """From when on everything is as before: no fault, no expected alert, writes succeed; None: it is not."""
     off, on = timeline.all_off, timeline.fault_on
     if off is None or on is None:
         return None
-    raised = [each for each in found.episodes if each.fired is not None and (each.fired >= on)]
-    if any(each.resolved is None for each in raised):
+    alerts = raised(of, found)
+    if any(each.resolved is None for each in alerts):
         return None
     account = writes(timeline)
     if account is not None and account[1].rto_s is None and account[1].first_failed_after_s is not None:
         return None
     back = account[1].rto_s if account is not None else None
-    ends = [off, *(each.resolved for each in raised if each.resolved is not None)]
+    ends = [off, *(each.resolved for each in alerts if each.resolved is not None)]
     return max([*ends, on + back] if back is not None and math.isfinite(back) else ends)
 
 
 def _recovered(of: Criteria, found: Detection, timeline: Timeline) -> Check:
     assert of.recovery_deadline_s is not None
-    begin, at = timeline.to_be_over, recovered_at(found, timeline)
+    begin, at = timeline.to_be_over, recovered_at(of, found, timeline)
     if at is None or begin is None:
         broken = deadline_over(of, timeline)
         return Check(
@@ -248,7 +248,7 @@ def _recovered(of: Criteria, found: Detection, timeline: Timeline) -> Check:
     )
 
 
-def mttr_s(found: Detection, timeline: Timeline) -> float | None:
+def mttr_s(of: Criteria, found: Detection, timeline: Timeline) -> float | None:
     """From the fault until everything was as before."""
-    at, on = recovered_at(found, timeline), timeline.fault_on
+    at, on = recovered_at(of, found, timeline), timeline.fault_on
     return None if at is None or on is None else round(at - on, 6)

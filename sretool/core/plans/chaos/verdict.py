@@ -235,7 +235,9 @@ def _error(checks: dict[str, Check], timeline: Timeline) -> str:
 
 def _stopped(timeline: Timeline) -> str:
     for _, what in timeline.of(events.GuardTripped):
-        return f"{what.guard}: {what.text}" if what.text else what.guard
+        # Who ended it by hand says so already.
+        said = what.text.startswith(what.guard) or not what.text
+        return (what.text or what.guard) if said else f"{what.guard}: {what.text}"
     ended = timeline.last(events.RunnerEnded)
     if ended is not None and ended[1].status == "interrupted":
         return ended[1].text or "interrupted"
@@ -277,7 +279,7 @@ def _measures(of: Criteria, found: _Found, happened: Sequence[RunEvent]) -> Meas
                 for each in told.servers
             ),
             mttd_s=detection.mttd_s(of, found.detection),
-            mttr_s=recovery.mttr_s(found.detection, timeline),
+            mttr_s=recovery.mttr_s(of, found.detection, timeline),
             dose=strength,
             dose_before=found.dose.before,
             dose_during=found.dose.during,

@@ -10,6 +10,7 @@ import pytest
 from sretool.core.plans.chaos import criteria as names
 from sretool.core.plans.chaos.criteria import AlertCriterion, Criteria
 from sretool.core.plans.chaos.detection import checks, detect, measures, mttd_s
+from sretool.core.plans.chaos.recovery import recovered_at
 from sretool.core.plans.chaos.timeline import Timeline
 from sretool.core.runs.events import (
     AlertChange,
@@ -155,6 +156,18 @@ def test_unexpected_alerts_are_named_and_may_be_allowed() -> None:
     found, timeline = seen(*WELL, *other, of=allowed)
     assert names.UNEXPECTED not in {each.name for each in found}
     assert {each.name for each in measures(allowed, detect(allowed, timeline), timeline)} == {"Slow", "Full"}
+
+
+def test_an_alert_that_is_allowed_may_remember_the_fault_for_hours() -> None:
+    burn = (120.0, change("firing", "BudgetBurn", "z"))
+    allowed = Criteria(
+        expected_alerts=CRITERIA.expected_alerts, unexpected_fail=False, recovery_deadline_s=10.0
+    )
+    found, timeline = seen(*WELL, burn, of=allowed)
+    assert check(found, names.RESOLVED).ok
+    assert recovered_at(allowed, detect(allowed, timeline), timeline) == 205.0
+    found, _ = seen(*WELL[:3], burn, of=allowed)
+    assert check(found, names.RESOLVED).got == "still firing: Slow"
 
 
 def test_an_unexpected_alert_that_was_only_pending_is_none() -> None:

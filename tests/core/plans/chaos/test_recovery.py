@@ -201,7 +201,7 @@ def test_without_a_ledger_the_steady_state_tells(
 
 def test_recovery_lasts_until_the_last_thing_is_well() -> None:
     timeline = timeline_of(writes_found(RESULT | {"rto_s": 55.0}), PROMISED)
-    assert mttr_s(detect(PROMISED, timeline), timeline) == 55.0
+    assert mttr_s(PROMISED, detect(PROMISED, timeline), timeline) == 55.0
     assert judged(writes_found(RESULT | {"rto_s": 55.0}))[names.RECOVERED].got == 15.0
 
 
@@ -209,7 +209,7 @@ def test_a_fault_that_is_never_over_is_no_recovery() -> None:
     timeline = Timeline(PROMISED, [event(1.0, FaultOn("f", "kill")), event(200.0, WatchEnded(1))])
     found = {each.name: each for each in checks(PROMISED, detect(PROMISED, timeline), timeline)}
     assert found[names.RECOVERED].ok is not True
-    assert mttr_s(detect(PROMISED, timeline), timeline) is None
+    assert mttr_s(PROMISED, detect(PROMISED, timeline), timeline) is None
 
 
 def test_the_result_of_a_real_ledger_is_understood() -> None:

@@ -376,6 +376,14 @@ def test_a_failed_undo_is_told_from_a_failed_run() -> None:
         assert undone(verdict) is there
 
 
+def test_who_ended_it_by_hand_is_told_once() -> None:
+    drill = Drill.of(1)
+    found = [each for each in drill.events() if not isinstance(each.what, told.WatchEnded)]
+    tripped = told.GuardTripped("interrupted", "interrupted by hand (Ctrl-C)")
+    verdict, _ = judge(drill.criteria, [*found, event(drill.off_at, tripped)])
+    assert (verdict.outcome, verdict.reason) == (ABORTED, "interrupted by hand (Ctrl-C)")
+
+
 def test_an_experiment_without_a_dose_is_never_passed() -> None:
     drill = Drill.of(2)
     verdict, _ = judge(replace(drill.criteria, dose=None), drill.events())
