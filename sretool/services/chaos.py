@@ -276,7 +276,12 @@ class _Run:
 
     def _waits_for(self) -> tuple[str, ...]:
         """What is not as before, or still to come."""
-        return (*self._watchers.open_alerts, *self._watchers.away, *self._to_come())
+        expected = {each.name for each in self._plan.block.expected_alerts}
+        # Alerts that are allowed may remember a fault for hours, as those of budgets do.
+        alerts = (
+            name for name in self._watchers.open_alerts if self._criteria.unexpected_fail or name in expected
+        )
+        return (*alerts, *self._watchers.away, *self._to_come())
 
     def _to_come(self) -> tuple[str, ...]:
         if self._first_fault is None or self._around.sources.rules is None:
