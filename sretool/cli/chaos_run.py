@@ -17,7 +17,7 @@ from sretool.cli.chaos_prepare import prepare, tell_problems, vars_option
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from sretool.cli.chaos_prepare import Prepared
