@@ -2,9 +2,9 @@
 
 The first line of standard input is a JSON object: `experiment` (as loaded), `path`, `configuration` and
 `secrets` (values given on the command line), `log` (folder of the undo log), `runtime` (the experiment's own
-settings), `guards` (names of probes that are asked every `guards_every` seconds). Events go to the descriptor
-in `SRETOOL_EVENTS`, the toolkit's log to standard error. When standard input ends, whoever started us is gone:
-everything is undone and this program ends.
+settings), `guards` (names of probes that are asked every `guards_every` seconds). Events go to the
+descriptor in `SRETOOL_EVENTS`, the toolkit's log to standard error. When standard input ends, whoever started
+us is gone: everything is undone and this program ends.
 
 Rollbacks are played whatever happens, nothing asks the outside whether there is a newer version, and the
 experiment's own `runtime`, which the toolkit's function ignores, is honoured.
