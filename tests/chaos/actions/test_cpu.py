@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -44,8 +46,8 @@ def test_half_of_the_limit_is_half_of_what_it_could_use(
 
 def test_the_group_of_a_pid_is_found_and_a_share_of_its_use_is_measured(group: Group, spinning: int) -> None:
     group.enter(spinning)
-    told = cpu.limit_cpu(0.5, of="usage", pid=spinning)
-    assert 0.02 <= told["cores"] <= 0.27
+    told = cpu.limit_cpu(0.9, of="usage", pid=spinning)
+    assert 0 < told["cores"] <= 0.48
     assert groups.cpu_limit(group.cpu).cores == pytest.approx(told["cores"], abs=1e-4)
     assert cpu.restore_cpu(pid=spinning) == 1
 
@@ -119,6 +121,17 @@ def test_a_helper_that_is_killed_leaves_nothing_that_healing_does_not_find(
     os.kill(helper, signal.SIGKILL)
     assert identity.stopped(sleeping)
     assert heal.heal(undo_log.folder).complete
+    assert _stays_running(sleeping)
+
+
+def test_a_helper_goes_with_whoever_started_it(sleeping: int, undo_log: UndoLog) -> None:
+    program = (
+        "import os, signal\nfrom sretool.chaos.actions import cpu\n"
+        f"cpu.slow_down('5%', pid={sleeping}, period_ms=1000)\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=False)
+    helper = next(each.entry.undo for each in undo_log.left() if each.entry.undo["kind"] == "end")
+    until(lambda: identity.start_time(helper["pid"]) != helper["start"])
     assert _stays_running(sleeping)
 
 

