@@ -120,11 +120,28 @@ async def _carry_out(
     settings: Settings, prepared: Prepared, approvals: list[Approval], waived: frozenset[str], *, yes: bool
 ) -> tuple[Ending, Path]:
     from sretool import wiring
+
+    sources = wiring.chaos_sources(_endpoints(prepared), prepared.lab.name if prepared.lab else None)
+    try:
+        return await _carry_out_with(sources, settings, prepared, approvals, waived, yes=yes)
+    finally:
+        await sources.aclose()
+
+
+async def _carry_out_with(
+    sources: Sources,
+    settings: Settings,
+    prepared: Prepared,
+    approvals: list[Approval],
+    waived: frozenset[str],
+    *,
+    yes: bool,
+) -> tuple[Ending, Path]:
+    from sretool import wiring
     from sretool.cli import chaos_shown
     from sretool.services import chaos
 
     environment = settings.environment or {}
-    sources = wiring.chaos_sources(_endpoints(prepared), prepared.lab.name if prepared.lab else None)
     diagnostics.talk(chaos_shown.text(prepared.plan))
     opened, load = await _pass_gates(environment, prepared, tuple(approvals), sources, waived)
     if not yes and _ask() > _STALE:
@@ -175,7 +192,6 @@ async def _pass_gates(
     load, facts = wiring.chaos_load(plan, prepared.environment, prepared.lab, facts)
     closed = refusals(plan, facts, waived)
     if closed:
-        await sources.aclose()
         raise _refused(closed)
     return refusals(plan, facts), load
 

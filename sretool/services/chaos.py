@@ -311,7 +311,6 @@ class _Run:
         verdict, measures = judge(self._criteria, happened)
         await self._end_announcement(verdict)
         record = self._write_verdict(verdict, measures)
-        await self._around.sources.aclose()
         return Ending(record, not left, left, self._control.stop.is_set())
 
     def _write_verdict(self, verdict: Verdict, measures: Measures) -> RunRecord:
