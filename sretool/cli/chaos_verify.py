@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from sretool.cli.context import Settings
     from sretool.core.plans.chaos.recheck import Rechecked
     from sretool.core.runs.events import RunEvent
+
+PLAN: Final = "plan.json"
+"""Among the inputs of an experiment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ def _verified(run: StoredRun, seal: str | None) -> Verified:
         verified.note("verdict", f"{rechecked.verdict.outcome.value}, the same from the events", problems)
     else:
         verified.findings += problems
+    _look_at_plan(run.folder, happened, verified)
     _look_at_undo(run.folder, verified)
     _look_at_seal(run.folder, verified, seal)
     verified.findings.sort(key=lambda each: (each.file != writer.RECORD, each.file, each.line or 0))
@@ -170,6 +175,25 @@ def _events(folder: Path) -> tuple[list[RunEvent], list[Finding]]:
     if torn:
         broken.append(Finding(writer.EVENTS, "ends within a line", whole.count(b"\n") + 2))
     return happened, broken
+
+
+def _look_at_plan(folder: Path, happened: list[RunEvent], verified: Verified) -> None:
+    """Whether the plan that is kept is the one that was run."""
+    from sretool.adapters.store import writer
+    from sretool.core.runs.events import Started
+
+    run = next((each.what.plan_hash for each in happened if isinstance(each.what, Started)), "")
+    file = folder / writer.INPUT / PLAN
+    if not run or not file.is_file():
+        return
+    name = f"{writer.INPUT}/{PLAN}"
+    try:
+        kept = json.loads(file.read_bytes()).get("hash")
+    except (ValueError, AttributeError):
+        verified.findings.append(Finding(name, "is no plan"))
+        return
+    wrong = [Finding(name, f"is the plan {str(kept)[:12]}, and {run[:12]} was run")] if kept != run else []
+    verified.note("plan", f"{run[:12]}, the one that was run", wrong)
 
 
 def _look_at_undo(folder: Path, verified: Verified) -> None:

@@ -169,6 +169,8 @@ def _dose(report: ChaosReport) -> Picture | None:
     plot = _made(report, "Dose", high * 1.15 or 1.0, _labels(dose.unit), low=low)
     end = max(report.end, 1.0)
     plot.band([(0.0, wanted), (end, wanted)], "wanted")
+    # Where it is to be exact there is no band to be seen.
+    plot.line([(0.0, dose.want), (end, dose.want)], "ordered")
     if len(points) >= _MANY:
         plot.line(thinned(points), "line", _gap(report, points))
     else:
@@ -405,10 +407,11 @@ def _steady(report: ChaosReport) -> _Lane:
     kinds = {True: "holds", False: "breaks", None: "unknown"}
     words = {True: "met", False: "not met", None: "nobody knows"}
     step = max(report.end / _MOST, 0.5)
-    following = [t for t, _, _ in report.steady[1:]] + [math.inf]
-    for (t, ok, name), after in zip(report.steady, following, strict=False):
-        # An answer stands until the next one where that comes soon, and otherwise for a moment.
-        until = after if after - t <= _SOON else t + step * 3
+    following = [(t, name) for t, _, name in report.steady[1:]] + [(math.inf, "")]
+    for (t, ok, name), (after, then) in zip(report.steady, following, strict=False):
+        # While it is asked all the time an answer stands until the next one; otherwise for a moment.
+        lasts = name.startswith("during") and then.startswith("during") and after - t <= _SOON
+        until = after if lasts else t + step * 3
         before = lane.bars[-1] if lane.bars else None
         if before is not None and before[2] == kinds[ok] and t - before[1] <= step:
             lane.bars[-1] = (before[0], until, before[2], before[3])

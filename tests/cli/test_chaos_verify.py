@@ -135,6 +135,17 @@ def test_events_that_were_taken_out_make_the_verdict_another_one(project: Path) 
     assert found["verdict"]["outcome"] == "inconclusive"
 
 
+def test_another_plan_than_the_one_that_was_run_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".sretool").mkdir()
+    run = chaos_runs.failover(tmp_path / ".sretool")
+    run.keep_input("plan.json", b'{"hash": "0123456789abcdef"}', "plan.json")
+    chaos_runs.judged(run)
+    chaos_reports.write(run.folder, run.run, NOW)
+    code, found = asked(tmp_path)
+    assert code == 1
+    assert places(found) == [("input/plan.json", None)]
+
+
 def test_a_line_that_is_no_event_is_told(project: Path) -> None:
     events = folder(project) / "events.jsonl"
     with events.open("ab") as file:

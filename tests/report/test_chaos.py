@@ -191,6 +191,21 @@ def test_a_dose_that_is_added_is_drawn_without_what_was_there_before() -> None:
     assert report.dose()[-1][1] == pytest.approx(0.2)
 
 
+def test_an_answer_of_the_hypothesis_lasts_only_while_it_is_asked_all_the_time() -> None:
+    asked = [(t, events.SteadyState("during", met=t < 30)) for t in range(20, 40, 5)]
+    report = report_of(
+        (0, started()),
+        (2, events.SteadyState("before", met=True)),
+        *asked,
+        (100, events.SteadyState("after", met=True)),
+    )
+    lanes = chaos_charts.lanes(report)
+    assert lanes is not None
+    assert [word for _, word in re.findall(r'width="([\d.]+)" height="9" class="(holds|breaks)"', lanes)] == [
+        "holds", "holds", "breaks", "holds",
+    ]  # fmt: skip
+
+
 def test_a_bound_far_above_everything_is_named_beside_the_picture() -> None:
     tick = events.SloTick("amas/a", 0.999, 0.3, 0.0001)
     report = report_of((0, started(None, "burn > 14.4")), (5, tick), (6, tick), (7, tick))
