@@ -103,7 +103,7 @@ def prepare(settings: Settings, name: str, variables: Sequence[str] = ()) -> Pre
     sources = _sources(settings)
     lab = sources.lab if sources is not None else None
     environment = environment_of(settings, sources, lab)
-    where = _where(settings, sources, lab) | _cluster(file, environment)
+    where = _where(settings, sources, lab) | where_of_cluster(file, environment)
     plan, problems, warnings = wiring.chaos_plan(
         file, environment, overrides, where, partial(is_production, settings, sources)
     )
@@ -199,7 +199,7 @@ def _where(settings: Settings, sources: Sources | None, lab: LabRecord | None) -
     return found
 
 
-def _cluster(file: Path, environment: Mapping[str, str]) -> dict[str, str]:
+def where_of_cluster(file: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """Where an experiment acts that names something of Kubernetes, whichever context is the current one."""
     from sretool.adapters.files import kubeconfig
 
