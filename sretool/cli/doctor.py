@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from typing import TYPE_CHECKING, Protocol
 
 import click
@@ -131,11 +134,22 @@ def findings_document(findings: Iterable[Told], *, ok: bool) -> dict[str, object
 
 
 def write_finding(finding: Told) -> None:
-    """One line, and one for its remedy."""
+    """One line, and one for its remedy; folded below their beginning on a terminal."""
     state = click.style(f"{finding.state.value:<8}", fg=_COLOURS[finding.state.value])
-    click.echo(f"{state} {finding.subject:<28} {finding.detail}")
+    head = f"{'':<8} {finding.subject:<28} "
+    for number, line in enumerate(_folded(finding.detail, len(head))):
+        click.echo(f"{state} {finding.subject:<28} {line}" if number == 0 else f"{'':<{len(head)}}{line}")
     if finding.remedy is not None:
-        click.echo(f"{'':<8} → {finding.remedy}")
+        for number, line in enumerate(_folded(finding.remedy, 11)):
+            click.echo(f"{'':<8} {' ' if number else '→'} {line}")
+
+
+def _folded(text: str, indent: int) -> list[str]:
+    """Lines that fit behind `indent` columns of the terminal; one line where there is none."""
+    if not sys.stdout.isatty():
+        return [text]
+    width = max(shutil.get_terminal_size().columns - indent, 30)
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _write_summary(findings: Sequence[Finding], failed: int) -> None:
