@@ -55,6 +55,13 @@ def apply(entry: UndoEntry) -> Result:
     return Result(entry.id, entry.fault, how, text)
 
 
+def longest(undo: Mapping[str, Any]) -> float:
+    """Seconds that one attempt takes at most."""
+    if undo.get("kind") == "command":
+        return float(undo.get("within", _COMMAND_PATIENCE))
+    return _HTTP_PATIENCE * 2
+
+
 def cgroup_write(undo: Mapping[str, Any]) -> Outcome:
     """`path` of a file in a control group, `inode` of the group, `value`, `applied` (all the fault wrote)."""
     path, value = Path(undo["path"]), str(undo["value"])

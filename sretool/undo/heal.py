@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sretool.undo import identity, index, lease
-from sretool.undo.apply import apply
+from sretool.undo.apply import apply, longest
 from sretool.undo.log import UndoLog
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _TURN: Final = "undo.healing"
 _TURN_PATIENCE: Final = 10.0
-"""Seconds that somebody else may take for his healing."""
+"""Seconds that somebody else may take for his healing beside what it waits for."""
 _WRITING: Final = 0.5
 """Seconds that writing one entry takes at most, the disk's own time included."""
 _STOPPING: Final = 0.5
@@ -144,6 +144,15 @@ def open_faults(places: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
+def patience(folder: Path) -> float:
+    """Seconds that undoing what a log holds takes at most; nobody waits longer for somebody who does it."""
+    try:
+        left = UndoLog(folder).left()
+    except (OSError, ValueError):
+        left = []
+    return _TURN_PATIENCE + sum(longest(each.entry.undo) for each in left)
+
+
 def end_actors(log: UndoLog) -> None:
     """Kill whoever makes faults by this log: nobody watches over them any more."""
     for pid in log.actors():
@@ -215,7 +224,7 @@ def _turn(folder: Path) -> Iterator[None]:
 
     try:
         # Somebody who heals and hangs holds nobody back: undoing twice does no harm.
-        _wait(ours, _TURN_PATIENCE)
+        _wait(ours, patience(folder))
         yield
     finally:
         os.close(descriptor)

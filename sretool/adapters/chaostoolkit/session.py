@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 _LINE: Final = 16 * 1024 * 1024
 """Bytes of the longest event: a probe may give back much."""
-_ANSWER: Final = 20.0
-"""Seconds in which the warden undoes everything; after that we do it ourselves."""
+_ANSWER: Final = 10.0
+"""Seconds beyond what undoing takes in which the warden answers; after that we do it ourselves."""
 _POLITE: Final = (signal.SIGUSR1, signal.SIGTERM)
 _NOTICE: Final = 2.0
 """Seconds that each polite signal gets."""
@@ -218,9 +218,10 @@ class Session:
             return None
         assert self._warden is not None
         assert self._warden.stdout is not None
+        patience = _ANSWER + healing.patience(self.folder)
         await self._say(word)
         try:
-            line = await asyncio.wait_for(self._warden.stdout.readline(), _ANSWER)
+            line = await asyncio.wait_for(self._warden.stdout.readline(), patience)
             answer = json.loads(line)
         except (TimeoutError, ValueError):
             return None
