@@ -20,7 +20,7 @@ from sretool.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sretool.core.plans.chaos.experiment import Activity, Experiment, Path
+    from sretool.core.plans.chaos.experiment import Activity, Dose, Experiment, Path
     from sretool.core.plans.chaos.read import Reading
     from sretool.core.plans.chaos.targets import Answer, Target
 
@@ -426,9 +426,8 @@ class _Linter:
         elif block.dose.probe not in probes:
             hint = did_you_mean(block.dose.probe, probes)
             self._problem((*path, "dose", "probe"), f"no probe is named {block.dose.probe!r}{hint}")
-        elif block.dose.tolerance >= abs(block.dose.want):
-            allowed = amount(block.dose.tolerance, block.dose.unit)
-            self._problem((*path, "dose"), f"a tolerance of {allowed} would take no fault at all for one")
+        else:
+            self._dose(path, block.dose)
         for number, stop in enumerate(block.stop_when):
             at: Path = (*path, "stop_when", number)
             if stop.probe is not None and stop.probe not in probes:
@@ -441,6 +440,28 @@ class _Linter:
                 self._problem(
                     at, f"alert {alert.name!r} is expected, but nothing is done that could raise it"
                 )
+
+    def _dose(self, path: Path, dose: Dose) -> None:
+        """Whether it can be measured at all: on both sides of a fault."""
+        experiment = self._experiment
+        if dose.tolerance >= abs(dose.want):
+            allowed = amount(dose.tolerance, dose.unit)
+            self._problem((*path, "dose"), f"a tolerance of {allowed} would take no fault at all for one")
+        asked_by_hypothesis = any(each.name == dose.probe for each in experiment.hypothesis)
+        method = list(enumerate(experiment.method))
+        acts = [number for number, each in method if each.what == "action"]
+        asks = [number for number, each in method if each.what == "probe" and each.name == dose.probe]
+        if not acts:
+            return
+        at: Path = (*path, "dose", "probe")
+        before = asked_by_hypothesis and experiment.asked_before
+        if not before and not any(number < acts[-1] for number in asks):
+            self._problem(
+                at, f"probe {dose.probe!r} is never asked before a fault, so that it proves nothing"
+            )
+        during = asked_by_hypothesis and (experiment.asked_during or experiment.asked_after)
+        if not during and not any(number > acts[0] for number in asks):
+            self._problem(at, f"probe {dose.probe!r} is never asked while a fault is in")
 
     def _problem(self, path: Path, message: str) -> None:
         self._found.problems.append(Problem(self._tree.file, self._tree.line(path), message))

@@ -319,6 +319,40 @@ rollbacks:"""
     assert "given to two things, first in line 22" in warnings(changed("rollbacks:", again % "b"))[0]
 
 
+ASK = """\
+  - name: felt
+    type: probe
+    provider: {type: python, module: drv.look, func: delay, arguments: {target: a}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(
+            changed("probe: delay, m", "probe: felt, m").replace("rollbacks:", f"{ASK}rollbacks:"),
+            "is never asked before a fault", id="only after",
+        ),
+        pytest.param(
+            changed("probe: delay, m", "probe: felt, m").replace("method:\n", f"method:\n{ASK}"),
+            "is never asked while a fault is in", id="only before",
+        ),
+        pytest.param(
+            changed("probe: delay, m", "probe: felt, m")
+            .replace("rollbacks:", f"{ASK}rollbacks:").replace("method:\n", f"method:\n{ASK}"),
+            "", id="on both sides",
+        ),
+        pytest.param(
+            f"runtime: {{hypothesis: {{strategy: before-method-only}}}}\n{WELL}",
+            "is never asked while a fault is in", id="by a hypothesis that is asked before only",
+        ),
+    ],
+)  # fmt: skip
+def test_a_dose_that_cannot_be_measured_is_a_problem(text: str, said: str) -> None:
+    found = problems(text)
+    assert [each for each in found if said in each] if said else found == []
+
+
 def test_a_secret_counts_as_defined_and_is_not_put_in() -> None:
     text = changed("configuration:", "secrets:\n  login: {word: {type: env, key: WORD}}\nconfiguration:")
     text = text.replace("delay: 200ms\n", "delay: ${word}\n")
