@@ -87,6 +87,11 @@ def undo(*, fault: str | None = None, target: str | None = None) -> list[Result]
     ]
 
 
+def faults() -> list[UndoEntry]:
+    """Every fault that this program has made, undone or not, the oldest first; helpers are none."""
+    return [each.entry for each in log().read() if each.entry.id in _told]
+
+
 @cache
 def log() -> UndoLog:
     """The log of this run, one of our own where nobody gave us one."""

@@ -41,7 +41,7 @@ def plan_crash(process: str, lab: str = "") -> list[dict[str, Any]]:
 def await_back(process: str, lab: str = "") -> float:
     """Wait until the program that was crashed is back and ready; seconds since it was crashed."""
     name = sources.lab(lab).name
-    return ended(f"crash {process}", f"{name}/{process}")
+    return ended(f"crash {process}", f"{name}/{process} (")
 
 
 def plan_await_back(process: str, lab: str = "") -> list[dict[str, Any]]:

@@ -255,4 +255,4 @@ def _end(name: str) -> None:
 
 
 def _first_fault_since(began: float) -> float | None:
-    return min((each.entry.at for each in undoing.log().read() if each.entry.at > began), default=None)
+    return min((each.at for each in undoing.faults() if each.at > began), default=None)
