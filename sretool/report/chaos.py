@@ -16,7 +16,6 @@ from sretool.core.runs.words import (
     count_words,
     number_words,
     seconds_words,
-    share_words,
     value_words,
 )
 from sretool.report import chaos_charts, templating
@@ -146,8 +145,10 @@ def figures(report: ChaosReport) -> list[Figure]:
         got = dose.got if isinstance(dose.got, float | int) else None
         add("Dose", got, value_words(dose.got, dose.unit, 3), holding.DOSE, ordered)
     price = promised.budget_price
-    of = f"of {share_words(price)} at most" if price is not None else ""
-    add("Budget spent", measured.budget_spent, share_words(measured.budget_spent), holding.BUDGET, of)
+    of = f"of {value_words(price, 'ratio')} at most" if price is not None else ""
+    add(
+        "Budget spent", measured.budget_spent, value_words(measured.budget_spent, "ratio"), holding.BUDGET, of
+    )
     return found
 
 
@@ -240,7 +241,8 @@ def alert_row(report: ChaosReport, alert: Alert) -> AlertRow:
         good = fired is not None and fired <= deadline
     else:
         expected = {True: "yes", False: "no", None: NONE}[alert.expected]
-        good = False if alert.expected is False and fired is not None else None
+        unwanted = alert.expected is False and fired is not None
+        good = False if unwanted and report.criteria.unexpected_fail else None
 
     def after(t: float | None) -> float | None:
         return None if t is None else t - begin

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from sretool.core.plans.chaos import spec
 from sretool.core.plans.chaos.experiment import Stop
-from sretool.core.runs.words import clock_words, count_words, number_words, seconds_words, share_words
+from sretool.core.runs.words import clock_words, count_words, number_words, seconds_words
 from sretool.errors import UsageError
 from sretool.report.plot import BOTTOM, LEFT, RIGHT, WIDTH, Plot, moments
 
@@ -97,7 +97,7 @@ def _burn(report: ChaosReport) -> Picture | None:
 def _budget(report: ChaosReport) -> Picture | None:
     lines = {slo: [(each.t, each.budget_spent) for each in found] for slo, found in report.slos.items()}
     price = report.criteria.budget_price
-    limits = [] if price is None else [(price, f"price {share_words(price)}")]
+    limits = [] if price is None else [(price, f"price {_percent(price)}")]
     limits += [
         (float(stop.bound), stop.text)
         for stop in _stops(report)
@@ -385,7 +385,8 @@ def _lanes(report: ChaosReport) -> Iterator[_Lane]:
     yield silent
     for alert in report.alerts.values():
         unexpected = " · not expected" if alert.expected is False else ""
-        lane = _Lane(f"{alert.tag}  {alert.name}{unexpected}")
+        many = f" × {alert.many}" if alert.many > 1 else ""
+        lane = _Lane(f"{alert.tag}  {alert.name}{many}{unexpected}")
         for moment in alert.spans:
             until = moment.end if moment.end is not None else end
             said = f"{alert.name} {moment.state}\n{_span(moment.begin, until)}"

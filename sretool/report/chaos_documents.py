@@ -78,6 +78,7 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "name": alert.name,
         "severity": alert.severity,
         "expected": alert.expected,
+        "fired_for": alert.many,
         "pending_s": alert.pending,
         "firing_s": alert.firing,
         "received_s": alert.received,

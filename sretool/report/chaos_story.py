@@ -54,54 +54,68 @@ class Moment:
 
 @dataclass(slots=True)
 class Alert:
-    """One alert through the run; `None` where it never was in a state."""
+    """One alert through the run, all that its rule fired for together; None: it never was in a state."""
 
     tag: str
     name: str
     severity: str | None
     expected: bool | None
-    spans: list[Moment] = field(default_factory=list)
-    """`pending` and `firing`, in their order."""
+    instances: dict[str, list[Moment]] = field(default_factory=dict)
+    """What tells them apart → `pending` and `firing`, in their order."""
     pending: float | None = None
     firing: float | None = None
     received: float | None = None
     resolved: float | None = None
-    """The last time."""
+    """The last time; None also where some of it still fires."""
     others: list[tuple[float, str]] = field(default_factory=list)
     """Acknowledged, silenced, inhibited: when, and in words."""
     theory: float | None = None
     """Seconds from pending to firing at most: the rule's `for` and two evaluations; None: not known."""
+    took: float | None = None
+    """Seconds from pending to firing, of what fired first."""
 
     @property
-    def took(self) -> float | None:
-        """Seconds from pending to firing."""
-        return None if self.pending is None or self.firing is None else self.firing - self.pending
+    def spans(self) -> list[Moment]:
+        return sorted((each for found in self.instances.values() for each in found), key=lambda m: m.begin)
+
+    @property
+    def many(self) -> int:
+        """How many things fired."""
+        fired = [any(each.state == "firing" for each in found) for found in self.instances.values()]
+        return sum(fired)
 
     def take(self, t: float, what: events.AlertChange) -> None:
         if what.expected is not None:
             self.expected = what.expected
         if what.for_s is not None and what.interval_s is not None:
             self.theory = what.for_s + 2 * what.interval_s
+        spans = self.instances.setdefault(what.fingerprint, [])
         match what.state:
-            case "pending" | "firing" as state:
-                self._close(t)
-                self.spans.append(Moment(state, t))
-                if state == "pending":
-                    self.pending = t if self.pending is None else self.pending
-                else:
-                    self.firing = t if self.firing is None else self.firing
+            case "pending":
+                _close(spans, t)
+                spans.append(Moment("pending", t))
+                self.pending = t if self.pending is None else min(self.pending, t)
+                self.resolved = None
+            case "firing":
+                if self.firing is None:
+                    self.firing = t
+                    waited = spans and spans[-1].state == "pending" and spans[-1].end is None
+                    self.took = t - spans[-1].begin if waited else None
+                _close(spans, t)
+                spans.append(Moment("firing", t))
                 self.resolved = None
             case "received":
                 self.received = t if self.received is None else self.received
             case "resolved":
-                self._close(t)
-                self.resolved = t
+                _close(spans, t)
+                self.resolved = None if any(each.end is None for each in self.spans) else t
             case other:
                 self.others.append((t, f"{other} by {what.by}" if what.by else other))
 
-    def _close(self, t: float) -> None:
-        if self.spans and self.spans[-1].end is None:
-            self.spans[-1].end = t
+
+def _close(spans: list[Moment], t: float) -> None:
+    if spans and spans[-1].end is None:
+        spans[-1].end = t
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +181,11 @@ class ChaosReport:
             case events.FaultOff():
                 self._off(t, what)
             case events.AlertChange():
-                key = what.fingerprint or what.name
-                if key not in self.alerts:
+                if what.name not in self.alerts:
                     tag = f"A{len(self.alerts) + 1}"
-                    self.alerts[key] = Alert(tag, what.name, what.severity, what.expected)
+                    self.alerts[what.name] = Alert(tag, what.name, what.severity, what.expected)
                 since = self.seconds_of(what.since)
-                self.alerts[key].take(t if since is None else min(t, since), what)
+                self.alerts[what.name].take(t if since is None else min(t, since), what)
             case events.SloTick():
                 reading = SloReading(t, what.sli, what.burn, what.budget_spent)
                 self.slos.setdefault(what.slo, []).append(reading)

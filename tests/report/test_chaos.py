@@ -110,7 +110,7 @@ def test_pictures_have_fault_bands_alert_marks_and_thresholds(failover: dict[str
     assert "DatabasePrimaryDown fires" in burn
     assert "burn &gt; 14.4" in burn
     budget = next(each for each in pictures if "<title>Error budget" in each)
-    assert "price 2.00%" in budget
+    assert "price 2%" in budget
 
 
 def test_markdown_and_json_say_the_same(failover: dict[str, str]) -> None:
@@ -168,7 +168,7 @@ def test_times_of_an_alert_are_those_of_the_rules_clock() -> None:
         (48, change("received")),
         (90, change("resolved")),
     )
-    row = chaos.alert_row(report, report.alerts["a"])
+    row = chaos.alert_row(report, report.alerts["Slow"])
     assert (row.pending, row.firing, row.received, row.resolved) == (5, 37, 38, 80)
     assert row.theory == "32s of 40s"
 
@@ -177,7 +177,33 @@ def test_an_expected_alert_that_never_fires_is_no() -> None:
     criteria = Criteria(expected_alerts=(holding.AlertCriterion("Slow", 60.0),))
     change = events.AlertChange("Slow", "pending", fingerprint="a", expected=True)
     report = report_of((0, started(criteria)), (3, FAULT), (5, change))
-    assert chaos.alert_row(report, report.alerts["a"]).kind == "bad"
+    assert chaos.alert_row(report, report.alerts["Slow"]).kind == "bad"
+
+
+def test_what_one_rule_fires_for_is_one_alert_until_all_of_it_is_over() -> None:
+    def change(state: str, of: str) -> events.AlertChange:
+        return events.AlertChange("Burn", state, "page", of, expected=False)
+
+    happened: list[tuple[float, events.What]] = [
+        (0, started()),
+        (3, FAULT),
+        (5, change("firing", "a")),
+        (6, change("firing", "b")),
+        (9, change("resolved", "a")),
+    ]
+    report = report_of(*happened)
+    (alert,) = report.alerts.values()
+    assert (alert.many, alert.firing, alert.resolved) == (2, 5, None)
+    assert "Burn × 2" in chaos.markdown(report, NOW)
+    report = report_of(*happened, (12, change("resolved", "b")))
+    assert report.alerts["Burn"].resolved == 12
+
+
+def test_alerts_that_may_come_are_not_marked() -> None:
+    change = events.AlertChange("Other", "firing", fingerprint="a", expected=False)
+    for fail, kind in ((True, "bad"), (False, "")):
+        report = report_of((0, started(Criteria(unexpected_fail=fail))), (3, FAULT), (5, change))
+        assert chaos.alert_row(report, report.alerts["Other"]).kind == kind
 
 
 def test_a_dose_that_is_added_is_drawn_without_what_was_there_before() -> None:
