@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _DIGITS: Final = 4
 """Significant ones of figures that are compared with a limit."""
+_SMALL: Final = 1e-5
+"""Shares below it are not told exactly."""
 
 
 def html(report: ChaosReport, made_at: datetime) -> str:
@@ -146,9 +148,7 @@ def figures(report: ChaosReport) -> list[Figure]:
         add("Dose", got, value_words(dose.got, dose.unit, 3), holding.DOSE, ordered)
     price = promised.budget_price
     of = f"of {value_words(price, 'ratio')} at most" if price is not None else ""
-    add(
-        "Budget spent", measured.budget_spent, value_words(measured.budget_spent, "ratio"), holding.BUDGET, of
-    )
+    add("Budget spent", measured.budget_spent, in_words(measured.budget_spent, "ratio"), holding.BUDGET, of)
     return found
 
 
@@ -182,11 +182,17 @@ def checks(report: ChaosReport) -> list[CheckRow]:
 
 
 def _row(check: Check) -> CheckRow:
-    return CheckRow(check.name, _value(check.want, check), _value(check.got, check), check.ok)
+    return CheckRow(check.name, in_words(check.want, check.unit), in_words(check.got, check.unit), check.ok)
 
 
-def _value(value: float | str | None, check: Check) -> str:
-    return "0s" if value == 0 and check.unit == "s" else value_words(value, check.unit, _DIGITS)
+def in_words(value: float | str | None, unit: str) -> str:
+    """As of a check; no time at all has no unit that would mean anything, no share is written as 2e-05."""
+    if isinstance(value, float | int):
+        if value == 0 and unit == "s":
+            return "0s"
+        if unit == "ratio" and 0 < abs(value) < _SMALL:
+            return f"<{_SMALL:.3%}"
+    return value_words(value, unit, _DIGITS)
 
 
 # --- faults

@@ -103,7 +103,8 @@ def _budget(report: ChaosReport) -> Picture | None:
         for stop in _stops(report)
         if stop.kind is Stop.BUDGET and stop.bound is not None
     ]
-    return _lines(report, "Error budget spent since the start", lines, _percent, limits)
+    # The price is what the spending is to be seen against, however small it is.
+    return _lines(report, "Error budget spent since the start", lines, _percent, limits, least=price or 0.0)
 
 
 def _traffic(report: ChaosReport) -> Picture | None:
@@ -125,6 +126,7 @@ def _lines(
     lines: dict[str, list[Point]],
     label: Callable[[float], str],
     limits: Sequence[tuple[float, str]],
+    least: float = 0.0,
 ) -> Picture | None:
     """The highest ones, where there are many; None without any reading."""
     drawn = {name: thinned(points) for name, points in lines.items()}
@@ -138,7 +140,7 @@ def _lines(
     if not known:
         return None
     shown = known[: len(_KINDS)]
-    most = max(highest[name] or 0.0 for name in shown)
+    most = max(least, *(highest[name] or 0.0 for name in shown))
     within = [bound for bound, _ in limits if bound <= max(most * 4, 1e-9) or most == 0]
     plot = _made(report, title, max([most, *within]) * 1.12 or 1.0, label)
     legend = []

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
 from sretool.core.runs.model import Outcome
-from sretool.core.runs.words import value_words
 from sretool.report import chaos as pages
 
 if TYPE_CHECKING:
@@ -113,10 +112,10 @@ def junit(report: ChaosReport) -> str:
     failed = skipped = 0
     for check in report.story.checks.values():
         case = _case(suite, report, check.name)
-        got = value_words(check.got, check.unit, 4)
+        got = pages.in_words(check.got, check.unit)
         if check.ok is False:
             failed += 1
-            want = value_words(check.want, check.unit, 4)
+            want = pages.in_words(check.want, check.unit)
             said = f"measured {got}, wanted {want}" if check.want is not None else f"measured {got}"
             ElementTree.SubElement(case, "failure", message=said)
         elif check.ok is None:

@@ -240,6 +240,21 @@ def test_a_bound_far_above_everything_is_named_beside_the_picture() -> None:
     assert ("", "above this picture: burn > 14.4") in burn.legend
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (0.0, "s", "0s"),
+        (2e-7, "ratio", "<0.001%"),
+        (0.0, "ratio", "0%"),
+        (0.0021, "ratio", "0.21%"),
+        (None, "ratio", "-"),
+        ("all", "", "all"),
+    ],
+)
+def test_figures_in_words(value: float | str | None, unit: str, words: str) -> None:
+    assert chaos.in_words(value, unit) == words
+
+
 def test_of_many_readings_the_worst_stay() -> None:
     points = [(float(t), 1.0) for t in range(5000)]
     points[1234] = (1234.0, 97.0)
