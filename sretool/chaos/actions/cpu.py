@@ -18,7 +18,7 @@ from chaoslib.exceptions import ActivityFailed
 from sretool.chaos.actions import groups, helper
 from sretool.chaos.actions.faults import Fault, figure, seconds, undone
 from sretool.chaos.actions.faults import share as share_of
-from sretool.chaos.actions.victims import Victim, victim
+from sretool.chaos.actions.victims import Victim, group_folder, victim
 
 _LOOK: Final = 1.0
 """Seconds over which use is measured."""
@@ -159,9 +159,7 @@ def _whose(process: str, lab: str, pid: int | None, cgroup: str) -> tuple[Victim
     if cgroup:
         if process or pid:
             raise ActivityFailed("say whom: one of `process`, `pid` and `cgroup`")
-        folder = Path(cgroup)
-        if not folder.is_dir():
-            raise ActivityFailed(f"there is no control group {cgroup}")
+        folder = group_folder(cgroup)
         return f"control group {folder}", folder
     who = victim(process, lab, pid)
     if who.cpu_group is None:

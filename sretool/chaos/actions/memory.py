@@ -16,7 +16,7 @@ from sretool.chaos import sources
 from sretool.chaos.actions import groups, helper
 from sretool.chaos.actions.faults import Fault, figure, seconds, undone
 from sretool.chaos.actions.faults import share as share_of
-from sretool.chaos.actions.victims import Victim, victim
+from sretool.chaos.actions.victims import Victim, group_folder, victim
 from sretool.errors import ChaosError
 
 HARD_STOP: Final = 0.95
@@ -191,9 +191,7 @@ def _whose(process: str, lab: str, pid: int | None, cgroup: str) -> tuple[Victim
     if cgroup:
         if process or pid:
             raise ActivityFailed("say whom: one of `process`, `pid` and `cgroup`")
-        folder = Path(cgroup)
-        if not folder.is_dir():
-            raise ActivityFailed(f"there is no control group {cgroup}")
+        folder = group_folder(cgroup)
         return f"control group {folder}", folder
     who = victim(process, lab, pid)
     if who.memory_group is None:

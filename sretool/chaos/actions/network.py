@@ -173,7 +173,7 @@ def refuse_connections(
     """Switch `proxy` off: connections end and new ones are refused. Undone by switching it on again."""
     fault = _refusal(proxy, api, lab, ttl_s)
     fault.register()
-    url = f"{fault.undo['api']}/proxies/{quote(proxy, safe='')}"
+    url = f"{fault.undo['api']}/proxies/{_in_url(proxy)}"
     return _ask("POST", url, {"enabled": False})
 
 
@@ -185,7 +185,7 @@ def plan_refuse_connections(
 
 def accept_connections(proxy: str, api: str = "", lab: str = "") -> int:
     """Undo `refuse_connections`; gives how many faults were undone."""
-    return undone(kind="proxy_enable", api=_api(api, lab)["api"], proxy=proxy)
+    return undone(kind="proxy_enable", api=_api(api, lab)["api"], proxy=_in_url(proxy))
 
 
 def plan_accept_connections(proxy: str, api: str = "", lab: str = "") -> list[dict[str, Any]]:
@@ -310,7 +310,7 @@ class _Toxic:
             fault=told,
             target=f"proxy {proxy} at {where['api']}",
             prior=f"no toxic {toxic['name']}",
-            undo={"kind": "toxic_remove", "proxy": proxy, "toxic": toxic["name"], **where},
+            undo={"kind": "toxic_remove", "proxy": _in_url(proxy), "toxic": _in_url(toxic["name"]), **where},
             ttl=seconds(ttl_s),
         )
 
@@ -333,7 +333,7 @@ def _toxic(
     if of > 1:
         raise ActivityFailed(f"toxicity: {toxicity!r} is above 1")
     where = _api(api, lab)
-    existing = _ask("GET", f"{where['api']}/proxies/{quote(proxy, safe='')}", proxy=proxy)
+    existing = _ask("GET", f"{where['api']}/proxies/{_in_url(proxy)}", proxy=proxy)
     if not existing.get("enabled", False):
         raise ActivityFailed(f"proxy {proxy} at {where['api']} is switched off already")
     if any(each["name"] == name for each in existing.get("toxics", ())):
@@ -435,25 +435,31 @@ def _put(wanted: list[_Toxic]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for each in wanted:
         each.fault.register()
-        url = f"{each.where}/proxies/{quote(each.proxy, safe='')}/toxics"
+        url = f"{each.where}/proxies/{_in_url(each.proxy)}/toxics"
         made = _ask("POST", url, each.toxic)
     return made
 
 
 def _taken(proxy: str, api: str, lab: str, toxic: str) -> int:
-    return undone(kind="toxic_remove", api=_api(api, lab)["api"], proxy=proxy, toxic=toxic)
+    where = _api(api, lab)["api"]
+    return undone(kind="toxic_remove", api=where, proxy=_in_url(proxy), toxic=_in_url(toxic))
+
+
+def _in_url(name: str) -> str:
+    """A name as it stands in an address."""
+    return quote(name, safe="")
 
 
 def _refusal(proxy: str, api: str, lab: str, ttl_s: float | None) -> Fault:
     where = _api(api, lab)
-    existing = _ask("GET", f"{where['api']}/proxies/{quote(proxy, safe='')}", proxy=proxy)
+    existing = _ask("GET", f"{where['api']}/proxies/{_in_url(proxy)}", proxy=proxy)
     if not existing.get("enabled", False):
         raise ActivityFailed(f"proxy {proxy} at {where['api']} is switched off already")
     return Fault(
         fault=f"connections refused on {proxy}",
         target=f"proxy {proxy} at {where['api']}",
         prior="on",
-        undo={"kind": "proxy_enable", "proxy": proxy, **where},
+        undo={"kind": "proxy_enable", "proxy": _in_url(proxy), **where},
         ttl=seconds(ttl_s),
     )
 

@@ -103,6 +103,8 @@ def _by_pid(written: str) -> Victim:
         raise ActivityFailed(f"there is no process {pid}")
     if pid == 1 or pid in _ourselves():
         raise ActivityFailed(f"process {pid} runs this experiment: it would end itself")
+    if b"sretool.undo.warden" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        raise ActivityFailed(f"process {pid} is a warden: nobody would undo what is done to it")
     name = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     return Victim(
         label=f"{name} (pid {pid})",
@@ -127,8 +129,31 @@ def _ourselves() -> set[int]:
     return pids
 
 
+def group_folder(written: str) -> Path:
+    """A control group that an experiment names; ActivityFailed where there is none, or we are in it."""
+    folder = Path(written)
+    if not folder.is_dir():
+        raise ActivityFailed(f"there is no control group {written}")
+    if is_ours(folder):
+        raise ActivityFailed(f"{written} holds this experiment itself: it would hurt whoever undoes it")
+    return folder
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether this process, or one that started it, is in the group or below it."""
+    ours = {str(pid) for pid in _ourselves()}
+    for inside in (folder, *(each.parent for each in folder.rglob("cgroup.procs"))):
+        try:
+            members = (inside / "cgroup.procs").read_text().split()
+        except OSError:
+            continue
+        if ours & set(members):
+            return True
+    return False
+
+
 def _own_group(pid: int, controller: str) -> str | None:
-    """Folder of the process's group that has this controller; None in the group of everybody."""
+    """Folder of the process's group that has this controller; None where it shares that with us."""
     try:
         mounts = cgroups.parse_mounts(Path("/proc/self/mountinfo").read_text())
         membership = Path(f"/proc/{pid}/cgroup").read_text()
@@ -139,7 +164,7 @@ def _own_group(pid: int, controller: str) -> str | None:
         if mount.version == 1 and controller not in mount.controllers:
             continue
         folder = cgroups.own_group(mount, membership)
-        if folder is None or folder == Path(mount.point):
+        if folder is None or folder == Path(mount.point) or is_ours(folder):
             continue
         if any((folder / file).exists() for file in files[controller]):
             return str(folder)

@@ -71,7 +71,7 @@ async def _numeric(host: str, port: int) -> tuple[str, int]:
     """IPv4 first, as most servers of a name listen there."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
         raise AddressError(f"lookup {host}: no such host") from None
     found.sort(key=lambda each: each[0] != socket.AF_INET)
     return str(found[0][4][0]), int(found[0][4][1])

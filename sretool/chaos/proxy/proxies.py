@@ -156,9 +156,12 @@ class Proxy:
             _, server = await asyncio.get_running_loop().create_connection(
                 lambda: Side(lambda _: None), host or "localhost", port
             )
-        except (OSError, AddressError, asyncio.CancelledError):
+        except (OSError, UnicodeError, AddressError):
             client.transport.abort()
             return
+        except asyncio.CancelledError:
+            client.transport.abort()
+            raise
         self._join(client, server)
 
     def _join(self, client: Side, server: Side) -> None:

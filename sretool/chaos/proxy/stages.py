@@ -117,16 +117,24 @@ class _Holding(Stage):
         now = time.monotonic() + _TIMER_TOLERANCE
         queue = self._queue
         was_full = self.full
-        while queue and queue[0][0] <= now and not self._traffic.blocked and not self.over:
+        while queue and self._due() <= now and not self._traffic.blocked and not self.over:
             due, data, born = queue.popleft()
             if data is None:
                 super().end()
             else:
                 self.held -= len(data)
                 self.next.put(data, self._born(due, born))
+                self._passed(now)
         if was_full and not self.full:
             self._traffic.flow()
         self._arm()
+
+    def _due(self) -> float:
+        """When the first of what is held may go."""
+        return self._queue[0][0]
+
+    def _passed(self, now: float) -> None:
+        """A piece of data went."""
 
     def _born(self, due: float, born: float) -> float:
         """What the next stage counts from."""
@@ -164,7 +172,7 @@ class _Holding(Stage):
     def _arm(self) -> None:
         if self._timer is not None or not self._queue or self._traffic.blocked:
             return
-        due = self._queue[0][0]
+        due = self._due()
         if due != float("inf"):
             wait = max(0.0, due - time.monotonic())
             self._timer = asyncio.get_running_loop().call_later(wait, self._on_time)
@@ -233,23 +241,28 @@ class _SlicerStage(_Holding):
     def __init__(self, toxic: Toxic, traffic: Traffic) -> None:
         super().__init__(toxic, traffic)
         self._free_at = 0.0
+        """When the next piece may go."""
 
     def put(self, data: bytes, born: float) -> None:
         if self.over:
             return
         attributes = cast("toxics.Slicer", self.toxic.attributes)
-        self._free_at = max(self._free_at, time.monotonic())
         for start, stop in slices(len(data), attributes.average_size, attributes.size_variation):
-            self._later(self._free_at, data[start:stop], born)
-            self._free_at += attributes.delay / 1e6
-        if not attributes.delay:
-            self.turn()
+            self._later(0.0, data[start:stop], born)
+        self.turn()
 
     def end(self) -> None:
         if self._queue:
-            self._later(self._free_at, None, 0.0)
+            self._later(0.0, None, 0.0)
         else:
             super().end()
+
+    def _due(self) -> float:
+        return self._free_at
+
+    def _passed(self, now: float) -> None:
+        # From when it went, however late: two pieces never go together.
+        self._free_at = now + cast("toxics.Slicer", self.toxic.attributes).delay / 1e6
 
     def changed(self) -> None:
         self._free_at = 0.0

@@ -83,6 +83,20 @@ def test_without_a_limit_a_share_of_it_makes_no_sense(tmp_path: Path) -> None:
         cpu.plan_limit_cpu("-3", of="core", cgroup=str(tmp_path))
 
 
+def test_a_group_that_holds_the_experiment_itself_is_left_alone(group: Group, undo_log: UndoLog) -> None:
+    home = next(each for each in group.cpu.parents if (each / "cgroup.procs").exists())
+    group.enter(os.getpid())
+    try:
+        with pytest.raises(ActivityFailed, match="holds this experiment itself"):
+            cpu.limit_cpu(0.5, cgroup=str(group.cpu))
+        with pytest.raises(ActivityFailed, match="holds this experiment itself"):
+            cpu.limit_cpu(0.5, of="core", cgroup=str(home))
+    finally:
+        for folder in {group.cpu, group.memory}:
+            (folder.parent / "cgroup.procs").write_text(str(os.getpid()))
+    assert undo_log.read() == []
+
+
 def test_version_2_is_written_as_quota_and_period(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text("max 50000\n")
     told = cpu.limit_cpu("50%", of="core", cgroup=str(tmp_path))

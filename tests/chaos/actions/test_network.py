@@ -132,6 +132,17 @@ def test_a_proxy_is_switched_off_and_on(api: str, undo_log: UndoLog) -> None:
     assert undo_log.left() == []
 
 
+def test_proxies_may_have_any_name(api: str, undo_log: UndoLog) -> None:
+    body = {"name": "my proxy?", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
+    httpx.post(f"{api}/proxies", json=body, trust_env=False)
+    network.add_latency("my proxy?", api=api)
+    network.refuse_connections("my proxy?", api=api)
+    assert heal.heal(undo_log.folder).complete
+    now = httpx.get(f"{api}/proxies", trust_env=False).json()["my proxy?"]
+    assert (now["enabled"], now["toxics"]) == (True, [])
+    httpx.delete(f"{api}/proxies/my%20proxy%3F", trust_env=False)
+
+
 def test_what_cannot_be_done_is_told_before_anything_is(api: str, undo_log: UndoLog) -> None:
     for words, problem in (
         ({"proxy": "q", "api": api}, r"has no proxy 'q'; it has p"),

@@ -98,6 +98,14 @@ def test_a_pid_that_is_another_process_by_now_is_left_alone(sleeping: int) -> No
         who.send(signal.SIGKILL)
 
 
+def test_a_warden_is_never_hurt() -> None:
+    program = "import time; time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program, "-m", "sretool.undo.warden"]) as warden:
+        with pytest.raises(ActivityFailed, match="is a warden"):
+            process.pause(pid=warden.pid)
+        warden.kill()
+
+
 @pytest.mark.parametrize(
     ("pid", "problem"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ import pytest
 from sretool.chaos.proxy.stages import slices
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.chaos.proxy.conftest import Rig
 
 
@@ -226,7 +229,8 @@ async def test_slicer_cuts_data_into_pieces_without_losing_any(rig: Rig) -> None
     while sum(map(len, pieces)) < len(data):
         pieces.append(await reader.read(65536))
     assert b"".join(pieces) == data
-    assert len(pieces) >= 6
+    # Eight or more are sent; a busy machine reads some of them together.
+    assert len(pieces) >= 3
     assert time.monotonic() - began > 0.06
 
 
@@ -280,6 +284,59 @@ async def test_connections_that_end_are_forgotten(rig: Rig) -> None:
         await round_trip(connection)
         writer.close()
     await _until(lambda: not proxy._connections and not proxy._dialing)
+
+
+async def test_whatever_toxics_come_and_go_no_byte_is_lost_or_out_of_order(rig: Rig) -> None:
+    chance = random.Random(7)
+    kinds: dict[str, Callable[[], dict[str, int]]] = {
+        "noop": dict,
+        "latency": lambda: {"latency": chance.randrange(0, 30), "jitter": chance.randrange(0, 10)},
+        "bandwidth": lambda: {"rate": chance.randrange(500, 5000)},
+        "slicer": lambda: {
+            "average_size": chance.randrange(1, 2000),
+            "size_variation": chance.randrange(0, 500),
+            "delay": chance.randrange(0, 50),
+        },
+        "slow_close": lambda: {"delay": 10},
+    }
+    stop = asyncio.Event()
+
+    async def stir() -> None:
+        there: dict[str, str] = {}
+        while not stop.is_set():
+            name = f"t{chance.randrange(4)}"
+            if name not in there:
+                there[name] = chance.choice(list(kinds))
+                body = {
+                    "name": name,
+                    "type": there[name],
+                    "stream": chance.choice(["upstream", "downstream"]),
+                    "toxicity": chance.choice([0.5, 1]),
+                    "attributes": kinds[there[name]](),
+                }
+                status, _ = await rig.ask("POST", "/proxies/p/toxics", body)
+            elif chance.random() < 0.5:
+                body = {"attributes": kinds[there[name]](), "toxicity": chance.choice([0.5, 1])}
+                status, _ = await rig.ask("PATCH", f"/proxies/p/toxics/{name}", body)
+            else:
+                del there[name]
+                status, _ = await rig.ask("DELETE", f"/proxies/p/toxics/{name}")
+            assert status < 300
+            await asyncio.sleep(0.005)
+
+    async def talk() -> None:
+        reader, writer = await rig.connect()
+        for _ in range(12):
+            data = chance.randbytes(chance.randrange(1, 20_000))
+            writer.write(data)
+            assert await reader.readexactly(len(data)) == data
+        writer.close()
+
+    stirring = asyncio.create_task(stir())
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(talk() for _ in range(8)))
+    stop.set()
+    await stirring
 
 
 async def _until(true: object, within: float = 2.0) -> None:
