@@ -36,10 +36,11 @@ def limit_cpu(
 ) -> dict[str, Any]:
     """Limit a process's control group to a `share` (0.5 or 50%) `of` its `limit`, one `core` or its `usage`.
 
-    For the whole group, also for what is started in it later. Version 1 (`cpu.cfs_quota_us`) and 2
-    (`cpu.max`). `ttl_s`: seconds after which it is undone whatever happens. Gives `{"target", "cores",
-    "before_cores"}` (null: no limit before). Undone by writing the old limit back, in the same group and only
-    where nobody else has changed it since.
+    Whom: `process` of `lab` (the only one that runs where none is named), a `pid`, or the folder of a
+    `cgroup`. For the whole group, also for what is started in it later. Version 1 (`cpu.cfs_quota_us`) and
+    2 (`cpu.max`). `ttl_s`: seconds after which it is undone whatever happens. Gives `{"target", "cores",
+    "before_cores"}` (null: no limit before). Undone by writing the old limit back, in the same group and
+    only where nobody else has changed it since.
     """
     fault, write, cores, before = _limit(share, of, process, lab, pid, cgroup, ttl_s)
     fault.register()
@@ -64,7 +65,11 @@ def plan_limit_cpu(
 
 
 def restore_cpu(process: str = "", lab: str = "", pid: int | None = None, cgroup: str = "") -> int:
-    """Undo `limit_cpu`; gives how many faults were undone."""
+    """Undo `limit_cpu`; gives how many faults were undone.
+
+    Whom: `process` of `lab` (the only one that runs where none is named), a `pid`, or the folder of a
+    `cgroup`.
+    """
     _, folder = _whose(process, lab, pid, cgroup)
     return sum(
         undone(kind="cgroup_write", path=str(folder / file)) for file in ("cpu.max", "cpu.cfs_quota_us")
@@ -114,9 +119,10 @@ def slow_down(
 ) -> dict[str, Any]:
     """Let a process run for a `share` (0.5 or 50%) of each period of `period_ms` ms, and stop it otherwise.
 
-    With SIGSTOP and SIGCONT, where control groups are not to be had; needs no root for one's own processes. A
-    share of the time, so of what the process would use. Gives `{"target", "share"}`. Undone by ending the
-    helper that does it and letting the process go on.
+    Whom: `process` of `lab` (the only one that runs where none is named), or a `pid`. With SIGSTOP and
+    SIGCONT, where control groups are not to be had; needs no root for one's own processes. A share of the
+    time, so of what the process would use. Gives `{"target", "share"}`. Undone by ending the helper that
+    does it and letting the process go on.
     """
     who = victim(process, lab, pid)
     going, stopping = _cycle(share, who, period_ms, ttl_s)
@@ -139,7 +145,10 @@ def plan_slow_down(
 
 
 def speed_up(process: str = "", lab: str = "", pid: int | None = None) -> int:
-    """Undo `slow_down`; gives how many faults were undone."""
+    """Undo `slow_down`; gives how many faults were undone.
+
+    Whom: `process` of `lab` (the only one that runs where none is named), or a `pid`.
+    """
     who = victim(process, lab, pid)
     ended = undone(kind="end", of=who.pid, of_start=who.start)
     helper.reap()

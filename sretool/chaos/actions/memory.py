@@ -40,10 +40,11 @@ def fill_memory(
 ) -> dict[str, Any]:
     """Bring the memory in use in a process's control group to a `share` (0.9 or 90%) of its limit.
 
-    Evenly over `over_s` seconds. With ballast: a helper enters the group and takes memory there; the
-    process itself grows by nothing. Never beyond 95 % of the limit; should the kernel run out all the same,
-    it kills the helper first. Returns when the share is reached: `{"target", "used_bytes", "limit_bytes",
-    "share"}`. Undone by ending the helper.
+    Whom: `process` of `lab` (the only one that runs where none is named), a `pid`, or the folder of a
+    `cgroup`. Evenly over `over_s` seconds. With ballast: a helper enters the group and takes memory there;
+    the process itself grows by nothing. Never beyond 95 % of the limit; should the kernel run out all the
+    same, it kills the helper first. Returns when the share is reached: `{"target", "used_bytes",
+    "limit_bytes", "share"}`. Undone by ending the helper.
     """
     fault, folder = _ballast(share, over_s, process, lab, pid, cgroup, ttl_s)
     words = ["--share", f"{share_of(share):g}", "--over", f"{float(over_s):g}", "--stop-at", f"{HARD_STOP:g}"]
@@ -64,7 +65,11 @@ def plan_fill_memory(
 
 
 def free_memory(process: str = "", lab: str = "", pid: int | None = None, cgroup: str = "") -> int:
-    """Undo `fill_memory`; gives how many faults were undone."""
+    """Undo `fill_memory`; gives how many faults were undone.
+
+    Whom: `process` of `lab` (the only one that runs where none is named), a `pid`, or the folder of a
+    `cgroup`.
+    """
     _, folder = _whose(process, lab, pid, cgroup)
     count = undone(kind="end", ballast=str(folder))
     helper.reap()
@@ -139,9 +144,10 @@ def limit_memory(
 ) -> dict[str, Any]:
     """Lower the limit of memory of a process's control group to a `share` (0.5 or 50%) of what it is.
 
-    Version 1 (`memory.limit_in_bytes`) and 2 (`memory.max`). Refuses a limit below 105 % of what is in use,
-    which would have the kernel kill in the group, unless `may_kill`. Gives `{"target", "limit_bytes",
-    "before_bytes"}`. Undone by writing the old limit back, as for `limit_cpu`.
+    Whom: `process` of `lab` (the only one that runs where none is named), a `pid`, or the folder of a
+    `cgroup`. Version 1 (`memory.limit_in_bytes`) and 2 (`memory.max`). Refuses a limit below 105 % of what
+    is in use, which would have the kernel kill in the group, unless `may_kill`. Gives `{"target",
+    "limit_bytes", "before_bytes"}`. Undone by writing the old limit back, as for `limit_cpu`.
     """
     fault, write, size, before = _limit(share, process, lab, pid, cgroup, ttl_s)
     used = groups.memory_used(write["path"].parent)
@@ -168,7 +174,11 @@ def plan_limit_memory(
 
 
 def restore_memory(process: str = "", lab: str = "", pid: int | None = None, cgroup: str = "") -> int:
-    """Undo `limit_memory`; gives how many faults were undone."""
+    """Undo `limit_memory`; gives how many faults were undone.
+
+    Whom: `process` of `lab` (the only one that runs where none is named), a `pid`, or the folder of a
+    `cgroup`.
+    """
     _, folder = _whose(process, lab, pid, cgroup)
     return sum(
         undone(kind="cgroup_write", path=str(folder / file))

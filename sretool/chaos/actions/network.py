@@ -41,6 +41,7 @@ def add_latency(
 ) -> dict[str, Any]:
     """Add `latency_ms` milliseconds to each round trip through `proxy`, give or take `jitter_ms`.
 
+    `api`: address of any Toxiproxy; without it that of `lab` (the only one that runs where none is named).
     `toxicity`: share of connections that are hurt, 0–1. `ttl_s`: seconds after which it is undone whatever
     happens. What is under way is delayed, not lost. Gives the toxic as the API has it. Undone by taking the
     toxic `sretool-latency` away: what it held is delivered at once.
@@ -63,7 +64,10 @@ def plan_add_latency(
 
 
 def remove_latency(proxy: str, api: str = "", lab: str = "") -> int:
-    """Undo `add_latency`; gives how many faults were undone."""
+    """Undo `add_latency`; gives how many faults were undone.
+
+    `api`: address of any Toxiproxy; without it that of `lab` (the only one that runs where none is named).
+    """
     return _taken(proxy, api, lab, "sretool-latency")
 
 
@@ -80,6 +84,7 @@ def limit_bandwidth(
 ) -> dict[str, Any]:
     """Let `rate_kb_s` thousand bytes per second and direction through each connection of `proxy`, at least 1.
 
+    `api`: address of any Toxiproxy; without it that of `lab` (the only one that runs where none is named).
     Gives the toxic for what the server sends. Undone by taking the toxics `sretool-bandwidth-…` away.
     """
     return _put(_bandwidth(proxy, rate_kb_s, api, lab, ttl_s))
@@ -92,7 +97,10 @@ def plan_limit_bandwidth(
 
 
 def lift_bandwidth(proxy: str, api: str = "", lab: str = "") -> int:
-    """Undo `limit_bandwidth`; gives how many faults were undone."""
+    """Undo `limit_bandwidth`; gives how many faults were undone.
+
+    `api`: address of any Toxiproxy; without it that of `lab` (the only one that runs where none is named).
+    """
     return sum(_taken(proxy, api, lab, f"sretool-bandwidth-{stream}") for stream in _BOTH)
 
 
@@ -109,6 +117,7 @@ def blackhole(
 ) -> dict[str, Any]:
     """Lose everything that goes through `proxy`, both ways: connections are accepted, and hang.
 
+    `api`: address of any Toxiproxy; without it that of `lab` (the only one that runs where none is named).
     `toxicity`: share of connections and directions, 0–1. Undone by taking the toxics `sretool-blackhole-…`
     away, which also ends the connections that lost something: their clients connect anew.
     """
@@ -122,7 +131,10 @@ def plan_blackhole(
 
 
 def lift_blackhole(proxy: str, api: str = "", lab: str = "") -> int:
-    """Undo `blackhole`; gives how many faults were undone."""
+    """Undo `blackhole`; gives how many faults were undone.
+
+    `api`: address of any Toxiproxy; without it that of `lab` (the only one that runs where none is named).
+    """
     return sum(_taken(proxy, api, lab, f"sretool-blackhole-{stream}") for stream in _BOTH)
 
 
@@ -141,6 +153,7 @@ def reset_connections(
 ) -> dict[str, Any]:
     """Break each connection of `proxy` off (TCP reset) `after_ms` milliseconds after its server answered.
 
+    `api`: address of any Toxiproxy; without it that of `lab` (the only one that runs where none is named).
     `toxicity`: share of connections, 0–1. Undone by taking the toxic `sretool-reset` away.
     """
     return _put(_resets(proxy, after_ms, toxicity, api, lab, ttl_s))
@@ -158,7 +171,10 @@ def plan_reset_connections(
 
 
 def stop_resets(proxy: str, api: str = "", lab: str = "") -> int:
-    """Undo `reset_connections`; gives how many faults were undone."""
+    """Undo `reset_connections`; gives how many faults were undone.
+
+    `api`: address of any Toxiproxy; without it that of `lab` (the only one that runs where none is named).
+    """
     return _taken(proxy, api, lab, "sretool-reset")
 
 
@@ -170,7 +186,11 @@ def plan_stop_resets(proxy: str, api: str = "", lab: str = "") -> list[dict[str,
 def refuse_connections(
     proxy: str, api: str = "", lab: str = "", ttl_s: float | None = None
 ) -> dict[str, Any]:
-    """Switch `proxy` off: connections end and new ones are refused. Undone by switching it on again."""
+    """Switch `proxy` off: connections end and new ones are refused.
+
+    Undone by switching it on again. `api`: address of any Toxiproxy; without it that of `lab` (the only one
+    that runs where none is named).
+    """
     fault = _refusal(proxy, api, lab, ttl_s)
     fault.register()
     url = f"{fault.undo['api']}/proxies/{_in_url(proxy)}"
@@ -184,7 +204,10 @@ def plan_refuse_connections(
 
 
 def accept_connections(proxy: str, api: str = "", lab: str = "") -> int:
-    """Undo `refuse_connections`; gives how many faults were undone."""
+    """Undo `refuse_connections`; gives how many faults were undone.
+
+    `api`: address of any Toxiproxy; without it that of `lab` (the only one that runs where none is named).
+    """
     return undone(kind="proxy_enable", api=_api(api, lab)["api"], proxy=_in_url(proxy))
 
 
@@ -209,6 +232,7 @@ def add_toxic(
 ) -> dict[str, Any]:
     """Set any toxic of Toxiproxy's: `type` with its `attributes`, on the `upstream` or `downstream` stream.
 
+    `api`: address of any Toxiproxy; without it that of `lab` (the only one that runs where none is named).
     `toxicity`: share of connections, 0–1; `name` is `sretool-TYPE-STREAM` unless given. Gives the toxic as
     the API has it. Undone by taking it away.
     """
@@ -232,7 +256,10 @@ def plan_add_toxic(
 def remove_toxic(
     proxy: str, type: str = "", stream: str = "downstream", name: str = "", api: str = "", lab: str = ""
 ) -> int:
-    """Undo `add_toxic`; gives how many faults were undone."""
+    """Undo `add_toxic`; gives how many faults were undone.
+
+    `api`: address of any Toxiproxy; without it that of `lab` (the only one that runs where none is named).
+    """
     return _taken(proxy, api, lab, name or f"sretool-{type}-{stream}")
 
 

@@ -20,7 +20,11 @@ _LEAST: Final = 0.1
 
 
 def cpu_limit(process: str = "", lab: str = "", pid: int | None = None, cgroup: str = "") -> float:
-    """Cores that the control group may use. Fails where it has no limit: that is no number."""
+    """Cores that the control group may use.
+
+    Fails where it has no limit: that is no number. Whom: `process` of `lab` (the only one that runs where
+    none is named), a `pid`, or the folder of a `cgroup`.
+    """
     folder = Path(cgroup) if cgroup else _folder(process, lab, pid, "cpu_group")
     cores = groups.cpu_limit(folder).cores
     if cores is None:
@@ -29,7 +33,11 @@ def cpu_limit(process: str = "", lab: str = "", pid: int | None = None, cgroup: 
 
 
 def cpu_used(process: str = "", lab: str = "", pid: int | None = None, over_s: float = 1.0) -> float:
-    """Cores that the process itself uses, measured over `over_s` seconds. Fails where it ends meanwhile."""
+    """Cores that the process itself uses, measured over `over_s` seconds.
+
+    Fails where it ends meanwhile. Whom: `process` of `lab` (the only one that runs where none is named), or
+    a `pid`.
+    """
     span = figure(over_s, "over_s", least=_LEAST)
     who = victim(process, lab, pid)
     before, began = groups.process_cpu(who.pid), time.monotonic()
@@ -40,7 +48,10 @@ def cpu_used(process: str = "", lab: str = "", pid: int | None = None, over_s: f
 
 
 def cpu_share(process: str = "", lab: str = "", pid: int | None = None, over_s: float = 1.0) -> float:
-    """What the process uses of what its control group may use now, 0–1, over `over_s` seconds."""
+    """What the process uses of what its control group may use now, 0–1, over `over_s` seconds.
+
+    Whom: `process` of `lab` (the only one that runs where none is named), or a `pid`.
+    """
     return cpu_used(process, lab, pid, over_s) / cpu_limit(process, lab, pid)
 
 
@@ -49,7 +60,8 @@ def cpu_throttled(
 ) -> float:
     """Share of scheduling periods, 0–1, in which the control group ran into its limit, over `over_s` seconds.
 
-    Fails where it ran in no period at all: nothing was measured.
+    Whom: `process` of `lab` (the only one that runs where none is named), a `pid`, or the folder of a
+    `cgroup`. Fails where it ran in no period at all: nothing was measured.
     """
     span = figure(over_s, "over_s", least=_LEAST)
     folder = Path(cgroup) if cgroup else _folder(process, lab, pid, "cpu_group")
@@ -64,7 +76,11 @@ def cpu_throttled(
 def memory_share(
     process: str = "", lab: str = "", pid: int | None = None, cgroup: str = "", of: str = "group"
 ) -> float:
-    """Memory in use of the control group's limit, 0–1: of the whole `group`, or of the `process` itself."""
+    """Memory in use of the control group's limit, 0–1: of the whole `group`, or of the `process` itself.
+
+    Whom: `process` of `lab` (the only one that runs where none is named), a `pid`, or the folder of a
+    `cgroup`.
+    """
     if of not in ("group", "process"):
         raise ActivityFailed(f"of: {of!r} is neither group nor process")
     folder = Path(cgroup) if cgroup else _folder(process, lab, pid, "memory_group")
