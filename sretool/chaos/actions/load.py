@@ -1,8 +1,9 @@
-"""The load that an experiment brings along: a profile of `sretool load list`, until it is stopped."""
+"""The load that an experiment brings along: a profile of `sretool load list`, or clients that never rest."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any, Final
 from chaoslib.exceptions import ActivityFailed
 
 from sretool.chaos import sources, undoing
+from sretool.chaos.probes.http import address
 from sretool.undo import identity
 
 _BEGIN: Final = 2.0
@@ -22,6 +24,7 @@ _BEGIN: Final = 2.0
 _END_PATIENCE: Final = 15.0
 
 _running: dict[str, tuple[subprocess.Popen[bytes], Any]] = {}
+_pressing: dict[str, subprocess.Popen[bytes]] = {}
 
 
 def start_load(
@@ -100,5 +103,66 @@ def stop_load(name: str = "load") -> int:
 
 
 def plan_stop_load(name: str = "load") -> list[dict[str, Any]]:
+    """It hurts nothing."""
+    return []
+
+
+def press(
+    url: str,
+    clients: int = 8,
+    headers: dict[str, str] | None = None,
+    lab: str = "",
+    name: str = "clients",
+) -> dict[str, Any]:
+    """Let so many `clients` ask for `url` (or `lab:ENDPOINT/path`), each again as soon as it is answered.
+
+    No more than `clients` requests ever wait: a server is kept busy, not drowned. `{client}` in a header is
+    the client's number. They end with `release` or with the experiment. Gives `{"pid", "url"}`.
+    """
+    if name in _pressing:
+        raise ActivityFailed(f"the clients {name!r} are at work already")
+    if clients < 1:
+        raise ActivityFailed(f"{clients} clients ask for nothing")
+    given = {"url": address(url, lab), "clients": clients, "headers": headers or {}}
+    # They end when their standard input does, so whatever ends us ends them: there is nothing to undo.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sretool.chaos.press"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(given).encode() + b"\n")
+    process.stdin.flush()
+    _pressing[name] = process
+    return {"pid": process.pid, "url": given["url"]}
+
+
+def plan_press(
+    url: str,
+    clients: int = 8,
+    headers: dict[str, str] | None = None,
+    lab: str = "",
+    name: str = "clients",
+) -> list[dict[str, Any]]:
+    """It hurts nothing that users would not: load."""
+    return []
+
+
+def release(name: str = "clients") -> dict[str, Any]:
+    """End the clients; gives `{"seconds", "answers": {status: number}, "failures"}`."""
+    if name not in _pressing:
+        raise ActivityFailed(f"there are no clients {name!r}")
+    process = _pressing.pop(name)
+    try:
+        said, _ = process.communicate(timeout=_END_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        said, _ = process.communicate()
+    try:
+        found: dict[str, Any] = json.loads(said)
+    except ValueError as error:
+        raise ActivityFailed(f"the clients {name!r} ended without a word") from error
+    return found
+
+
+def plan_release(name: str = "clients") -> list[dict[str, Any]]:
     """It hurts nothing."""
     return []

@@ -30,13 +30,13 @@ def answers(
     `wait`: seconds that it may take until it does. `sure`: fail instead of giving False, so that no run
     passes without it.
     """
-    address = _address(url, lab)
+    place = address(url, lab)
 
     def does() -> bool:
         try:
             with httpx.Client(timeout=within, trust_env=False) as client:
                 began = time.monotonic()
-                reply = client.request(method, address, headers=headers)
+                reply = client.request(method, place, headers=headers)
                 return reply.status_code == status and time.monotonic() - began <= within
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise ActivityFailed(f"{url!r} is not the address of a web server") from error
@@ -58,12 +58,12 @@ def seconds_to_answer(
 
     Fails where fewer than half of them were answered within `timeout` seconds.
     """
-    address, took = _address(url, lab), []
+    place, took = address(url, lab), []
     with httpx.Client(timeout=timeout, trust_env=False) as client:
         for _ in range(requests):
             began = time.monotonic()
             try:
-                client.get(address, headers=headers)
+                client.get(place, headers=headers)
             except httpx.HTTPError:
                 continue
             took.append(time.monotonic() - began)
@@ -83,7 +83,7 @@ def failure_share(
     """Share of requests without an answer or with a 5xx, 0 to 1."""
     if requests < 1:
         raise ActivityFailed("no requests, no share")
-    address = _address(url, lab)
+    place = address(url, lab)
 
     with (
         httpx.Client(timeout=timeout, trust_env=False) as client,
@@ -92,14 +92,15 @@ def failure_share(
 
         def fails(_: int) -> bool:
             try:
-                return client.get(address, headers=headers).status_code >= 500
+                return client.get(place, headers=headers).status_code >= 500
             except httpx.HTTPError:
                 return True
 
         return sum(pool.map(fails, range(requests))) / requests
 
 
-def _address(url: str, lab: str) -> str:
+def address(url: str, lab: str) -> str:
+    """`url` itself, or what `lab:ENDPOINT/path` means."""
     if not url.startswith("lab:"):
         return url
     name, _, path = url.removeprefix("lab:").partition("/")
