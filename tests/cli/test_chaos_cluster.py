@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,3 +64,17 @@ def test_a_cluster_is_production_whatever_else_runs_here(
     settings = Settings(project=tmp_path, environment={})
     found = experiment(FOLDER / "kubernetes" / "replica-crash.yaml")
     assert chaos_prepare.is_production(settings, None, found, where) is production
+
+
+def test_kubernetes_is_loaded_by_nothing_that_does_not_act_on_it() -> None:
+    """Not by the command line, nor by the program that asks other actions what they would hurt."""
+    modules = (
+        *("sretool.cli.main", "sretool.cli.chaos_plan", "sretool.cli.chaos_prepare", "sretool.wiring"),
+        *("sretool.chaos.planning", "sretool.chaos.actions.lab", "sretool.chaos.actions.network"),
+        *("sretool.chaos.actions.ledger", "sretool.chaos.actions.undo", "sretool.undo.heal"),
+    )
+    program = (
+        f"import sys, {', '.join(modules)}; print(sorted({{'kubernetes', 'chaosk8s'}} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60)
+    assert done.stdout == b"[]\n"
