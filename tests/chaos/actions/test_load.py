@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from chaoslib.exceptions import ActivityFailed
 
-from sretool.chaos import undoing
 from sretool.chaos.actions import load
 from sretool.undo import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class Service:
@@ -70,14 +68,6 @@ def service() -> Iterator[Service]:
     one.close()
 
 
-@pytest.fixture(autouse=True)
-def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("SRETOOL_UNDO_LOG", str(tmp_path / "log"))
-    undoing.log.cache_clear()
-    yield
-    undoing.log.cache_clear()
-
-
 def test_clients_that_never_rest_are_as_many_as_asked_for(service: Service) -> None:
     load.press(service.url, clients=3, headers={"X-User-Id": "8{client}"})
     with pytest.raises(ActivityFailed, match="at work already"):
@@ -107,11 +97,3 @@ def test_clients_end_with_whoever_started_them(service: Service) -> None:
     start = identity.start_time(pid)
     process.communicate(timeout=30)
     assert identity.start_time(pid) != start
-
-
-def test_a_load_that_cannot_begin_leaves_nothing(service: Service) -> None:
-    with pytest.raises(ActivityFailed, match="the load did not begin"):
-        load.start_load("no-such-profile", 5, target=service.url)
-    assert undoing.log().left() == []
-    with pytest.raises(ActivityFailed, match="no load"):
-        load.stop_load()
