@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sretool.cli import output
+from sretool import __version__
+from sretool.cli import diagnostics, output
 from sretool.cli.diagnostics import FAILED, NO_DATA, NOT_UNDONE, OK
 from sretool.errors import RunUnreadable, UsageError
 
@@ -94,6 +95,9 @@ def verify(ctx: click.Context, run: str, seal: str | None, output_format: str) -
         output.write_json(_document(found, verified))
     else:
         _say(found, verified)
+    judged_by = record.versions.get("sretool")
+    if verified.findings and judged_by not in (None, __version__):
+        diagnostics.talk(f"it was judged by sretool {judged_by}, this is {__version__}: rules may differ")
     ctx.exit(verified.code)
 
 

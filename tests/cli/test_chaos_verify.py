@@ -170,6 +170,13 @@ def test_another_seal_is_found_by_the_digest_noted_elsewhere(project: Path) -> N
     assert places(found) == [("seal.json", None)]
 
 
+def test_where_another_sretool_has_judged_that_is_told(project: Path) -> None:
+    (folder(project) / "report.md").write_text("")
+    told = call(project)
+    assert told.exit_code == 1
+    assert "it was judged by sretool 0.1, this is" in told.stderr
+
+
 def test_a_missing_seal_is_told(project: Path) -> None:
     (folder(project) / "seal.json").unlink()
     code, found = asked(project)
