@@ -50,6 +50,8 @@ _WAYS: Final[dict[str, tuple[signal.Signals, tuple[str, ...]]]] = {
     "KILL all": (signal.SIGKILL, ("supervisor", "sretool.undo.warden", "sretool.chaos.runner")),
     "STOP runner": (signal.SIGSTOP, ("sretool.chaos.runner",)),
 }
+_WAIVED: Final = [f"--waive={gate}" for gate in ("page", "budget", "freeze")]
+"""What the run before has done to the lab."""
 _PATIENCE: Final = 120.0
 _MARK: Final = "SRETOOL_KILL_CELL"
 
@@ -113,7 +115,7 @@ def end(lab: str, experiment: str, way: str, delay: float) -> tuple[str, float]:
         environment = {**os.environ, "PYTHONPATH": str(_ROOT), _MARK: folder.name}
         with (folder / "said").open("wb") as said:
             program = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, "--lab", lab, "chaos", "run", experiment, "--yes"],
+                [sys.executable, "-c", PROGRAM, "--lab", lab, "chaos", "run", experiment, "--yes", *_WAIVED],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -135,8 +137,10 @@ def end(lab: str, experiment: str, way: str, delay: float) -> tuple[str, float]:
                 time.sleep(0.2)
                 left = difference(before, look(lab))
             seconds = time.monotonic() - ended
+            # It would watch until its alerts are resolved.
+            program.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                program.wait(_PATIENCE)
+                program.wait(20)
             if alive := _pids(folder.name, program, ("sretool",)):
                 left = f"{left}; processes {alive}"
         finally:
