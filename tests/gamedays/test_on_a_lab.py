@@ -46,7 +46,7 @@ def test_it_passes_and_leaves_nothing(drills: LabHome, tmp_path: Path, name: str
     run = verdict(done.stdout.strip().splitlines()[-1])
     assert run["verdict"]["outcome"] == "passed", told
     measures = run["measures"]
-    assert measures["acked_writes"] > 100
+    assert measures["acked_writes"] > 50
     assert (measures["lost_writes"], measures["rpo_s"]) == (0, 0)
     assert measures["rto_s"] is not None
     # Nothing is left for whoever comes next.
