@@ -33,6 +33,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from sretool.undo.heal import open_faults
 from tests.kill import worlds
 from tests.kill.prometheus import FakePrometheus
 
@@ -272,9 +273,9 @@ def _left(world: World, folder: Path, code: int | None, way: Way) -> str:
         found.append(broken)
     if alive := _marked(folder.name):
         found.append(f"processes: {alive}")
-    index = folder / "state/sretool/undo"
-    if index.is_dir() and (names := [each.name for each in index.glob("*.json")]):
-        found.append(f"on the index: {names}")
+    # A log without faults stays on the index until any command starts again.
+    if faults := open_faults(folder / "state/sretool/undo"):
+        found.append(f"not undone: {', '.join(faults)}")
     if code is None:
         found.append("the supervisor does not end")
     elif way.code is not None and code not in (way.code, 0, 1, 6):
