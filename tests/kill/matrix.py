@@ -188,15 +188,15 @@ def every(seeds: int, chosen: Sequence[str] = ()) -> list[Cell]:
 
 
 def sample(count: int, seed: int) -> list[Cell]:
-    """Cells by chance in which every world, every moment and every way is there."""
+    """Cells by chance; among the first dozen every world, every moment and every way is there."""
     chance = random.Random(seed)
     cells = every(1)
-    found: list[Cell] = []
-    for part in ([each.world for each in cells], [each.moment.name for each in cells], list(WAYS)):
-        for name in dict.fromkeys(part):
-            if not any(name in (each.world, each.moment.name, each.way) for each in found):
-                fitting = [each for each in cells if name in (each.world, each.moment.name, each.way)]
-                found.append(chance.choice(fitting))
+    names = list(dict.fromkeys(each.world for each in cells))
+    moments = chance.sample(MOMENTS, len(MOMENTS))
+    found = [
+        Cell(names[number % len(names)], moment, way, 0)
+        for number, (moment, way) in enumerate(zip(moments, WAYS, strict=True))
+    ]
     rest = [each for each in cells if each not in found]
     return found + chance.sample(rest, max(0, count - len(found)))
 
@@ -422,6 +422,8 @@ def _started(
         yield programs, said
     finally:
         programs.close_terminal()
+        if program.stderr is not None:
+            program.stderr.close()
         for pid, _ in _marked(folder.name):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
