@@ -124,7 +124,7 @@ def checked_namespace(ns: str) -> str:
 
 def checked_count(count: int, there: int, what: str) -> int:
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ActivityFailed(f"`count` is {count!r}; give a whole number from 1 on")
+        raise ActivityFailed(f"`count` is {count!r}; give a whole number from 1 on, like --vars count:int=2")
     if count > there:
         raise ActivityFailed(f"{what} has {there}, fewer than the {count} to be chosen")
     return count

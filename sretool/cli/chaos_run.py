@@ -266,10 +266,12 @@ class Lines:
 
 def _report(ending: Ending, folder: Path) -> None:
     """Reports into the run's folder; what they are made from is there whether they can be written or not."""
+    from sretool.adapters.store import seal
     from sretool.cli import chaos_reports
 
     try:
         chaos_reports.write(folder, ending.record, datetime.now(UTC))
+        diagnostics.talk(f"sealed {seal.digest(folder)}")
     except OSError as error:
         remedy = f"make room and try `sretool runs report {ending.record.id} --to html`"
         diagnostics.tell(f"the reports cannot be written: {error.strerror}", remedy)

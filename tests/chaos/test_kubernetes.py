@@ -99,6 +99,7 @@ def undone(folder: Path) -> list[str]:
         pytest.param({"label_selector": "app=api", "ns": "other"}, "no running pod", id="elsewhere"),
         pytest.param({"label_selector": "app=api", "count": 4}, "fewer than the 4", id="too many"),
         pytest.param({"label_selector": "app=api", "count": 0}, "from 1 on", id="none"),
+        pytest.param({"label_selector": "app=api", "count": "2"}, "count:int=2", id="a word for a number"),
         pytest.param({"label_selector": "app in (api,db,web)", "count": 5}, "never all of it", id="all"),
         pytest.param({"label_selector": "app=api", "context": "nowhere"}, "nowhere", id="no such context"),
     ],

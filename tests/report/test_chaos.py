@@ -294,6 +294,13 @@ def test_lines_that_are_no_events_are_told(tmp_path: Path) -> None:
     assert "**Not whole.** 1 line is no event and left out: events.jsonl:" in text
 
 
+def test_there_is_no_table_of_an_experiment(tmp_path: Path) -> None:
+    run = chaos_runs.failover(tmp_path)
+    run.close()
+    with pytest.raises(UsageError, match="no csv of an experiment"):
+        chaos_reports.texts(run.folder, run.run, "csv", NOW)
+
+
 def test_runs_of_other_kinds_have_no_such_report(tmp_path: Path) -> None:
     run = begin_load(store_at(tmp_path)[0])
     run.close()
