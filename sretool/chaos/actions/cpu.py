@@ -307,5 +307,6 @@ def _cycle(share: float | str, who: Victim, period_ms: float, ttl_s: float | Non
         prior="no helper",
         undo={**helper.PLANNED, "of": who.pid, "of_start": who.start},
         ttl=seconds(ttl_s),
+        helper=True,
     )
     return going, stopping

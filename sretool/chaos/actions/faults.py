@@ -28,6 +28,8 @@ class Fault:
     """Seconds."""
     of: int | None = None
     """How many things could have been chosen."""
+    helper: bool = False
+    """It hurts nothing itself and only has to be put away."""
 
     def planned(self) -> dict[str, Any]:
         """In the words of planning functions."""
@@ -47,7 +49,13 @@ class Fault:
     def register(self) -> UndoEntry:
         """Put on the disk how it is undone; make it right after."""
         return undoing.before(
-            self.fault, self.target, self.undo, prior=self.prior, ttl=self.ttl, heals=self.heals
+            self.fault,
+            self.target,
+            self.undo,
+            prior=self.prior,
+            ttl=self.ttl,
+            heals=self.heals,
+            helper=self.helper,
         )
 
 

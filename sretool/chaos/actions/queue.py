@@ -138,5 +138,6 @@ def _faults(
         prior="no helper",
         undo={**helper.PLANNED, "queue": number},
         ttl=seconds(ttl_s),
+        helper=True,
     )
     return standing, waits, number
