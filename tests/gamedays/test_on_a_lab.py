@@ -75,6 +75,7 @@ def test_it_runs_under_chaos_toolkits_own_command(drills: LabHome, tmp_path: Pat
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(journal.read_text(encoding="utf-8"))
     assert (found["status"], found["deviated"]) == ("completed", False)
-    # The toolkit says `completed` all the same where probes and actions failed.
+    # The toolkit says `completed` all the same where the hypothesis was not met before, or activities failed.
+    assert [found["steady_states"][when]["steady_state_met"] for when in ("before", "after")] == [True, True]
     failed = [each["activity"]["name"] for each in found["run"] if each["status"] != "succeeded"]
     assert failed == []
