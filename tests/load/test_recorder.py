@@ -198,6 +198,7 @@ def hellos(user: Make) -> int:
     return int(user().client.get("/counts").json().get("/hello", 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [[], ["--processes", "2"]], ids=["alone", "workers"])
 def test_locust_counts_what_the_server_counts(
     user: Make, server: Server, tmp_path: Path, arguments: list[str]
