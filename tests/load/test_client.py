@@ -115,6 +115,7 @@ def test_what_is_not_in_its_coding_is_a_failure(user: Make, counted: Counted, co
     assert counted("GET", f"/encoded?as={coding}")[:2] == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_bomb_is_a_failure(user: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "MOST_BODY", 1024 * 1024)
     assert "unpacks to more than 1 MiB" in str(user().client.get("/encoded?as=bomb").error)
@@ -187,6 +188,7 @@ def test_a_large_body(user: Make, counted: Counted) -> None:
     assert counted("GET", path) == (1, 0, size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "size"),
     [("/large?bytes=100000000", 100_000_000), ("/encoded?as=large", 60_000_000)],

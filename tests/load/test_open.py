@@ -420,6 +420,7 @@ def test_a_kill_ends_everybody(user: Make) -> None:
     assert (len(ends), one.pool.members) == (members, 0)
 
 
+@pytest.mark.slow
 def test_a_stalling_server_is_told_as_it_is(
     user: Make, environment: Environment, authority: Path, counted: Counted
 ) -> None:
