@@ -163,16 +163,19 @@ def test_counted_by_themselves(user: Make, environment: Environment) -> None:
 # --- real runs of Locust ----------------------------------------------------------------------------------
 
 LOCUSTFILE = """
-from locust import task
+from locust import between, task
 from sretool.load import GeneratorUser, HttpUser
 
 class Sync(HttpUser):
+    # Locust waits half a second for the last figures of its workers: they need a moment to tell them.
+    wait_time = between(0.002, 0.004)
     @task(3)
     def hello(self): self.client.get("/hello", name="/hello")
     @task
     def bad(self): self.client.get("/status?code=500", name="/bad")
 
 class Yielding(GeneratorUser):
+    wait_time = between(0.002, 0.004)
     @task
     def hello(self):
         yield self.get("/hello", "/hello")
