@@ -307,7 +307,8 @@ def bench_memory(folder: Path, requests: int) -> None:
     count = served()
     process = start(locust(folder, USER_CLASSES["sretool, yielding"], 3600))
     steady(count)
-    time.sleep(3)
+    # Locust keeps what the last 20 seconds had counted, a copy for each; it has them all by then.
+    time.sleep(30)
     watched = psutil.Process(process.pid)
     before, count = watched.memory_info().rss, served()
     while served() - count < requests and process.poll() is None:
