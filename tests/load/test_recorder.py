@@ -212,9 +212,9 @@ def test_locust_counts_what_the_server_counts(
     requests = entries["/hello"]["num_requests"]
     # Those under way at the end are in nobody's statistics.
     assert requests <= served <= requests + 4, said
-    assert requests > 100
+    assert requests > 20
     assert sum(entries["/hello"]["response_times"].values()) == requests
-    assert entries["/bad"]["num_requests"] == entries["/bad"]["num_failures"] > 10
+    assert entries["/bad"]["num_requests"] == entries["/bad"]["num_failures"] > 2
     assert "Traceback" not in said
     with (tmp_path / "out_stats.csv").open() as file:
         rows = {row["Name"]: row for row in csv.DictReader(file)}
