@@ -187,8 +187,9 @@ def locust(tmp_path: Path, server: Server, *arguments: str) -> tuple[dict[str, d
     (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
     done = subprocess.run(
         [
-            sys.executable, "-m", "locust", "--headless", "-u", "4", "-r", "4", "-t", "3s", "--stop-timeout", "10", "--json",
-            "--host", server.url(), "--csv", "out", "--csv-full-history", *arguments,
+            sys.executable, "-m", "locust", "--headless", "-u", "4", "-r", "4", "-t", "3s",
+            "--stop-timeout", "10", "--json", "--host", server.url(),
+            "--csv", "out", "--csv-full-history", *arguments,
         ],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
