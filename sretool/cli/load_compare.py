@@ -246,11 +246,11 @@ def _counted(run: StoredRun) -> Counted:
 
 def _other_load(before: Counted, after: Counted) -> str | None:
     """Why the two cannot be the same test; None: they may be."""
-    planned = before.load.planned_rate, after.load.planned_rate
-    if planned[0] is not None and planned[1] is not None:
-        if abs(planned[1] - planned[0]) > _OTHER_LOAD * max(planned):
-            return f"not the same load: {planned[0]:,.4g}/s before, {planned[1]:,.4g}/s after (--any-load)"
-    elif (planned[0] is None) != (planned[1] is None):
+    planned, planned_after = before.load.planned_rate, after.load.planned_rate
+    if planned is not None and planned_after is not None:
+        if abs(planned_after - planned) > _OTHER_LOAD * max(planned, planned_after):
+            return f"not the same load: {planned:,.4g}/s before, {planned_after:,.4g}/s after (--any-load)"
+    elif planned is not None or planned_after is not None:
         return "not the same load: one has a rate of arrivals, the other a number of users (--any-load)"
     elif before.users != after.users:
         return f"not the same load: {before.users} users before, {after.users} after (--any-load)"
@@ -278,7 +278,7 @@ def _reason(found: Comparison) -> str:
     if found.worse:
         names = ", ".join(f"{row.request or 'all requests'} {row.measure}" for row in found.worse[:4])
         more = f" and {len(found.worse) - 4} more" if len(found.worse) > 4 else ""
-        return f"worse: {names}{more}"
+        return f"{names}{more}"
     match found.verdict:
         case Change.UNCLEAR:
             lacking = next((row.why for row in found.rows if not row.request and row.why), "no load")
@@ -311,7 +311,8 @@ _HEAD: Final = ("REQUEST", "MEASURE", "BEFORE", "AFTER", "CHANGE", "95% INTERVAL
 def _cells(found: Comparison) -> list[tuple[str, ...]]:
     from sretool.core.runs.words import value_words
 
-    rows, last = [], None
+    rows: list[tuple[str, ...]] = []
+    last = None
     for row in found.rows:
         request = "" if row.request == last else row.request or "all requests"
         last = row.request
@@ -345,7 +346,7 @@ def _text(
 ) -> list[str]:
     cells = _cells(found)
     longest = max((len(row[0]) for row in cells), default=0)
-    lines = [f"{names[1]} against {names[0]}: {verdict}, {reason}", ""]
+    lines = [f"{names[1]} against {names[0]}: {verdict}: {reason}", ""]
     widths = [max(len(row[column]) for row in (_HEAD, *cells)) for column in range(6)]
     widths[0] = min(max(longest, len(_HEAD[0])), 24)
     for row in (_HEAD, *cells):

@@ -17,6 +17,7 @@ class of both kinds, `Visitor(OpenUser, GeneratorUser)`, may yield their request
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from collections import deque
 from contextlib import suppress
@@ -33,7 +34,7 @@ from sretool.load.arrivals import STEP, Kind, arrivals
 from sretool.load.client import LATE_NS, FixedPlan
 from sretool.load.clock import Timer, now
 from sretool.load.generators import DrivenUser, yields
-from sretool.load.lane import NO_BLOCKING, Lane, Rest
+from sretool.load.lane import NO_BLOCKING, Lane, Rest, Ward
 from sretool.load.users import chooser
 
 if TYPE_CHECKING:
@@ -100,11 +101,11 @@ class OpenUser(DrivenUser):
 
     @property
     def _taskset_instance(self) -> TaskSet | None:
-        return self.__dict__.get("_tasks_under_way")
+        return self._tasks_under_way
 
     @_taskset_instance.setter
     def _taskset_instance(self, tasks: TaskSet | None) -> None:
-        self.__dict__["_tasks_under_way"] = tasks
+        self._tasks_under_way = tasks
         if tasks is None:
             return
         if self._pool is None:
@@ -170,6 +171,9 @@ class Pool:
         self.failed: BaseException | None = None
         """What ended the arrivals before their time."""
         self.started = 0
+        self._until = sys.maxsize
+        """Nobody comes after this moment."""
+        self._all_came = False
 
     @property
     def members(self) -> int:
@@ -192,6 +196,11 @@ class Pool:
     def finish(self) -> None:
         """No further arrivals; those that have come are served, as long as Locust waits for them."""
         if self._timer is not None:
+            # Whoever was due while this process was kept from the processor has come as well.
+            self._until = now()
+            self._timer.set(self._until)
+            while not self._all_came and self.failed is None:
+                gevent.sleep(0.001)
             self._timer.close()
         for each in self.users:
             # Ends task sets that would go on for ever.
@@ -219,10 +228,8 @@ class Pool:
 
     def _arrive(self) -> None:
         """In the event loop: all that are due by now."""
-        timer = self._timer
-        assert timer is not None
-        moment = now()
-        idle, waiting = self.idle, self.waiting
+        moment = min(now(), self._until)
+        idle, waiting, ward = self.idle, self.waiting, Ward.of_process()
         due, position = self._due, self._next
         try:
             while True:
@@ -231,7 +238,8 @@ class Pool:
                     due, position = self._due, 0
                     if not due:
                         if again > moment:
-                            timer.set(again)
+                            self._rest(again)
+                            ward.send()
                             return
                         continue
                 time_ = due[position]
@@ -249,9 +257,18 @@ class Pool:
                     if self._starting < len(waiting) and len(self._members) < self._user.max_users:
                         self._grow()
             # Where many come, the timer itself would cost more than they do.
-            timer.set(time_ if len(due) < _MANY else max(time_, moment + _TOGETHER))
+            self._rest(time_ if len(due) < _MANY else max(time_, moment + _TOGETHER))
+            ward.send()
         except BaseException as error:
             self.failed = error
+
+    def _rest(self, until: int) -> None:
+        """Look again then, unless nobody comes any more."""
+        assert self._timer is not None
+        if until > self._until:
+            self._all_came = True
+        else:
+            self._timer.set(until)
 
     def _grow(self) -> None:
         self._starting += 1
@@ -323,8 +340,11 @@ class _Member:
         next(self._visits)
         self._send = self._visits.send
 
-    def begin(self, due: int) -> Rest | None:
-        """The visit that was due then, as far as it needs no greenlet; what needs one."""
+    def begin(self, due: int, *, soon: bool = True) -> Rest | None:
+        """The visit that was due then, as far as it needs no greenlet; what needs one.
+
+        `soon`: its request goes out when the event loop sends those of others, too.
+        """
         task = self._choose()
         if task not in self._yielding:
             if not yields(task):
@@ -346,12 +366,13 @@ class _Member:
             if not command.origin.idle:
                 return Rest("other", command, None, due)
             lane = self._lane = Lane(client, command.origin, self._send, self._go_on)
+        if soon:
+            lane.begin_soon(command, due)
+            return None
         moment = now()
         if moment - due > LATE_NS:
             client.recorder.late += 1
-        if lane.begin(command, due, moment):
-            return None
-        return Rest("unsent", None, command, due)
+        return None if lane.begin(command, due, moment) else Rest("unsent", None, command, due)
 
     def _go_on(self, rest: Rest) -> None:
         """In the event loop, where a callback of the lane ends."""
@@ -375,7 +396,7 @@ class _Member:
         while True:
             rest: Any
             if waiting:
-                rest = self.begin(waiting.popleft())
+                rest = self.begin(waiting.popleft(), soon=False)
             else:
                 idle.append(self)
                 rest = None

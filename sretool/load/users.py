@@ -54,6 +54,7 @@ class HttpUser(User, RestMixin[Any]):
     """Bytes of a body that are kept for `content`, `text` and `json`; longer ones are only counted."""
     allowed_hosts: ClassVar[Collection[str] | None] = None
     """The only hosts that anything is sent to, redirects included; None: any."""
+    _tasks_under_way: TaskSet | None = None
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -76,11 +77,11 @@ class HttpUser(User, RestMixin[Any]):
 
     @property
     def _taskset_instance(self) -> TaskSet | None:
-        return self.__dict__.get("_tasks_under_way")
+        return self._tasks_under_way
 
     @_taskset_instance.setter
     def _taskset_instance(self, tasks: TaskSet | None) -> None:
-        self.__dict__["_tasks_under_way"] = tasks
+        self._tasks_under_way = tasks
         if tasks is None:
             return
         self._prepare(tasks)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.analysis.generator import KEEPS_UP
 from sretool.core.analysis.totals import NANO
 from sretool.core.runs.events import LoadTick
 from sretool.core.runs.load import NEAR_ITS_LIMIT, WORTH_TELLING_S
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from sretool.core.analysis.totals import Total
     from sretool.core.runs.events import CurvePoint, RunEvent, Stage
+    from sretool.core.runs.load import Load
     from sretool.core.runs.model import Check, RunRecord, Verdict
     from sretool.core.runs.story import LogLine
 
@@ -331,6 +333,11 @@ def per_second(count: float, seconds: float) -> str:
 def health(report: LoadReport) -> tuple[bool, str]:
     """Whether the figures are the server's and not the generators' own, and why."""
     counted = report.story.counted
+    judged = report.story.checks.get(KEEPS_UP)
+    if judged is not None and judged.ok is None and isinstance(judged.got, str):
+        return False, f"{_sentence([judged.got])}."
+    if judged is not None and judged.ok:
+        return True, _kept_up(counted)
     sent = counted.totals.whole.requests
     doubts = []
     if counted.busiest is not None and counted.busiest >= NEAR_ITS_LIMIT:
@@ -344,10 +351,16 @@ def health(report: LoadReport) -> tuple[bool, str]:
         doubts.append(f"a generator kept everything waiting for up to {seconds_words(counted.lag_s)}")
     if doubts:
         return False, f"{_sentence(doubts)}. Part of the latency may be the generators' own."
+    return True, _kept_up(counted)
+
+
+def _kept_up(counted: Load) -> str:
     if counted.busiest is None:
-        return True, "Nothing is known of the generators' processors."
-    late = f"{count_words(counted.late_starts)} late starts" if counted.late_starts else "no late starts"
-    return True, f"The generators kept up: {counted.busiest:.0%} of a core at most, {late}."
+        return "Nothing is known of the generators' processors."
+    late = "no late starts"
+    if counted.late_starts:
+        late = f"{count_words(counted.late_starts)} late starts, which latencies include"
+    return f"The generators kept up: {counted.busiest:.0%} of a core at most, {late}."
 
 
 def _sentence(parts: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from sretool.core.analysis.generator import Keeping
+from sretool.core.analysis.generator import KEEPS_UP, Keeping
 from sretool.core.plans.load.objectives import LEAST, Measure, Watchdog, judge
 from sretool.core.plans.load.profile import Closed, Open, OwnShape
 from sretool.core.runs.events import (
@@ -21,7 +21,7 @@ from sretool.core.runs.events import (
     ProcessChange,
     Started,
 )
-from sretool.core.runs.load import Load
+from sretool.core.runs.load import LEAST_SHARE_S, Load
 from sretool.core.runs.model import Check, Measures, Outcome, RunKind, Verdict
 from sretool.core.runs.words import value_words
 from sretool.errors import LoadFailed
@@ -43,8 +43,6 @@ _LOOK: Final = 5.0
 """Seconds between two looks at the objectives while they may still change."""
 _FEW_UNSERVED: Final = 0.01
 """Arrivals that never began, of those that did; more of them might have changed what was measured."""
-SATURATED: Final = "the generator keeps up"
-"""Name of the check that decides whether the other ones mean anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +244,10 @@ class _Run:
         self._whole.take(tick)
         if judged:
             self._judged.take(tick)
+            # What a short rest tells of its core is mostly the end itself.
+            told = tick.workers if tick.seconds >= LEAST_SHARE_S else ()
             self._keeping.take(
-                cpu=max((each.cpu for each in tick.workers if each.cpu is not None), default=None),
+                cpu=max((each.cpu for each in told if each.cpu is not None), default=None),
                 lag=tick.lag_s,
                 requests=sum(each.requests for each in tick.requests),
                 late=tick.late_starts,
@@ -278,34 +278,35 @@ class _Run:
         await session.stop()
 
     async def _finish(self, session: LoadSession) -> RunRecord:
-        checks = [
-            judge(each, self._judged.totals)
-            for each in self._order.profile.objectives
-            if each.measure is not Measure.SLO
-        ]
+        own = [each for each in self._order.profile.objectives if each.measure is not Measure.SLO]
+        checks = [judge(each, self._judged.totals) for each in own]
+        errors = any(
+            check.ok is False and each.measure is Measure.ERRORS
+            for each, check in zip(own, checks, strict=True)
+        )
         checks += await self._ask_server()
-        saturated = self._saturated(checks, session)
+        saturated = self._saturated(checks, session, errors=errors)
         tardiness = self._keeping.tardiness()
         got = "; ".join(saturated) or (f"yes; {tardiness}, which latencies include" if tardiness else "yes")
-        checks.append(Check(SATURATED, "yes", got, ok=None if saturated else True))
+        checks.append(Check(KEEPS_UP, "yes", got, ok=None if saturated else True))
         for check in checks:
             self._record(Checked(check))
         verdict = self._verdict(tuple(checks), saturated, session)
         self._journal.finish(verdict, Measures(load=self._judged.measures() or self._whole.measures()))
         return self._journal.run
 
-    def _saturated(self, checks: Sequence[Check], session: LoadSession) -> tuple[str, ...]:
-        """Why the checks mean nothing.
+    def _saturated(self, checks: Sequence[Check], session: LoadSession, *, errors: bool) -> tuple[str, ...]:
+        """Why the checks mean nothing; `errors`: there are more of them than may be.
 
         Requests that begin late look slower than the server was: objectives that hold all the same do hold,
-        unless something never began at all.
+        unless something never began at all. And nothing fails because it began late.
         """
         overload, tardiness = self._keeping.overload(), self._keeping.tardiness()
         if not tardiness:
             return overload
         unserved = session.ended.unserved if session.ended is not None else 0
         few = unserved <= _FEW_UNSERVED * self._whole.totals.whole.requests
-        if few and checks and all(check.ok for check in checks):
+        if errors or (few and checks and all(check.ok for check in checks)):
             return overload
         return (*overload, f"{tardiness}: the generator is too slow, or max_users too low")
 
@@ -323,7 +324,7 @@ class _Run:
 
     def _verdict(self, checks: tuple[Check, ...], saturated: Sequence[str], session: LoadSession) -> Verdict:
         broken = [check for check in checks if check.ok is False]
-        open_ = [check for check in checks if check.ok is None and check.name != SATURATED]
+        open_ = [check for check in checks if check.ok is None and check.name != KEEPS_UP]
         whole = self._whole.totals.whole
 
         def told(outcome: Outcome, reason: str) -> Verdict:
@@ -351,15 +352,16 @@ class _Run:
             return told(
                 Outcome.INCONCLUSIVE, f"nothing was measured of {', '.join(check.name for check in open_)}"
             )
+        failed = whole.failures
+        if failed == whole.requests:
+            return told(Outcome.FAILED, f"every one of {whole.requests} requests failed")
         if len(checks) == 1:
-            failed = whole.failures
-            if failed == whole.requests:
-                return told(Outcome.FAILED, f"every one of {whole.requests} requests failed")
             some = f", {failed} failed" if failed else ""
             return told(
                 Outcome.PASSED, f"{whole.requests} requests made{some}; the profile has no objectives"
             )
-        return told(Outcome.PASSED, f"all {len(checks) - 1} objectives hold")
+        every = "the objective holds" if len(checks) == 2 else f"all {len(checks) - 1} objectives hold"
+        return told(Outcome.PASSED, every)
 
 
 def _against(check: Check) -> str:

@@ -8,6 +8,8 @@ from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
+from rich.cells import cell_len
+
 from sretool.core.runs.load import NEAR_ITS_LIMIT, WORTH_TELLING_S
 from sretool.core.runs.model import Outcome, RunKind, RunState
 from sretool.core.runs.words import clock_words, seconds_words, value_words
@@ -304,12 +306,20 @@ def check_lines(page: RunPage, view: View, width: int, title: str) -> list[Line]
     for check in checks:
         sign, role, words = _check_sign(check, page)
         got = words or value_words(check.got, check.unit)
-        name = fmt.fit(check.name, max(width - 30, 12), ellipsis=view.glyphs.ellipsis)
+        name = _check_name(check.name, max(width - 30, 12), view.glyphs.ellipsis)
         spans = [Span(f" {sign} ", role), Span(name), Span(f" {got:>9}", role)]
         if check.want is not None:
             spans.append(Span(f"  {tr('wanted')} {value_words(check.want, check.unit)}", "dim"))
         lines.append(crop(spans, width))
     return lines
+
+
+def _check_name(name: str, width: int, ellipsis: str) -> str:
+    """In exactly `width` cells; which side a check is of, `(server)`, is never what is cut."""
+    front, space, side = name.rpartition(" (")
+    if cell_len(name) <= width or not space or cell_len(side) > width // 2:
+        return fmt.fit(name, width, ellipsis=ellipsis)
+    return fmt.fit(front.removeprefix("slo: "), width - cell_len(side) - 2, ellipsis=ellipsis) + f" ({side}"
 
 
 def _check_sign(check: Check, page: RunPage) -> tuple[str, Role, str]:
@@ -461,6 +471,10 @@ def _slo_charts(page: RunPage, view: View) -> list[tuple[str, chart.Chart]]:
     return drawn
 
 
+_FAR: Final = 4
+"""Times the highest latency, from which on its bound is not drawn."""
+
+
 def load_charts(page: RunPage, view: View) -> list[tuple[str, chart.Chart]]:
     """Rate and latency, and errors where there are any."""
     load = page.story.load
@@ -475,6 +489,10 @@ def load_charts(page: RunPage, view: View) -> list[tuple[str, chart.Chart]]:
         made.curve(lambda point: point.p95_s, "p95"),
     )
     bound = _latency_bound(page.story)
+    highest = max((point.p99_s or 0.0 for point in load), default=0.0)
+    if bound is not None and highest < bound / _FAR:
+        # A line so far above would leave the curves no room.
+        bound = None
     limits = (chart.Limit(bound, ""),) if bound is not None else ()
     drawn = [
         (later("REQUESTS a second"), made.chart(rate, 1.0, lambda value: f"{value:.0f}")),

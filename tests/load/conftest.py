@@ -13,6 +13,7 @@ from locust.env import Environment
 
 from sretool.load.recorder import Recorder
 from sretool.load.users import HttpUser
+from tests.support import programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ _EXTENSIONS = "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serve
 
 
 def _openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+    programs.run("openssl", *arguments, cwd=folder)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from sretool.core.analysis.generator import KEEPS_UP
 from sretool.core.runs.events import (
     CapacityFound,
+    Checked,
     CurvePoint,
     Explained,
     Finished,
@@ -196,6 +198,22 @@ def test_whether_the_figures_are_the_servers(load_tick: LoadTick, trusted: bool,
     told = load.health(report(found))
     assert told[0] is trusted
     assert told[1].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("check", "trusted", "said"),
+    [
+        (
+            Check(KEEPS_UP, "yes", "yes; 50 of 500 requests began late, which latencies include", ok=True),
+            True,
+            "The generators kept up: 40% of a core at most, 50 late starts, which latencies include.",
+        ),
+        (Check(KEEPS_UP, "yes", "50 of 500 requests began late"), False, "50 of 500 requests began late."),
+    ],
+)
+def test_what_was_judged_of_the_generators_is_what_is_told(check: Check, trusted: bool, said: str) -> None:
+    found = [each for each in events(load=tick(ordinary(), late=2)) if each.t > 5]
+    assert load.health(report([*found, RunEvent(MADE, 31, Checked(check))])) == (trusted, said)
 
 
 def test_markdown_has_whole_tables_and_no_markup_of_others() -> None:

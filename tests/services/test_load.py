@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sretool.adapters.store.runs import RunStore
+from sretool.core.analysis.generator import KEEPS_UP
 from sretool.core.analysis.latency import bucket
 from sretool.core.plans.load.messages import Ended
 from sretool.core.plans.load.objectives import parse
@@ -32,7 +33,7 @@ from sretool.core.runs.events import (
 )
 from sretool.core.runs.model import Check, Outcome, RunKind, RunRecord
 from sretool.errors import LoadFailed, UsageError
-from sretool.services.load import SATURATED, Control, Order, Span, run
+from sretool.services.load import Control, Order, Span, run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -271,8 +272,11 @@ async def test_objectives_that_hold_although_requests_began_late_do_hold(tmp_pat
     found = await carried_out(tmp_path, MadeUp([tick(late=60)] * 10))
     assert found.outcome == (Outcome.PASSED, "all 2 objectives hold")
     assert found.of(Checked)[-1].check == Check(
-        SATURATED, "yes", "yes; 600 of 1000 requests began late, which latencies include", ok=True
+        KEEPS_UP, "yes", "yes; 600 of 1000 requests began late, which latencies include", ok=True
     )
+    # That they began late is not why they failed.
+    found = await carried_out(tmp_path, MadeUp([tick(late=60, failures=20)] * 10))
+    assert found.outcome == (Outcome.FAILED, "1 of 2 objectives broken: errors < 1%")
     # Nobody knows how those would have fared that never began.
     found = await carried_out(tmp_path, MadeUp([tick(late=60)] * 10, unserved=11))
     assert found.outcome[0] is Outcome.INCONCLUSIVE
@@ -288,8 +292,19 @@ async def test_a_profile_without_objectives_passes(tmp_path: Path) -> None:
     assert found.outcome == (Outcome.PASSED, "200 requests made; the profile has no objectives")
     found = await carried_out(tmp_path, MadeUp([tick(failures=7), tick()]), [])
     assert found.outcome == (Outcome.PASSED, "200 requests made, 7 failed; the profile has no objectives")
-    found = await carried_out(tmp_path, MadeUp([tick(failures=100)] * 2), [])
+
+
+@pytest.mark.parametrize("objectives", [[], ["p95 < 50ms"]])
+async def test_a_test_whose_every_request_failed_has_not_passed(
+    tmp_path: Path, objectives: list[str]
+) -> None:
+    found = await carried_out(tmp_path, MadeUp([tick(failures=100)] * 2), objectives)
     assert found.outcome == (Outcome.FAILED, "every one of 200 requests failed")
+
+
+async def test_one_objective(tmp_path: Path) -> None:
+    found = await carried_out(tmp_path, MadeUp([tick()] * 2), ["p95 < 50ms"])
+    assert found.outcome == (Outcome.PASSED, "the objective holds")
 
 
 async def test_somebody_ends_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Running the checkers of Prometheus and Alertmanager."""
+"""Running programs that tests need: the checkers of Prometheus and Alertmanager, OpenSSL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PACKAGES = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
+_PACKAGES = {"promtool": "prometheus", "amtool": "prometheus-alertmanager", "openssl": "openssl"}
 
 
 def run(program: str, *arguments: str | Path, cwd: Path | None = None) -> str:

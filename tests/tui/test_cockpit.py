@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sretool.adapters.store.notebook import Notebook
-from sretool.core.runs.events import PhaseBegan, PlannedPhase, Started
-from sretool.core.runs.model import Outcome, RunKind, Verdict
+from sretool.core.runs.events import Checked, PhaseBegan, PlannedPhase, Started
+from sretool.core.runs.model import Check, Outcome, RunKind, Verdict
 from sretool.tui import format as fmt
 from sretool.tui.cockpit_app import CockpitApp
 from sretool.tui.screens.cockpit import CockpitScreen
 from sretool.tui.screens.runs import LoadScreen
 from tests.support.runs import BEGAN, LOAD_CHECKS, RunClock, load_tick, passed_load, store_at
-from tests.tui.screens import Dash, check_golden, dashboard
+from tests.tui.screens import WIDE, Dash, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sretool.adapters.store.runs import RunStore
     from sretool.adapters.store.writer import RunWriter
 
-SIZES = [pytest.param(80, 24, id="80x24"), pytest.param(160, 48, id="160x48")]
+SIZES = [pytest.param(80, 24, id="80x24"), WIDE]
 
 
 class Work:
@@ -95,7 +95,7 @@ async def test_everything_is_seen_at_a_glance(
 ) -> None:
     with at_work(*store) as run:
         async with cockpit(Work(run.run.id), store[1], width, height) as dash:
-            check_golden(f"cockpit-{width}x{height}", dash.text())
+            check_screen("cockpit", dash)
         run.close()
 
 
@@ -106,6 +106,7 @@ async def test_in_ascii_nothing_else_is_drawn(store: tuple[RunStore, RunClock]) 
         run.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(40, 10), (80, 16), (100, 30), (200, 60)])
 async def test_it_fits_any_terminal(store: tuple[RunStore, RunClock], width: int, height: int) -> None:
     with at_work(*store) as run:
@@ -127,6 +128,26 @@ async def test_of_many_phases_the_one_it_is_in_is_seen(store: tuple[RunStore, Ru
         run.close()
 
 
+async def test_of_a_check_the_side_it_is_of_is_seen(store: tuple[RunStore, RunClock]) -> None:
+    with at_work(*store) as run:
+        run.record(Checked(Check("slo: shop/answers-in-time (server)", 0.99, 0.95, "ratio", ok=False)))
+        async with cockpit(Work(run.run.id), store[1], 160, 48) as dash:
+            assert " NO shop/answers-i… (server)       95%  wanted 99%" in dash.text()
+        run.close()
+
+
+async def test_a_bound_far_above_the_latencies_does_not_flatten_them(
+    store: tuple[RunStore, RunClock],
+) -> None:
+    with at_work(*store, seconds=20) as run:
+        run.record(Checked(Check(LOAD_CHECKS[0].name, 30.0, 0.2, "s", ok=True)))
+        async with cockpit(Work(run.run.id), store[1]) as dash:
+            rows = dash.text().splitlines()
+            below = rows[next(number for number, row in enumerate(rows) if "LATENCY" in row) + 1]
+            assert "ms┤" in below
+        run.close()
+
+
 async def test_stopping_is_asked_for_and_enter_alone_stops_nothing(store: tuple[RunStore, RunClock]) -> None:
     with at_work(*store) as run:
         work = Work(run.run.id)
@@ -143,6 +164,7 @@ async def test_stopping_is_asked_for_and_enter_alone_stops_nothing(store: tuple[
         run.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["q", "ctrl+q"])
 async def test_leaving_while_it_runs_stops_it_first(store: tuple[RunStore, RunClock], way: str) -> None:
     with at_work(*store) as run:
@@ -161,6 +183,7 @@ async def test_leaving_while_it_runs_stops_it_first(store: tuple[RunStore, RunCl
         run.close()
 
 
+@pytest.mark.slow
 async def test_the_end_is_shown_until_somebody_leaves(store: tuple[RunStore, RunClock]) -> None:
     run = at_work(*store)
     work = Work(run.run.id)
@@ -176,6 +199,7 @@ async def test_the_end_is_shown_until_somebody_leaves(store: tuple[RunStore, Run
         await dash.until(lambda: dash.app._exit)
 
 
+@pytest.mark.slow
 async def test_the_other_runs_are_one_step_away(store: tuple[RunStore, RunClock]) -> None:
     with at_work(*store) as run:
         async with cockpit(Work(run.run.id), store[1]) as dash:
@@ -186,6 +210,7 @@ async def test_the_other_runs_are_one_step_away(store: tuple[RunStore, RunClock]
         run.close()
 
 
+@pytest.mark.slow
 async def test_what_the_servers_say_stands_beside_it(store: tuple[RunStore, RunClock]) -> None:
     with at_work(*store) as run:
         async with cockpit(Work(run.run.id), store[1], 160, 48) as dash:

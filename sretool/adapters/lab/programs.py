@@ -91,6 +91,7 @@ PROGRAMS = (
 TESTED_WITH = (
     Program("victoria-metrics", "victoria-metrics", "the rules are not tried on VictoriaMetrics"),
     Program("vmalert", "victoria-metrics", "the rules are not tried on VictoriaMetrics"),
+    Program("openssl", "openssl", "load is not tried over TLS", version_option="version"),
 )
 """What the lab does not run and the tests do."""
 

@@ -157,6 +157,8 @@ class Result:
     notes: tuple[str, ...] = ()
 
 
+_MUCH_MORE: Final = 1.25
+"""Times what is refuted in the end: a rate that held before and is more than chance explains."""
 BUSY_CPU: Final = 0.95
 BUSY_LAG_S: Final = 0.25
 """Beyond these the generator is at its end and its figures say nothing about the server."""
@@ -279,10 +281,24 @@ class Search:
             why=upper.why if upper is not None else (),
             steps=tuple(self.steps),
             seconds=self.seconds,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self._forgotten(upper)),
         )
 
     # What is known
+
+    def _forgotten(self, upper: Step | None) -> list[str]:
+        """Whether the server did more before it was overloaded than it does since."""
+        if upper is None:
+            return []
+        first = min(self._refuted, key=lambda step: step.at)
+        before = [step for step in self.steps if step.held and step.at < first.at]
+        best = max(before, key=lambda step: step.rate, default=None)
+        if best is None or best.rate < upper.rate * _MUCH_MORE or upper.at <= first.at:
+            return []
+        return [
+            f"before the first overload {best.rate:.4g}/s held for {best.seconds:.0f} s: "
+            "the server may still suffer from it (--to keeps a search below)"
+        ]
 
     def _lower(self) -> _Held | None:
         """The highest rate that held for its whole time and was not refuted since."""

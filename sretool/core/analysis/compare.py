@@ -216,13 +216,13 @@ class _Side:
         if not self.requests:
             return "no requests"
         if self.slices < LEAST_SLICES:
-            return f"{self.slices} of the {LEAST_SLICES} seconds that it takes"
+            return f"{self.slices} of {LEAST_SLICES} seconds needed"
         if measure in SHARES:
             needed = math.ceil(TAIL / min(SHARES[measure], 1 - SHARES[measure]))
             if self.latencies < needed:
-                return f"{self.latencies} of the {needed} requests that it takes"
+                return f"{self.latencies} of {needed} needed"
         if measure == "errors" and self.requests < 2 * TAIL:
-            return f"{self.requests} of the {2 * TAIL} requests that it takes"
+            return f"{self.requests} of {2 * TAIL} needed"
         return ""
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+KEEPS_UP: Final = "the generator keeps up"
+"""Name of the check that decides whether the other ones of a test mean anything."""
 BUSY: Final = 0.9
 """Of a core: a generator that uses more has no time left to be on time."""
 LAG: Final = 0.1

@@ -51,6 +51,10 @@ class Failure(NamedTuple):
     times: int
 
 
+LEAST_SHARE_S: Final = 0.5
+"""Seconds of a tick whose share of a core tells something: the last one is mostly the end itself."""
+
+
 @dataclass(slots=True)
 class Load:
     """The load of a stretch of a run: what was asked, what failed, and whether the generators kept up."""
@@ -85,7 +89,7 @@ class Load:
                 self.failed.setdefault(one.name, Counter()).update(one.errors)
                 self.errors.update(one.errors)
         for worker in tick.workers:
-            if worker.cpu is not None:
+            if worker.cpu is not None and (tick.seconds >= LEAST_SHARE_S or self.busiest is None):
                 self.busiest = max(worker.cpu, self.busiest or 0.0)
         if tick.lag_s is not None:
             self.lag_s = max(tick.lag_s, self.lag_s or 0.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import resource
 import ssl
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from sretool.adapters.target import reach
 from sretool.core.plans.load.target import parse
 from sretool.errors import SourceTimeout, SourceUnreachable, UsageError
+from tests.support import programs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,16 +23,11 @@ if TYPE_CHECKING:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificate and key in one file; it is its own authority."""
     folder = tmp_path_factory.mktemp("certificate")
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem "
+    arguments = (
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem "
         "-subj /CN=localhost -days 2 -addext subjectAltName=DNS:localhost"
     )
-    subprocess.run(
-        command.split(),
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
+    programs.run("openssl", *arguments.split(), cwd=folder)
     both = folder / "both.pem"
     both.write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
     return both

@@ -182,11 +182,14 @@ def test_no_line_does_more_than_count(line: str) -> None:
         assert len(found) + reading.malformed == reading.lines
 
 
+_KEYS = ("time", "ts", "method", "path", "request", "headers", "body", "status", "query")
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-            st.sampled_from("time ts method path request headers body status query".split()),
+            st.sampled_from(_KEYS),
             inner,
         ),
         max_leaves=12,

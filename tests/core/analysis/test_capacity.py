@@ -68,6 +68,7 @@ def test_a_queue_with_a_known_limit_is_found_within_two_per_cent_in_forty_second
     assert any("waited longer" in why or "p99" in why for why in result.why)
 
 
+@pytest.mark.slow
 def test_arrivals_at_random_before_a_known_limit() -> None:
     results = many(lambda seed: Queue(constant(1 / 2000)), within(0.1), 8)
     assert all(result.ending is Ending.FOUND for result in results)
@@ -78,6 +79,7 @@ def test_arrivals_at_random_before_a_known_limit() -> None:
     assert statistics.median(result.seconds for result in results) <= 40
 
 
+@pytest.mark.slow
 def test_work_of_random_length_in_one_queue() -> None:
     # M/M/1: p99 = ln 100 / (2000 - rate).
     truth = 2000 - math.log(100) / 0.1
@@ -87,6 +89,7 @@ def test_work_of_random_length_in_one_queue() -> None:
     assert most < 0.06
 
 
+@pytest.mark.slow
 def test_an_objective_that_breaks_long_before_the_server_does() -> None:
     # M/M/1: p95 = ln 20 / (1000 - rate) = 20 ms at 850/s.
     results = many(lambda seed: Queue(exponential(1 / 1000), seed=seed), within(0.02, 0.95), 8)
@@ -110,6 +113,7 @@ def test_a_server_that_turns_away_what_is_too_much() -> None:
     assert most < 0.08
 
 
+@pytest.mark.slow
 def test_a_server_that_pauses_now_and_then() -> None:
     results = many(
         lambda seed: Queue(lognormal(1 / 2000, 1.0), pause_every=4, pause=0.06, seed=seed), within(0.2), 6
@@ -198,6 +202,28 @@ class _Hiccup:
 def test_one_hiccup_is_no_limit() -> None:
     result = found(Bench(_Hiccup(), poisson=False), within(0.1))
     assert result.lower == pytest.approx(2000, rel=0.03)
+
+
+class _Resentful:
+    """Carries 2000 a second until that is too much once, and 500 from then on."""
+
+    def __init__(self) -> None:
+        self._queue = Queue(constant(1 / 2000))
+
+    def answer(self, at: float) -> tuple[float, bool]:
+        end, well = self._queue.answer(at)
+        if end - at > 0.3:
+            self._queue.service = constant(1 / 500)
+        return end, well
+
+
+def test_a_server_that_does_not_recover_is_told() -> None:
+    result = found(Bench(_Resentful(), poisson=False), within(0.1))
+    assert result.upper == pytest.approx(500, rel=0.05)
+    (note,) = [each for each in result.notes if "before the first overload" in each]
+    assert "1599/s held for 1 s" in note
+    steady = found(Bench(Queue(constant(1 / 2000)), poisson=False), within(0.1))
+    assert steady.notes == ()
 
 
 def test_the_search_ends_when_its_time_is_up() -> None:

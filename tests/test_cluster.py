@@ -9,7 +9,7 @@ import yaml
 
 from sretool.cli.load_run import run
 
-MANIFESTS = Path(__file__).parents[1] / "deploy/load/kubernetes.yaml"
+MANIFESTS = Path(__file__).parents[1] / "loadprofiles/cluster/kubernetes.yaml"
 OF_ONE_SIDE = {"master", "worker", "workers", "metrics_port"}
 
 
