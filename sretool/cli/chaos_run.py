@@ -226,7 +226,12 @@ def _ask() -> float:
     began = time.monotonic()
     if not sys.stdin.isatty():
         raise UsageError("nobody can be asked here", remedy="give --yes")
-    click.confirm("Run it?", abort=True, err=True)
+    # asyncio's own handler would let the question go on after a Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        click.confirm("Run it?", abort=True, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     return time.monotonic() - began
 
 

@@ -23,12 +23,12 @@ _KINDS: Final = ("experiment", "chaos", "normal")
 async def look(known: Facts, sources: Sources) -> Facts:
     """`known` with what Prometheus and Alertmanager say; a silent source is told, not raised."""
     snapshot, pages = await asyncio.gather(_snapshot(sources), _pages(sources))
-    problems = [each for each in (snapshot, pages) if isinstance(each, str)]
+    problems = list(dict.fromkeys(each for each in (snapshot, pages) if isinstance(each, str)))
     if sources.rules is None:
         problems.insert(0, "no Prometheus is known")
     found = replace(known, sources=tuple(problems))
     if isinstance(pages, tuple):
-        found = replace(found, pages=tuple(sorted({_words(each) for each in pages})))
+        found = replace(found, pages=tuple(sorted(set(pages))))
     if snapshot is None or isinstance(snapshot, str):
         return found
     budgets = {str(each.slo.id): each.budget_left for each in snapshot.statuses}
@@ -50,18 +50,23 @@ async def _snapshot(sources: Sources) -> Snapshot | str | None:
     return problem or snapshot
 
 
-async def _pages(sources: Sources) -> tuple[Alert, ...] | str:
-    if sources.board is None:
-        return ()
+async def _pages(sources: Sources) -> tuple[str, ...] | str:
+    """Pages that fire; by their rules where there is no Alertmanager, which knows of silences."""
     try:
-        alerts = await sources.board.alerts()
+        if sources.board is not None:
+            return tuple(
+                _words(each)
+                for each in await sources.board.alerts()
+                if each.severity is Severity.PAGE and each.state is AlertState.FIRING and not is_drill(each)
+            )
+        if sources.rules is not None:
+            found = await sources.rules.rule_alerts()
+            return tuple(
+                each.name for each in found if each.firing and each.labels.get("severity") == Severity.PAGE
+            )
     except SourceError as error:
         return error.message
-    return tuple(
-        each
-        for each in alerts
-        if each.severity is Severity.PAGE and each.state is AlertState.FIRING and not is_drill(each)
-    )
+    return ()
 
 
 def _words(alert: Alert) -> str:
