@@ -59,7 +59,13 @@ def heal(folder: Path, *, tries: int = 3, only: set[str] | None = None) -> Heale
         with _turn(folder), _held(log):
             if only is None:
                 _noted(healed, log.seal)
-            left = [each.entry for each in log.left() if only is None or each.entry.id in only]
+            try:
+                standing = log.left()
+            except ValueError as error:
+                # What can be read is undone all the same.
+                healed.problem = str(error)
+                standing = log.left(whole=False)
+            left = [each.entry for each in standing if only is None or each.entry.id in only]
             for attempt in range(tries):
                 time.sleep(_REST * attempt)
                 results = [apply(each) for each in left]

@@ -62,15 +62,20 @@ class UndoLog:
             if not _is_sealed(_lines(descriptor)):
                 _append(descriptor, {"sealed": True, "at": time.time()})
 
-    def read(self) -> list[Standing]:
+    def read(self, *, whole: bool = True) -> list[Standing]:
         """Every entry in the order they were opened, and what became of each; no file, no entries.
 
-        ValueError where a whole line makes no sense: what it asked for would be forgotten.
+        `whole`: ValueError where a line makes no sense, as what it asked for would be forgotten.
         """
         standings: dict[str, Standing] = {}
-        for line in self._documents():
+        for line in self._documents(whole=whole):
             if "open" in line:
-                entry = from_document(line["open"])
+                try:
+                    entry = from_document(line["open"])
+                except ValueError:
+                    if whole:
+                        raise
+                    continue
                 standings[entry.id] = Standing(entry)
             elif (standing := standings.get(line.get("close") or line.get("failed") or "")) is not None:
                 standing.text = line.get("text", "")
@@ -80,28 +85,34 @@ class UndoLog:
                     standing.failures += 1
         return list(standings.values())
 
-    def left(self) -> list[Standing]:
-        """What is still to be undone, the newest first."""
-        return [each for each in reversed(self.read()) if each.closed is None]
+    def left(self, *, whole: bool = True) -> list[Standing]:
+        """What is still to be undone, the newest first; `whole` as of `read`."""
+        return [each for each in reversed(self.read(whole=whole)) if each.closed is None]
 
     def actors(self) -> list[int]:
         """Processes that make faults by this log and still live."""
         here = identity.boot()
+        try:
+            lines = self._documents()
+        except ValueError:
+            # A line that makes no sense hides what is to be undone; whoever makes faults can still be held.
+            lines = self._documents(whole=False)
         return [
             line["actor"]
-            for line in self._documents()
+            for line in lines
             if "actor" in line
             and line.get("boot") == here
             and line.get("start") is not None
             and identity.start_time(line["actor"]) == line["start"]
         ]
 
-    def _documents(self) -> list[dict[str, Any]]:
+    def _documents(self, *, whole: bool = True) -> list[dict[str, Any]]:
+        """`whole`: ValueError where a line makes no sense; else it is skipped."""
         try:
             data = self.file.read_bytes()
         except FileNotFoundError:
             return []
-        return _parsed(data, str(self.file))
+        return _parsed(data, str(self.file), whole=whole)
 
     def _add(self, line: dict[str, Any]) -> None:
         with self._locked() as descriptor:
@@ -156,7 +167,7 @@ def _append(descriptor: int, line: dict[str, Any]) -> None:
         raise
 
 
-def _parsed(data: bytes, where: str) -> list[dict[str, Any]]:
+def _parsed(data: bytes, where: str, *, whole: bool) -> list[dict[str, Any]]:
     documents = []
     lines = data.split(b"\n")
     for number, line in enumerate(lines, start=1):
@@ -167,6 +178,8 @@ def _parsed(data: bytes, where: str) -> list[dict[str, Any]]:
         except ValueError as error:
             if number == len(lines):
                 break  # It has no end: torn.
+            if not whole:
+                continue
             raise ValueError(f"{where}:{number}: not a line of an undo log: {error}") from error
         if isinstance(document, dict):
             documents.append(document)

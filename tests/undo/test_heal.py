@@ -101,6 +101,21 @@ def test_finishing_tells_what_was_undone_and_takes_the_log_off_the_index(tmp_pat
     assert open_faults(places) == ()
 
 
+def test_a_log_that_makes_no_sense_is_told_and_breaks_nothing(tmp_path: Path) -> None:
+    places, folder = tmp_path / "index", tmp_path / "run"
+    folder.mkdir()
+    index.add(places, folder)
+    fault = broken(folder)
+    log = folder / "undo.jsonl"
+    log.write_bytes(b"\x00\x00 no line\n" + log.read_bytes())
+    healed = finish(folder, places)
+    assert not healed.complete
+    assert not fault.exists()
+    assert "undo.jsonl:1: not a line of an undo log" in healed.problem
+    assert index.folders(places) == [folder]
+    assert "cannot be read" in open_faults(places)[0]
+
+
 def test_half_an_entry_of_the_index_goes_with_its_program(tmp_path: Path) -> None:
     gone, here = tmp_path / "abc.999999999", tmp_path / f"abc.{os.getpid()}"
     gone.touch()
