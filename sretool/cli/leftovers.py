@@ -21,7 +21,8 @@ def undo(environment: Mapping[str, str], argv: Sequence[str]) -> None:
         return
     from sretool.cli import diagnostics
 
-    for healed in heal_all(environment):
+    # Somebody waits for another command: what cannot be undone at once is left to `chaos heal`.
+    for healed in heal_all(environment, tries=1):
         for each in healed.results:
             if each.how == "undone":
                 diagnostics.tell(f"undid what an experiment had left: {each.fault} ({each.text})")
@@ -34,12 +35,12 @@ def undo(environment: Mapping[str, str], argv: Sequence[str]) -> None:
             diagnostics.tell(f"what an experiment has left in {healed.folder} is not known: {healed.problem}")
 
 
-def heal_all(environment: Mapping[str, str]) -> list[Healed]:
-    """Undo what every log of the machine holds that nobody looks after."""
+def heal_all(environment: Mapping[str, str], *, tries: int = 3) -> list[Healed]:
+    """Undo what every log of the machine holds that nobody looks after; `tries` for each fault."""
     from sretool.undo import heal, index
 
     places = index.place(environment)
-    return [heal.finish(folder, places) for folder in heal.left_over(places)]
+    return [heal.finish(folder, places, tries=tries) for folder in heal.left_over(places)]
 
 
 def looked_after(environment: Mapping[str, str]) -> list[Path]:

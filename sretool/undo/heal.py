@@ -89,14 +89,14 @@ def _noted(healed: Healed, write: Callable[[], None]) -> None:
         healed.unwritten = str(error)
 
 
-def settle(folder: Path) -> Healed:
+def settle(folder: Path, *, tries: int = 3) -> Healed:
     """Look once more at everything the log ever held, when nobody is left who makes faults by it.
 
     A program that was held between writing an entry and making its fault may have made the fault after it was
     undone.
     """
     log = UndoLog(folder)
-    healed = heal(folder)
+    healed = heal(folder, tries=tries)
     try:
         with _turn(folder):
             for each in reversed(log.read()):
@@ -110,11 +110,11 @@ def settle(folder: Path) -> Healed:
     return healed
 
 
-def finish(folder: Path, places: Path) -> Healed:
+def finish(folder: Path, places: Path, *, tries: int = 3) -> Healed:
     """Undo what a log holds whose programs are all gone or hang, and take it off the index `places`."""
-    first = heal(folder)
+    first = heal(folder, tries=tries)
     end_actors(UndoLog(folder))
-    healed = settle(folder)
+    healed = settle(folder, tries=tries if first.complete else 1)
     seen = {each.id for each in healed.results}
     healed.results = [each for each in first.results if each.id not in seen] + healed.results
     if healed.complete:
