@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-all lint types imports unit slow-tests lab-tests fuzz packages env lock clean python
+.PHONY: help demo test check test-all lint types imports unit slow-tests lab-tests gamedays fuzz kill-matrix packages env lock clean python
 
 help:  ## List the targets.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "%-10s %s\n", $$1, $$2 }'
@@ -64,7 +64,14 @@ fuzz: env  ## Let atheris look for answers that break the load tests' client (no
 		-dict=tests/fuzz/http.dict -max_len=2000 -len_control=20 -print_final_stats=1 -max_total_time=$(FUZZ_SECONDS)
 
 lab-tests: env
-	@$(BIN)/pytest -q -m lab
+	@$(BIN)/pytest -q -m "lab and not gameday"
+
+gamedays: packages env  ## Every bundled experiment on a real lab, under sretool and under Chaos Toolkit: half an hour.
+	@$(BIN)/pytest -q -m gameday tests/gamedays
+
+SEEDS ?= 3
+kill-matrix: env  ## Experiments × moments × ways to end them: nothing is left. Hours; SEEDS=1 for a third.
+	@$(BIN)/python -m tests.kill.matrix --seeds $(SEEDS)
 
 packages: python  ## Install the system packages the lab needs, where any is missing.
 	@$(PYTHON) -m sretool.adapters.lab.install $(PACKAGES)

@@ -11,6 +11,7 @@
     │   ├── SourceTooMuch        the answer would be too large or take too long
     │   ├── SourceRefused        an HTTP status that is not 2xx
     │   └── SourceReplyInvalid   an answer that is not what the API promises
+    ├── ChaosError               an experiment could not be run, or not undone
     ├── LoadFailed               the program that makes the load failed, or was lost
     └── LabError                 the lab could not do what was asked
         ├── BinaryMissing        a program is not installed
@@ -145,6 +146,10 @@ class SourceRefused(SourceError):
 
 class SourceReplyInvalid(SourceError):
     """The answer does not have the promised form."""
+
+
+class ChaosError(SretoolError):
+    """An experiment could not be run, or its faults not be undone."""
 
 
 class LoadFailed(SretoolError):

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime, timedelta
     from pathlib import Path
 
     from sretool.core.alerting.silences import NewSilence, Silence
     from sretool.core.analysis.recording import Points
-    from sretool.core.observe.model import Alert, Change, Drill, Rule, Sample, Series, Snapshot
+    from sretool.core.observe.drills import Announcement
+    from sretool.core.observe.model import (
+        Alert,
+        Change,
+        Drill,
+        Rule,
+        RuleAlert,
+        Sample,
+        Series,
+        Snapshot,
+    )
     from sretool.core.plans.load.messages import Ended
     from sretool.core.plans.load.plan import LoadPlan
     from sretool.core.runs.events import LoadTick, ProcessChange, RunEvent, What
     from sretool.core.runs.model import Measures, RunRecord, Verdict
+    from sretool.undo.entry import Standing
+    from sretool.undo.heal import Healed
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +189,86 @@ class AlertDesk(AlertSource, Protocol):
         ...
 
 
+class RuleAlertSource(Protocol):
+    """A server that evaluates alert rules. Every method raises a `SourceError` and nothing else."""
+
+    async def rule_alerts(self) -> Sequence[RuleAlert]:
+        """Every alert that is pending or fires."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class DrillBoard(AlertSource, Protocol):
+    """An Alertmanager at which drills are announced. Every method raises a `SourceError` and nothing else."""
+
+    async def announce(self, alert: Announcement) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessNow:
+    """One process of the system that is disturbed, as whoever supervises it has it."""
+
+    name: str
+    pid: int | None
+    state: str
+    ready: bool
+    restarts: int
+
+
+class ProcessSource(Protocol):
+    """Who supervises the processes of the system. Never raises: what cannot be read has no processes."""
+
+    def processes(self) -> Sequence[ProcessNow]: ...
+
+
+class ChaosSession(Protocol):
+    """One experiment at work: `start`, read `events` to their end, then `finish`."""
+
+    async def start(self, given: Mapping[str, Any], *, environment: Mapping[str, str]) -> None:
+        """Raises ChaosError where it cannot begin; then nothing was hurt."""
+        ...
+
+    def events(self) -> AsyncGenerator[dict[str, Any], None]:
+        """What the program that plays it tells, until that ends."""
+        ...
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether somebody has stopped the program that plays it."""
+        ...
+
+    async def warden_lost(self) -> None:
+        """Returns when nobody but us would undo any more."""
+        ...
+
+    def standings(self) -> Sequence[Standing]:
+        """What the undo log says of every fault."""
+        ...
+
+    async def heal(self) -> Healed:
+        """Undo everything now; no further fault is made after that."""
+        ...
+
+    async def finish(self) -> Healed:
+        """End whoever still makes faults, undo what is open, look once more, and let go."""
+        ...
+
+
+class LoadChild(Protocol):
+    """Load that an experiment brings, made by a program of its own."""
+
+    async def start(self) -> None:
+        """ChaosError where it cannot be made."""
+        ...
+
+    async def lost(self) -> str:
+        """Returns, with the reason, when it has ended without being told to."""
+        ...
+
+    async def stop(self) -> None: ...
+
+
 class LoadSession(Protocol):
     """Load that is being made."""
 
@@ -247,3 +339,16 @@ class RunJournal(Protocol):
     def finish(self, verdict: Verdict, measures: Measures | None = None) -> None:
         """The run is over."""
         ...
+
+
+class ExperimentJournal(RunJournal, Protocol):
+    """Where an experiment is written down while it goes on; OSError where the disk takes nothing."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    def elapsed(self) -> float:
+        """Seconds since the run began, by a clock that nobody sets."""
+        ...
+
+    def record(self, what: What, *, at: datetime | None = None, t: float | None = None) -> RunEvent: ...

@@ -5,16 +5,19 @@ Imports stand inside the functions, so that a command loads only what it uses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from sretool.adapters.chaostoolkit.extension import Page
     from sretool.adapters.files.profiles import StoredProfile
     from sretool.adapters.files.runbooks import Runbooks
+    from sretool.adapters.lab.record import LabRecord
     from sretool.adapters.locust.program import Program
     from sretool.adapters.store.baselines import BaselineStore
     from sretool.adapters.store.marks import MarkFile
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from sretool.core.catalog.model import Dependency, System
     from sretool.core.catalog.watched import Watched
     from sretool.core.observe.running import Running
+    from sretool.core.plans.chaos.experiment import Experiment
+    from sretool.core.plans.chaos.gates import Approval, Facts
+    from sretool.core.plans.chaos.plan import ChaosPlan
     from sretool.core.plans.load.plan import LoadPlan
     from sretool.core.plans.load.profile import LoadProfile
     from sretool.core.plans.load.target import Target
@@ -34,9 +40,17 @@ if TYPE_CHECKING:
     from sretool.core.slo.model import Severity, Slo
     from sretool.core.slo.policy import Policy
     from sretool.errors import Problem
-    from sretool.ports import Endpoint, HistorySource, MetricsSource, SurveySource
+    from sretool.ports import (
+        ChaosSession,
+        Endpoint,
+        HistorySource,
+        LoadChild,
+        MetricsSource,
+        SurveySource,
+    )
     from sretool.services.capacity import Answer
     from sretool.services.capacity import Order as CapacityOrder
+    from sretool.services.chaos_watch import Sources as ChaosSources
     from sretool.services.duty import Duty
     from sretool.services.load import Control, Order
     from sretool.services.watch import Watch
@@ -386,3 +400,222 @@ def counted_load(run: StoredRun) -> tuple[Counted, int]:
     while read := tail.read().events:
         events += read
     return counted(events), tail.unreadable
+
+
+def bundled_experiments() -> dict[str, Path]:
+    """Experiments that come with sretool, by name."""
+    from sretool.adapters.chaostoolkit import bundled
+
+    return bundled.experiments()
+
+
+def project_experiments(project: Path) -> dict[str, Path]:
+    """Experiments in the project's folder for them, by name."""
+    from sretool.adapters.chaostoolkit import bundled
+
+    return bundled.of_project(project)
+
+
+def chaos_extension() -> tuple[Page, ...]:
+    """What experiments can use of ours."""
+    from sretool.adapters.chaostoolkit.extension import pages
+
+    return pages()
+
+
+def chaos_plan(
+    file: Path,
+    environment: Mapping[str, str],
+    overrides: Mapping[str, Any],
+    where: Mapping[str, str],
+    is_production: Callable[[Experiment, Mapping[str, str]], bool],
+) -> tuple[ChaosPlan | None, Sequence[Problem], Sequence[Problem]]:
+    """The plan of an experiment, and all problems and warnings; with problems there may be no plan.
+
+    UsageError where the file cannot be read, ChaosError where nobody can say what it would hurt.
+    """
+    from sretool.adapters.chaostoolkit.functions import Surroundings
+    from sretool.adapters.chaostoolkit.planning import ask
+    from sretool.core.plans.chaos.lint import askable, lint, lint_targets
+    from sretool.core.plans.chaos.plan import plan
+    from sretool.core.plans.chaos.read import read
+    from sretool.errors import ChaosError, UsageError
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {file}: it is not UTF-8 text") from error
+    here = file.cwd()
+    name = file.relative_to(here) if file.is_relative_to(here) else file
+    reading = read(str(name), text, environment, overrides)
+    around = Surroundings(file.parent)
+    found = lint(reading, around)
+    try:
+        answers = ask(askable(reading, around), file.parent, environment)
+    except ChaosError:
+        if not found.problems:
+            raise
+        return None, found.problems, found.warnings
+    whole = found.and_(lint_targets(reading, answers))
+    if reading.experiment is None or whole.problems:
+        return None, whole.problems, whole.warnings
+    made = plan(
+        reading.experiment,
+        answers,
+        where,
+        production=is_production(reading.experiment, where),
+        remarks=[str(each) for each in whole.warnings],
+    )
+    return made, (), whole.warnings
+
+
+def chaos_session(folder: Path, environment: Mapping[str, str]) -> ChaosSession:
+    """An experiment whose undo log is in `folder`; nothing runs before its start."""
+    from sretool.adapters.chaostoolkit.session import Session
+    from sretool.undo import index
+
+    return Session(folder, index.place(environment))
+
+
+def chaos_sources(sources: Endpoints | None, lab: str | None) -> ChaosSources:
+    """Whom an experiment's watchers ask; nothing is asked yet."""
+    from sretool.adapters.alertmanager.source import Alertmanager
+    from sretool.adapters.lab.processes import LabProcesses
+    from sretool.adapters.prometheus.source import Prometheus
+    from sretool.services.chaos_watch import Sources
+
+    processes = LabProcesses(lab) if lab is not None else None
+    if sources is None:
+        return Sources(processes=processes)
+    board = None
+    if sources.alertmanager is not None:
+        board = Alertmanager(sources.alertmanager, deadline=sources.deadline)
+    return Sources(
+        watch=watch(replace(sources, alertmanager=None)) if sources.slos else None,
+        rules=Prometheus(sources.prometheus, deadline=sources.deadline),
+        board=board,
+        processes=processes,
+    )
+
+
+@contextmanager
+def chaos_lock(environment: Mapping[str, str], title: str) -> Iterator[str]:
+    """The machine's lock on experiments, held meanwhile; gives what holds it where that is somebody else."""
+    from sretool.adapters.chaostoolkit.machine import Busy, MachineLock
+
+    try:
+        lock = MachineLock(environment, title)
+    except Busy as busy:
+        yield str(busy)
+        return
+    try:
+        yield ""
+    finally:
+        lock.release()
+
+
+def chaos_stop_file(environment: Mapping[str, str]) -> Path | None:
+    """The stop file that exists; None: experiments may run."""
+    from sretool.adapters.chaostoolkit import machine
+
+    return machine.stop_file(environment)
+
+
+async def chaos_facts(
+    environment: Mapping[str, str], me: str, approvals: tuple[Approval, ...], sources: ChaosSources
+) -> Facts:
+    """What the gates of an experiment look at; the machine's lock is the caller's."""
+    from sretool.core.plans.chaos.gates import Facts
+    from sretool.services import chaos_gates
+    from sretool.undo import index
+    from sretool.undo.heal import open_faults
+
+    known = Facts(
+        now=SystemClock().now(),
+        me=me,
+        stop_file=str(chaos_stop_file(environment) or ""),
+        left_over=open_faults(index.place(environment)),
+        approvals=approvals,
+    )
+    return await chaos_gates.look(known, sources)
+
+
+def chaos_load(
+    plan: ChaosPlan, environment: Mapping[str, str], lab: LabRecord | None, facts: Facts
+) -> tuple[Callable[[Path], LoadChild] | None, Facts]:
+    """The load that an experiment brings, by the folder of its run; None: the traffic that is there is it."""
+    from importlib.util import find_spec
+
+    from sretool.adapters.chaostoolkit.load import LoadRun
+
+    wanted = plan.block.load
+    if wanted is None:
+        return None, facts
+    if find_spec("sretool.cli.load") is None:
+        if lab is not None and "traffic" in lab.process_by_name:
+            return None, facts
+        return None, replace(facts, load=f"this sretool cannot make the load {wanted.profile!r}")
+    arguments = [wanted.profile]
+    if wanted.rate is not None:
+        arguments += ["--rate", str(wanted.rate)]
+    # It lasts longer than whatever the experiment may take, and is ended with it.
+    longest = (plan.most_seconds or 3600.0) + plan.least_seconds
+    seconds = longest + plan.block.recovery_deadline.total_seconds()
+    arguments += ["--duration", f"{seconds:.0f}s"]
+    before = ["--lab", lab.name] if lab is not None else []
+
+    def made(folder: Path) -> LoadChild:
+        raw = folder / "raw"
+        raw.mkdir(exist_ok=True)
+        return LoadRun((*before, "load", "run", *arguments), raw / "load.log", environment)
+
+    return made, facts
+
+
+def _without_secrets(data: bytes, document: Mapping[str, Any]) -> bytes:
+    """The text of an experiment; secrets that are written into it are cut out."""
+    from sretool.core.plans.chaos.plan import HIDDEN
+
+    def literals(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            referred = isinstance(value.get("type"), str)
+            for key, each in value.items():
+                if not referred or key == "default":
+                    yield from literals(each)
+        elif isinstance(value, str) and value:
+            yield value
+
+    for secret in sorted(literals(document.get("secrets") or {}), key=len, reverse=True):
+        data = data.replace(secret.encode(), HIDDEN.encode())
+    return data
+
+
+def chaos_journal(
+    project: Path, environment: Mapping[str, str], plan: ChaosPlan, file: Path, data: bytes
+) -> RunWriter:
+    """A new run of an experiment, with its file and its plan copied into its folder."""
+    import json
+    import platform
+    from importlib import metadata
+
+    from sretool import __version__
+    from sretool.core.plans.chaos import plan as plans
+    from sretool.core.runs.model import RunKind
+
+    writer = runs(project, environment).create(
+        RunKind.CHAOS,
+        plan.title,
+        targets=plan.block.blast_radius.services,
+        versions={
+            "sretool": __version__,
+            "chaostoolkit-lib": metadata.version("chaostoolkit-lib"),
+            "python": platform.python_version(),
+        },
+        production=plan.production,
+    )
+    writer.keep_input(file.name, _without_secrets(data, plan.experiment.document), str(file))
+    text = json.dumps(plans.document(plan), indent=1, default=str)
+    writer.keep_input("plan.json", text.encode(), "plan.json")
+    return writer

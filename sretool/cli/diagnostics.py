@@ -32,7 +32,9 @@ FAILED = 1
 USAGE = 2
 UNREACHABLE = 3
 ABORTED = 4
-"""A guard ended it early."""
+"""A guard ended it early, and everything is undone."""
+NOT_UNDONE = 5
+"""A fault is still in."""
 NO_DATA = 6
 """Nothing failed, but something could not be judged."""
 BROKEN = 7

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -11,11 +14,29 @@ from sretool.cli.output import format_option, write_json
 from sretool.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from enum import StrEnum
 
     from sretool.adapters.lab.inspection import Finding
     from sretool.cli.context import Settings
     from sretool.ports import Endpoint
+
+
+class Told(Protocol):
+    """A finding of any doctor."""
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def state(self) -> StrEnum: ...
+
+    @property
+    def detail(self) -> str: ...
+
+    @property
+    def remedy(self) -> str | None: ...
+
 
 _COLOURS = {"ok": "green", "limited": "yellow", "failed": "red"}
 
@@ -34,10 +55,10 @@ def command(ctx: click.Context, output_format: str) -> None:
     for finding in (*inspect(), *_endpoints(ctx.obj)):
         findings.append(finding)
         if output_format == "text":
-            _write(finding)
+            write_finding(finding)
     failed = sum(finding.state is State.FAILED for finding in findings)
     if output_format == "json":
-        write_json(_as_json(findings, ok=not failed))
+        write_json(findings_document(findings, ok=not failed))
     else:
         _write_summary(findings, failed)
     ctx.exit(diagnostics.FAILED if failed else diagnostics.OK)
@@ -99,7 +120,7 @@ async def _ask_alertmanager(endpoint: Endpoint) -> str:
     return f"{len(alerts)} alert{'s' if len(alerts) != 1 else ''}"
 
 
-def _as_json(findings: Sequence[Finding], *, ok: bool) -> dict[str, object]:
+def findings_document(findings: Iterable[Told], *, ok: bool) -> dict[str, object]:
     rows = [
         {
             "subject": finding.subject,
@@ -112,11 +133,23 @@ def _as_json(findings: Sequence[Finding], *, ok: bool) -> dict[str, object]:
     return {"ok": ok, "findings": rows}
 
 
-def _write(finding: Finding) -> None:
+def write_finding(finding: Told) -> None:
+    """One line, and one for its remedy; folded below their beginning on a terminal."""
     state = click.style(f"{finding.state.value:<8}", fg=_COLOURS[finding.state.value])
-    click.echo(f"{state} {finding.subject:<28} {finding.detail}")
+    head = f"{'':<8} {finding.subject:<28} "
+    for number, line in enumerate(_folded(finding.detail, len(head))):
+        click.echo(f"{state} {finding.subject:<28} {line}" if number == 0 else f"{'':<{len(head)}}{line}")
     if finding.remedy is not None:
-        click.echo(f"{'':<8} → {finding.remedy}")
+        for number, line in enumerate(_folded(finding.remedy, 11)):
+            click.echo(f"{'':<8} {' ' if number else '→'} {line}")
+
+
+def _folded(text: str, indent: int) -> list[str]:
+    """Lines that fit behind `indent` columns of the terminal; one line where there is none."""
+    if not sys.stdout.isatty():
+        return [text]
+    width = max(shutil.get_terminal_size().columns - indent, 30)
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _write_summary(findings: Sequence[Finding], failed: int) -> None:

@@ -1,11 +1,13 @@
 """What is known of the past, as named spans of whoever knows some.
 
-Today that is `--incidents FILE`, or the `incidents.yaml` beside a catalog; another source of spans is one
-more entry of `_PROVIDERS`.
+That is `--incidents FILE`, or the `incidents.yaml` beside a catalog, and the project's own experiments and
+game days; another source of spans is one more entry of `_PROVIDERS`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -48,7 +50,33 @@ def _of_files(given: Path | None, catalog: Sequence[Path]) -> Iterator[Span]:
         yield from incidents.read(str(file), text_of(file))
 
 
-_PROVIDERS: Final[Sequence[Callable[[Path | None, Sequence[Path]], Iterable[Span]]]] = (_of_files,)
+def _of_runs(given: Path | None, catalog: Sequence[Path]) -> Iterator[Span]:
+    """Experiments and game days of this project: what they burnt was burnt on purpose."""
+    from datetime import UTC, datetime
+
+    from sretool import wiring
+    from sretool.core.runs.model import RunKind
+    from sretool.core.slo.ledger import Kind, Span
+
+    store = wiring.runs(Path.cwd(), os.environ)
+    try:
+        found = store.newest(_MOST_RUNS, (RunKind.CHAOS, RunKind.GAMEDAY))
+    except OSError:
+        return
+    for run in found:
+        record = run.record
+        end = record.ended
+        if end is None:
+            # It still runs, or was lost: its last event is the last that is known.
+            with contextlib.suppress(OSError):
+                end = datetime.fromtimestamp((run.folder / "events.jsonl").stat().st_mtime, UTC)
+        if end is not None and end > record.started:
+            yield Span(record.title, record.started, end, Kind.CHAOS, source=f"run {record.id}")
+
+
+_MOST_RUNS: Final = 1000
+
+_PROVIDERS: Final[Sequence[Callable[[Path | None, Sequence[Path]], Iterable[Span]]]] = (_of_files, _of_runs)
 """Each gives what it knows, in any order; the ledger sorts out who has which minutes."""
 
 

@@ -112,6 +112,7 @@ def run(settings: Settings, load: LoadThread[T]) -> T:
 def _show(settings: Settings, load: LoadThread[Any]) -> None:
     from sretool import wiring
     from sretool.tui.cockpit_app import CockpitApp, NoServers
+    from sretool.tui.lasting import outliving_the_terminal
     from sretool.tui.source import BackgroundWatch
 
     chosen = looks.choose(settings.configuration(), os.environ, encoding=sys.stdout.encoding or "")
@@ -122,7 +123,7 @@ def _show(settings: Settings, load: LoadThread[Any]) -> None:
     state = settings.state()
     reader = looks.reader(settings.configuration(), None, settings.project) if stage is None else stage.reader
     try:
-        CockpitApp(
+        app = CockpitApp(
             load,
             watch,
             refresh=_REFRESH,
@@ -136,7 +137,9 @@ def _show(settings: Settings, load: LoadThread[Any]) -> None:
             reader=reader,
             notebook=wiring.notebook(state, reader.me or os.environ.get("USER") or ""),
             commands=("load",),
-        ).run()
+        )
+        with outliving_the_terminal():
+            app.run()
     finally:
         if isinstance(watch, BackgroundWatch):
             watch.close()

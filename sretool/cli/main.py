@@ -17,7 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from sretool import __version__
-from sretool.cli import diagnostics
+from sretool.cli import diagnostics, leftovers
 from sretool.cli.context import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ COMMANDS = {
     "alerts": "What is open and who has it; acks, silences, history, routes.",
     "load": "Load tests: profiles, runs and their verdicts.",
     "canary": "Releases: whether a canary is promoted, held or rolled back.",
+    "chaos": "Experiments: plans, runs that undo themselves, verdicts.",
     "runs": "Load tests, experiments and game days: list, show, prune.",
     "mark": "Write down a deploy, a flag, a scaling or a note.",
     "init": "Propose a catalog of objectives from a server's metrics.",
@@ -163,4 +164,5 @@ def _joined(urls: tuple[str, ...]) -> str | None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of the `sretool` program; always ends in SystemExit."""
+    leftovers.undo(os.environ, sys.argv[1:] if argv is None else argv)
     sys.exit(diagnostics.run(group, argv))

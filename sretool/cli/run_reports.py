@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sretool.adapters import project
 from sretool.adapters.store.tail import EventTail
 from sretool.adapters.store.writer import EVENTS
+from sretool.cli import chaos_reports
 from sretool.cli.output import json_text
 from sretool.core.runs.model import RunKind
 from sretool.errors import UsageError
@@ -23,14 +24,16 @@ if TYPE_CHECKING:
 FORMS: Final = ("html", "md", "json", "junit", "csv")
 _NAMES: Final = {"html": "report.html", "md": "report.md", "json": "report.json", "junit": "junit.xml"}
 KINDS: Final = (RunKind.LOAD, RunKind.CAPACITY)
-"""Kinds of runs there are reports of."""
+"""Kinds of runs whose reports are made here; those of experiments are made beside."""
 
 
 def texts(folder: Path, record: RunRecord, form: str, now: datetime) -> dict[str, str]:
     """Name of a file → its text: one file, for `csv` three. UsageError where this run has no such report."""
+    if record.kind in chaos_reports.KINDS:
+        return chaos_reports.texts(folder, record, form, now)
     if record.kind not in KINDS:
         raise UsageError(
-            f"{record.id} is a {record.kind.value} run, and reports are made of load and capacity runs",
+            f"{record.id} is a {record.kind.value} run, and there are no reports of these",
             remedy=f"sretool runs show {record.id} tells what there is",
         )
     if form == "csv":

@@ -99,7 +99,7 @@ def show(ctx: click.Context, run: str, whole_log: bool, output_format: str) -> N
     type=click.Choice(["html", "md", "json", "junit", "csv"]),
     default="md",
     show_default=True,
-    help="One self-contained page, Markdown, JSON, JUnit's XML, or CSV files with Locust's columns.",
+    help="One self-contained page, Markdown, JSON, JUnit's XML, or of load CSV files with Locust's columns.",
 )
 @click.option(
     "--out",
@@ -109,7 +109,7 @@ def show(ctx: click.Context, run: str, whole_log: bool, output_format: str) -> N
 )
 @click.pass_context
 def report(ctx: click.Context, run: str, form: str, out: Path | None) -> None:
-    """A load test or a capacity search for people who were not there, and for CI.
+    """A run for people who were not there, and for CI.
 
     RUN is `last` or the beginning of its id or of its folder's name. Everything is made from the events in
     its folder, so it works while the run goes on, and for one that broke off.

@@ -1,18 +1,23 @@
 """Where the lab's Alertmanager sends its notifications: a webhook that stores what it gets.
 
-    python -m sretool.lab_apps.receiver --port P --store FILE
+    python -m sretool.lab_apps.receiver --port P --store FILE [--restart ALERT] [--instance NAME=URL]
 
 `POST /webhook/<receiver>` appends `{"received_at", "receiver", "payload"}` to FILE as one JSON line, `GET
 /received?since=EPOCH` gives the stored ones back. FILE is bounded: at `MAX_BYTES` it becomes FILE.1 (the
 FILE.1 before it goes) and a new one begins.
+
+It also does what an operator's automation would: when an alert named by `--restart` fires for an instance, it
+asks that instance (`POST URL/upkeep/restart`) to restart, at most once in `COOL_DOWN` seconds.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import os
 import time
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +30,16 @@ from starlette.routing import Route
 from sretool.lab_apps import logs, server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from starlette.requests import Request
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_BODY = 1024 * 1024
+
+COOL_DOWN = 60.0
+"""Seconds between two restarts of one instance: what one does not cure, the next will not either."""
+_PATIENCE = 3.0
 
 log = logging.getLogger("receiver")
 
@@ -85,8 +94,54 @@ class Journal:
                     continue
 
 
-def application(journal: Journal) -> Starlette:
+class Restarter:
+    """Restarts instances that certain alerts fire for."""
+
+    def __init__(self, alerts: Collection[str], instances: Mapping[str, str]) -> None:
+        """`instances`: name → address."""
+        self._alerts = alerts
+        self._instances = instances
+        self._restarted: dict[str, float] = {}
+        self._asking: set[asyncio.Task[None]] = set()
+
+    def see(self, payload: Mapping[str, Any]) -> list[str]:
+        """Instances that are asked to restart because of this notification."""
+        asked = [name for name in self._sick(payload) if self._is_due(name)]
+        for name in asked:
+            self._restarted[name] = time.monotonic()
+            task = asyncio.create_task(asyncio.to_thread(self._ask, name))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+        return asked
+
+    def _sick(self, payload: Mapping[str, Any]) -> list[str]:
+        alerts = payload.get("alerts")
+        found = []
+        for alert in alerts if isinstance(alerts, list) else []:
+            labels = alert.get("labels") if isinstance(alert, dict) else None
+            if isinstance(labels, dict) and alert.get("status") == "firing":
+                named = labels.get("alertname") in self._alerts
+                if named and labels.get("instance") in self._instances:
+                    found.append(str(labels["instance"]))
+        return list(dict.fromkeys(found))
+
+    def _is_due(self, name: str) -> bool:
+        return time.monotonic() - self._restarted.get(name, float("-inf")) > COOL_DOWN
+
+    def _ask(self, name: str) -> None:
+        request = urllib.request.Request(f"{self._instances[name]}/upkeep/restart", method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=_PATIENCE) as reply:
+                log.warning("%s is restarted: it answers %d", name, reply.status)
+        except OSError as error:
+            log.warning("%s cannot be asked to restart: %s", name, error)
+
+
+def application(journal: Journal, restarter: Restarter | None = None) -> Starlette:
     registry = CollectorRegistry()
+    restarts = Counter(
+        "receiver_restarts", "Restarts asked for, by instance.", ["instance"], registry=registry
+    )
     received = Counter(
         "receiver_notifications", "Notifications stored, by receiver.", ["receiver"], registry=registry
     )
@@ -106,6 +161,8 @@ def application(journal: Journal) -> Starlette:
         journal.append(Notification(time.time(), receiver, payload))
         received.labels(receiver).inc()
         log.info("%s: %s", receiver, _in_short(payload))
+        for name in restarter.see(payload) if restarter else ():
+            restarts.labels(name).inc()
         return JSONResponse({"status": "stored"})
 
     async def stored(request: Request) -> Response:
@@ -139,10 +196,10 @@ def _in_short(payload: dict[str, Any]) -> str:
     return f"{payload.get('status', '?')}, {count} alert{plural}, {payload.get('groupLabels', {})}"
 
 
-async def _main(port: int, store: Path) -> None:
+async def _main(port: int, store: Path, restarter: Restarter) -> None:
     journal = Journal(store)
     try:
-        await server.serve(application(journal), port)
+        await server.serve(application(journal, restarter), port)
     finally:
         journal.close()
 
@@ -151,11 +208,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="receiver", description="Stores Alertmanager's notifications.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--restart", action="append", default=[], metavar="ALERT")
+    parser.add_argument("--instance", action="append", default=[], metavar="NAME=URL")
     options = parser.parse_args()
+    instances = dict(each.split("=", 1) for each in options.instance if "=" in each)
+    restarter = Restarter(frozenset(options.restart), instances)
     logs.configure()
     disable_created_metrics()  # type: ignore[no-untyped-call]
     log.info("pid %d listens on 127.0.0.1:%d, stores in %s", os.getpid(), options.port, options.store)
-    server.run(_main(options.port, options.store))
+    server.run(_main(options.port, options.store, restarter))
 
 
 if __name__ == "__main__":

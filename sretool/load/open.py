@@ -17,6 +17,7 @@ class of both kinds, `Visitor(OpenUser, GeneratorUser)`, may yield their request
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from collections import deque
 from contextlib import suppress
@@ -170,6 +171,9 @@ class Pool:
         self.failed: BaseException | None = None
         """What ended the arrivals before their time."""
         self.started = 0
+        self._until = sys.maxsize
+        """Nobody comes after this moment."""
+        self._all_came = False
 
     @property
     def members(self) -> int:
@@ -192,6 +196,11 @@ class Pool:
     def finish(self) -> None:
         """No further arrivals; those that have come are served, as long as Locust waits for them."""
         if self._timer is not None:
+            # Whoever was due while this process was kept from the processor has come as well.
+            self._until = now()
+            self._timer.set(self._until)
+            while not self._all_came and self.failed is None:
+                gevent.sleep(0.001)
             self._timer.close()
         for each in self.users:
             # Ends task sets that would go on for ever.
@@ -219,9 +228,7 @@ class Pool:
 
     def _arrive(self) -> None:
         """In the event loop: all that are due by now."""
-        timer = self._timer
-        assert timer is not None
-        moment = now()
+        moment = min(now(), self._until)
         idle, waiting, ward = self.idle, self.waiting, Ward.of_process()
         due, position = self._due, self._next
         try:
@@ -231,7 +238,7 @@ class Pool:
                     due, position = self._due, 0
                     if not due:
                         if again > moment:
-                            timer.set(again)
+                            self._rest(again)
                             ward.send()
                             return
                         continue
@@ -250,10 +257,18 @@ class Pool:
                     if self._starting < len(waiting) and len(self._members) < self._user.max_users:
                         self._grow()
             # Where many come, the timer itself would cost more than they do.
-            timer.set(time_ if len(due) < _MANY else max(time_, moment + _TOGETHER))
+            self._rest(time_ if len(due) < _MANY else max(time_, moment + _TOGETHER))
             ward.send()
         except BaseException as error:
             self.failed = error
+
+    def _rest(self, until: int) -> None:
+        """Look again then, unless nobody comes any more."""
+        assert self._timer is not None
+        if until > self._until:
+            self._all_came = True
+        else:
+            self._timer.set(until)
 
     def _grow(self) -> None:
         self._starting += 1

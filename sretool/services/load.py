@@ -352,15 +352,16 @@ class _Run:
             return told(
                 Outcome.INCONCLUSIVE, f"nothing was measured of {', '.join(check.name for check in open_)}"
             )
+        failed = whole.failures
+        if failed == whole.requests:
+            return told(Outcome.FAILED, f"every one of {whole.requests} requests failed")
         if len(checks) == 1:
-            failed = whole.failures
-            if failed == whole.requests:
-                return told(Outcome.FAILED, f"every one of {whole.requests} requests failed")
             some = f", {failed} failed" if failed else ""
             return told(
                 Outcome.PASSED, f"{whole.requests} requests made{some}; the profile has no objectives"
             )
-        return told(Outcome.PASSED, f"all {len(checks) - 1} objectives hold")
+        every = "the objective holds" if len(checks) == 2 else f"all {len(checks) - 1} objectives hold"
+        return told(Outcome.PASSED, every)
 
 
 def _against(check: Check) -> str:

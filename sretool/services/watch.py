@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sretool.core.observe import assemble, causes, release
+from sretool.core.observe import assemble, causes, drills, release
 from sretool.core.observe.model import Change, Snapshot, SourceHealth
 from sretool.core.observe.plan import CHANGES_BACK
 from sretool.core.observe.remembered import remembered
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sretool.core.catalog.model import Dependency
-    from sretool.core.observe.model import Alert, SloHistory
+    from sretool.core.observe.model import Alert, Drill, SloHistory
     from sretool.core.observe.questions import Answers, Wanted
     from sretool.core.slo.model import Slo
     from sretool.core.slo.policy import Policy
@@ -89,6 +89,8 @@ class Watch:
             sources=tuple(self._health.values()),
             dependencies=tuple(dependencies),
         )
+        self._announced: tuple[Drill, ...] = ()
+        """Drills that Alertmanager knows of."""
         self._keeper = keeper
         self._to_keep: Snapshot | None = None
         """What the keeper has not been given yet."""
@@ -156,10 +158,13 @@ class Watch:
             # Acks are silences with a mark; where nothing is hidden there is none to tell apart.
             hidden = any(alert.silenced_by for alert in found)
             silences = await self._alerts.silences() if hidden else ()
-            alerts = assemble.open_alerts(found, self._reading.slos, silences)
+            alerts = assemble.open_alerts(
+                (a for a in found if not drills.is_drill(a)), self._reading.slos, silences
+            )
         except SourceError as error:
             return self._failed(self._alerts, ALERTMANAGER, began, error)
         self._seen.extend(_resolved(self._snapshot.alerts, alerts, began))
+        self._announced = drills.announced(found)
         always = [a.name for a in found if a.labels.get("severity") == assemble.NO_SEVERITY]
         snapshot = replace(self._snapshot, alerts=alerts, dead_man=self._dead_man.seen(always, began))
         return self._answered(self._alerts, ALERTMANAGER, began, snapshot, None)
@@ -183,6 +188,12 @@ class Watch:
         await self._metrics.aclose()
         if self._alerts is not None:
             await self._alerts.aclose()
+
+    def _drills(self) -> tuple[Drill, ...]:
+        """Those of this project, and those that others have announced."""
+        ours = tuple(self._diary.drills()) if self._diary is not None else ()
+        known = {drill.name for drill in ours}
+        return (*ours, *(drill for drill in self._announced if drill.name not in known))
 
     def _keep(self) -> None:
         snapshot, self._to_keep = self._to_keep, None
@@ -247,7 +258,7 @@ class Watch:
             sources=tuple(self._health.values()),
             changes=assemble.latest([*self._reading.changes, *self._seen, *_recent(marks, now)]),
             marks=marks,
-            drills=tuple(self._diary.drills()) if self._diary is not None else (),
+            drills=self._drills(),
         )
         return self._snapshot
 

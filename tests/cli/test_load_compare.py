@@ -72,6 +72,7 @@ def test_the_same_system_twice_is_no_regression(
     assert max(map(len, out.splitlines())) <= 100
 
 
+@pytest.mark.slow
 def test_a_regression_is_exit_1_in_every_format(
     store: tuple[RunStore, RunClock], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_regression_is_exit_1_in_every_format(
     assert "better" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_matters_can_be_said(
     store: tuple[RunStore, RunClock], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,6 +116,7 @@ def test_too_little_data_is_inconclusive(
     assert "too little data: 5 of 10 seconds needed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_another_load_is_inconclusive_unless_one_insists(
     store: tuple[RunStore, RunClock], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,6 +129,7 @@ def test_another_load_is_inconclusive_unless_one_insists(
     assert "the other a number of users" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_makes_two_runs_doubtful_is_noted(
     store: tuple[RunStore, RunClock], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +141,7 @@ def test_what_makes_two_runs_doubtful_is_noted(
     assert f"note: {other} was inconclusive: because" in out
 
 
+@pytest.mark.slow
 def test_a_baseline_outlives_its_run(
     store: tuple[RunStore, RunClock], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -195,6 +200,7 @@ def test_only_load_tests_that_are_over_are_compared(
     assert "has no load that counts" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_damaged_line_is_left_out_and_told(
     store: tuple[RunStore, RunClock], capsys: pytest.CaptureFixture[str]
 ) -> None:

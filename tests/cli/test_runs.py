@@ -227,7 +227,7 @@ def test_a_report_that_cannot_be_made_or_written_is_one_message(
     drill = next(run for run in filled[0].newest() if run.record.kind is RunKind.GAMEDAY)
     assert diagnostics.run(group, ["runs", "report", drill.record.id]) == 2
     said = capsys.readouterr().err
-    assert "is a gameday run, and reports are made of load and capacity runs" in said
+    assert "is a gameday run, and there are no reports of these" in said
 
 
 def test_all_reports_are_written_into_the_folder(filled: tuple[RunStore, RunClock]) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sretool.adapters.store.runs import RunStore
 from sretool.cli import diagnostics
 from sretool.cli.main import group
+from sretool.core.runs.model import Outcome, RunKind, Verdict
 from tests.cli.test_slo import CATALOG, prometheus
 from tests.support import outage
 from tests.support.sources import RECORDED_AT
@@ -81,6 +84,26 @@ def test_a_file_beside_the_catalog_names_the_incident(
     )
     run(catalog.parent, ID, *AT)
     assert "incident 'Bad release'" in capsys.readouterr().out
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Runs of nobody else."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "sretool"
+
+
+def test_an_experiment_of_the_project_is_named_by_its_title(
+    catalog: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([datetime(2026, 11, 21, 6, 50, tzinfo=UTC), *[datetime(2026, 11, 21, 7, tzinfo=UTC)] * 9])
+    store = RunStore(state, now=lambda: next(clock))
+    store.create(RunKind.CHAOS, "A replica crashes").finish(Verdict(Outcome.PASSED, "it held"))
+    run(catalog, ID, *AT, "--format", "json")
+    spent = json.loads(capsys.readouterr().out)["ledger"]["entries"]
+    (drill,) = (each for each in spent if each["kind"] == "chaos")
+    assert drill["name"] == "A replica crashes"
+    assert drill["share"] > 0
 
 
 def test_young_rules_have_their_alerts_played(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:

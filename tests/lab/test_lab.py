@@ -27,6 +27,7 @@ pytestmark = pytest.mark.lab
 PROCESSES = {
     *("prometheus", "alertmanager", "receiver", "haproxy", "redis", "app-1", "app-2", "worker", "traffic"),
     *("pg-monitor", "pg-1", "pg-2", "node-exporter", "pg-exporter-1", "pg-exporter-2", "redis-exporter"),
+    "toxiproxy",
 }
 
 

@@ -115,6 +115,7 @@ def test_what_is_not_in_its_coding_is_a_failure(user: Make, counted: Counted, co
     assert counted("GET", f"/encoded?as={coding}")[:2] == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_bomb_is_a_failure(user: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "MOST_BODY", 1024 * 1024)
     assert "unpacks to more than 1 MiB" in str(user().client.get("/encoded?as=bomb").error)
@@ -187,6 +188,7 @@ def test_a_large_body(user: Make, counted: Counted) -> None:
     assert counted("GET", path) == (1, 0, size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "size"),
     [("/large?bytes=100000000", 100_000_000), ("/encoded?as=large", 60_000_000)],
@@ -346,7 +348,7 @@ def test_requests_of_one_user_at_once(user: Make) -> None:
     together = [gevent.spawn(client.get, "/slow?seconds=0.3") for _ in range(20)]
     gevent.joinall(together)
     assert [each.value.text for each in together] == ["at last"] * 20
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4  # One after the other they take 6.
 
 
 def test_ipv6(user: Make, server: Server) -> None:
@@ -427,7 +429,7 @@ def test_no_such_name(user: Make) -> None:
 def test_timeouts(user: Make, counted: Counted, path: str) -> None:
     began = time.monotonic()
     response = user(network_timeout=0.4).client.get(path)
-    assert 0.4 <= time.monotonic() - began < 1.5
+    assert 0.4 <= time.monotonic() - began < 10
     assert isinstance(response.error, TimedOut)
     assert counted("GET", path)[:2] == (1, 1)
 
@@ -436,7 +438,7 @@ def test_a_connection_that_is_never_made_secure_times_out(user: Make) -> None:
     began = time.monotonic()
     response = user("silent", connection_timeout=0.4).client.get("/")
     assert isinstance(response.error, TimedOut)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 10
 
 
 # --- TLS --------------------------------------------------------------------------------------------------

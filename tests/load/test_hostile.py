@@ -46,16 +46,19 @@ def scripted() -> Scripted:
     return Scripted()
 
 
+@pytest.mark.slow
 @given(scripts)
 def test_whatever_servers_say_is_an_answer_or_a_failure(script: list[bytes]) -> None:
     checked(scripted().sync(script))
 
 
+@pytest.mark.slow
 @given(scripts)
 def test_whatever_servers_say_to_other_methods(script: list[bytes]) -> None:
     checked(scripted().posted(script))
 
 
+@pytest.mark.slow
 @given(scripts)
 def test_callbacks_and_greenlets_see_the_same(script: list[bytes]) -> None:
     yielded, sync = scripted().yielded(script), scripted().sync(script)

@@ -67,6 +67,7 @@ LIKE_PEAK = {"soak", "spike", "stage-1", "stage-2", "stage-3", "write-heavy"}
 """Of the same class and the same model."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(NAMES) - LIKE_PEAK - {"replay"}))
 def test_plain_locust_runs_it_against_any_target(name: str, server: Server, mapping: Path) -> None:
     process = plain_locust(name, server, mapping, "-u", "3", "-r", "3")
@@ -79,6 +80,7 @@ def test_plain_locust_runs_it_against_any_target(name: str, server: Server, mapp
     assert failures == "0(0.00%)"
 
 
+@pytest.mark.slow
 def test_a_log_is_replayed_to_its_end_and_shared_by_workers(server: Server, mapping: Path) -> None:
     lines = len((FILES["replay"].parent / "sample.access.jsonl").read_text().splitlines())
     assert told(plain_locust("replay", server, mapping, "--processes", "2")) == (lines, "0(0.00%)")

@@ -23,6 +23,7 @@ from sretool.load.feeders import Feeder
 from sretool.load.generators import GeneratorUser
 from sretool.load.mapped import MappedUser, retry_after
 from sretool.load.sessions import Learner, Learners
+from tests.load.counts import planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -281,11 +282,11 @@ def test_arrivals_are_requests_of_sessions(user: Make, counted: Counted, environ
     starts, words = counted("POST", "start")[0], counted("GET", "words")[0]
     answers, ends = counted("POST", "answer")[0], counted("POST", "end")[0]
     assert environment.stats.total.num_failures == 0
-    assert starts + words + answers + ends == pytest.approx(300, abs=45)
+    assert starts + words + answers + ends in planned(300)
     # As many sessions as it takes for each to rest 0.4 s, and to wait for its answer, at 200/s.
-    assert 60 <= starts <= 150
+    assert 40 <= starts <= 150
     assert 0 < words <= starts + 5
-    assert answers > 20
+    assert answers > 10
 
 
 def test_a_learner_makes_one_session_after_the_other(user: Make, counted: Counted, heard: list[Any]) -> None:

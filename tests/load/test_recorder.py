@@ -163,16 +163,19 @@ def test_counted_by_themselves(user: Make, environment: Environment) -> None:
 # --- real runs of Locust ----------------------------------------------------------------------------------
 
 LOCUSTFILE = """
-from locust import task
+from locust import between, task
 from sretool.load import GeneratorUser, HttpUser
 
 class Sync(HttpUser):
+    # Locust waits half a second for the last figures of its workers: they need a moment to tell them.
+    wait_time = between(0.002, 0.004)
     @task(3)
     def hello(self): self.client.get("/hello", name="/hello")
     @task
     def bad(self): self.client.get("/status?code=500", name="/bad")
 
 class Yielding(GeneratorUser):
+    wait_time = between(0.002, 0.004)
     @task
     def hello(self):
         yield self.get("/hello", "/hello")
@@ -184,8 +187,9 @@ def locust(tmp_path: Path, server: Server, *arguments: str) -> tuple[dict[str, d
     (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
     done = subprocess.run(
         [
-            sys.executable, "-m", "locust", "--headless", "-u", "4", "-r", "4", "-t", "3s", "--json",
-            "--host", server.url(), "--csv", "out", "--csv-full-history", *arguments,
+            sys.executable, "-m", "locust", "--headless", "-u", "4", "-r", "4", "-t", "3s",
+            "--stop-timeout", "10", "--json", "--host", server.url(),
+            "--csv", "out", "--csv-full-history", *arguments,
         ],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
@@ -198,6 +202,7 @@ def hellos(user: Make) -> int:
     return int(user().client.get("/counts").json().get("/hello", 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [[], ["--processes", "2"]], ids=["alone", "workers"])
 def test_locust_counts_what_the_server_counts(
     user: Make, server: Server, tmp_path: Path, arguments: list[str]
@@ -208,9 +213,9 @@ def test_locust_counts_what_the_server_counts(
     requests = entries["/hello"]["num_requests"]
     # Those under way at the end are in nobody's statistics.
     assert requests <= served <= requests + 4, said
-    assert requests > 100
+    assert requests > 20
     assert sum(entries["/hello"]["response_times"].values()) == requests
-    assert entries["/bad"]["num_requests"] == entries["/bad"]["num_failures"] > 10
+    assert entries["/bad"]["num_requests"] == entries["/bad"]["num_failures"] > 2
     assert "Traceback" not in said
     with (tmp_path / "out_stats.csv").open() as file:
         rows = {row["Name"]: row for row in csv.DictReader(file)}

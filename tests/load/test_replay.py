@@ -55,7 +55,7 @@ def test_requests_come_at_their_times(user: Make, log: Any, heard: list[Any]) ->
     run(one, 1.4)
     assert [each["url"].rpartition("?")[2] for each in heard] == [f"n={number}" for number in range(6)]
     begun = [each["start_time"] for each in heard]
-    assert [each - begun[0] for each in begun] == pytest.approx([each - 0.01 for each in gaps], abs=0.06)
+    assert [each - begun[0] for each in begun] == pytest.approx([each - 0.01 for each in gaps], abs=0.15)
     assert {each["name"] for each in heard} == {"/hello"}
 
 
@@ -64,7 +64,7 @@ def test_k_times_as_fast(user: Make, log: Any, heard: list[Any]) -> None:
     one = user(base=ReplayUser, log=log(*[line(each) for each in (0, 0, 0, 10, 40, 60)]), speed=100.0)
     run(one, 1.0)
     begun = [each["start_time"] for each in heard]
-    assert [each - begun[0] for each in begun] == pytest.approx([0, 0, 0, 0.1, 0.4, 0.6], abs=0.06)
+    assert [each - begun[0] for each in begun] == pytest.approx([0, 0, 0, 0.1, 0.4, 0.6], abs=0.15)
 
 
 def test_a_slow_target_is_told_as_it_is(user: Make, log: Any, heard: list[Any]) -> None:
@@ -72,7 +72,7 @@ def test_a_slow_target_is_told_as_it_is(user: Make, log: Any, heard: list[Any]) 
     lines = [line(number / 100, "/slow?seconds=0.2") for number in range(6)]
     run(user(base=ReplayUser, log=log(*lines), max_users=1, min_users=1), 1.6)
     times = [each["response_time"] for each in heard]
-    assert times == pytest.approx([200 + 190 * number for number in range(6)], rel=0.25, abs=60)
+    assert times == pytest.approx([200 + 190 * number for number in range(6)], rel=0.25, abs=150)
 
 
 def test_bodies_headers_and_other_methods(user: Make, log: Any, heard: list[Any]) -> None:

@@ -292,8 +292,19 @@ async def test_a_profile_without_objectives_passes(tmp_path: Path) -> None:
     assert found.outcome == (Outcome.PASSED, "200 requests made; the profile has no objectives")
     found = await carried_out(tmp_path, MadeUp([tick(failures=7), tick()]), [])
     assert found.outcome == (Outcome.PASSED, "200 requests made, 7 failed; the profile has no objectives")
-    found = await carried_out(tmp_path, MadeUp([tick(failures=100)] * 2), [])
+
+
+@pytest.mark.parametrize("objectives", [[], ["p95 < 50ms"]])
+async def test_a_test_whose_every_request_failed_has_not_passed(
+    tmp_path: Path, objectives: list[str]
+) -> None:
+    found = await carried_out(tmp_path, MadeUp([tick(failures=100)] * 2), objectives)
     assert found.outcome == (Outcome.FAILED, "every one of 200 requests failed")
+
+
+async def test_one_objective(tmp_path: Path) -> None:
+    found = await carried_out(tmp_path, MadeUp([tick()] * 2), ["p95 < 50ms"])
+    assert found.outcome == (Outcome.PASSED, "the objective holds")
 
 
 async def test_somebody_ends_it(tmp_path: Path) -> None:

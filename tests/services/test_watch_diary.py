@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sretool.adapters.store.notebook import Notebook
+from sretool.core.observe.drills import ALERT, announcement
 from sretool.core.observe.marks import Mark
+from sretool.core.observe.model import Alert, AlertState, Drill
 from sretool.errors import SourceUnreachable
 from sretool.services.watch import Watch
 from tests.support.runs import RunClock, begin_load, running_game_day, store_at, torn_load
@@ -70,3 +72,17 @@ async def test_load_on_an_address_explains_nobodys_pages(tmp_path: Path) -> None
     with begin_load(store):
         snapshot = await watch.poll_metrics()
     assert snapshot.drills == ()
+
+
+async def test_a_drill_that_others_announce_is_one_of_ours_and_no_open_alert(tmp_path: Path) -> None:
+    clock = FakeClock()
+    drill = Drill("A replica crashes", clock.now(), ("checkout",))
+    sent = announcement(drill, run="abc123", by="mia", ends=clock.now() + timedelta(minutes=1))
+    held = Alert("f", ALERT, None, AlertState.FIRING, sent.starts, sent.labels, sent.annotations)
+    alerts = FakeAlerts(held=(held,))
+    watch = Watch((slo(),), FakeMetrics(lambda query: []), alerts, clock, diary=Notebook(tmp_path))
+    snapshot = await watch.poll_alerts()
+    assert snapshot.drills == (drill,)
+    assert snapshot.alerts == ()
+    alerts.held = ()
+    assert (await watch.poll_alerts()).drills == ()

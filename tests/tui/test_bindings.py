@@ -30,6 +30,7 @@ from tests.support.session import LOST_AT, MINUTE, PAGED_AT, START
 from tests.tui.duty import Room
 from tests.tui.screens import dashboard
 from tests.tui.test_alerts import alerts_view
+from tests.tui.test_cockpit import Work, at_work, cockpit
 from tests.tui.test_infra import infra
 from tests.tui.test_oncall import oncall_view
 from tests.tui.test_replay import replayed
@@ -280,6 +281,10 @@ STEPS: dict[str, tuple[Step, ...]] = {
     ),
     "RunsScreen": (_FILTER, Step("copy", copied(".sretool"))),
     "RunScreen": (Step("copy", copied(".sretool")),),
+    "CockpitScreen": (
+        Step("copy", copied(".sretool")),
+        Step("end", lambda dash: "STOP THE LOAD?" in dash.text(), after=("escape",)),
+    ),
     "RunbookScreen": (
         Step("mark", lambda dash: "[x]" in dash.text(), after=("space",)),
         Step("copy", copied("http_request_5xx_total")),
@@ -331,6 +336,11 @@ async def scene(name: str, request: pytest.FixtureRequest) -> AsyncIterator[Dash
         case "RunsScreen" | "RunScreen":
             made = on_view("load", request.getfixturevalue("store")[1])
             opened = ("enter",) if name == "RunScreen" else ()
+        case "CockpitScreen":
+            runs, clock = request.getfixturevalue("store")
+            run = at_work(runs, clock)
+            request.addfinalizer(run.close)
+            made = cockpit(Work(run.run.id), clock)
         case "RunbookScreen":
             request.getfixturevalue("project")
             made = reading()

@@ -17,7 +17,7 @@ from sretool.tui.cockpit_app import CockpitApp
 from sretool.tui.screens.cockpit import CockpitScreen
 from sretool.tui.screens.runs import LoadScreen
 from tests.support.runs import BEGAN, LOAD_CHECKS, RunClock, load_tick, passed_load, store_at
-from tests.tui.screens import Dash, check_screen, dashboard
+from tests.tui.screens import WIDE, Dash, check_screen, dashboard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sretool.adapters.store.runs import RunStore
     from sretool.adapters.store.writer import RunWriter
 
-SIZES = [pytest.param(80, 24, id="80x24"), pytest.param(160, 48, id="160x48")]
+SIZES = [pytest.param(80, 24, id="80x24"), WIDE]
 
 
 class Work:
@@ -106,6 +106,7 @@ async def test_in_ascii_nothing_else_is_drawn(store: tuple[RunStore, RunClock]) 
         run.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(40, 10), (80, 16), (100, 30), (200, 60)])
 async def test_it_fits_any_terminal(store: tuple[RunStore, RunClock], width: int, height: int) -> None:
     with at_work(*store) as run:
@@ -163,6 +164,7 @@ async def test_stopping_is_asked_for_and_enter_alone_stops_nothing(store: tuple[
         run.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["q", "ctrl+q"])
 async def test_leaving_while_it_runs_stops_it_first(store: tuple[RunStore, RunClock], way: str) -> None:
     with at_work(*store) as run:
@@ -181,6 +183,7 @@ async def test_leaving_while_it_runs_stops_it_first(store: tuple[RunStore, RunCl
         run.close()
 
 
+@pytest.mark.slow
 async def test_the_end_is_shown_until_somebody_leaves(store: tuple[RunStore, RunClock]) -> None:
     run = at_work(*store)
     work = Work(run.run.id)
@@ -196,6 +199,7 @@ async def test_the_end_is_shown_until_somebody_leaves(store: tuple[RunStore, Run
         await dash.until(lambda: dash.app._exit)
 
 
+@pytest.mark.slow
 async def test_the_other_runs_are_one_step_away(store: tuple[RunStore, RunClock]) -> None:
     with at_work(*store) as run:
         async with cockpit(Work(run.run.id), store[1]) as dash:
@@ -206,6 +210,7 @@ async def test_the_other_runs_are_one_step_away(store: tuple[RunStore, RunClock]
         run.close()
 
 
+@pytest.mark.slow
 async def test_what_the_servers_say_stands_beside_it(store: tuple[RunStore, RunClock]) -> None:
     with at_work(*store) as run:
         async with cockpit(Work(run.run.id), store[1], 160, 48) as dash:

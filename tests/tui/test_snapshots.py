@@ -44,6 +44,7 @@ PICTURES = {
     "DashboardsScreen": "dashboards",
     "DashboardScreen": "dashboard",
     "LoadScreen": "load-running",
+    "CockpitScreen": "cockpit",
     "GameDayScreen": "gameday-running",
     "RunScreen": "run-aborted",
     "RunbookScreen": "runbook",

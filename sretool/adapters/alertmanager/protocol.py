@@ -16,6 +16,7 @@ from sretool.errors import SourceReplyInvalid
 
 if TYPE_CHECKING:
     from sretool.core.alerting.silences import NewSilence
+    from sretool.core.observe.drills import Announcement
 
 T = TypeVar("T")
 
@@ -74,6 +75,13 @@ class _NewSilence(msgspec.Struct, omit_defaults=True):
     id: str = ""
 
 
+class _PostedAlert(msgspec.Struct):
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    startsAt: datetime
+    endsAt: datetime
+
+
 class _Created(msgspec.Struct):
     silenceID: str
 
@@ -112,6 +120,12 @@ def create(silence: NewSilence) -> HttpRequest:
 def read_created(body: bytes, where: str) -> str:
     """The id of the silence that was created or changed; a changed one may have got another."""
     return _decoded(body, _Created, where).silenceID
+
+
+def announce(alert: Announcement) -> HttpRequest:
+    """Makes an alert known, renews it, or, with an end that is past, resolves it."""
+    wire = _PostedAlert(dict(alert.labels), dict(alert.annotations), alert.starts, alert.ends)
+    return HttpRequest("/api/v2/alerts", json=msgspec.json.encode([wire]))
 
 
 def expire(silence: str) -> HttpRequest:

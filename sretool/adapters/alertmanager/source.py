@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import httpx
 
     from sretool.core.alerting.silences import NewSilence, Silence
+    from sretool.core.observe.drills import Announcement
     from sretool.core.observe.model import Alert
     from sretool.ports import Endpoint
 
@@ -56,6 +57,10 @@ class Alertmanager:
 
     async def expire(self, silence: str) -> None:
         await self._http.ask(protocol.expire(silence))
+
+    async def announce(self, alert: Announcement) -> None:
+        """Make an alert of our own known, renew it or resolve it."""
+        await self._http.ask(protocol.announce(alert))
 
     async def configuration(self) -> str:
         reply = await self._http.ask(protocol.STATUS)

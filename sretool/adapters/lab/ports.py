@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
 LOWEST = 20_000
-BLOCK = 20
+BLOCK = 32
+"""Ports that a lab has room for before the next one's begin."""
 
 
 def choose(

@@ -92,6 +92,7 @@ TESTED_WITH = (
     Program("victoria-metrics", "victoria-metrics", "the rules are not tried on VictoriaMetrics"),
     Program("vmalert", "victoria-metrics", "the rules are not tried on VictoriaMetrics"),
     Program("openssl", "openssl", "load is not tried over TLS", version_option="version"),
+    Program("iptables", "iptables", "packets are not delayed by the kernel"),
 )
 """What the lab does not run and the tests do."""
 

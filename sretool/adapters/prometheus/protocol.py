@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from sretool.adapters.http import HttpRequest
-from sretool.core.observe.model import Rule, Sample, Series
+from sretool.core.observe.model import Rule, RuleAlert, Sample, Series
 from sretool.errors import SourceRefused, SourceReplyInvalid, UsageError
 from sretool.units import parse_duration
 
@@ -81,6 +81,27 @@ class _Rule(msgspec.Struct):
 
 class _Group(msgspec.Struct):
     rules: list[_Rule] = []
+
+
+class _ActiveAlert(msgspec.Struct):
+    state: str
+    labels: dict[str, str] = {}
+    activeAt: datetime | None = None
+
+
+class _AlertRule(msgspec.Struct):
+    name: str
+    duration: float = 0.0
+    alerts: list[_ActiveAlert] = []
+
+
+class _AlertGroup(msgspec.Struct):
+    rules: list[_AlertRule] = []
+    interval: float | None = None
+
+
+class _AlertGroups(msgspec.Struct):
+    groups: list[_AlertGroup] = []
 
 
 class _Groups(msgspec.Struct):
@@ -154,6 +175,7 @@ NAMES_REQUEST = HttpRequest("/api/v1/label/__name__/values")
 TYPES_REQUEST = HttpRequest("/api/v1/metadata")
 RUNTIME_REQUEST = HttpRequest("/api/v1/status/runtimeinfo")
 RULES_REQUEST = HttpRequest("/api/v1/rules")
+ALERT_RULES_REQUEST = HttpRequest("/api/v1/rules?type=alert")
 TARGETS_REQUEST = HttpRequest("/api/v1/targets?state=active")
 
 
@@ -184,6 +206,23 @@ def read_rules(body: bytes, where: str) -> tuple[Rule, ...]:
         Rule(rule.name, rule.query, rule.labels, rule.type == "alerting")
         for group in _facts(body, _Groups, where).groups
         for rule in group.rules
+    )
+
+
+def read_rule_alerts(body: bytes, where: str) -> tuple[RuleAlert, ...]:
+    """Every alert that is pending or fires."""
+    return tuple(
+        RuleAlert(
+            name=rule.name,
+            labels={name: value for name, value in alert.labels.items() if name != "alertname"},
+            firing=alert.state == "firing",
+            since=alert.activeAt,
+            for_s=rule.duration,
+            interval_s=group.interval,
+        )
+        for group in _facts(body, _AlertGroups, where).groups
+        for rule in group.rules
+        for alert in rule.alerts
     )
 
 

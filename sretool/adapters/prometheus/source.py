@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from sretool.core.observe.model import Rule, Sample, Series
+    from sretool.core.observe.model import Rule, RuleAlert, Sample, Series
     from sretool.ports import Endpoint
 
 
@@ -85,6 +85,11 @@ class Prometheus:
         """All it has loaded."""
         reply = await self._http.ask(protocol.RULES_REQUEST)
         return protocol.read_rules(reply.body, reply.where)
+
+    async def rule_alerts(self) -> Sequence[RuleAlert]:
+        """Every alert that is pending or fires."""
+        reply = await self._http.ask(protocol.ALERT_RULES_REQUEST)
+        return protocol.read_rule_alerts(reply.body, reply.where)
 
     async def scrape_intervals(self) -> Mapping[str, timedelta]:
         """Job → how often it is scraped."""

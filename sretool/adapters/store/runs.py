@@ -20,8 +20,10 @@ from sretool.adapters import project
 from sretool.adapters.store.tail import Follower
 from sretool.adapters.store.writer import EVENTS, RECORD, RunWriter
 from sretool.core.runs import lines
-from sretool.core.runs.model import Outcome, RunRecord, RunState
+from sretool.core.runs.model import RunRecord, RunState
 from sretool.errors import RunUnreadable, UsageError
+from sretool.undo import lease
+from sretool.undo.log import UndoLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from sretool.core.runs.model import RunKind
     from sretool.core.runs.story import Story
 
-UNDO: Final = "undo.jsonl"
 _FOLDER: Final = re.compile(r"\d{8}T\d{6}Z-[a-z]+-.+-[a-z0-9]+")
 _LETTERS: Final = "abcdefghijkmnpqrstuvwxyz"
 _SIGNS: Final = _LETTERS + "23456789"
@@ -187,8 +188,8 @@ class RunStore:
     ) -> tuple[list[Pruned], list[Kept]]:
         """Remove runs beyond the newest `keep` and those that began more than `older_than` ago.
 
-        With both given a run goes only where both say so. Runs that are running stay, and those that broke
-        off with an undo log: what it would heal may still be broken.
+        With both given a run goes only where both say so. Runs that are running stay, and those that have
+        something to undo.
         """
         now = self._now()
         pruned: list[Pruned] = []
@@ -278,10 +279,14 @@ def _why_kept(run: StoredRun) -> str | None:
     record = run.record
     if record.state is RunState.RUNNING:
         return "it is running"
-    clean = record.verdict is not None and record.verdict.outcome is not Outcome.ERROR
-    undo = run.folder / UNDO
-    if not clean and undo.is_file() and undo.stat().st_size:
-        return f"it broke off and {UNDO} may hold something to undo"
+    if lease.live(run.folder):
+        return "its faults are still watched over"
+    try:
+        left = UndoLog(run.folder).left()
+    except (OSError, ValueError) as error:
+        return f"what is to be undone cannot be read: {error}"
+    if left:
+        return f"not undone: {left[0].entry.fault}; `sretool chaos heal` does it"
     return None
 
 

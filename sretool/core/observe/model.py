@@ -45,6 +45,23 @@ class Rule:
     alert: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RuleAlert:
+    """One alert as the server that evaluates its rule has it."""
+
+    name: str
+    labels: Mapping[str, str]
+    """Without `alertname`."""
+    firing: bool
+    """False: pending."""
+    since: datetime | None
+    """When its expression became true."""
+    for_s: float
+    """The rule's `for` in seconds."""
+    interval_s: float | None
+    """Seconds from one evaluation to the next; None: not told."""
+
+
 class AlertState(StrEnum):
     PENDING = "pending"
     FIRING = "firing"

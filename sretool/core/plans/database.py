@@ -61,12 +61,22 @@ class Database:
             return ""
         return self._url_of(DATABASE_OWNER)
 
+    def url_through(self, ports: Sequence[int]) -> str:
+        """The same through proxies: one in front of HAProxy, or one in front of each node."""
+        if not self.installed:
+            return ""
+        hosts = ",".join(f"{LOCALHOST}:{port}" for port in ports)
+        return f"postgresql://{DATABASE_OWNER}@{hosts}/{DATABASE}{self._attributes(direct=False)}"
+
     def _url_of(self, user: str, *, direct: bool = False) -> str:
         """libpq URL of the node that accepts writes; `direct` goes past HAProxy."""
-        if self._balanced and not direct:
-            return f"postgresql://{user}@{LOCALHOST}:{self._ports['postgres']}/{DATABASE}"
-        hosts = ",".join(f"{LOCALHOST}:{self._ports[node]}" for node in self.nodes)
-        return f"postgresql://{user}@{hosts}/{DATABASE}?target_session_attrs=read-write"
+        servers = ("postgres",) if self._balanced and not direct else self.nodes
+        hosts = ",".join(f"{LOCALHOST}:{self._ports[server]}" for server in servers)
+        return f"postgresql://{user}@{hosts}/{DATABASE}{self._attributes(direct=direct)}"
+
+    def _attributes(self, *, direct: bool) -> str:
+        """HAProxy finds the node that accepts writes; without it the client does."""
+        return "" if self._balanced and not direct else "?target_session_attrs=read-write"
 
     def _pg_environment(self) -> dict[str, str]:
         """pg_autoctl keeps its own files by these; every call of it needs the same ones."""

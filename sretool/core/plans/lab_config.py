@@ -113,6 +113,20 @@ def alertmanager(text: str, receiver_port: int) -> str:
     return text.replace(RECEIVER_URL, f"http://{LOCALHOST}:{receiver_port}")
 
 
+def toxiproxy(proxies: Mapping[str, tuple[int, int]]) -> str:
+    """toxiproxy.json: for each proxy by name the port it listens on and the one it leads to."""
+    listed = [
+        {
+            "name": name,
+            "listen": f"{LOCALHOST}:{port}",
+            "upstream": f"{LOCALHOST}:{server}",
+            "enabled": True,
+        }
+        for name, (port, server) in proxies.items()
+    ]
+    return json.dumps(listed, indent=1) + "\n"
+
+
 def redis(port: int, directory: str) -> str:
     """A cache: bounded, and nothing on disk."""
     return "\n".join(
@@ -166,6 +180,8 @@ def haproxy(
         "    timeout http-keep-alive 30s",
         "    option forwardfor",
         "    http-request disable-l7-retry if METH_POST",
+        # Of operators and for one replica only: not for users, and not for whichever is next.
+        "    http-request deny if { path_beg /upkeep }",
         "    default_backend app",
         "",
         "backend app",
@@ -174,6 +190,8 @@ def haproxy(
         "    timeout server 3s",
         "    option httpchk GET /health",
         "    http-check expect status 200",
+        # A replica that is to be restarted gets nothing new and finishes what it has.
+        "    http-check disable-on-404",
         "    retries 2",
         "    option redispatch 1",
         "    retry-on conn-failure empty-response response-timeout",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sretool.core.plans.lab_config import Texts
 
 REPLICAS = ("app-1", "app-2")
+RESTARTED_BY = "MemoryUsageHigh"
+"""The alert that a replica is restarted for, before the kernel kills it."""
 REPLICA_LIMITS = Limits(cpu_cores=0.5, memory_bytes=256 * 1024 * 1024)
 _HOST_COLLECTORS = (
     "cpu",
@@ -59,6 +61,10 @@ PORTS = (
     "pg-exporter-1",
     "pg-exporter-2",
     "redis-exporter",
+    "toxiproxy",
+    "toxiproxy-database",
+    "toxiproxy-database-2",
+    "toxiproxy-redis",
 )
 REQUIRED = ("prometheus", "prometheus-alertmanager")
 """Without these there is nothing to look at."""
@@ -99,6 +105,7 @@ class _Amas:
     def topology(self) -> Topology:
         self._add_redis()
         self._add_haproxy()
+        self._add_toxiproxy()
         self._add_apps()
         self._add_alerting()
         self._add_exporters()
@@ -140,6 +147,7 @@ class _Amas:
             "worker": http("worker"),
             "traffic": http("traffic"),
             "receiver": http("receiver"),
+            "toxiproxy": http("toxiproxy"),
         }
         if self._database.installed:
             found["postgres"] = self._database.url
@@ -212,11 +220,52 @@ class _Amas:
         )
         self._targets.append(Target("haproxy", "lb", self._ports["haproxy-stats"]))
 
+    def _add_toxiproxy(self) -> None:
+        """Between the replicas and what they depend on, so that a drill changes nobody's configuration."""
+        config = f"{self._site.directory}/config/toxiproxy.json"
+        self._files[config] = lab_config.toxiproxy({**self._to_database, **self._to_redis})
+        port = self._ports["toxiproxy"]
+        program = ("-m", "sretool.chaos.proxy", "--api", f"{LOCALHOST}:{port}", "--config", config)
+        self._processes.append(
+            ProcessSpec(
+                name="toxiproxy",
+                argv=(self._site.python, *program),
+                ready=Probe(Probing.HTTP, port=port, path="/version"),
+                port=port,
+                grace=3.0,
+            )
+        )
+
+    @property
+    def _to_database(self) -> dict[str, tuple[int, int]]:
+        """Proxy → its port and the one it leads to: HAProxy's, or each node's where there is no HAProxy."""
+        servers = self._database.nodes
+        if self._balanced:
+            servers = ("postgres",) if self._database.installed else ()
+        names = ("database", "database-2")
+        return {
+            name: (self._ports[f"toxiproxy-{name}"], self._ports[server])
+            for name, server in zip(names, servers, strict=False)
+        }
+
+    @property
+    def _to_redis(self) -> dict[str, tuple[int, int]]:
+        return {"redis": (self._ports["toxiproxy-redis"], self._ports["redis"])} if self._cached else {}
+
     def _app(self, module: str, *arguments: str) -> tuple[str, ...]:
         return (self._site.python, "-m", f"sretool.lab_apps.{module}", *arguments)
 
     def _app_environment(self) -> dict[str, str]:
         return {"AMAS_DATABASE_URL": self._database.url, "AMAS_REDIS_URL": self._redis_url}
+
+    def _replica_environment(self) -> dict[str, str]:
+        """The same through the proxies."""
+        database = [port for port, _ in self._to_database.values()]
+        redis = [f"redis://{LOCALHOST}:{port}/0" for port, _ in self._to_redis.values()]
+        return {
+            "AMAS_DATABASE_URL": self._database.url_through(database),
+            "AMAS_REDIS_URL": "".join(redis),
+        }
 
     def _add_apps(self) -> None:
         stores = ("redis",) if self._cached else ()
@@ -231,7 +280,7 @@ class _Amas:
             )
             stores = (*stores, "migrate")
         for name in REPLICAS:
-            self._add_replica(name, stores)
+            self._add_replica(name, ("toxiproxy", *stores))
         port = str(self._ports["worker"])
         self._python("worker", "amas.worker", "--port", port, env=self._app_environment(), after=stores)
         self._targets.append(Target("amas-worker", "worker", self._ports["worker"]))
@@ -250,7 +299,7 @@ class _Amas:
             ProcessSpec(
                 name=name,
                 argv=self._app("amas.service", "--name", name, "--port", str(self._ports[name])),
-                env=self._app_environment() | groups | {"AMAS_DEFECTS": self._defects(name)},
+                env=self._replica_environment() | groups | {"AMAS_DEFECTS": self._defects(name)},
                 ready=Probe(Probing.HTTP, port=self._ports[name], path="/ready"),
                 port=self._ports[name],
                 after=after,
@@ -307,7 +356,10 @@ class _Amas:
         directory = self._site.directory
         store = f"{directory}/data/received.jsonl"
         port = self._ports["receiver"]
-        self._python("receiver", "receiver", "--port", str(port), "--store", store)
+        remedy = ["--restart", RESTARTED_BY]
+        for name in REPLICAS:
+            remedy += ["--instance", f"{name}=http://{LOCALHOST}:{self._ports[name]}"]
+        self._python("receiver", "receiver", "--port", str(port), "--store", store, *remedy)
         config = f"{directory}/config/alertmanager.yml"
         self._files[config] = lab_config.alertmanager(self._texts.alertmanager, port)
         self._daemon(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sretool.core.analysis.latency import Counts  # noqa: TC001
 from sretool.core.runs.model import Check, Measures, RunKind, Verdict
@@ -43,6 +43,10 @@ class Started:
     """What can be hurt, each in words."""
     users: int | None = None
     """The most users or the highest rate the load is planned to reach; None: no load, or not known."""
+    criteria: Mapping[str, Any] = field(default_factory=dict)
+    """What an experiment's verdict is made by, as `core.plans.chaos.criteria` writes it."""
+    plan_hash: str = ""
+    """Of the plan that was run; empty: there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +119,25 @@ class ChaosStep:
     state: str
     """`started`, `ok`, `failed`."""
     text: str = ""
+    value: float | None = None
+    """What a probe answered, where that is a number; None: it is none, or not finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyState:
+    """The hypothesis of an experiment was asked."""
+
+    when: str
+    """`before`, `during` or `after` the method."""
+    met: bool | None
+    """None: nobody knows, as a probe failed or there is none."""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultOn:
+    """A fault is about to be made. A helper that is only put away afterwards (a ledger, a proxy) is none."""
+
     fault: str
     """Names it within this run."""
     text: str
@@ -136,7 +155,7 @@ class FaultOff:
     how: str = "undone"
     """`ended`, `undone`, `expired`, `healed`."""
     ok: bool = True
-    """False: it could not be undone."""
+    """False: it could not be undone; where a later attempt can, the fault is told off again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +171,34 @@ class SloTick:
 class AlertChange:
     name: str
     state: str
-    """`pending`, `firing`, `acknowledged`, `silenced`, `resolved`."""
+    """`pending`, `firing`, `received` (by Alertmanager), `acknowledged`, `silenced`, `inhibited`,
+    `resolved`."""
     severity: str | None = None
     fingerprint: str = ""
     expected: bool | None = None
     """Whether the plan said it would come; None: the plan says nothing about it."""
     by: str = ""
     """Who acknowledged."""
+    since: datetime | None = None
+    """Since when it is so by the clock of whoever says it; None: since it was seen, at the latest."""
+    for_s: float | None = None
+    """The rule's `for`; None: not known."""
+    interval_s: float | None = None
+    """From one evaluation of the rule to the next; None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """Whether somebody who is asked all the time answers.
+
+    Told at the start, at every change, and a last time when watching ends: silence about alerts means
+    something only where this says that they could be seen.
+    """
+
+    source: str
+    """`prometheus`, `alertmanager`."""
+    ok: bool
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +207,75 @@ class ProcessChange:
     state: str
     """`started`, `ended`, `killed`, `paused`, `promoted`, …"""
     pid: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerWrites:
+    """Writes that one server acknowledged."""
+
+    name: str
+    acked_before: int = 0
+    """Before the fault."""
+    acked_after: int = 0
+    """After it; of a server that was hurt: what was under way."""
+    first_ack_after_t: float | None = None
+    """Seconds from the fault to its first acknowledgement after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WritesFound:
+    """What a client that kept a ledger of its writes found after recovery; None: not known."""
+
+    acked: int | None = None
+    lost: int | None = None
+    """Acknowledged and not there."""
+    duplicated: int | None = None
+    """There more than once."""
+    resurrected: int | None = None
+    """Refused, and there all the same."""
+    unknown: int | None = None
+    """Without an answer: they may be there or not."""
+    rto_s: float | None = None
+    """From the fault until writes succeed again for good."""
+    rpo_s: float | None = None
+    """How long before the fault the oldest lost write was acknowledged; 0: none is lost."""
+    first_failed_after_s: float | None = None
+    """From the fault to the first write that failed; None: none did."""
+    servers: tuple[ServerWrites, ...] = ()
+    promoted: bool | None = None
+    """Whether a server acknowledges that did not before the fault; None also where none was to."""
+    split_brain: bool | None = None
+    """Whether more than one server took writes at the same time."""
+    redundant: bool | None = None
+    """Whether every copy is back and receives what is written."""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficTick:
+    """How much of all requests one instance gets."""
+
+    instance: str
+    share: float | None
+    """0..1; None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerEnded:
+    """The program that plays the experiment is gone."""
+
+    status: str
+    """In Chaos Toolkit's words (`completed`, `interrupted`, `aborted`, `failed`), or `crashed`."""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEnded:
+    """Nobody looks any more: everything is as before, or the deadline has come."""
+
+    events: int
+    """How many were written down before this one."""
     text: str = ""
 
 
@@ -262,11 +371,15 @@ class Finished:
 
 
 What: TypeAlias = (
-    Started | PhaseBegan | LoadTick | ChaosStep | FaultOn | FaultOff | SloTick | AlertChange | ProcessChange
-    | Checked | Explained | CurvePoint | CapacityFound | GuardTripped | Note | Finished
+    Started | PhaseBegan | LoadTick | ChaosStep | SteadyState | FaultOn | FaultOff | SloTick | AlertChange
+    | SourceState | ProcessChange | WritesFound | TrafficTick | RunnerEnded | WatchEnded | Checked | Explained
+    | CurvePoint | CapacityFound | GuardTripped | Note | Finished
 )  # fmt: skip
 
-DECISIVE: tuple[type, ...] = (Started, PhaseBegan, FaultOn, FaultOff, GuardTripped, Note, Finished)
+DECISIVE: tuple[type, ...] = (
+    Started, PhaseBegan, SteadyState, FaultOn, FaultOff, WritesFound, RunnerEnded, WatchEnded, GuardTripped,
+    Note, Finished,
+)  # fmt: skip
 """Those a heal or a verdict depends on: they are on the disk before the program goes on."""
 
 

@@ -50,6 +50,7 @@ class Failure(NamedTuple):
     """Kind of request; empty: of none."""
     times: int
 
+
 LEAST_SHARE_S: Final = 0.5
 """Seconds of a tick whose share of a core tells something: the last one is mostly the end itself."""
 

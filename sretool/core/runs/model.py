@@ -96,6 +96,40 @@ class AlertMeasure:
     received_at: datetime | None = None
     resolved_at: datetime | None = None
     expected: bool = False
+    silenced: bool = False
+    """Silenced or inhibited: it fired, and nobody was told."""
+    before: bool = False
+    """It fired before the fault already."""
+    detected_s: float | None = None
+    """From the fault to firing."""
+    theory_s: float | None = None
+    """From pending to firing at most: the rule's `for` and two evaluations."""
+    took_s: float | None = None
+    """From pending to firing."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficMeasure:
+    """The share of all requests that one instance got, 0..1, and seconds from the fault."""
+
+    instance: str
+    before: float | None = None
+    least: float | None = None
+    after: float | None = None
+    gone_s: float | None = None
+    """Until it got none; None: it always got some."""
+    back_s: float | None = None
+    """Until it got at least half of what it had before again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMeasure:
+    """What one server acknowledged, and when it first did after the fault."""
+
+    name: str
+    acked_before: int = 0
+    acked_after: int = 0
+    first_ack_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +140,22 @@ class ChaosMeasures:
     rpo_s: float | None = None
     lost_writes: int | None = None
     acked_writes: int | None = None
+    duplicated_writes: int | None = None
+    resurrected_writes: int | None = None
+    unknown_writes: int | None = None
+    servers: tuple[ServerMeasure, ...] = ()
     mttd_s: float | None = None
     mttr_s: float | None = None
     dose: float | None = None
     """Measured strength of the fault as a share of what was ordered; 1 is as ordered."""
+    dose_before: float | None = None
+    """What the dose's probe said before, during and after the fault, in the unit of the dose."""
+    dose_during: float | None = None
+    dose_after: float | None = None
     budget_spent: float | None = None
     """Share of the error budget that the drill took, 0..1."""
     alerts: tuple[AlertMeasure, ...] = ()
+    traffic: tuple[TrafficMeasure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ class AlertSpan:
     state: str
     pending_at: datetime | None = None
     firing_at: datetime | None = None
+    received_at: datetime | None = None
     acknowledged_at: datetime | None = None
     resolved_at: datetime | None = None
 
@@ -123,6 +124,11 @@ class Story:
         """Name of a check or of its objective → why it came out as it did."""
         self.alerts: dict[str, AlertSpan] = {}
         self.slos: dict[str, list[SloPoint]] = {}
+        self.sources: dict[str, bool] = {}
+        """Source → whether it answers."""
+        self.traffic: dict[str, list[tuple[datetime, float | None]]] = {}
+        """Instance → its share of all requests, 0..1."""
+        self.writes: events.WritesFound | None = None
         self.load: list[LoadPoint] = []
         """All ticks, those of the warm-up included."""
         self.rates: dict[str, list[tuple[datetime, float]]] = {}
@@ -151,6 +157,8 @@ class Story:
                 self._tick(event, what)
             case events.ChaosStep() as what:
                 self._step(event, what)
+            case events.SteadyState() as what:
+                self._steady(event, what)
             case events.FaultOn() as what:
                 self._fault_on(event, what)
             case events.FaultOff() as what:
@@ -160,8 +168,19 @@ class Story:
                 self.slos.setdefault(what.slo, []).append(point)
             case events.AlertChange() as what:
                 self._alert(event, what)
+            case events.SourceState() as what:
+                self._source(event, what)
             case events.ProcessChange() as what:
                 self._say(event, "proc", " ".join(filter(None, (what.name, what.state, what.text))))
+            case events.WritesFound() as what:
+                self._writes(event, what)
+            case events.TrafficTick() as what:
+                self.traffic.setdefault(what.instance, []).append((event.at, what.share))
+            case events.RunnerEnded() as what:
+                good = None if what.status == "completed" else False
+                self._say(event, "run", f"experiment {what.status}", what.text, good=good)
+            case events.WatchEnded() as what:
+                self._say(event, "run", " ".join(filter(None, ("watching ends", what.text))))
             case events.Checked(check):
                 self._check(event, check)
             case events.Explained(check, text):
@@ -274,6 +293,31 @@ class Story:
         good = {"ok": True, "failed": False}.get(what.state)
         self._say(event, source, " ".join(filter(None, (what.name, what.text))), what.state, good=good)
 
+    def _steady(self, event: RunEvent, what: events.SteadyState) -> None:
+        result = {True: "met", False: "not met", None: "not known"}[what.met]
+        text = " ".join(filter(None, (f"steady state {what.when}", what.text)))
+        self._say(event, "probe", text, result, good=what.met)
+
+    def _source(self, event: RunEvent, what: events.SourceState) -> None:
+        before = self.sources.get(what.source)
+        self.sources[what.source] = what.ok
+        if before != what.ok and not (before is None and what.ok):
+            text = " ".join(filter(None, (what.source, "answers" if what.ok else "is silent", what.text)))
+            self._say(event, "sig", text, good=None if what.ok else False)
+
+    def _writes(self, event: RunEvent, what: events.WritesFound) -> None:
+        self.writes = what
+        counted = (
+            (what.acked, "acknowledged"),
+            (what.lost, "lost"),
+            (what.duplicated, "duplicated"),
+            (what.resurrected, "resurrected"),
+        )
+        told = ", ".join(f"{'?' if count is None else count} {word}" for count, word in counted)
+        harm = [what.lost, what.duplicated, what.resurrected]
+        good = False if any(harm) else None if None in harm else True
+        self._say(event, "sig", f"writes: {told}", what.text, good=good)
+
     def _fault_on(self, event: RunEvent, what: events.FaultOn) -> None:
         self.faults[what.fault] = FaultSpan(
             what.fault, what.text, what.target, what.undo_ready, what.seconds, event.t, event.at
@@ -306,6 +350,8 @@ class Story:
                 alert.firing_at = alert.firing_at or event.at
                 result, good = self._since_fault(event.at), None if what.expected is None else what.expected
                 result = "unexpected" if what.expected is False else result
+            case "received":
+                alert.received_at = alert.received_at or event.at
             case "acknowledged":
                 alert.acknowledged_at = event.at
                 if alert.firing_at is not None:

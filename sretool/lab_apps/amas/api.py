@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from sretool.lab_apps.amas.guard import Guard
     from sretool.lab_apps.amas.metrics import Metrics, RouteMetrics
     from sretool.lab_apps.amas.store import Store
+    from sretool.lab_apps.amas.upkeep import Upkeep
 
 USER_HEADER = "x-user-id"
+INSTANCE_HEADER = "x-served-by"
+"""Of every answer: which replica gave it."""
 MOST_USERS = 1_000_000_000
 MOST_BODY = 16 * 1024
 WORDS_DEFAULT, WORDS_MOST = 6, 30
@@ -106,6 +109,7 @@ class Api:
     health: Health
     sparse: logs.Sparse
     defects: Defects
+    upkeep: Upkeep
 
     def application(self, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]]) -> Starlette:
         def route(name: str, kind: Kind, handler: Handler) -> Route:
@@ -127,6 +131,7 @@ class Api:
                 Route("/health", self.alive),
                 Route("/ready", self.ready),
                 Route("/metrics", self.exposition),
+                *self.upkeep.routes(),
             ],
             lifespan=lifespan,
         )
@@ -185,6 +190,7 @@ class Api:
                 "answered_at": answer.answered_at,
                 "correct": stored.correct,
                 "due_at": stored.due_at,
+                "stored_by": stored.server or None,
             }
         )
 
@@ -223,7 +229,12 @@ class Api:
         return await self._cached("overview", OVERVIEW_SECONDS, fresh)
 
     async def alive(self, _: Request) -> Response:
-        """The process answers: a replica without its database still serves cached reads and decisions."""
+        """The process answers: a replica without its database still serves cached reads and decisions.
+
+        404 takes it out of the traffic without touching what is on its way.
+        """
+        if self.upkeep.draining:
+            return JSONResponse({"status": "draining", "name": self.name}, 404)
         return JSONResponse({"status": "ok", "name": self.name})
 
     async def ready(self, _: Request) -> Response:
@@ -254,6 +265,7 @@ class Api:
             except Exception:  # a defect: it has to be counted like any other failed request
                 log.exception("%s %s", request.method, request.url.path)
                 response = JSONResponse({"error": "internal error"}, 500)
+            response.headers[INSTANCE_HEADER] = self.name
             seconds = time.monotonic() - begun
             metrics.observe(response.status_code, seconds)
             if not deliberate:

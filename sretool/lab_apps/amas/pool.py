@@ -28,7 +28,10 @@ LEASE_TIMEOUT = 2.5
 """A lent connection is cut after this: the server's own time-out does not help where the server is frozen."""
 CLOSE_TIMEOUT = 1.0
 
-Connection = AsyncConnection[tuple[Any, ...]]
+
+class Connection(AsyncConnection[tuple[Any, ...]]):
+    server: str = ""
+    """Address and port of the server itself, whatever stands in between."""
 
 
 class AcquireTimeout(Exception):
@@ -47,6 +50,8 @@ class Pool:
         self._waiting: set[asyncio.Timeout] = set()
         self._pool = AsyncConnectionPool[Connection](
             conninfo,
+            connection_class=Connection,
+            configure=_ask_who,
             kwargs={
                 "autocommit": True,
                 "application_name": application,
@@ -127,6 +132,17 @@ class Pool:
         """No use waiting any longer for those who wait."""
         while self._waiting:
             self._waiting.pop().reschedule(asyncio.get_running_loop().time())
+
+
+async def _ask_who(connection: Connection) -> None:
+    lease = _Lease(connection)
+    try:
+        asked = await connection.execute("SELECT host(inet_server_addr()), inet_server_port()")
+        row = await asked.fetchone()
+    finally:
+        lease.end()
+    if row is not None and row[0] is not None:
+        connection.server = f"{row[0]}:{row[1]}"
 
 
 class _Lease:

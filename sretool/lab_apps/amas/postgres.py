@@ -206,9 +206,9 @@ class PostgresStore:
                 before = await (await connection.execute(_ANSWER_BEFORE, identity)).fetchone()
                 if before is None:
                     raise UnknownSession(f"user {answer.user} has no open session {answer.session}")
-                return Stored(correct=before[0], due_at=before[1], repeated=True)
+                return Stored(before[0], before[1], repeated=True, server=connection.server)
             await connection.execute(_AFTER_ANSWER, _after_answer(answer, state))
-        return Stored(correct=answer.correct, due_at=state.due_at, repeated=False)
+        return Stored(answer.correct, state.due_at, repeated=False, server=connection.server)
 
     async def context(self, user: int, now: datetime) -> Context:
         async with self._operation("decision_context") as connection:

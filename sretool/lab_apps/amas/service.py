@@ -37,6 +37,7 @@ from sretool.lab_apps.amas.postgres import PostgresStore
 from sretool.lab_apps.amas.redis_client import Redis
 from sretool.lab_apps.amas.seeding import trained_model
 from sretool.lab_apps.amas.store import StoreError
+from sretool.lab_apps.amas.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -104,6 +105,7 @@ class Replica:
             health=self.health,
             sparse=sparse,
             defects=self.defects,
+            upkeep=Upkeep(self.metrics),
         )
 
     @contextlib.asynccontextmanager

@@ -56,6 +56,8 @@ class Stored:
     due_at: datetime
     repeated: bool
     """Whether it had been there before."""
+    server: str = ""
+    """The database server that has it now; empty where it is kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pytest
 from sretool.adapters.alertmanager import protocol
 from sretool.adapters.alertmanager.source import Alertmanager
 from sretool.core.alerting.silences import Matcher, NewSilence, SilenceState
+from sretool.core.observe.drills import Announcement
 from sretool.errors import SourceRefused, SourceReplyInvalid
 from sretool.ports import Endpoint
 
@@ -123,3 +124,20 @@ async def test_a_refusal_says_why(ask: str, status: int, body: bytes, said: str,
 def test_what_is_no_answer_is_told_as_such(read: Any, body: bytes) -> None:
     with pytest.raises(SourceReplyInvalid, match="not Alertmanager's"):
         read(body, "Alertmanager at http://x")
+
+
+async def test_an_announcement_goes_out_as_an_alert() -> None:
+    server = Server(b"")
+    await server.alertmanager.announce(
+        Announcement({"alertname": "SretoolDrill"}, {"summary": "a drill"}, NOW, NOW + timedelta(minutes=1))
+    )
+    (request,) = server.asked
+    assert (request.method, request.url.path) == ("POST", "/am/api/v2/alerts")
+    assert server.sent == [
+        {
+            "labels": {"alertname": "SretoolDrill"},
+            "annotations": {"summary": "a drill"},
+            "startsAt": "2026-11-20T03:12:41Z",
+            "endsAt": "2026-11-20T03:13:41Z",
+        }
+    ]

@@ -17,6 +17,8 @@ from sretool.core.runs import lines
 from sretool.core.runs.events import Note, Started
 from sretool.core.runs.model import Outcome, RunKind, RunState, Verdict
 from sretool.errors import RunUnreadable, UsageError
+from sretool.undo.entry import Result, UndoEntry
+from sretool.undo.log import UndoLog
 from tests.support.runs import (
     RunClock,
     aborted_game_day,
@@ -277,11 +279,13 @@ def test_decisive_events_are_on_the_disk_at_once_and_the_others_within_a_second(
     assert len(synced) == 3
 
 
-def test_pruning_keeps_the_newest_the_running_and_what_may_be_undone(tmp_path: Path) -> None:
+def test_pruning_keeps_the_newest_the_running_and_what_is_not_undone(tmp_path: Path) -> None:
     store, clock = store_at(tmp_path)
-    old = passed_load(store, clock)
-    broken = torn_load(store, clock)
-    (broken / "undo.jsonl").write_text("{}\n")
+    undone = UndoLog(old := passed_load(store, clock))
+    undone.open(UndoEntry("1", "latency", "database", undo={"kind": "file_remove", "path": "none"}))
+    undone.close(Result("1", "latency", "undone"))
+    broken = passed_load(store, clock)
+    UndoLog(broken).open(UndoEntry("1", "a limit", "app-1", undo={"kind": "file_remove", "path": "none"}))
     running = running_load(store, clock)
     clock.sleep(3600)
     newest = passed_load(store, clock)
@@ -291,7 +295,10 @@ def test_pruning_keeps_the_newest_the_running_and_what_may_be_undone(tmp_path: P
     assert old.exists()
     pruned, kept = store.prune(keep=1, older_than=None)
     assert [each.folder for each in pruned] == [old]
-    assert {each.folder for each in kept} == {running.folder, broken}
+    assert {each.folder: each.reason for each in kept} == {
+        running.folder: "it is running",
+        broken: "not undone: a limit; `sretool chaos heal` does it",
+    }
     assert sorted(os.listdir(store.root)) == sorted(each.name for each in (broken, running.folder, newest))
     running.close()
 

@@ -68,6 +68,7 @@ def test_a_queue_with_a_known_limit_is_found_within_two_per_cent_in_forty_second
     assert any("waited longer" in why or "p99" in why for why in result.why)
 
 
+@pytest.mark.slow
 def test_arrivals_at_random_before_a_known_limit() -> None:
     results = many(lambda seed: Queue(constant(1 / 2000)), within(0.1), 8)
     assert all(result.ending is Ending.FOUND for result in results)
@@ -78,6 +79,7 @@ def test_arrivals_at_random_before_a_known_limit() -> None:
     assert statistics.median(result.seconds for result in results) <= 40
 
 
+@pytest.mark.slow
 def test_work_of_random_length_in_one_queue() -> None:
     # M/M/1: p99 = ln 100 / (2000 - rate).
     truth = 2000 - math.log(100) / 0.1
@@ -87,6 +89,7 @@ def test_work_of_random_length_in_one_queue() -> None:
     assert most < 0.06
 
 
+@pytest.mark.slow
 def test_an_objective_that_breaks_long_before_the_server_does() -> None:
     # M/M/1: p95 = ln 20 / (1000 - rate) = 20 ms at 850/s.
     results = many(lambda seed: Queue(exponential(1 / 1000), seed=seed), within(0.02, 0.95), 8)
@@ -110,6 +113,7 @@ def test_a_server_that_turns_away_what_is_too_much() -> None:
     assert most < 0.08
 
 
+@pytest.mark.slow
 def test_a_server_that_pauses_now_and_then() -> None:
     results = many(
         lambda seed: Queue(lognormal(1 / 2000, 1.0), pause_every=4, pause=0.06, seed=seed), within(0.2), 6

@@ -31,6 +31,7 @@ def test_the_same_run_twice_is_the_same() -> None:
     assert [row.request for row in found.rows[::5]] == ["", "GET /", "POST /answer"]
 
 
+@pytest.mark.slow
 def test_noise_is_no_regression() -> None:
     # Runs of one and the same system; the bench has a thousand of them.
     found = Counter(
@@ -41,6 +42,7 @@ def test_noise_is_no_regression() -> None:
     assert found[Change.UNCLEAR] == 0
 
 
+@pytest.mark.slow
 def test_a_tenth_slower_is_found() -> None:
     found = [
         compare(
@@ -63,6 +65,7 @@ def test_a_tenth_faster_is_better() -> None:
     assert found.verdict is Change.BETTER
 
 
+@pytest.mark.slow
 def test_what_is_slower_by_less_than_matters_is_the_same() -> None:
     before, after = (
         seconds(1, unrest=0.01, rate=1000),
@@ -72,6 +75,7 @@ def test_what_is_slower_by_less_than_matters_is_the_same() -> None:
     assert compare(before, after, Settings(relative=0.01, rounds=300)).verdict is Change.WORSE
 
 
+@pytest.mark.slow
 def test_less_than_a_millisecond_does_not_matter_by_itself() -> None:
     before, after = (
         seconds(1, median_s=0.001, unrest=0.01, rate=1000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -47,6 +48,19 @@ def processes(lab: Topology) -> dict[str, ProcessSpec]:
 
 def tasks(lab: Topology) -> dict[str, TaskSpec]:
     return {task.name: task for task in lab.tasks}
+
+
+def through(lab: Topology) -> list[dict[str, str]]:
+    """The proxies of the lab, in order."""
+    listed: list[dict[str, str]] = json.loads(lab.files["/labs/amas/config/toxiproxy.json"])
+    return listed
+
+
+def behind_the_proxies(lab: Topology, url: str) -> str:
+    """Where an address leads."""
+    for each in through(lab):
+        url = url.replace(each["listen"], each["upstream"])
+    return url
 
 
 def start_order(lab: Topology) -> list[str]:
@@ -148,11 +162,36 @@ def test_each_version_can_be_made_worse_by_a_file_of_its_own() -> None:
 
 def test_without_haproxy_clients_find_the_writable_node_and_the_replicas_themselves() -> None:
     lab = topology.amas(site(without=("haproxy",)), TEXTS)
-    url = "postgresql://amas@127.0.0.1:20010,127.0.0.1:20011/app?target_session_attrs=read-write"
-    assert processes(lab)["app-1"].env["AMAS_DATABASE_URL"] == url
+    nodes = "postgresql://amas@127.0.0.1:20010,127.0.0.1:20011/app?target_session_attrs=read-write"
+    assert processes(lab)["worker"].env["AMAS_DATABASE_URL"] == nodes
+    assert behind_the_proxies(lab, processes(lab)["app-1"].env["AMAS_DATABASE_URL"]) == nodes
     traffic = processes(lab)["traffic"].argv
     targets = traffic[traffic.index("--target") + 1]
     assert targets == "http://127.0.0.1:20004,http://127.0.0.1:20005"
+
+
+def test_replicas_reach_what_they_depend_on_through_the_proxies_and_nobody_else_does() -> None:
+    lab = topology.amas(site(), TEXTS)
+    direct = {"AMAS_DATABASE_URL": lab.endpoints["postgres"], "AMAS_REDIS_URL": lab.endpoints["redis"]}
+    for name in REPLICAS:
+        process = processes(lab)[name]
+        assert "toxiproxy" in process.after
+        for variable, url in direct.items():
+            assert process.env[variable] != url
+            assert behind_the_proxies(lab, process.env[variable]) == url
+    for spec in (processes(lab)["worker"], tasks(lab)["migrate"]):
+        assert {name: spec.env[name] for name in direct} == direct
+    assert [each["name"] for each in through(lab)] == ["database", "redis"]
+    assert lab.endpoints["toxiproxy"] == f"http://127.0.0.1:{processes(lab)['toxiproxy'].port}"
+
+
+@pytest.mark.parametrize("without", VARIANTS)
+def test_each_proxy_has_a_port_of_its_own(without: tuple[str, ...]) -> None:
+    lab = topology.amas(site(without=without), TEXTS)
+    taken = [f"127.0.0.1:{process.port}" for process in lab.processes]
+    listening = [each["listen"] for each in through(lab)]
+    assert len({*taken, *listening}) == len(taken) + len(listening)
+    assert all(each["upstream"] in taken or "haproxy" in processes(lab) for each in through(lab))
 
 
 def test_without_postgresql_the_service_is_told_so() -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+import signal
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from sretool.lab_apps.amas import upkeep
 from sretool.lab_apps.amas.degradation import CROWDED_PER_MINUTE
 from sretool.lab_apps.amas.metrics import ROUTES, STATUSES
 from sretool.lab_apps.amas.service import Replica, Settings
@@ -307,3 +310,58 @@ async def test_a_client_that_goes_away_is_its_own_doing(replica: Replica) -> Non
 
 def degraded(replica: Replica, level: int) -> None:
     replica.guard._ladder.tick(1e12, level)
+
+
+async def test_every_answer_says_who_gave_it(client: httpx.AsyncClient, replica: Replica) -> None:
+    for reply in (
+        await client.get("/api/learning/words"),
+        await client.get("/api/learning/words", headers={"X-User-Id": "nobody"}),
+    ):
+        assert reply.headers["x-served-by"] == replica.api.name
+
+
+async def test_what_is_kept_in_memory_was_stored_by_no_server(client: httpx.AsyncClient) -> None:
+    session = await started(client)
+    reply = await client.post("/api/learning/answers", json=answer(session))
+    assert reply.json()["stored_by"] is None
+
+
+async def test_a_leak_grows_and_is_let_go_of(client: httpx.AsyncClient, replica: Replica) -> None:
+    before = (await client.get("/upkeep/leak")).json()
+    assert before == {"leaking": False, "held_mib": 0, "share": pytest.approx(before["share"])}
+    share = before["share"] + 20 * 2**20 / replica.metrics.process.limits().memory_bytes
+    begun = await client.post("/upkeep/leak", json={"share": share, "mib_per_s": 1000})
+    assert (begun.status_code, begun.json()["leaking"]) == (202, True)
+    for _ in range(500):
+        if (await client.get("/upkeep/leak")).json()["share"] >= share:
+            break
+        await asyncio.sleep(0.01)
+    else:
+        pytest.fail("it does not grow")
+    over = (await client.delete("/upkeep/leak")).json()
+    assert (over["leaking"], over["held_mib"]) == (False, 0)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"share": 2}', b'{"share": 0}', b'{"share": 0.5, "mib_per_s": -1}']
+)
+async def test_a_leak_that_makes_no_sense_is_400(client: httpx.AsyncClient, body: bytes) -> None:
+    assert (await client.post("/upkeep/leak", content=body)).status_code == 400
+    assert (await client.get("/upkeep/leak")).json()["leaking"] is False
+
+
+async def test_a_replica_that_is_to_restart_leaves_the_traffic_first(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(upkeep, "DRAIN", 0.1)
+    monkeypatch.setattr("os.kill", lambda _, number: ended.append(number))
+    assert (await client.get("/health")).status_code == 200
+    for _ in range(2):
+        assert (await client.post("/upkeep/restart")).status_code == 202
+    assert (await client.get("/health")).status_code == 404
+    # What is on its way is still served.
+    assert (await client.get("/api/learning/words")).status_code == 200
+    assert ended == []
+    await asyncio.sleep(0.3)
+    assert ended == [signal.SIGTERM]

@@ -271,6 +271,18 @@ class TestStore:
         assert rows(database, f"SELECT count(*) FROM answers WHERE session_id = {session}") == [(1,)]
         assert rows(database, "SELECT count(*) FROM reward_queue") == [(1,)]
 
+    async def test_the_server_that_stored_it_is_named_whatever_stands_in_front(
+        self, database: str, postgres: PostgresServer
+    ) -> None:
+        async with Proxy.running(postgres.port) as proxy:
+            url = database.replace(f":{postgres.port}/", f":{proxy.port}/")
+            store = PostgresStore(Pool(url, 4, "test"), Metrics())
+            session = await store.start_session(5, SEEDED_AT)
+            for _ in range(2):
+                stored = await store.answer(answer(session))
+                assert stored.server == f"127.0.0.1:{postgres.port}"
+            await store.close()
+
     async def test_a_repeat_after_the_session_still_gets_its_result(self, store: PostgresStore) -> None:
         session = await store.start_session(5, SEEDED_AT)
         first = await store.answer(answer(session))

@@ -162,6 +162,7 @@ def test_surely_broken_is_broken(failures: int, requests: int, limit: float) -> 
         assert judge(objective, totals).ok is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["p95 < 100ms", "errors < 5%"])
 def test_chance_alone_ends_hardly_any_run(text: str) -> None:
     # At exactly the limit, looked at every second for two minutes.

@@ -1,0 +1,329 @@
+"""`sretool chaos run`: one experiment, from its plan to its verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from sretool.cli import diagnostics, output
+from sretool.cli.chaos_prepare import prepare, tell_problems, vars_option
+from sretool.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from sretool.cli.chaos_prepare import Prepared
+    from sretool.cli.context import Settings
+    from sretool.core.plans.chaos.gates import Approval, Refusal
+    from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.model import RunRecord
+    from sretool.ports import LoadChild
+    from sretool.services.chaos import Control, Ending
+    from sretool.services.chaos_watch import Sources
+
+_ENDING: Final = {
+    signal.SIGINT: "interrupted by hand (Ctrl-C)",
+    signal.SIGTERM: "interrupted by SIGTERM",
+    signal.SIGHUP: "its terminal was closed (SIGHUP)",
+    signal.SIGQUIT: "interrupted by hand (SIGQUIT)",
+}
+_STALE: Final = 10.0
+"""Seconds after which the gates are looked at again: much happens while somebody makes up their mind."""
+
+
+@click.command()
+@click.argument("experiment", metavar="FILE")
+@vars_option
+@click.option("--yes", is_flag=True, help="Do not ask; in production an approval is needed all the same.")
+@click.option(
+    "--approve",
+    "approvals",
+    metavar="NAME:HASH",
+    multiple=True,
+    help="Who else has looked at this plan, and its hash, as `sretool chaos approve` prints it.",
+)
+@click.option(
+    "--waive",
+    "waived",
+    metavar="GATE",
+    multiple=True,
+    help="Run although this gate is closed; on record, and never in production.",
+)
+@output.format_option
+@click.pass_obj
+def run(
+    settings: Settings,
+    experiment: str,
+    variables: tuple[str, ...],
+    yes: bool,
+    approvals: tuple[str, ...],
+    waived: tuple[str, ...],
+    output_format: str,
+) -> None:
+    """Carry out an experiment, undo it, and judge what it showed.
+
+    FILE is an experiment of Chaos Toolkit (YAML or JSON), or a name of
+    `sretool chaos list`. What is hurt is shown before, and everything is
+    undone however this ends. The run's folder is the last line of stdout.
+
+    \b
+    Exit: 0 passed, 1 failed, 2 the file or the command line is wrong,
+    4 aborted or refused by a guard, 5 something could not be undone,
+    6 inconclusive, 7 the run itself failed, 130 interrupted and undone.
+    """
+    from sretool import wiring
+    from sretool.core.plans.chaos.gates import WAIVABLE
+
+    unknown = [each for each in waived if each not in WAIVABLE]
+    if unknown:
+        raise UsageError(f"{unknown[0]!r} cannot be waived", remedy=f"these can: {', '.join(WAIVABLE)}")
+    given = [_approval(each) for each in approvals]
+    environment = settings.environment or {}
+    with wiring.chaos_lock(environment, experiment) as busy:
+        if busy:
+            from sretool.core.plans.chaos.gates import Refusal
+
+            raise _refused([Refusal("lock", f"another experiment runs: {busy}", "wait for its end")])
+        prepared = _prepared(settings, experiment, variables)
+        ending, folder = asyncio.run(_carry_out(settings, prepared, given, frozenset(waived), yes=yes))
+    _report(ending, folder)
+    _say_end(ending, folder, output_format)
+    raise click.exceptions.Exit(_exit_code(ending))
+
+
+def _prepared(settings: Settings, experiment: str, variables: tuple[str, ...]) -> Prepared:
+    with tell_problems():
+        return prepare(settings, experiment, variables)
+
+
+def _approval(text: str) -> Approval:
+    from sretool.core.plans.chaos.gates import LEAST_OF_HASH, Approval
+
+    by, colon, digits = text.rpartition(":")
+    if not colon or not by or len(digits) < LEAST_OF_HASH:
+        raise UsageError(
+            f"--approve {text}: not an approval",
+            remedy="write NAME:HASH, as `sretool chaos approve FILE` prints it",
+        )
+    return Approval(by, digits)
+
+
+async def _carry_out(
+    settings: Settings, prepared: Prepared, approvals: list[Approval], waived: frozenset[str], *, yes: bool
+) -> tuple[Ending, Path]:
+    from sretool import wiring
+
+    sources = wiring.chaos_sources(_endpoints(prepared), prepared.lab.name if prepared.lab else None)
+    try:
+        return await _carry_out_with(sources, settings, prepared, approvals, waived, yes=yes)
+    finally:
+        await sources.aclose()
+
+
+async def _carry_out_with(
+    sources: Sources,
+    settings: Settings,
+    prepared: Prepared,
+    approvals: list[Approval],
+    waived: frozenset[str],
+    *,
+    yes: bool,
+) -> tuple[Ending, Path]:
+    from sretool import wiring
+    from sretool.cli import chaos_shown
+    from sretool.services import chaos
+
+    environment = settings.environment or {}
+    diagnostics.talk(chaos_shown.text(prepared.plan))
+    opened, load = await _pass_gates(environment, prepared, tuple(approvals), sources, waived)
+    if not yes and _ask() > _STALE:
+        opened, load = await _pass_gates(environment, prepared, tuple(approvals), sources, waived)
+    journal = wiring.chaos_journal(settings.project, environment, prepared.plan, prepared.file, prepared.data)
+    order = chaos.Order(
+        plan=prepared.plan,
+        given={
+            "experiment": prepared.plan.experiment.document,
+            "path": str(prepared.file),
+            "configuration": dict(prepared.overrides),
+            "runtime": prepared.plan.experiment.document.get("runtime") or {},
+        },
+        environment=prepared.environment,
+        by=prepared.me,
+        remarks=(
+            *(f"approved by {each.by} ({each.hash[:12]})" for each in approvals),
+            *(f"gate {each.gate} opened by hand: {each.text}" for each in opened),
+        ),
+    )
+    around = chaos.Around(
+        session=wiring.chaos_session(journal.folder, environment),
+        sources=sources,
+        clock=wiring.SystemClock(),
+        stop_file=lambda: str(wiring.chaos_stop_file(environment) or ""),
+        load=load(journal.folder) if load is not None else None,
+    )
+    control = chaos.Control()
+    _listen(control)
+    with journal:
+        ending = await chaos.run(order, around, journal, control, Lines().show)
+    return ending, journal.folder
+
+
+async def _pass_gates(
+    environment: Mapping[str, str],
+    prepared: Prepared,
+    approvals: tuple[Approval, ...],
+    sources: Sources,
+    waived: frozenset[str],
+) -> tuple[tuple[Refusal, ...], Callable[[Path], LoadChild] | None]:
+    """Gates that are opened by hand, and what makes the experiment's load; Exit where one is closed."""
+    from sretool import wiring
+    from sretool.core.plans.chaos.gates import refusals
+
+    plan = prepared.plan
+    facts = await wiring.chaos_facts(environment, prepared.me, approvals, sources)
+    load, facts = wiring.chaos_load(plan, prepared.environment, prepared.lab, facts)
+    closed = refusals(plan, facts, waived)
+    if closed:
+        raise _refused(closed)
+    return refusals(plan, facts), load
+
+
+def _endpoints(prepared: Prepared) -> Any:
+    from datetime import timedelta
+
+    from sretool import wiring
+    from sretool.cli import objectives
+
+    sources = prepared.sources
+    if sources is None:
+        return None
+    system = objectives.load(sources) if sources.catalog else None
+    return wiring.Endpoints(
+        slos=system.slos if system is not None else (),
+        prometheus=sources.prometheus,
+        alertmanager=sources.alertmanager,
+        deadline=timedelta(seconds=2),
+        policy=system.policy if system is not None else None,
+    )
+
+
+def _refused(closed: Any) -> click.exceptions.Exit:
+    for each in closed:
+        diagnostics.tell(f"refused ({each.gate}): {each.text}", each.remedy or None)
+    return click.exceptions.Exit(diagnostics.ABORTED)
+
+
+def _ask() -> float:
+    """Whether it is to be run; seconds until that was decided."""
+    began = time.monotonic()
+    if not sys.stdin.isatty():
+        raise UsageError("nobody can be asked here", remedy="give --yes")
+    # asyncio's own handler would let the question go on after a Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        click.confirm("Run it?", abort=True, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return time.monotonic() - began
+
+
+def _listen(control: Control) -> None:
+    """Whatever asks this program to end ends the experiment in order."""
+    loop = asyncio.get_running_loop()
+
+    def stop(number: signal.Signals) -> None:
+        control.stopped_by = control.stopped_by if control.stop.is_set() else _ENDING[number]
+        control.stop.set()
+
+    for number in _ENDING:
+        # A shell's background job ignores SIGINT and SIGQUIT unless somebody handles them; under nohup a
+        # closed terminal is no reason to end.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop, number)
+
+
+class Lines:
+    """What happens, a line at a time, on stderr."""
+
+    def __init__(self) -> None:
+        from sretool.core.runs.story import Story
+
+        self._story = Story()
+        self._shown = 0
+
+    def show(self, event: RunEvent) -> None:
+        self._story.take(event)
+        for line in self._story.log[self._shown :]:
+            result = f"  {line.result}" if line.result else ""
+            # Where stderr goes to a full disk, the experiment goes on without an audience.
+            with contextlib.suppress(OSError):
+                diagnostics.talk(f"{line.t:7.1f}s  {line.source:<5}  {line.text}{result}")
+        self._shown = len(self._story.log)
+
+
+def _report(ending: Ending, folder: Path) -> None:
+    """Reports into the run's folder; what they are made from is there whether they can be written or not."""
+    from sretool.adapters.store import seal
+    from sretool.cli import chaos_reports
+
+    try:
+        chaos_reports.write(folder, ending.record, datetime.now(UTC))
+        diagnostics.talk(f"sealed {seal.digest(folder)}")
+    except OSError as error:
+        remedy = f"make room and try `sretool runs report {ending.record.id} --to html`"
+        diagnostics.tell(f"the reports cannot be written: {error.strerror}", remedy)
+
+
+def _say_end(ending: Ending, folder: Path, output_format: str) -> None:
+    record = ending.record
+    for each in ending.left:
+        diagnostics.tell(f"not undone: {each}", "try again with `sretool chaos heal`")
+    if output_format == "json":
+        import msgspec
+
+        from sretool.core.runs import lines
+
+        document = msgspec.to_builtins(lines.document(record))
+        output.write_json({**document, "folder": folder})
+        return
+    _summary(record)
+    click.echo(str(folder))
+
+
+def _summary(record: RunRecord) -> None:
+    from sretool.core.runs.words import value_words
+
+    verdict = record.verdict
+    assert verdict is not None
+    click.echo(f"{verdict.outcome.value}: {verdict.reason}")
+    for check in verdict.checks:
+        sign = {True: "ok", False: "BROKEN", None: "?"}[check.ok]
+        got, want = value_words(check.got, check.unit, 3), value_words(check.want, check.unit, 3)
+        click.echo(f"  {sign:<6}  {check.name}: {got} (wanted {want})")
+
+
+def _exit_code(ending: Ending) -> int:
+    from sretool.core.runs.model import Outcome
+
+    verdict = ending.record.verdict
+    if not ending.undone:
+        return diagnostics.NOT_UNDONE
+    if ending.interrupted:
+        return diagnostics.INTERRUPTED
+    if verdict is None:
+        return diagnostics.BROKEN
+    return {
+        Outcome.PASSED: diagnostics.OK,
+        Outcome.FAILED: diagnostics.FAILED,
+        Outcome.ABORTED: diagnostics.ABORTED,
+        Outcome.INCONCLUSIVE: diagnostics.NO_DATA,
+        Outcome.ERROR: diagnostics.BROKEN,
+    }[verdict.outcome]

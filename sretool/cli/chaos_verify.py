@@ -1,0 +1,281 @@
+"""`sretool chaos verify`: whether a run folder is as it was written, and its verdict what its events say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from sretool import __version__
+from sretool.cli import diagnostics, output
+from sretool.cli.diagnostics import FAILED, NO_DATA, NOT_UNDONE, OK
+from sretool.errors import RunUnreadable, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sretool.adapters.store.runs import StoredRun
+    from sretool.cli.context import Settings
+    from sretool.core.plans.chaos.recheck import Rechecked
+    from sretool.core.runs.events import RunEvent
+
+PLAN: Final = "plan.json"
+"""Among the inputs of an experiment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    file: str
+    """In the run's folder."""
+    text: str
+    line: int | None = None
+
+
+@dataclass(slots=True)
+class Verified:
+    """What was looked at, and what is wrong with it."""
+
+    passed: list[tuple[str, str]] = field(default_factory=list)
+    """What was looked at and is in order, and in which words."""
+    findings: list[Finding] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """Faults that are still to be undone."""
+    rechecked: Rechecked | None = None
+    seal: str | None = None
+    """Digest of the seal; None: there is none."""
+
+    def note(self, name: str, words: str, found: list[Finding]) -> None:
+        self.findings += found
+        if not found:
+            self.passed.append((name, words))
+
+    @property
+    def code(self) -> int:
+        if self.findings:
+            return FAILED
+        if self.left:
+            return NOT_UNDONE
+        return OK if self.rechecked is not None and self.rechecked.recorded is not None else NO_DATA
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--seal", metavar="DIGEST", help="The digest of its seal, or its beginning, noted elsewhere.")
+@output.format_option
+@click.pass_context
+def verify(ctx: click.Context, run: str, seal: str | None, output_format: str) -> None:
+    """Work out the verdict of a run again, offline, and find what was changed in its folder since.
+
+    RUN is `last` or the beginning of its id or of its folder's name. Inputs, events, reports and all other
+    files are held against their digests, and what differs is told with file and line. The seal holds these
+    digests; whoever can write the folder can write a new seal, so note its digest elsewhere and give it with
+    --seal.
+
+    Exit codes: 0 everything is as it was written, whatever the verdict; 1 something differs; 5 something is
+    still to be undone; 6 the run broke off and has no verdict.
+    """
+    from sretool import wiring
+    from sretool.core.runs.model import RunKind, RunState
+
+    settings: Settings = ctx.obj
+    found = wiring.runs(settings.project, settings.environment or {}).open(run)
+    record = found.record
+    if record.kind is not RunKind.CHAOS:
+        raise UsageError(
+            f"{record.id} is a {record.kind.value} run, and only experiments can be verified",
+            remedy=f"sretool runs show {record.id} tells what there is",
+        )
+    if record.state is RunState.RUNNING:
+        raise UsageError(f"{record.id} is still running", remedy="verify it when it is over")
+    verified = _verified(found, seal)
+    if output_format == "json":
+        output.write_json(_document(found, verified))
+    else:
+        _say(found, verified)
+    judged_by = record.versions.get("sretool")
+    if verified.findings and judged_by not in (None, __version__):
+        diagnostics.talk(f"it was judged by sretool {judged_by}, this is {__version__}: rules may differ")
+    ctx.exit(verified.code)
+
+
+def _verified(run: StoredRun, seal: str | None) -> Verified:
+    from sretool.adapters.store import writer
+    from sretool.core.plans.chaos.recheck import recheck
+
+    verified = Verified()
+    inputs = len(run.record.inputs)
+    words = f"{inputs} file{'s' if inputs != 1 else ''} as recorded"
+    verified.note("inputs", words, _inputs(run))
+    happened, broken = _events(run.folder)
+    verified.note("events", f"{len(happened)}, every line can be read", broken)
+    rechecked = verified.rechecked = recheck(run.record, happened)
+    problems = [_problem(text) for text in rechecked.problems]
+    if rechecked.recorded is not None and rechecked.verdict is not None:
+        verified.note("verdict", f"{rechecked.verdict.outcome.value}, the same from the events", problems)
+    else:
+        verified.findings += problems
+    _look_at_plan(run.folder, happened, verified)
+    _look_at_undo(run.folder, verified)
+    _look_at_seal(run.folder, verified, seal)
+    verified.findings.sort(key=lambda each: (each.file != writer.RECORD, each.file, each.line or 0))
+    return verified
+
+
+def _problem(text: str) -> Finding:
+    """A problem begins with whoever says something else."""
+    from sretool.adapters.store import writer
+
+    if text.startswith(writer.RECORD):
+        return Finding(writer.RECORD, text.removeprefix(f"{writer.RECORD} "))
+    return Finding(writer.EVENTS, text)
+
+
+def _inputs(run: StoredRun) -> list[Finding]:
+    """Copies of inputs that are not what the run was made from."""
+    from sretool.adapters.store import writer
+
+    folder = run.folder / writer.INPUT
+    there = {
+        file.relative_to(run.folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+    recorded = {each.sha256: each.path for each in run.record.inputs}
+    found = [
+        Finding(name, "is none of the files that the run was made from")
+        for name, digest in there.items()
+        if digest not in recorded
+    ]
+    found += [
+        Finding(writer.INPUT, f"no copy of {path} with sha256 {digest[:12]}… is here")
+        for digest, path in recorded.items()
+        if digest not in there.values()
+    ]
+    return found
+
+
+def _events(folder: Path) -> tuple[list[RunEvent], list[Finding]]:
+    from sretool.adapters.store import writer
+    from sretool.core.runs import lines
+
+    happened: list[RunEvent] = []
+    broken: list[Finding] = []
+    try:
+        data = (folder / writer.EVENTS).read_bytes()
+    except FileNotFoundError:
+        return [], [Finding(writer.EVENTS, "is missing")]
+    whole, _, torn = data.rpartition(b"\n")
+    for number, line in enumerate(whole.split(b"\n"), start=1):
+        try:
+            event = lines.decode(line)
+        except RunUnreadable as error:
+            broken.append(Finding(writer.EVENTS, error.message, number))
+            continue
+        if event is not None:
+            happened.append(event)
+    if torn:
+        broken.append(Finding(writer.EVENTS, "ends within a line", whole.count(b"\n") + 2))
+    return happened, broken
+
+
+def _look_at_plan(folder: Path, happened: list[RunEvent], verified: Verified) -> None:
+    """Whether the plan that is kept is the one that was run."""
+    from sretool.adapters.store import writer
+    from sretool.core.runs.events import Started
+
+    run = next((each.what.plan_hash for each in happened if isinstance(each.what, Started)), "")
+    file = folder / writer.INPUT / PLAN
+    if not run or not file.is_file():
+        return
+    name = f"{writer.INPUT}/{PLAN}"
+    try:
+        kept = json.loads(file.read_bytes()).get("hash")
+    except (ValueError, AttributeError):
+        verified.findings.append(Finding(name, "is no plan"))
+        return
+    wrong = [Finding(name, f"is the plan {str(kept)[:12]}, and {run[:12]} was run")] if kept != run else []
+    verified.note("plan", f"{run[:12]}, the one that was run", wrong)
+
+
+def _look_at_undo(folder: Path, verified: Verified) -> None:
+    from sretool.undo.log import FILE, UndoLog
+
+    try:
+        entries = UndoLog(folder).read()
+    except ValueError as error:
+        line = str(error).removeprefix(f"{folder / FILE}:")
+        number, _, rest = line.partition(": ")
+        verified.findings.append(Finding(FILE, rest or line, int(number) if number.isdigit() else None))
+        return
+    verified.left = [each.entry.fault for each in entries if each.closed is None]
+    if not verified.left:
+        verified.passed.append(("faults", f"{len(entries)}, all undone" if entries else "none were logged"))
+
+
+def _look_at_seal(folder: Path, verified: Verified, wanted: str | None) -> None:
+    from sretool.adapters.store import seal
+
+    verified.seal = seal.digest(folder)
+    if verified.seal is None:
+        over = verified.rechecked is not None and verified.rechecked.recorded is not None
+        if over or wanted is not None:
+            text = "is missing: what was changed in other files cannot be told"
+            verified.findings.append(Finding(seal.FILE, text))
+        return
+    if wanted is not None and not verified.seal.startswith(wanted.lower().removeprefix("sha256:")):
+        text = f"is another one: its digest is {verified.seal}, not {wanted}"
+        verified.findings.append(Finding(seal.FILE, text))
+    try:
+        found = seal.differences(folder)
+    except RunUnreadable as error:
+        verified.findings.append(Finding(seal.FILE, error.message.removeprefix(f"{folder / seal.FILE}: ")))
+        return
+    for each in found:
+        if each.grown:
+            verified.passed.append((each.file, each.text))
+    changed = [Finding(each.file, each.text, each.line) for each in found if not each.grown]
+    verified.note("files", "all as sealed", changed)
+
+
+def _say(run: StoredRun, verified: Verified) -> None:
+    record = run.record
+    click.echo(f"{record.kind.value} {record.title}  {record.id}")
+    for name, words in verified.passed:
+        click.echo(f"  ok      {name}: {words}")
+    for fault in verified.left:
+        click.echo(f"  LEFT    {fault}: not undone yet, `sretool chaos heal` does it")
+    for each in verified.findings:
+        place = each.file if each.line is None else f"{each.file}:{each.line}"
+        click.echo(f"  WRONG   {place}: {each.text}")
+    if verified.seal is not None:
+        click.echo(f"  seal    {verified.seal}")
+    rechecked = verified.rechecked
+    if rechecked is not None and rechecked.verdict is not None:
+        recorded = rechecked.recorded
+        words = f"{rechecked.verdict.outcome.value}: {rechecked.verdict.reason}"
+        if recorded is None:
+            click.echo(f"it broke off without a verdict; its events say {words}")
+        else:
+            click.echo(words)
+
+
+def _document(run: StoredRun, verified: Verified) -> dict[str, Any]:
+    rechecked = verified.rechecked
+    assert rechecked is not None
+
+    def told(verdict: Any) -> dict[str, str] | None:
+        return None if verdict is None else {"outcome": verdict.outcome.value, "reason": verdict.reason}
+
+    return {
+        "run": run.record.id,
+        "folder": run.folder,
+        "ok": verified.code == OK,
+        "recorded": told(rechecked.recorded),
+        "verdict": told(rechecked.verdict),
+        "seal": verified.seal,
+        "left": verified.left,
+        "findings": [{"file": each.file, "line": each.line, "text": each.text} for each in verified.findings],
+    }

@@ -1,0 +1,135 @@
+"""What keeps an experiment from beginning."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sretool.core.plans.chaos import plan as plans
+from sretool.core.plans.chaos.gates import WAIVABLE, Approval, Facts, refusals
+from sretool.core.plans.chaos.read import read
+from sretool.core.plans.chaos.targets import UNKNOWN, Answer, Target
+
+if TYPE_CHECKING:
+    from sretool.core.plans.chaos.plan import ChaosPlan
+
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+KNOWN = Answer((Target("app-1 (pid 812)", undo={"kind": "proceed"}),))
+
+
+def plan(
+    *, production: bool = False, hypothesis: bool = True, strategy: str = "default",
+    answer: Answer = KNOWN, **block: Any,
+) -> ChaosPlan:  # fmt: skip
+    provider = {"type": "python", "module": "m", "func": "f"}
+    probe = {"type": "probe", "name": "well", "tolerance": True, "provider": provider}
+    document: dict[str, Any] = {
+        "title": "A replica stops",
+        "description": "…",
+        "method": [{"type": "action", "name": "stop", "provider": provider}],
+        "runtime": {"hypothesis": {"strategy": strategy}},
+        "extensions": [{"name": "sretool", **block}],
+    }
+    if hypothesis:
+        document["steady-state-hypothesis"] = {"title": "well", "probes": [probe]}
+    experiment = read("x.json", json.dumps(document), {}).experiment
+    assert experiment is not None
+    return plans.plan(experiment, {("method", 0): answer}, {}, production=production)
+
+
+def facts(**found: Any) -> Facts:
+    return Facts(NOW, "mia", **found)
+
+
+def closed(of: ChaosPlan, found: Facts, *waived: str) -> list[str]:
+    return [each.gate for each in refusals(of, found, frozenset(waived))]
+
+
+def test_nothing_wrong_lets_it_begin() -> None:
+    assert closed(plan(), facts(budgets={"shop/up": 0.4})) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "gate"),
+    [
+        pytest.param({"stop_file": "/etc/sretool/chaos.stop"}, "stop", id="stop file"),
+        pytest.param({"running": "another one (process 12)"}, "lock", id="another run"),
+        pytest.param({"left_over": ("latency (database)",)}, "faults", id="fault still in"),
+        pytest.param({"sources": ("Prometheus gave no answer in 2 s",)}, "sources", id="no answer"),
+        pytest.param({"pages": ("ServiceDown",)}, "page", id="page"),
+        pytest.param({"budgets": {"shop/up": 0.0}}, "budget", id="spent budget"),
+        pytest.param({"budgets": {"shop/up": -0.2}}, "budget", id="overspent budget"),
+        pytest.param({"frozen": "the budget policy is at FREEZE"}, "freeze", id="frozen"),
+        pytest.param({"load": "no such profile"}, "load", id="no load"),
+    ],
+)
+def test_each_of_these_keeps_it_from_beginning(found: dict[str, Any], gate: str) -> None:
+    assert closed(plan(), facts(**found)) == [gate]
+    assert closed(plan(), facts(**found), gate) == ([] if gate in WAIVABLE else [gate])
+    assert gate in closed(plan(production=True), facts(**found), gate)
+
+
+def test_a_budget_smaller_than_the_price_is_not_enough() -> None:
+    assert closed(plan(budget_price="5%"), facts(budgets={"shop/up": 0.049, "shop/fast": 0.5})) == ["budget"]
+    assert closed(plan(budget_price="5%"), facts(budgets={"shop/up": 0.05})) == []
+
+
+def test_a_budget_that_is_not_known_keeps_nothing() -> None:
+    assert closed(plan(budget_price="5%"), facts(budgets={"shop/new": None})) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ({"hypothesis": False}, False),
+        ({"strategy": "after-method-only"}, False),
+        ({"strategy": "before-method-only"}, True),
+        ({"strategy": "continuously"}, True),
+    ],
+)
+def test_a_steady_state_has_to_be_asked_for_before_the_fault(words: dict[str, Any], asked: bool) -> None:
+    assert closed(plan(**words), facts()) == ([] if asked else ["hypothesis"])
+
+
+def approved(of: ChaosPlan, *approvals: Approval) -> list[str]:
+    return [each.text for each in refusals(of, facts(approvals=approvals))]
+
+
+def test_production_needs_a_second_person() -> None:
+    live = plan(production=True)
+    (refusal,) = refusals(live, facts())
+    assert refusal.gate == "approval"
+    assert live.hash[:12] in refusal.remedy
+    assert approved(live, Approval("leo", live.hash)) == []
+    assert approved(live, Approval("leo", live.hash[:12].upper())) == []
+
+
+def test_nobody_approves_their_own_experiment() -> None:
+    live = plan(production=True)
+    assert approved(live, Approval("Mia", live.hash)) == ["Mia cannot approve their own experiment"]
+    assert approved(live, Approval("mia", live.hash), Approval("leo", live.hash)) == []
+
+
+def test_an_approval_is_for_one_plan() -> None:
+    live, other = plan(production=True), plan(production=True, fault="another one")
+    assert live.hash != other.hash
+    assert approved(live, Approval("leo", other.hash)) == [f"leo approved another plan ({other.hash[:12]})"]
+    assert approved(live, Approval("leo", live.hash[:11])) == [
+        f"leo approved another plan ({live.hash[:11]})"
+    ]
+
+
+def test_an_approval_grows_old() -> None:
+    live = plan(production=True)
+    day = timedelta(hours=24)
+    assert approved(live, Approval("leo", live.hash, NOW - day)) == []
+    assert "older" in approved(live, Approval("leo", live.hash, NOW - day - timedelta(seconds=1)))[0]
+
+
+def test_production_takes_no_action_that_does_not_say_what_it_hurts() -> None:
+    live = plan(production=True, answer=UNKNOWN)
+    assert closed(live, facts(approvals=(Approval("leo", live.hash),))) == ["targets"]
+    assert closed(plan(answer=UNKNOWN), facts()) == []

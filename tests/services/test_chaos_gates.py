@@ -1,0 +1,94 @@
+"""What is looked at just before an experiment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sretool.core.observe.model import Alert, AlertState, RuleAlert
+from sretool.core.plans.chaos.gates import Facts
+from sretool.core.slo.model import Severity
+from sretool.errors import SourceUnreachable
+from sretool.services.chaos_gates import look
+from sretool.services.chaos_watch import Sources, Watchers
+from sretool.services.watch import Watch
+from tests.support.slos import slo
+from tests.support.sources import FakeAlerts, FakeClock, FakeMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sretool.core.observe.drills import Announcement
+    from sretool.core.observe.model import Sample
+
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+KNOWN = Facts(NOW, "mia")
+
+
+class Rules:
+    def __init__(self, *alerts: RuleAlert, gone: bool = False) -> None:
+        self._alerts, self._gone = alerts, gone
+
+    async def rule_alerts(self) -> Sequence[RuleAlert]:
+        if self._gone:
+            raise SourceUnreachable("Prometheus at http://x refuses connections")
+        return self._alerts
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Board(FakeAlerts):
+    async def announce(self, alert: Announcement) -> None:
+        pass
+
+
+def rule_alert(name: str, *, firing: bool, severity: str = "page") -> RuleAlert:
+    return RuleAlert(name, {"severity": severity}, firing, NOW, 0.0, 1.0)
+
+
+def alert(name: str, state: AlertState, severity: Severity | None = Severity.PAGE) -> Alert:
+    return Alert(name, name, severity, state, NOW, {}, {})
+
+
+async def test_pages_are_those_that_alertmanager_lets_through() -> None:
+    board = Board(
+        held=(
+            alert("ServiceDown", AlertState.FIRING),
+            alert("Known", AlertState.SILENCED),
+            alert("Later", AlertState.FIRING, Severity.TICKET),
+        )
+    )
+    found = await look(KNOWN, Sources(rules=Rules(rule_alert("Known", firing=True)), board=board))
+    assert found.pages == ("ServiceDown",)
+    assert found.sources == ()
+
+
+async def test_without_an_alertmanager_pages_are_those_of_the_rules() -> None:
+    rules = Rules(
+        rule_alert("ServiceDown", firing=True),
+        rule_alert("Soon", firing=False),
+        rule_alert("Later", firing=True, severity="ticket"),
+    )
+    assert (await look(KNOWN, Sources(rules=rules))).pages == ("ServiceDown",)
+
+
+async def test_what_does_not_answer_is_told_once() -> None:
+    found = await look(KNOWN, Sources(rules=Rules(gone=True)))
+    assert found.sources == ("Prometheus at http://x refuses connections",)
+    assert (await look(KNOWN, Sources())).sources == ("no Prometheus is known",)
+
+
+async def test_objectives_without_figures_have_no_known_budget() -> None:
+    def nothing(query: str) -> list[Sample]:
+        return []
+
+    watch = Watch((slo(),), FakeMetrics(nothing), None, FakeClock())
+    found = await look(KNOWN, Sources(watch=watch, rules=Rules()))
+    assert list(found.budgets.values()) == [None]
+    assert found.frozen == ""
+
+
+def test_nothing_is_away_and_no_alert_is_open_before_anything_was_seen() -> None:
+    watchers = Watchers(Sources(), lambda _: None)
+    assert (watchers.open_alerts, watchers.away) == ((), ())
