@@ -46,6 +46,8 @@ PREMISES: Final = frozenset(
     {names.STEADY_BEFORE, names.FAULT_MADE, names.PROBES, names.DOSE, names.DOSE_BEFORE}
 )
 """Checks without which the others say nothing."""
+INCOMPLETE: Final = "the record of the run is not complete"
+"""Reason of a verdict where events are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ def _outcome(of: Criteria, timeline: Timeline, checks: Sequence[Check]) -> tuple
         also = f"; besides, {_said(besides)}" if besides else ""
         return Outcome.INCONCLUSIVE, f"it says nothing about this fault: {_said(premises)}{also}"
     if not timeline.complete:
-        return Outcome.INCONCLUSIVE, "the record of the run is not complete"
+        return Outcome.INCONCLUSIVE, INCOMPLETE
     if broken:
         return Outcome.FAILED, _said(broken)
     if unknown:
