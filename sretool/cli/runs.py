@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sretool.cli import diagnostics, load_compare, output
+from sretool.cli import diagnostics, load_compare, output, runs_score
 from sretool.errors import UsageError
 from sretool.units import format_duration, parse_duration
 
@@ -31,6 +31,7 @@ def command() -> None:
 
 
 command.add_command(load_compare.compare)
+command.add_command(runs_score.score)
 
 _KINDS = click.Choice(["load", "chaos", "gameday", "capacity", "canary"])
 

@@ -105,7 +105,7 @@ class RunStore:
         self.root.mkdir(parents=True, exist_ok=True)
         while True:
             run_id = secrets.choice(_LETTERS) + "".join(secrets.choice(_SIGNS) for _ in range(5))
-            folder = self.root / f"{started:%Y%m%dT%H%M%SZ}-{kind.value}-{_slug(title)}-{run_id}"
+            folder = self.root / f"{started:%Y%m%dT%H%M%SZ}-{kind.value}-{slug(title)}-{run_id}"
             try:
                 folder.mkdir()
             except FileExistsError:
@@ -251,9 +251,10 @@ class RunStore:
         shutil.rmtree(grave)
 
 
-def _slug(title: str) -> str:
-    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-    return slug[:40].strip("-") or "run"
+def slug(title: str) -> str:
+    """A title as it stands in the name of a folder."""
+    found = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+    return found[:40].strip("-") or "run"
 
 
 def _id(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,9 @@ from sretool.core.plans.chaos.trial import trial
 from sretool.core.plans.chaos.verdict import INCOMPLETE
 from sretool.core.runs.model import Outcome, RunRecord, Verdict
 from tests.support import chaos_runs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")

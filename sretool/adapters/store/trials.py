@@ -1,0 +1,74 @@
+"""What all the experiments on record say about how much a system stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from sretool.adapters.store.runs import slug
+from sretool.adapters.store.writer import EVENTS
+from sretool.core.analysis.score import Trial
+from sretool.core.plans.chaos import criteria as holding
+from sretool.core.plans.chaos.trial import trial
+from sretool.core.runs import lines
+from sretool.core.runs.events import Started
+from sretool.core.runs.model import RunKind, RunState
+from sretool.errors import RunUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from sretool.adapters.store.runs import Damaged, RunStore
+    from sretool.core.plans.chaos.criteria import Criteria
+
+_FIRST: Final = 16
+"""Among so many lines stands the event that says what was to hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    found: tuple[Trial, ...]
+    """Newest first, of runs that are over."""
+    remarks: tuple[str, ...] = ()
+    """What could not be read, each in words."""
+
+
+def trials(store: RunStore) -> Trials:
+    """A run whose folder is damaged counts as one that says nothing."""
+    over = [each for each in store.newest(None, [RunKind.CHAOS]) if each.record.state is not RunState.RUNNING]
+    found = [trial(each.record, _criteria(each.folder)) for each in over]
+    blank = list(_blank(store.damaged, found))
+    remarks = [f"{each.folder}: {each.problem}" for each in store.damaged]
+    nowhere = [each.run for each in found if not each.services]
+    if nowhere:
+        remarks.append(
+            f"no service is named by {', '.join(nowhere)}: `blast_radius.services` of an experiment"
+        )
+    return Trials(tuple(sorted([*found, *blank], key=lambda each: each.at, reverse=True)), tuple(remarks))
+
+
+def _criteria(folder: Path) -> Criteria | None:
+    """None where it cannot be read."""
+    try:
+        with (folder / EVENTS).open("rb") as file:
+            for line in islice(file, _FIRST):
+                event = lines.decode(line)
+                if event is not None and isinstance(event.what, Started):
+                    return holding.from_document(event.what.criteria)
+    except (OSError, RunUnreadable):
+        return None
+    return None
+
+
+def _blank(damaged: Sequence[Damaged], others: Sequence[Trial]) -> Iterator[Trial]:
+    """What their names say; the services are those of another run of the same experiment."""
+    for each in damaged:
+        began, _, rest = each.folder.name.partition("-")
+        name, _, run = rest.partition("-")[2].rpartition("-")
+        like = next((other for other in others if slug(other.experiment) == name), None)
+        at = datetime.strptime(began, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        if like is not None:
+            yield Trial(run, like.experiment, at, like.services, {}, valid=False)
