@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = "experiments"
+GAMEDAYS: Final = "gamedays"
+"""The folder in it for plans of game days, which are no experiments."""
 _PLACES: Final = tuple(Path(__file__).resolve().parents[each] / FOLDER for each in (3, 2))
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
@@ -30,7 +32,7 @@ def _below(place: Path) -> dict[str, Path]:
     for file in sorted(place.iterdir()) if place.is_dir() else []:
         if file.suffix in _SUFFIXES and file.is_file():
             found.setdefault(file.stem, file)
-        elif file.is_dir():
+        elif file.is_dir() and file.name != GAMEDAYS:
             inside = (file / f"experiment{suffix}" for suffix in _SUFFIXES)
             inner = next((each for each in inside if each.is_file()), None)
             if inner is not None:

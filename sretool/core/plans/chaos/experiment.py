@@ -13,6 +13,8 @@ from decimal import Decimal  # noqa: TC003
 from enum import StrEnum
 from typing import Any, Final
 
+from sretool.core.plans.often import Every  # noqa: TC001
+
 Path = tuple[str | int, ...]
 """Where something stands in an experiment: `("method", 0, "provider", "func")`."""
 
@@ -182,6 +184,8 @@ class Block:
     """How long everything is watched before the fault."""
     recovery_deadline: timedelta = RECOVERY_DEADLINE
     """After the fault everything must be as before within this time."""
+    every: Every | None = None
+    """How often it is due; None: whenever somebody wants."""
 
     @property
     def blind_after(self) -> timedelta:

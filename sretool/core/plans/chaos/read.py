@@ -28,6 +28,7 @@ from sretool.core.plans.chaos.experiment import (
     Section,
 )
 from sretool.core.plans.chaos.variables import Variables
+from sretool.core.plans.often import Every
 from sretool.errors import Wrong, did_you_mean
 
 if TYPE_CHECKING:
@@ -385,4 +386,5 @@ def _block(written: spec.BlockSpec) -> Block:
         ),
         baseline=BASELINE if written.baseline is None else written.baseline,
         recovery_deadline=written.recovery_deadline or RECOVERY_DEADLINE,
+        every=Every(written.every) if written.every else None,
     )

@@ -156,6 +156,7 @@ class BlockSpec(Written):
     objectives: ObjectivesSpec | None = None
     baseline: DurationOrNone | None = None
     recovery_deadline: Duration | None = None
+    every: Literal["week", "month", "quarter", "year"] | None = None
 
     def problems(self) -> Iterator[Found]:
         names = [each.name for each in self.expected_alerts]
