@@ -1,26 +1,28 @@
-"""`sretool chaos verify`: whether a run folder is as it was written, and its verdict what its events say."""
+"""`sretool chaos verify`: whether a run is as it was written, and its verdict what its events say."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from sretool import __version__
-from sretool.cli import diagnostics, output
+from sretool.cli import bundles, diagnostics, output
 from sretool.cli.diagnostics import FAILED, NO_DATA, NOT_UNDONE, OK
 from sretool.errors import RunUnreadable, UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from sretool.adapters.store.runs import StoredRun
     from sretool.cli.context import Settings
     from sretool.core.plans.chaos.recheck import Rechecked
     from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.model import RunRecord
 
 PLAN: Final = "plan.json"
 """Among the inputs of an experiment."""
@@ -62,24 +64,26 @@ class Verified:
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN|FILE")
 @click.option("--seal", metavar="DIGEST", help="The digest of its seal, or its beginning, noted elsewhere.")
 @output.format_option
 @click.pass_context
 def verify(ctx: click.Context, run: str, seal: str | None, output_format: str) -> None:
     """Work out the verdict of a run again, offline, and find what was changed in its folder since.
 
-    RUN is `last` or the beginning of its id or of its folder's name. Inputs, events, reports and all other
-    files are held against their digests, and what differs is told with file and line. The seal holds these
-    digests; whoever can write the folder can write a new seal, so note its digest elsewhere and give it with
-    --seal.
+    RUN is `last` or the beginning of its id or of its folder's name, or a FILE that `sretool runs bundle` has
+    made, wherever that was. Inputs, events, reports and all other files are held against their digests, and
+    what differs is told with file and line. The seal holds these digests; whoever can write the folder can
+    write a new seal, so note its digest elsewhere and give it with --seal.
 
     Exit codes: 0 everything is as it was written, whatever the verdict; 1 something differs; 5 something is
-    still to be undone; 6 the run broke off and has no verdict.
+    still to be undone; 6 the run broke off and has no verdict, or no experiment is in the bundle.
     """
     from sretool import wiring
     from sretool.core.runs.model import RunKind, RunState
 
+    if bundles.is_meant(run):
+        ctx.exit(bundles.verify(Path(run), seal, output_format))
     settings: Settings = ctx.obj
     found = wiring.runs(settings.project, settings.environment or {}).open(run)
     record = found.record
@@ -90,18 +94,24 @@ def verify(ctx: click.Context, run: str, seal: str | None, output_format: str) -
         )
     if record.state is RunState.RUNNING:
         raise UsageError(f"{record.id} is still running", remedy="verify it when it is over")
-    verified = _verified(found, seal)
+    verified = look_at(found, seal)
     if output_format == "json":
-        output.write_json(_document(found, verified))
+        output.write_json(document(found, verified))
     else:
-        _say(found, verified)
-    judged_by = record.versions.get("sretool")
-    if verified.findings and judged_by not in (None, __version__):
-        diagnostics.talk(f"it was judged by sretool {judged_by}, this is {__version__}: rules may differ")
+        say(found, verified)
+    tell_version(record, verified)
     ctx.exit(verified.code)
 
 
-def _verified(run: StoredRun, seal: str | None) -> Verified:
+def tell_version(record: RunRecord, verified: Verified) -> None:
+    """Where something differs, perhaps because another sretool has judged."""
+    judged_by = record.versions.get("sretool")
+    if verified.findings and judged_by not in (None, __version__):
+        diagnostics.talk(f"it was judged by sretool {judged_by}, this is {__version__}: rules may differ")
+
+
+def look_at(run: StoredRun, seal: str | None = None) -> Verified:
+    """A run of an experiment that is over or broke off."""
     from sretool.adapters.store import writer
     from sretool.core.plans.chaos.recheck import recheck
 
@@ -240,16 +250,17 @@ def _look_at_seal(folder: Path, verified: Verified, wanted: str | None) -> None:
     verified.note("files", "all as sealed", changed)
 
 
-def _say(run: StoredRun, verified: Verified) -> None:
+def say(
+    run: StoredRun, verified: Verified, left: str = "not undone yet, `sretool chaos heal` does it"
+) -> None:
+    """`left`: what is told of a fault that is still to be undone."""
     record = run.record
     click.echo(f"{record.kind.value} {record.title}  {record.id}")
     for name, words in verified.passed:
         click.echo(f"  ok      {name}: {words}")
     for fault in verified.left:
-        click.echo(f"  LEFT    {fault}: not undone yet, `sretool chaos heal` does it")
-    for each in verified.findings:
-        place = each.file if each.line is None else f"{each.file}:{each.line}"
-        click.echo(f"  WRONG   {place}: {each.text}")
+        click.echo(f"  LEFT    {fault}: {left}")
+    say_wrong(verified.findings)
     if verified.seal is not None:
         click.echo(f"  seal    {verified.seal}")
     rechecked = verified.rechecked
@@ -262,7 +273,13 @@ def _say(run: StoredRun, verified: Verified) -> None:
             click.echo(words)
 
 
-def _document(run: StoredRun, verified: Verified) -> dict[str, Any]:
+def say_wrong(findings: Iterable[Finding]) -> None:
+    for each in findings:
+        place = each.file if each.line is None else f"{each.file}:{each.line}"
+        click.echo(f"  WRONG   {place}: {each.text}")
+
+
+def document(run: StoredRun, verified: Verified) -> dict[str, Any]:
     rechecked = verified.rechecked
     assert rechecked is not None
 
@@ -277,5 +294,5 @@ def _document(run: StoredRun, verified: Verified) -> dict[str, Any]:
         "verdict": told(rechecked.verdict),
         "seal": verified.seal,
         "left": verified.left,
-        "findings": [{"file": each.file, "line": each.line, "text": each.text} for each in verified.findings],
+        "findings": [asdict(each) for each in verified.findings],
     }

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from sretool.core.runs.model import RunKind
     from sretool.core.runs.story import Story
 
-_FOLDER: Final = re.compile(r"\d{8}T\d{6}Z-[a-z]+-.+-[a-z0-9]+")
+FOLDER: Final = re.compile(r"\d{8}T\d{6}Z-[a-z]+-.+-[a-z0-9]+")
+"""Name of a run's folder."""
 _LETTERS: Final = "abcdefghijkmnpqrstuvwxyz"
 _SIGNS: Final = _LETTERS + "23456789"
 _SHOWN: Final = 5
@@ -173,6 +174,10 @@ class RunStore:
         problem = run.problem if run is not None else "it has just been removed"
         raise RunUnreadable(f"{self.root / fitting[0]}: {problem}")
 
+    def children(self, run: StoredRun) -> tuple[StoredRun, ...]:
+        """The runs that were steps of it, oldest first."""
+        return tuple(each for each in reversed(self.newest()) if each.record.parent == run.record.id)
+
     def follow(self, run: StoredRun) -> Follower:
         """Its story, from the first event; nothing is read before its first `advance`."""
         return Follower(run.folder / EVENTS)
@@ -214,7 +219,7 @@ class RunStore:
             names = [entry.name for entry in os.scandir(self.root)]
         except FileNotFoundError:
             return []
-        return sorted((name for name in names if _FOLDER.fullmatch(name)), reverse=True)
+        return sorted((name for name in names if FOLDER.fullmatch(name)), reverse=True)
 
     def _read(self, name: str) -> StoredRun | Damaged | None:
         """None where it has gone meanwhile, or is just being made."""

@@ -17,7 +17,7 @@ from sretool.errors import RunUnreadable
 from sretool.undo import lease, log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 FILE: Final = "seal.json"
@@ -60,10 +60,15 @@ class Difference:
 
 def put(folder: Path) -> str:
     """Seal every file of the folder; the digest of the seal."""
-    files = {name: _sealed(folder / name) for name in _names(folder)}
-    text = msgspec.json.format(msgspec.json.encode(Seal(_SCHEMA, files)), indent=1) + b"\n"
-    project.replace_file(folder / FILE, text)
-    return hashlib.sha256(text).hexdigest()
+    sealed = text({name: folder / name for name in names(folder)})
+    project.replace_file(folder / FILE, sealed)
+    return hashlib.sha256(sealed).hexdigest()
+
+
+def text(files: Mapping[str, Path]) -> bytes:
+    """A seal on these files, by the names it knows them under."""
+    sealed = Seal(_SCHEMA, {name: _sealed(files[name]) for name in sorted(files)})
+    return msgspec.json.format(msgspec.json.encode(sealed), indent=1) + b"\n"
 
 
 def digest(folder: Path) -> str | None:
@@ -76,8 +81,8 @@ def digest(folder: Path) -> str | None:
 
 def differences(folder: Path) -> list[Difference]:
     """What is not as it was sealed. FileNotFoundError without a seal, RunUnreadable where it is damaged."""
-    sealed = _read(folder).files
-    there = set(_names(folder))
+    sealed = decode((folder / FILE).read_bytes(), folder / FILE).files
+    there = set(names(folder))
     found = [Difference(name, None, "is missing") for name in sorted(sealed.keys() - there)]
     found += [Difference(name, None, "was added") for name in sorted(there - sealed.keys())]
     for name in sorted(there & sealed.keys()):
@@ -85,20 +90,22 @@ def differences(folder: Path) -> list[Difference]:
     return found
 
 
-def _read(folder: Path) -> Seal:
+def decode(text: bytes, place: object) -> Seal:
+    """The seal that `text` is; RunUnreadable, which names `place`, where it is none."""
     try:
-        seal = msgspec.json.decode((folder / FILE).read_bytes(), type=Seal)
+        seal = msgspec.json.decode(text, type=Seal)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RunUnreadable(f"{folder / FILE}: not a seal: {error}") from error
+        raise RunUnreadable(f"{place}: not a seal: {error}") from error
     if seal.schema != _SCHEMA:
         raise RunUnreadable(
-            f"{folder / FILE} has schema {seal.schema}, this program reads {_SCHEMA}",
+            f"{place} has schema {seal.schema}, this program reads {_SCHEMA}",
             remedy="use a newer sretool",
         )
     return seal
 
 
-def _names(folder: Path) -> Iterator[str]:
+def names(folder: Path) -> Iterator[str]:
+    """What is sealed of it, in order."""
     for file in sorted(folder.rglob("*")):
         name = file.relative_to(folder).as_posix()
         if file.is_file() and name not in _AWAY:
