@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sretool.core.plans.chaos.experiment import Experiment
     from sretool.core.plans.chaos.gates import Approval, Facts
     from sretool.core.plans.chaos.plan import ChaosPlan
+    from sretool.core.plans.gameday.plan import GameDayPlan
     from sretool.core.plans.load.plan import LoadPlan
     from sretool.core.plans.load.profile import LoadProfile
     from sretool.core.plans.load.target import Target
@@ -429,9 +430,12 @@ def chaos_plan(
     overrides: Mapping[str, Any],
     where: Mapping[str, str],
     is_production: Callable[[Experiment, Mapping[str, str]], bool],
+    *,
+    asking: bool = True,
 ) -> tuple[ChaosPlan | None, Sequence[Problem], Sequence[Problem]]:
     """The plan of an experiment, and all problems and warnings; with problems there may be no plan.
 
+    Without `asking` nobody is asked what it would hurt, and that is unknown in the plan.
     UsageError where the file cannot be read, ChaosError where nobody can say what it would hurt.
     """
     from sretool.adapters.chaostoolkit.functions import Surroundings
@@ -453,12 +457,12 @@ def chaos_plan(
     around = Surroundings(file.parent)
     found = lint(reading, around)
     try:
-        answers = ask(askable(reading, around), file.parent, environment)
+        answers = ask(askable(reading, around), file.parent, environment) if asking else {}
     except ChaosError:
         if not found.problems:
             raise
         return None, found.problems, found.warnings
-    whole = found.and_(lint_targets(reading, answers))
+    whole = found.and_(lint_targets(reading, answers)) if asking else found
     if reading.experiment is None or whole.problems:
         return None, whole.problems, whole.warnings
     made = plan(
@@ -469,6 +473,22 @@ def chaos_plan(
         remarks=[str(each) for each in whole.warnings],
     )
     return made, (), whole.warnings
+
+
+def gameday_names(project: Path) -> dict[str, tuple[Path, bool]]:
+    """Plans of game days: name → file, and whether it comes with sretool."""
+    from sretool.adapters.files import gamedays
+
+    return gamedays.names(project)
+
+
+def gameday(wanted: str, project: Path) -> tuple[Path, GameDayPlan]:
+    """The plan of a name or a file; GameDayProblems, UsageError where there is none."""
+    from sretool.adapters.files import gamedays
+    from sretool.core.plans.gameday.read import read
+
+    file = gamedays.find(wanted, project)
+    return file, read(gamedays.shown(file), gamedays.text_of(file))
 
 
 def chaos_session(folder: Path, environment: Mapping[str, str]) -> ChaosSession:

@@ -100,10 +100,10 @@ def prepare(settings: Settings, name: str, variables: Sequence[str] = ()) -> Pre
 
     overrides = experiment_variables.given(variables)
     file = find(name, settings.project)
-    sources = _sources(settings)
+    sources = sources_of(settings)
     lab = sources.lab if sources is not None else None
     environment = environment_of(settings, sources, lab)
-    where = _where(settings, sources, lab) | where_of_cluster(file, environment)
+    where = where_of(sources, lab) | where_of_cluster(file, environment)
     plan, problems, warnings = wiring.chaos_plan(
         file, environment, overrides, where, partial(is_production, settings, sources)
     )
@@ -174,7 +174,7 @@ def _of_endpoint(name: str, endpoint: Endpoint) -> dict[str, str]:
     return found
 
 
-def _sources(settings: Settings) -> Sources | None:
+def sources_of(settings: Settings) -> Sources | None:
     """None where neither a server nor a lab is known."""
     from sretool.adapters.lab import record
 
@@ -184,7 +184,7 @@ def _sources(settings: Settings) -> Sources | None:
     return settings.resolve_sources(catalog_needed=False)
 
 
-def _where(settings: Settings, sources: Sources | None, lab: LabRecord | None) -> dict[str, str]:
+def where_of(sources: Sources | None, lab: LabRecord | None) -> dict[str, str]:
     found = {}
     if sources is not None:
         found["prometheus"] = sources.prometheus.url

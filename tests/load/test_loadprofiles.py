@@ -63,7 +63,7 @@ def test_a_locustfile_is_what_its_profile_says(name: str) -> None:
                 assert getattr(each, parameter) == profile.parameters[parameter].default
 
 
-LIKE_PEAK = {"soak", "spike", "stage-1", "stage-2", "stage-3", "write-heavy"}
+LIKE_PEAK = {"evening", "soak", "spike", "stage-1", "stage-2", "stage-3", "write-heavy"}
 """Of the same class and the same model."""
 
 

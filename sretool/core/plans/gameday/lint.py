@@ -208,3 +208,12 @@ def _of_experiment(plan: GameDayPlan, step: ExperimentStep, known: Known, of: Pr
             f"experiment {step.experiment!r} brings the load {found.block.load.profile!r} of its own,"
             " beside that of the game day",
         )
+
+
+def too_dear(plan: GameDayPlan, budgets: Mapping[str, float | None]) -> Iterator[str]:
+    """Objectives with less budget left than the game day may take; those of unknown budgets left out."""
+    price = plan.budget_price
+    for slo, left in budgets.items():
+        if price is not None and left is not None and left < price:
+            told = percent(price)
+            yield f"{slo} has {left:.1%} of its budget left, the game day may take {told}"

@@ -1,0 +1,60 @@
+"""What must be true before a game day begins, looked at now: what the gates of its experiments look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sretool.core.plans.chaos.gates import Refusal, refusals
+from sretool.core.plans.gameday.lint import too_dear
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sretool.cli.gameday_prepare import Prepared
+
+_LATER: Final = ("approval", "sources")
+"""Gates that are none of now: approvals are asked for at the run, and silent servers are told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    looked: bool
+    refusals: tuple[Refusal, ...] = ()
+    silent: tuple[str, ...] = ()
+    """Servers that gave no answer, in words."""
+    budgets: Mapping[str, float | None] | None = None
+    """Objective → share of its budget that is left; None: not known."""
+
+
+NOT_LOOKED: Final = Ready(looked=False)
+
+
+async def look(prepared: Prepared) -> Ready:
+    if prepared.sources is None:
+        return NOT_LOOKED
+    from datetime import timedelta
+
+    from sretool import wiring
+
+    system, sources = prepared.system, prepared.sources
+    asked = wiring.chaos_sources(
+        wiring.Endpoints(
+            slos=system.slos if system is not None else (),
+            prometheus=sources.prometheus,
+            alertmanager=sources.alertmanager,
+            deadline=timedelta(seconds=2),
+            policy=system.policy if system is not None else None,
+        ),
+        prepared.lab.name if prepared.lab is not None else None,
+    )
+    try:
+        facts = await wiring.chaos_facts(prepared.environment, prepared.me, (), asked)
+    finally:
+        await asked.aclose()
+    found = [Refusal("budget", each) for each in too_dear(prepared.plan, facts.budgets)]
+    # An experiment's price is no more than that of the whole day, so that room for the day is room for it.
+    told = {*_LATER, "budget"} if prepared.plan.budget_price is not None else set(_LATER)
+    for plan in prepared.known.experiments.values():
+        found += [each for each in refusals(plan, facts) if each.gate not in told]
+    return Ready(True, tuple(dict.fromkeys(found)), facts.sources, facts.budgets)
