@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sretool.cli import bundles, diagnostics, load_compare, output, runs_score
+from sretool.cli import bundles, diagnostics, load_compare, output, runs_kpi, runs_score
 from sretool.errors import UsageError
 from sretool.units import format_duration, parse_duration
 
@@ -33,6 +33,7 @@ def command() -> None:
 command.add_command(load_compare.compare)
 command.add_command(runs_score.score)
 command.add_command(bundles.bundle)
+command.add_command(runs_kpi.kpi)
 
 _KINDS = click.Choice(["load", "chaos", "gameday", "capacity", "canary"])
 

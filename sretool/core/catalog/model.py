@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from decimal import Decimal
 
+    from sretool.core.catalog.kpis import Kpi
     from sretool.core.slo.model import Severity, Slo, SloId
     from sretool.errors import Problem
 
@@ -257,6 +258,8 @@ class System:
     """What is watched beside the objectives."""
     load_targets: tuple[str, ...] = ()
     """Hosts or addresses that may be put under load."""
+    kpis: tuple[Kpi, ...] = ()
+    """Those of `sretool.core.catalog.kpis` where the catalog names none."""
 
     def slo(self, slo_id: SloId) -> Slo | None:
         return next((slo for slo in self.slos if slo.id == slo_id), None)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import yaml
 
-from sretool.core.catalog import dialects, document, model, read_oncall, read_watched, spec, values
+from sretool.core.catalog import dialects, document, kpis, model, read_oncall, read_watched, spec, values
 from sretool.core.slo import policy
 from sretool.core.slo.model import (
     BooleanGauge,
@@ -262,6 +262,7 @@ def _system(found: _Sorted, others: dialects.Reading) -> model.System:
         alertmanager=found.alertmanager,
         runbooks=found.runbooks,
         load_targets=tuple(each for file in native for each in file.load_targets),
+        kpis=tuple(_kpi(each) for file in native for each in file.kpis),
         critical_paths=tuple(_critical_path(path) for file in native for path in file.critical_paths),
         impacts=tuple(
             model.Impact(i.module, i.tier, i.breaks, i.users) for file in native for i in file.impacts
@@ -379,6 +380,19 @@ def _sli(written: spec.SliSpec) -> model.Sli:
         unit=written.unit,
         target=model.Target(*read_watched.bound(target)) if target else None,
         meaning=written.meaning,
+    )
+
+
+def _kpi(written: spec.KpiSpec) -> kpis.Kpi:
+    return kpis.Kpi(
+        id=written.id,
+        title=written.title,
+        unit=written.unit,
+        query=written.query,
+        runs=kpis.FromRuns(written.runs) if written.runs is not None else None,
+        goals=tuple(
+            kpis.Goal(each.since, model.Target(*read_watched.bound(each))) for each in written.targets
+        ),
     )
 
 

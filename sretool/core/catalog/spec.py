@@ -17,6 +17,7 @@ from typing import Annotated, ClassVar, Final, Literal
 import msgspec
 
 from sretool.core.catalog import values
+from sretool.core.catalog.kpis import UNITS, FromRuns, Quarter, quarter
 from sretool.core.slo.model import CalendarUnit, CalendarWindow, Severity
 from sretool.core.slo.rules import RESERVED_LABELS
 from sretool.errors import Wrong
@@ -860,6 +861,30 @@ class OnCallSpec(Written):
     escalations: tuple[EscalationSpec, ...] = ()
 
 
+class KpiTargetSpec(TargetSpec, kw_only=True):
+    """In the unit of its KPI."""
+
+    since: Annotated[Quarter, Parsed(quarter)]
+
+
+class KpiSpec(Written):
+    id: Annotated[str, Parsed(values.identifier), Declares("KPI")]
+    title: Text
+    unit: Literal["ratio", "s"]
+    query: RangedPromql | None = None
+    runs: Literal["availability", "errors", "p95", "mttr", "mttd"] | None = None
+    targets: tuple[KpiTargetSpec, ...] = ()
+
+    def problems(self) -> Iterator[Found]:
+        if not {"query", "runs"} & self.place.keys.keys():
+            yield None, "a KPI has a `query`, or `runs` says what of run folders it is", Wrong.MISSING
+        if self.runs is not None and self.unit != UNITS[FromRuns(self.runs)]:
+            yield "unit", f"unit: {self.runs} of runs is in {UNITS[FromRuns(self.runs)]}, not in {self.unit}"
+        quarters = [each.since for each in self.targets]
+        if quarters != sorted(set(quarters)):
+            yield "targets", "the targets of a KPI go from quarter to quarter, each once"
+
+
 class CatalogFile(Written):
     """The keys a catalog file may have, each at most once in a file."""
 
@@ -888,3 +913,4 @@ class CatalogFile(Written):
     apdex: tuple[ApdexSpec, ...] = ()
     probes: tuple[ProbeSpec, ...] = ()
     load_targets: tuple[Text, ...] = ()
+    kpis: tuple[KpiSpec, ...] = ()
