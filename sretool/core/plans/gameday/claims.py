@@ -63,7 +63,7 @@ class Claim:
 
 
 _BOUND: Final = re.compile(
-    r"(?P<what>[a-z][a-z0-9 ]*?)(?:\s+(?P<slo>\S+/\S+))?\s*(?P<sign>[<>]=)\s*(?P<bound>\S+)"
+    r"(?P<what>[a-z][a-z0-9 ]*?)(?:\s+(?P<slo>\S+/\S+))?\s*(?P<sign>[<>]=?)\s*(?P<bound>\S+)"
 )
 _SHARES: Final = (Claims.SLI, Claims.LEFT, Claims.SPENT, Claims.ERRORS)
 _SPANS: Final = (Claims.DETECTED, Claims.ACKED, Claims.RECOVERED, Claims.P95, Claims.P99)
@@ -95,7 +95,9 @@ def parse(raw: str) -> Claim:
         raise UsageError("sli: of which objective?", remedy="write it like `sli shop/api >= 99%`")
     sign = ">=" if kind in _LEAST else "<="
     if found["sign"] != sign:
-        raise UsageError(f"{raw!r} is meant the other way round", remedy=f"write {kind.value} {sign} …")
+        turned = found["sign"][0] != sign[0]
+        what = "is meant the other way round" if turned else f"compares with {found['sign']}"
+        raise UsageError(f"{raw!r} {what}", remedy=f"write {kind.value} {sign} …")
     bound, unit = _bound(kind, found["bound"])
     slo = values.slo_id(found["slo"]) if found["slo"] else None
     return Claim(kind, text, bound, unit, kind in _LEAST, slo)

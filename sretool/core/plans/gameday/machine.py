@@ -425,7 +425,7 @@ class Machine:
             self._stop(outcome, why, out)
 
     def _judge(self, id_: str, outcome: Outcome, why: str) -> None:
-        if _WORSE.index(outcome) > _WORSE.index(self._worst):
+        if self._ending is None and _WORSE.index(outcome) > _WORSE.index(self._worst):
             self._worst, self.why = outcome, why or id_
 
     def _end(self, out: list[Command]) -> None:
@@ -446,9 +446,9 @@ class Machine:
         out.append(Watch(END))
 
     def _stop(self, outcome: Outcome, why: str, out: list[Command]) -> None:
-        """Once only: whoever stops first gives the reason. What is worse is still told."""
+        """Once only: whoever stops first gives the reason; only a fault that is not undone is worse."""
         if self._ending is not None:
-            if _WORSE.index(outcome) > _WORSE.index(self._ending):
+            if outcome is Outcome.ERROR:
                 self._ending, self.why = outcome, why
             return
         step = self._now

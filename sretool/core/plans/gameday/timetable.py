@@ -47,11 +47,10 @@ class Span:
     def not_before(self, moment: float) -> Span:
         return Span(max(self.least, moment), None if self.most is None else max(self.most, moment))
 
-    def before(self, moment: float | None) -> Span:
-        """Cut off at `moment`, None: never."""
-        if moment is None:
-            return self
-        return Span(min(self.least, moment), moment if self.most is None else min(self.most, moment))
+    def before(self, other: Span) -> Span:
+        """Whichever comes first."""
+        bounds = [each for each in (self.most, other.most) if each is not None]
+        return Span(min(self.least, other.least), min(bounds, default=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +130,18 @@ class _Clock:
             self._take(step)
         end = self._now
         slots = [
-            replace(each, end=each.end.before(end.most)) if isinstance(each.step, LoadStep) else each
+            replace(each, end=each.end.before(end)) if isinstance(each.step, LoadStep) else each
             for each in self._slots
         ]
         whole = Span(end.least, None if end.most is None else end.most + self._plan.settle)
         self._limit(whole)
+        limit = self._plan.limit
         return Timetable(
-            tuple(slots), end, whole.before(self._plan.limit), tuple(self._problems), tuple(self._warnings)
+            tuple(slots),
+            end,
+            whole if limit is None else whole.before(Span(limit, limit)),
+            tuple(self._problems),
+            tuple(self._warnings),
         )
 
     def _limit(self, whole: Span) -> None:
