@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 80
 _LABEL: Final = 12
+_READY: Final = "no page, more budget left than the price, no fault of another experiment"
 
 
 def text(prepared: Prepared, ready: Ready, *, reveal: bool) -> str:
@@ -244,7 +245,7 @@ def _targets(prepared: Prepared, step: ExperimentStep) -> tuple[Target, ...]:
 def _before(ready: Ready) -> Iterator[str]:
     yield from ("", "Must be true before")
     if not ready.looked:
-        yield "  not looked at: no page, a budget larger than the price, no fault of another experiment"
+        yield from _items([f"not looked at: {_READY}"])
         return
     for each in ready.refusals:
         remedy = f" ({each.remedy})" if each.remedy else ""
@@ -252,7 +253,7 @@ def _before(ready: Ready) -> Iterator[str]:
     for silent in ready.silent:
         yield from _wrapped(f"?   {silent}", "  ", "      ")
     if not ready.refusals and not ready.silent:
-        yield "  ok  no page, a budget larger than the price, no fault of another experiment"
+        yield from _wrapped(f"ok  {_READY}", "  ", "      ")
 
 
 def _told(prepared: Prepared, *, reveal: bool) -> tuple[Problem, ...]:

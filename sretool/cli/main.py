@@ -32,6 +32,7 @@ COMMANDS = {
     "load": "Load tests: profiles, runs and their verdicts.",
     "canary": "Releases: whether a canary is promoted, held or rolled back.",
     "chaos": "Experiments: plans, runs that undo themselves, verdicts.",
+    "gameday": "Game days: which are due, and what one of them would do.",
     "runs": "Load tests, experiments and game days: list, show, prune.",
     "mark": "Write down a deploy, a flag, a scaling or a note.",
     "init": "Propose a catalog of objectives from a server's metrics.",
