@@ -53,17 +53,23 @@ def write(folder: Path, record: RunRecord, now: datetime) -> list[Path]:
 
 
 def _report(folder: Path, record: RunRecord) -> ChaosReport:
+    return told(folder, record)[0]
+
+
+def told(folder: Path, record: RunRecord) -> tuple[ChaosReport, list[RunEvent]]:
+    """What the events say, and the events in the order of their time."""
     report = ChaosReport(record)
     tail = EventTail(folder / EVENTS)
     found: list[RunEvent] = []
     while new := tail.read().events:
         found += new
     # Several programs tell what they see, each a little after it was so.
-    report.take_all(sorted(found, key=lambda event: event.t))
+    found.sort(key=lambda event: event.t)
+    report.take_all(found)
     if tail.unreadable:
         lines = "1 line is no event" if tail.unreadable == 1 else f"{tail.unreadable} lines are no events"
         report.unreadable = f"{lines} and left out: {tail.first_unreadable}"
-    return report
+    return report, found
 
 
 def _text(report: ChaosReport, form: str, now: datetime) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sretool.cli import bundles, diagnostics, load_compare, output, runs_kpi, runs_score
+from sretool.cli import bundles, diagnostics, load_compare, output, runs_kpi, runs_postmortem, runs_score
 from sretool.errors import UsageError
 from sretool.units import format_duration, parse_duration
 
@@ -34,6 +34,7 @@ command.add_command(load_compare.compare)
 command.add_command(runs_score.score)
 command.add_command(bundles.bundle)
 command.add_command(runs_kpi.kpi)
+command.add_command(runs_postmortem.postmortem)
 
 _KINDS = click.Choice(["load", "chaos", "gameday", "capacity", "canary"])
 

@@ -122,8 +122,9 @@ def test_a_run_whose_record_or_premises_are_lost_never_raises_it(
     tried: list[Trial], known: tuple[str, ...], data: st.DataObject
 ) -> None:
     number = data.draw(st.integers(0, len(tried) - 1))
-    for lost in ({"valid": False}, {"answers": {}}, {"valid": False, "answers": {}}):
-        less = [*tried[:number], replace(tried[number], **lost), *tried[number + 1 :]]  # type: ignore[arg-type]
+    whole = tried[number]
+    for lost in (replace(whole, valid=False), replace(whole, answers={})):
+        less = [*tried[:number], lost, *tried[number + 1 :]]
         assert one(*less, known=known).score <= one(*tried, known=known).score
 
 
