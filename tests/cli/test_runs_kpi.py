@@ -50,8 +50,8 @@ def server(value: str | None) -> Iterator[str]:
         def _answer(self, asked: dict[str, list[str]]) -> None:
             ranged = "query_range" in self.path
             at = float(asked["end"][0]) if ranged else time.time()
-            point = {"values": [[at, value]]} if ranged else {"value": [at, value]}
-            result: list[dict[str, object]] = [{"metric": {}} | point] if value is not None else []
+            said = ("values", [[at, value]]) if ranged else ("value", [at, value])
+            result = [{"metric": {}, said[0]: said[1]}] if value is not None else []
             kind = "matrix" if ranged else "vector"
             data = json.dumps({"status": "success", "data": {"resultType": kind, "result": result}}).encode()
             self.send_response(200)
