@@ -51,7 +51,7 @@ def server(value: str | None) -> Iterator[str]:
             ranged = "query_range" in self.path
             at = float(asked["end"][0]) if ranged else time.time()
             said = ("values", [[at, value]]) if ranged else ("value", [at, value])
-            result = [{"metric": {}, said[0]: said[1]}] if value is not None else []
+            result: list[dict[str, object]] = [{"metric": {}, said[0]: said[1]}] if value is not None else []
             kind = "matrix" if ranged else "vector"
             data = json.dumps({"status": "success", "data": {"resultType": kind, "result": result}}).encode()
             self.send_response(200)
