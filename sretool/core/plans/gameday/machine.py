@@ -205,10 +205,10 @@ _WORSE: Final = (
 class Machine:
     """One game day. Steps are those of `timetable.arranged`."""
 
-    def __init__(self, steps: Sequence[Played], *, settle: float = 0.0, watch_end: bool = True) -> None:
-        """`watch_end`: whether anything must be true at the end that `Observed(END)` will tell."""
+    def __init__(self, steps: Sequence[Played], *, settle: float = 0.0) -> None:
+        """`settle`: seconds that what must be true at the end is waited for; 0: it is not waited for."""
         self._steps = tuple(steps)
-        self._settle = settle if watch_end else 0.0
+        self._settle = settle
         self.phase = Phase.READY
         self.outcomes: dict[str, Outcome] = {}
         """Id of a step that is over → how it came out."""
@@ -378,9 +378,12 @@ class Machine:
         step = self._now
         needs = isinstance(step, ExperimentStep) and step.under == event.step
         otherwise = next(each.otherwise for each in self._steps if each.id == event.step)
-        if needs or (lost and otherwise is Otherwise.STOP):
+        if needs:
             what = "lost" if lost else "over"
             self._stop(Outcome.INCONCLUSIVE, f"the load {event.step} is {what}", out)
+            return
+        if otherwise is Otherwise.STOP and event.outcome is not Outcome.PASSED:
+            self._stop(event.outcome, f"{event.step} {event.outcome.value}", out)
             return
         waits = isinstance(step, WaitForStep) and step.condition.kind is Until.LOAD_ENDS
         if waits and isinstance(step, WaitForStep) and step.condition.name == event.step:

@@ -256,6 +256,20 @@ def test_the_end_of_a_load_can_be_waited_for() -> None:
     )
 
 
+def test_a_load_without_which_there_is_no_going_on() -> None:
+    play(
+        of_steps("  - {id: l, load: smoke, otherwise: stop}\n  - {wait: load l ends}\n  - {capacity: c}"),
+        """
+        >> 0 begin
+        << StartLoad l
+        >> 10 done l failed
+        << StopAll l failed
+        >> 11 stopped
+        << Finish failed l failed
+        """,
+    )
+
+
 def test_a_load_that_is_gone_leaves_nothing_to_experiment_under() -> None:
     play(
         of_steps("  - {id: l, load: x}\n  - {wait: 9s}\n  - {id: e, experiment: x, under: l}"),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sretool.core.plans.gameday.claims import Claims
 from sretool.core.plans.gameday.plan import (
@@ -19,6 +23,9 @@ from sretool.core.plans.gameday.plan import (
 )
 from sretool.core.plans.gameday.read import GameDayProblems, read
 from sretool.core.plans.often import Every
+
+if TYPE_CHECKING:
+    from sretool.errors import Problem
 
 WHOLE = """\
 name: night
@@ -150,3 +157,23 @@ stop_when: [probe x]
 )
 def test_files_that_are_none(text: str, problem: str) -> None:
     assert problems(text) == [problem]
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_changed_in_a_file_it_is_a_plan_or_its_problems_are_told(data: st.DataObject) -> None:
+    begin = data.draw(st.integers(0, len(WHOLE)))
+    end = data.draw(st.integers(begin, min(begin + 30, len(WHOLE))))
+    put = data.draw(
+        st.sampled_from(["", "[", "{}", ": ", "null", "-1", "\n", "9e999", "&a", "*a", "'", "\x00", "[[1]]"])
+    )
+    found: tuple[Problem, ...] = ()
+    try:
+        plan = read("plan.yaml", WHOLE[:begin] + put + WHOLE[end:])
+    except GameDayProblems as error:
+        found = error.problems
+    else:
+        assert plan.steps
+        return
+    assert found
+    assert all(each.line >= 1 and each.message for each in found)
