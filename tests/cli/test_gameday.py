@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +19,10 @@ from sretool.cli import diagnostics, gameday
 from sretool.cli.context import Settings
 from sretool.core.runs.model import Outcome, RunKind, Verdict
 from tests.cli.test_chaos_plan import DRIVER, EXPERIMENT
+from tests.support.prometheus_server import catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PROFILE = """\
 name: users
@@ -72,13 +76,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return found
 
 
-def run(*arguments: str, prometheus: str | None = None) -> int:
-    import os
-
+def run(*arguments: str, prometheus: str | None = None, slos: Path | None = None) -> int:
     @click.group()
     @click.pass_context
     def group(ctx: click.Context) -> None:
-        ctx.obj = Settings(project=Path.cwd(), environment=dict(os.environ), prometheus=prometheus)
+        ctx.obj = Settings(
+            project=Path.cwd(),
+            environment=dict(os.environ),
+            prometheus=prometheus,
+            # The stand-in is both.
+            alertmanager=prometheus if slos is not None else None,
+            catalog=(slos,) if slos is not None else (),
+        )
 
     group.add_command(gameday.command, "gameday")
     return diagnostics.run(group, ["gameday", *arguments])
@@ -215,6 +224,42 @@ def test_a_silent_prometheus_is_told_beside_the_plan(project: Path, document: Ca
     found = document()
     assert found["ready"]["looked"] is True
     assert "127.0.0.1:9" in found["ready"]["silent"][0]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """A Prometheus with two objectives that have 50 to 60 % of their budgets left."""
+    command = [sys.executable, "-m", "tests.support.prometheus_server", "--delay", "0", "--slos", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    with process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.terminate()
+
+
+@pytest.mark.parametrize(("price", "code"), [("5%", 0), ("70%", 1)])
+def test_budgets_must_have_room_for_the_price(
+    project: Path, server: str, document: Callable[[], Any], price: str, code: int
+) -> None:
+    plan_with(project, "budget_price: 5%", f"budget_price: {price}")
+    file = project / "slos.yaml"
+    file.write_text(catalog(2))
+    assert run("plan", "drill", "--format", "json", prometheus=server, slos=file) == code
+    ready = document()["ready"]
+    assert ready["silent"] == []
+    assert 0.5 <= ready["budgets"]["svc-0001/availability"] <= 0.6
+    assert len(ready["refusals"]) == (2 if code else 0)
+    assert all("of its budget left, the game day may take 70%" in each["text"] for each in ready["refusals"])
+
+
+def test_objectives_of_claims_must_be_of_the_catalog(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan_with(project, "[recovered <= 2m]", "[sli svc-0002/availability >= 9%]")
+    file = project / "slos.yaml"
+    file.write_text(catalog(2))
+    assert run("plan", "drill", "--offline", prometheus="http://127.0.0.1:9", slos=file) == 2
+    assert "drill.yaml:7: there is no objective 'svc-0002/availability'" in capsys.readouterr().out
 
 
 def test_what_keeps_it_from_beginning_now(
