@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from sretool.services.duty import Duty
     from sretool.services.load import Control, Order
     from sretool.services.watch import Watch
+
+PARENT: Final = "SRETOOL_PARENT_RUN"
+"""Environment variable: id of the game day that the runs made here are steps of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +290,7 @@ def load_journal(
             "locust": metadata.version("locust"),
             "python": platform.python_version(),
         },
+        parent=environment.get(PARENT) or None,
     )
     for name, content in stored.files:
         writer.keep_input(name.replace("/", "_"), content, str(stored.folder / name))
@@ -633,6 +637,7 @@ def chaos_journal(
             "chaostoolkit-lib": metadata.version("chaostoolkit-lib"),
             "python": platform.python_version(),
         },
+        parent=environment.get(PARENT) or None,
         production=plan.production,
     )
     writer.keep_input(file.name, _without_secrets(data, plan.experiment.document), str(file))
