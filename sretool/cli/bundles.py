@@ -101,10 +101,11 @@ def verify(file: Path, seal: str | None, output_format: str) -> int:
     with tempfile.TemporaryDirectory(prefix="sretool-bundle-") as folder:
         try:
             looked = _look(file, Path(folder), seal)
-        except OSError as error:
-            raise RunUnreadable(
-                f"{file} is no bundle of ours: it cannot be read: {error.strerror}"
-            ) from error
+        except RunUnreadable as error:
+            raise RunUnreadable(output.plain(error.message), remedy=error.remedy) from None
+        except (OSError, RecursionError) as error:
+            why = error.strerror if isinstance(error, OSError) else "something in it is nested too deeply"
+            raise RunUnreadable(f"{file} is no bundle of ours: it cannot be read: {why}") from error
     if output_format == "json":
         _write_json(file, looked)
     else:
@@ -184,7 +185,8 @@ def _say(file: Path, looked: _Looked) -> None:
     for run in looked.others:
         record = run.record
         word = record.verdict.outcome.value if record.verdict is not None else record.state.value
-        click.echo(f"\n{record.kind.value} {record.title}  {record.id}\n  {word} by its own words")
+        about = f"\n{record.kind.value} {record.title}  {record.id}\n  {word} by its own words"
+        click.echo(output.plain(about))
     if not looked.runs:
         diagnostics.talk("no experiment is in it" if runs else "no run is in it")
 

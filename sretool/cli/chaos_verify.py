@@ -203,7 +203,7 @@ def _look_at_plan(folder: Path, happened: list[RunEvent], verified: Verified) ->
     name = f"{writer.INPUT}/{PLAN}"
     try:
         kept = json.loads(file.read_bytes()).get("hash")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         verified.findings.append(Finding(name, "is no plan"))
         return
     wrong = [Finding(name, f"is the plan {str(kept)[:12]}, and {run[:12]} was run")] if kept != run else []
@@ -255,28 +255,33 @@ def say(
 ) -> None:
     """`left`: what is told of a fault that is still to be undone."""
     record = run.record
-    click.echo(f"{record.kind.value} {record.title}  {record.id}")
+    _echo(f"{record.kind.value} {record.title}  {record.id}")
     for name, words in verified.passed:
-        click.echo(f"  ok      {name}: {words}")
+        _echo(f"  ok      {name}: {words}")
     for fault in verified.left:
-        click.echo(f"  LEFT    {fault}: {left}")
+        _echo(f"  LEFT    {fault}: {left}")
     say_wrong(verified.findings)
     if verified.seal is not None:
-        click.echo(f"  seal    {verified.seal}")
+        _echo(f"  seal    {verified.seal}")
     rechecked = verified.rechecked
     if rechecked is not None and rechecked.verdict is not None:
         recorded = rechecked.recorded
         words = f"{rechecked.verdict.outcome.value}: {rechecked.verdict.reason}"
         if recorded is None:
-            click.echo(f"it broke off without a verdict; its events say {words}")
+            _echo(f"it broke off without a verdict; its events say {words}")
         else:
-            click.echo(words)
+            _echo(words)
 
 
 def say_wrong(findings: Iterable[Finding]) -> None:
     for each in findings:
         place = each.file if each.line is None else f"{each.file}:{each.line}"
-        click.echo(f"  WRONG   {place}: {each.text}")
+        _echo(f"  WRONG   {place}: {each.text}")
+
+
+def _echo(text: str) -> None:
+    """Whoever wrote the run may not have been us."""
+    click.echo(output.plain(text))
 
 
 def document(run: StoredRun, verified: Verified) -> dict[str, Any]:

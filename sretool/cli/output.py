@@ -30,6 +30,13 @@ def format_option(function: F) -> F:
     return decorated
 
 
+def plain(text: str) -> str:
+    """What others wrote, without anything that a terminal takes for a command."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text
+    )
+
+
 def write_json(value: Any) -> None:
     """One JSON document: times as RFC 3339 UTC, decimals as numbers, None as null; NaN is refused."""
     click.echo(json_text(value))

@@ -94,7 +94,7 @@ def decode(text: bytes, place: object) -> Seal:
     """The seal that `text` is; RunUnreadable, which names `place`, where it is none."""
     try:
         seal = msgspec.json.decode(text, type=Seal)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RunUnreadable(f"{place}: not a seal: {error}") from error
     if seal.schema != _SCHEMA:
         raise RunUnreadable(

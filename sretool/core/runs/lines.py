@@ -58,7 +58,7 @@ def decode(line: bytes) -> RunEvent | None:
         if kind is events.Finished:
             return RunEvent(head.at, head.t, _finished(line))
         return RunEvent(head.at, head.t, cast("events.What", msgspec.json.decode(line, type=kind)))
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RunUnreadable(f"not an event: {error}") from error
 
 
@@ -94,7 +94,7 @@ def decode_record(text: bytes) -> RunRecord:
             )
         measures = _as_measures(data.pop("measures", None))
         return replace(msgspec.convert(data, RunRecord), measures=measures)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RunUnreadable(f"not a run.json: {error}") from error
 
 
