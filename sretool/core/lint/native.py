@@ -37,6 +37,7 @@ _WATCHED: Final = {
     "journeys": ("sli", "steps"),
     "figures": ("expr",),
     "probes": ("expr",),
+    "kpis": ("query",),
 }
 """Section → its keys that are queries, or that hold mappings with queries."""
 _QUERIES: Final = {"error_ratio": Use.SLI, "traffic": Use.SHOWN, "up": Use.SHOWN, "age": Use.SHOWN}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sretool.core.catalog.kpis import FromRuns
 from sretool.core.catalog.model import Bound
 from sretool.core.plans.chaos.criteria import FAULT_MADE
-from sretool.core.runs.model import Outcome, RunKind
+from sretool.core.runs.model import Outcome, RunKind, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -91,9 +91,12 @@ def standing(
 
 def from_runs(what: FromRuns, quarter: Quarter, records: Iterable[RunRecord]) -> RunsSay:
     """Of runs that began in the quarter and are over."""
-    over = [each for each in records if quarter.start <= each.started < quarter.end and each.verdict]
+    of_quarter = [each for each in records if quarter.start <= each.started < quarter.end]
+    over = [each for each in of_quarter if each.verdict]
     if what in (FromRuns.MTTR, FromRuns.MTTD):
-        return _mean(list(_times(what, over)))
+        # Nobody saw what became of a fault whose run broke off.
+        lost = [each for each in of_quarter if each.kind is RunKind.CHAOS and each.state is RunState.LOST]
+        return _mean([*_times(what, over), *(None for _ in lost)])
     # Steps of a game day are under a fault on purpose, and searches for the limit go beyond it.
     loads = [
         each.measures.load

@@ -225,6 +225,13 @@ def test_a_mistake_is_found_on_its_line(text: str, old: str, new: str, line: int
     assert (line, code) in found(text.replace(old, new, 1))
 
 
+def test_queries_of_kpis_are_read() -> None:
+    kpi = "kpis:\n  - {id: a, title: A, unit: s, query: 'sum(rate(x_total[{window}]))'}\n"
+    line = NATIVE.count("\n") + 2
+    assert found(NATIVE + kpi) == []
+    assert (line, "SLO201") in found(NATIVE + kpi.replace("]))", "])) bye"))
+
+
 def test_an_slo_declared_in_two_files_is_found() -> None:
     assert found({"a.yaml": NATIVE, "b.yaml": NATIVE}) == [(2, "SLO007")]
 

@@ -78,6 +78,12 @@ def test_runs_of_another_quarter_without_a_fault_or_without_an_end_say_nothing()
     assert from_runs(FromRuns.MTTR, Q4, [drill(1.0, at=Q4.start)]).runs == 1
 
 
+def test_what_became_of_a_fault_whose_run_broke_off_is_missing() -> None:
+    lost = RunRecord("r", RunKind.CHAOS, "t", RunState.LOST, AT)
+    assert from_runs(FromRuns.MTTR, Q4, [drill(10.0), lost]) == RunsSay(10.0, 1, 1)
+    assert from_runs(FromRuns.MTTD, Q4, [lost]) == RunsSay(None, 0, 1)
+
+
 def test_an_alert_that_was_expected_and_never_came_is_missing_from_mttd() -> None:
     runs = [drill(9.0, 4.0, expected=True), drill(9.0, None, expected=True), drill(9.0, None)]
     assert from_runs(FromRuns.MTTD, Q4, runs) == RunsSay(4.0, 1, 1)
