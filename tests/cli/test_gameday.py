@@ -152,6 +152,16 @@ def test_what_is_hidden_is_revealed_to_who_asks(project: Path, document: Callabl
     assert whole["ready"] == {"looked": False, "refusals": [], "silent": [], "budgets": None}
 
 
+def test_production_is_named(
+    project: Path, document: Callable[[], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = "http://prod.invalid:9"
+    assert run("plan", "drill", "--offline", prometheus=server) == 0
+    assert "PRODUCTION  a second person must approve each experiment's plan" in capsys.readouterr().out
+    assert run("plan", "drill", "--offline", "--format", "json", prometheus=server) == 0
+    assert document()["production"] is True
+
+
 def test_chance_is_decided_by_a_seed(project: Path, document: Callable[[], Any]) -> None:
     def order(*more: str) -> list[str]:
         assert run("plan", "surprise", "--offline", "--role", "responder=bo", "--format", "json", *more) == 0

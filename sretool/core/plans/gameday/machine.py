@@ -221,6 +221,8 @@ class Machine:
         self._next = 0
         self._now: Played | None = None
         self._since = 0.0
+        """On `clock`; `_began`: on the clock that goes on while the game day is held."""
+        self._began = 0.0
         self._stopping_step = False
         self._loads: dict[str, bool] = {}
         """Id of a load that runs → whether it was asked to end."""
@@ -293,7 +295,7 @@ class Machine:
             self._loads[step.id] = False
             out.append(StartLoad(step.id))
             return
-        self._now, self._since, self._stopping_step = step, self.clock, False
+        self._now, self._since, self._began, self._stopping_step = step, self.clock, self._t, False
         match step:
             case CapacityStep():
                 out.append(StartCapacity(step.id))
@@ -321,9 +323,11 @@ class Machine:
                 self._judge(END, Outcome.FAILED, "what must be true at the end is not")
                 self._finish(out)
             return
+        step = self._now
+        if self.phase in (Phase.RUNNING, Phase.HELD) and isinstance(step, ExperimentStep | CapacityStep):
+            self._overtime(step, out)
         if self.phase is not Phase.RUNNING:
             return
-        step = self._now
         if step is not None:
             self._deadline(step, self.clock - self._since, out)
         self._advance(out)
@@ -339,10 +343,13 @@ class Machine:
             case AskStep(within=within) | CheckStep(within=within) if passed >= within:
                 out.append(Withdraw(step.id))
                 self._over(step, Outcome.INCONCLUSIVE, f"{step.role} gave no answer", out)
-            case ExperimentStep(within=within) | CapacityStep(within=within):
-                if within is not None and passed >= within and not self._stopping_step:
-                    self._stopping_step = True
-                    out.append(StopStep(step.id))
+
+    def _overtime(self, step: ExperimentStep | CapacityStep, out: list[Command]) -> None:
+        """A fault must not stay because nobody begins anything else."""
+        late = step.within is not None and self._t - self._began >= step.within
+        if late and not self._stopping_step:
+            self._stopping_step = True
+            out.append(StopStep(step.id))
 
     def _done(self, event: StepDone, out: list[Command]) -> None:
         if not event.undone:

@@ -195,6 +195,24 @@ def test_no_step_begins_while_it_is_held_and_no_time_passes() -> None:
     )
 
 
+def test_an_experiment_must_be_over_in_time_while_it_is_held_too() -> None:
+    play(
+        of_steps("  - {id: e, experiment: x, within: 1m}\n  - {wait: 5s}"),
+        """
+        >> 0 begin
+        << StartExperiment e
+        >> 10 hold
+        >> 59 tick
+        >> 60 tick
+        << StopStep e
+        >> 61 done e aborted
+        >> 70 go on
+        >> 75 tick
+        << Finish failed e was not over in time
+        """,
+    )
+
+
 def test_answers_count_while_it_is_held() -> None:
     play(
         of_steps("  - {id: q, ask: lead, question: why, answers: [a, b], within: 5s}\n  - {wait: 1s}"),
