@@ -27,8 +27,8 @@ def test_the_profiles_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert diagnostics.run(group, ["load", "list", "--format", "json"]) == 0
     found = {each["name"]: each for each in json.loads(capsys.readouterr().out)["profiles"]}
     assert set(found) == {
-        "evening", "mixed", "peak", "rate-limit", "replay", "session", "single-endpoint", "smoke", "soak", "spike",
-        "stage-1", "stage-2", "stage-3", "step", "write-heavy",
+        "evening", "mixed", "peak", "rate-limit", "replay", "session", "single-endpoint", "smoke", "soak",
+        "spike", "stage-1", "stage-2", "stage-3", "step", "write-heavy",
     }  # fmt: skip
     assert [found[f"stage-{number}"]["rate"] for number in (1, 2, 3)] == [20, 200, 2000]
     assert (found["session"]["users"], found["replay"]["model"]) == (100, "own")
