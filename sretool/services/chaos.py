@@ -151,6 +151,10 @@ class _Run:
         self._fired: set[str] = set()
         self._faults: dict[str, float] = {}
         """Faults that are in → when they were made."""
+        self._off: set[str] = set()
+        """Those that are told to be undone."""
+        self._closed: set[str] = set()
+        """Those that the undo log had as undone when it was last looked at."""
         self._first_fault: float | None = None
         self._runner_gone = False
         self._runner_ended = False
@@ -244,7 +248,7 @@ class _Run:
             self._healed = await session.finish()
             self._drain()
             self._note_healed(self._healed)
-            self._note_log()
+            self._note_log(last=True)
         if not self._runner_ended:
             by_hand = tripped is not None and tripped.guard == INTERRUPTED
             status = "interrupted" if by_hand else "aborted" if tripped is not None else "crashed"
@@ -399,6 +403,8 @@ class _Run:
         t = self._journal.elapsed()
         age = max(0.0, (self._around.clock.now() - item.at).total_seconds()) if item.at else 0.0
         for what in item.whats:
+            if isinstance(what, FaultOff) and what.ok and what.fault in self._off:
+                continue
             self._record(what, at=item.at, t=max(0.0, t - age))
         if item.asked:
             self._guards.asked(item.asked, t)
@@ -432,6 +438,7 @@ class _Run:
                     self._first_fault = self._journal.elapsed()
             case FaultOff(fault, ok=True):
                 self._faults.pop(fault, None)
+                self._off.add(fault)
             case AlertChange(name, "firing"):
                 self._fired.add(name)
             case RunnerEnded():
@@ -439,12 +446,18 @@ class _Run:
             case _:
                 pass
 
-    def _note_log(self) -> None:
-        """Faults that were undone without the runner telling: their time was over, or it was killed."""
+    def _note_log(self, *, last: bool = False) -> None:
+        """Faults that were undone without the runner telling: their time was over, or it was killed.
+
+        While it lives its word may still be on the way, so that the log counts from the second look on.
+        """
         for standing in self._around.session.standings():
             entry, how = standing.entry, standing.closed
-            if entry.id in self._faults and how is not None:
+            if entry.id not in self._faults or how is None:
+                continue
+            if last or entry.id in self._closed:
                 self._record(FaultOff(entry.id, "expired" if entry.ttl else how))
+            self._closed.add(entry.id)
 
     def _note_healed(self, healed: Healed) -> None:
         for each in healed.results:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ from sretool.errors import ChaosError, SourceTimeout
 from sretool.ports import ProcessNow
 from sretool.services.chaos import Around, Control, Ending, Order, run
 from sretool.services.chaos_watch import Sources
-from sretool.undo.entry import Result
+from sretool.undo.entry import Result, Standing, UndoEntry
 from sretool.undo.heal import Healed
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
     from sretool.core.observe.drills import Announcement
     from sretool.core.plans.chaos.plan import ChaosPlan
-    from sretool.undo.entry import Standing
 
 pytestmark = pytest.mark.looptime
 
@@ -103,6 +103,8 @@ class MadeUpSession:
     warden: asyncio.Event = field(default_factory=asyncio.Event)
     stands_still: bool = False
     refuses: str = ""
+    closes: float = math.inf
+    """When the undo log has the fault as undone."""
     _in: bool = False
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -127,7 +129,9 @@ class MadeUpSession:
         await self.warden.wait()
 
     def standings(self) -> list[Standing]:
-        return []
+        if asyncio.get_running_loop().time() < self.closes:
+            return []
+        return [Standing(UndoEntry("1", FAULT, "database", {"kind": "http"}, ttl=60), "undone")]
 
     async def heal(self) -> Healed:
         self.calls.append("heal")
@@ -384,6 +388,15 @@ async def test_a_runner_that_is_killed_is_an_error_and_undone(tmp_path: Path) ->
     assert played.of(FaultOff)[0].how == "healed"
     assert played.outcome is Outcome.ERROR
     assert played.ending.undone
+
+
+@pytest.mark.parametrize(("closes", "how"), [(5.6, "undone"), (1.0, "expired")])
+async def test_what_the_log_and_the_runner_both_say_is_told_once(
+    tmp_path: Path, closes: float, how: str
+) -> None:
+    """The log knows it first: a moment before the runner's word, or long before."""
+    played = await play(tmp_path, session=MadeUpSession(WHOLE, closes=closes))
+    assert [each.how for each in played.of(FaultOff)] == [how]
 
 
 async def test_what_cannot_be_undone_is_told(tmp_path: Path) -> None:
