@@ -186,7 +186,7 @@ def test_writes_work_again_after_the_primary_is_killed(lab: LabRecord, lab_home:
         except psycopg.Error:
             return False
 
-    assert eventually("the other node takes writes", write_or_not_yet, within=15) < 15
+    eventually("the other node takes writes", write_or_not_yet, within=15)
     other = lab.endpoints["pg_2" if primary == "pg-1" else "pg_1"]
 
     def replicated() -> bool:

@@ -84,7 +84,7 @@ async def test_a_killed_source_is_lost_keeps_its_values_and_comes_back(
     pid = lab_home.process(lab.name, name).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    lost = await poll_until(watch, name, ok=False, within=5)
+    lost = await poll_until(watch, name, ok=False, within=20)
     assert (lost.statuses, lost.alerts) == (before.statuses, before.alerts)
     source = lost.source(name)
     assert source is not None
