@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from sretool.core.plans.chaos.gates import Facts
     from sretool.services.chaos_watch import Sources
 
+_TRIES: Final = 3
+"""How often a server that gives no answer is asked: one that is slow for a moment is no blind one."""
 _KINDS: Final = ("experiment", "chaos", "normal")
 """Kinds of changes of a budget policy that an experiment may be, the first one that the policy knows."""
 
 
 async def look(known: Facts, sources: Sources) -> Facts:
     """`known` with what Prometheus and Alertmanager say; a silent source is told, not raised."""
-    snapshot, pages = await asyncio.gather(_snapshot(sources), _pages(sources))
-    problems = list(dict.fromkeys(each for each in (snapshot, pages) if isinstance(each, str)))
+    for _ in range(_TRIES):
+        snapshot, pages = await asyncio.gather(_snapshot(sources), _pages(sources))
+        problems = list(dict.fromkeys(each for each in (snapshot, pages) if isinstance(each, str)))
+        if not problems:
+            break
     if sources.rules is None:
         problems.insert(0, "no Prometheus is known")
     found = replace(known, sources=tuple(problems))

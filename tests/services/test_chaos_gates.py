@@ -79,6 +79,19 @@ async def test_what_does_not_answer_is_told_once() -> None:
     assert (await look(KNOWN, Sources())).sources == ("no Prometheus is known",)
 
 
+async def test_one_slow_answer_is_no_silence() -> None:
+    class Slow(Rules):
+        asked = 0
+
+        async def rule_alerts(self) -> Sequence[RuleAlert]:
+            self.asked += 1
+            if self.asked == 1:
+                raise SourceUnreachable("Prometheus at http://x gave no answer in 2 s")
+            return await super().rule_alerts()
+
+    assert (await look(KNOWN, Sources(rules=Slow()))).sources == ()
+
+
 async def test_objectives_without_figures_have_no_known_budget() -> None:
     def nothing(query: str) -> list[Sample]:
         return []
