@@ -13,7 +13,7 @@ from datetime import datetime  # noqa: TC003
 from typing import Any, Final, TypeAlias
 
 from sretool.core.analysis.latency import Counts  # noqa: TC001
-from sretool.core.runs.model import Check, Measures, RunKind, Verdict
+from sretool.core.runs.model import Check, Measures, Outcome, RunKind, Verdict
 
 WARM_UP: Final = "warm-up"
 """The phase whose load is shown and never counted."""
@@ -24,6 +24,24 @@ class PlannedPhase:
     name: str
     seconds: float | None = None
     """None: as long as it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step of a game day."""
+
+    id: str
+    kind: str
+    """`load`, `capacity`, `experiment`, `rounds`, `dose`, `wait`, `wait for`, `ask`, `check`."""
+    title: str
+    role: str = ""
+    """Whose answer it waits for."""
+    hidden: bool = False
+    """Whoever responds is not told what it is before it is over."""
+    earliest_s: float | None = None
+    """When it begins at the earliest, seconds after the game day's begin; None: not known."""
+    latest_s: float | None = None
+    """When it is over at the latest; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +65,8 @@ class Started:
     """What an experiment's verdict is made by, as `core.plans.chaos.criteria` writes it."""
     plan_hash: str = ""
     """Of the plan that was run; empty: there was none."""
+    steps: tuple[PlannedStep, ...] = ()
+    """Of a game day, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +385,79 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class StepBegan:
+    """A step of a game day began."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepRun:
+    """The run folder that a step writes; its `parent` is the game day."""
+
+    step: str
+    run: str
+    """Name of the folder, beside the game day's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    step: str
+    outcome: Outcome
+    why: str = ""
+    """Empty where it came out as it should."""
+    undone: bool = True
+    """False: a fault of it is still in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody is to answer."""
+
+    step: str
+    role: str
+    question: str
+    answers: tuple[str, ...] = ()
+    """Empty: any text."""
+    seconds: float | None = None
+    """How long the answer is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    step: str
+    answer: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The answer is no longer waited for."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """No step begins until `WentOn`."""
+
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WentOn:
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment worth finding again."""
+
+    by: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     verdict: Verdict
     measures: Measures = field(default_factory=Measures)
@@ -373,12 +466,13 @@ class Finished:
 What: TypeAlias = (
     Started | PhaseBegan | LoadTick | ChaosStep | SteadyState | FaultOn | FaultOff | SloTick | AlertChange
     | SourceState | ProcessChange | WritesFound | TrafficTick | RunnerEnded | WatchEnded | Checked | Explained
-    | CurvePoint | CapacityFound | GuardTripped | Note | Finished
+    | CurvePoint | CapacityFound | GuardTripped | Note | StepBegan | StepRun | StepEnded | Asked | Answer
+    | Withdrawn | Held | WentOn | Mark | Finished
 )  # fmt: skip
 
 DECISIVE: tuple[type, ...] = (
     Started, PhaseBegan, SteadyState, FaultOn, FaultOff, WritesFound, RunnerEnded, WatchEnded, GuardTripped,
-    Note, Finished,
+    Note, StepBegan, StepRun, StepEnded, Answer, Held, WentOn, Mark, Finished,
 )  # fmt: skip
 """Those a heal or a verdict depends on: they are on the disk before the program goes on."""
 

@@ -15,7 +15,15 @@ import msgspec
 
 from sretool.core.runs import events
 from sretool.core.runs.events import RunEvent
-from sretool.core.runs.model import SCHEMA, ChaosMeasures, LoadMeasures, Measures, RunRecord, Verdict
+from sretool.core.runs.model import (
+    SCHEMA,
+    ChaosMeasures,
+    GameDayMeasures,
+    LoadMeasures,
+    Measures,
+    RunRecord,
+    Verdict,
+)
 from sretool.errors import RunUnreadable
 
 
@@ -101,7 +109,7 @@ def decode_record(text: bytes) -> RunRecord:
 def _measures(measures: Measures) -> dict[str, Any]:
     """The fields of the parts that were measured, side by side."""
     flat: dict[str, Any] = {}
-    for part in (measures.load, measures.chaos):
+    for part in (measures.load, measures.chaos, measures.gameday):
         if part is not None:
             flat |= {field.name: getattr(part, field.name) for field in fields(part)}
     return flat
@@ -110,6 +118,9 @@ def _measures(measures: Measures) -> dict[str, Any]:
 def _as_measures(flat: object) -> Measures:
     if not isinstance(flat, dict):
         return Measures()
+    # Many of its fields are named like those of an experiment: this one is not.
+    if "experiments" in flat:
+        return Measures(gameday=msgspec.convert(flat, GameDayMeasures))
     load = msgspec.convert(flat, LoadMeasures) if flat.keys() & _LOAD else None
     chaos = msgspec.convert(flat, ChaosMeasures) if flat.keys() & _CHAOS else None
     return Measures(load, chaos)

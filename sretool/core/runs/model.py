@@ -159,11 +159,38 @@ class ChaosMeasures:
 
 
 @dataclass(frozen=True, slots=True)
+class GameDayMeasures:
+    """A game day as a whole; each span is the worst of its faults."""
+
+    experiments: int | None = None
+    """Those that were carried out."""
+    experiments_passed: int | None = None
+    rto_s: float | None = None
+    rpo_s: float | None = None
+    lost_writes: int | None = None
+    acked_writes: int | None = None
+    mttd_s: float | None = None
+    """Mean from a fault to the first alert that tells of it."""
+    mtta_s: float | None = None
+    """Mean from a page to the first who takes it, by acknowledging or silencing it."""
+    mttr_s: float | None = None
+    """Mean from a fault until users are served as before."""
+    pages: int | None = None
+    pages_acked: int | None = None
+    budget_spent: float | None = None
+    """Share of an error budget, the worst one's, 0..1."""
+    held_s: float | None = None
+    undone: bool | None = None
+    """Whether every fault is taken back."""
+
+
+@dataclass(frozen=True, slots=True)
 class Measures:
-    """In `run.json` the fields of both parts stand side by side."""
+    """In `run.json` the fields of the parts stand side by side; a run has one part."""
 
     load: LoadMeasures | None = None
     chaos: ChaosMeasures | None = None
+    gameday: GameDayMeasures | None = None
 
 
 @dataclass(frozen=True, slots=True)

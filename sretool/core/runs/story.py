@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, assert_never
 from sretool.core.analysis.totals import NANO
 from sretool.core.runs import events
 from sretool.core.runs.load import Counting, together
+from sretool.core.runs.model import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Source = Literal["run", "act", "probe", "sig", "hum", "proc", "guard", "check"]
 """Who speaks in a line of the log: the run itself, an action, a probe, a signal, a human, a process, …"""
 
+_GOOD: Final = {Outcome.PASSED: True, Outcome.FAILED: False, Outcome.ERROR: False}
 _TREND: Final = 120
 """Ticks that are remembered of each kind of request, for its trend."""
 
@@ -78,6 +80,25 @@ class AlertSpan:
     received_at: datetime | None = None
     acknowledged_at: datetime | None = None
     resolved_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class StepSpan:
+    """One step of a game day; times are `t`, None where that has not come yet."""
+
+    plan: events.PlannedStep
+    begin: float | None = None
+    end: float | None = None
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+    run: str = ""
+    """Name of the run folder it writes."""
+    ended: events.StepEnded | None = None
+    asked: events.Asked | None = None
+    """What somebody is, or was, to answer."""
+    answer: events.Answer | None = None
+    waiting: bool = False
+    """For an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +159,11 @@ class Story:
         self.curve: list[events.CurvePoint] = []
         """Of a search for the highest rate, in its order."""
         self.capacity: events.CapacityFound | None = None
+        self.steps: dict[str, StepSpan] = {}
+        """Of a game day: id → how far it is, in their order."""
+        self.held = False
+        self.marks: list[tuple[float, events.Mark]] = []
+        """`t` of each."""
         self.log: list[LogLine] = []
         self.finished: events.Finished | None = None
         self._counting = Counting()
@@ -199,6 +225,35 @@ class Story:
                 self._say(event, "guard", f"{what.guard}: {what.text}", "tripped", good=False)
             case events.Note() as what:
                 self._say(event, "hum", what.text, what.author)
+            case events.Mark() as what:
+                self.marks.append((event.t, what))
+                self._say(event, "hum", " ".join(filter(None, ("mark", what.text))), what.by)
+            case events.Held(by):
+                self.held = True
+                self._say(event, "hum", "held: no step begins", by)
+            case events.WentOn(by):
+                self.held = False
+                self._say(event, "hum", "goes on", by)
+            case events.StepBegan(step):
+                span = self._span(step)
+                span.begin, span.began_at = event.t, event.at
+                if not span.plan.hidden:
+                    self._say(event, "run", f"step {span.plan.title}")
+            case events.StepRun(step, run):
+                self._span(step).run = run
+            case events.StepEnded() as what:
+                self._step_ended(event, what)
+            case events.Asked() as what:
+                span = self._span(what.step)
+                span.asked, span.waiting = what, True
+                self._say(event, "hum", f"{what.role}: {what.question}", "asked")
+            case events.Answer() as what:
+                span = self._span(what.step)
+                span.answer, span.waiting = what, False
+                self._say(event, "hum", f"{what.step}: {what.answer}", what.by)
+            case events.Withdrawn(step):
+                self._span(step).waiting = False
+                self._say(event, "hum", step, "no answer")
             case events.Finished() as what:
                 self._finish(event, what)
             case _ as never:
@@ -244,6 +299,7 @@ class Story:
         self.started, self.began_at = what, event.at
         self.phases = [PhaseSpan(phase.name, phase.seconds) for phase in what.phases]
         self.checks = {check.name: check for check in what.checks}
+        self.steps = {step.id: StepSpan(step) for step in what.steps}
         self._say(event, "run", f"{what.kind.value} {what.title} starts")
 
     def _phase(self, event: RunEvent, name: str) -> None:
@@ -258,6 +314,17 @@ class Story:
         entered.begin = event.t
         self._counting.begin(name)
         self._say(event, "run", f"phase {name}")
+
+    def _span(self, step: str) -> StepSpan:
+        # What a plan does not know is shown all the same.
+        return self.steps.setdefault(step, StepSpan(events.PlannedStep(step, "", step)))
+
+    def _step_ended(self, event: RunEvent, what: events.StepEnded) -> None:
+        span = self._span(what.step)
+        span.end, span.ended_at, span.ended, span.waiting = event.t, event.at, what, False
+        good = False if not what.undone else _GOOD.get(what.outcome)
+        text = ": ".join(filter(None, (f"step {span.plan.title}", what.why)))
+        self._say(event, "run", text, what.outcome.value, good=good)
 
     def _tick(self, event: RunEvent, what: events.LoadTick) -> None:
         if what.seconds <= 0:
@@ -381,7 +448,7 @@ class Story:
         self.checks |= {check.name: check for check in what.verdict.checks}
         measured = what.measures.load or self.load_measures()
         self.finished = replace(what, measures=replace(what.measures, load=measured))
-        good = {"passed": True, "failed": False, "error": False}.get(what.verdict.outcome.value)
+        good = _GOOD.get(what.verdict.outcome)
         self._say(event, "run", what.verdict.reason, what.verdict.outcome.value, good=good)
 
     def _say(

@@ -33,7 +33,14 @@ MEASURES = Measures(
 
 EXAMPLES: tuple[What, ...] = (
     events.Started(
-        RunKind.GAMEDAY, "x", 60, (events.PlannedPhase("a", 1),), (Check("c"),), ("g",), {"lead": "ann"}
+        RunKind.GAMEDAY,
+        "x",
+        60,
+        (events.PlannedPhase("a", 1),),
+        (Check("c"),),
+        ("g",),
+        {"lead": "ann"},
+        steps=(events.PlannedStep("a", "experiment", "kill", hidden=True, earliest_s=1, latest_s=None),),
     ),
     events.PhaseBegan("fault"),
     events.LoadTick(
@@ -69,6 +76,15 @@ EXAMPLES: tuple[What, ...] = (
     ),
     events.GuardTripped("budget", "2.3% against 2%"),
     events.Note("looking 結算", "mia"),
+    events.StepBegan("guess"),
+    events.StepRun("crash", "20261121T200000Z-chaos-replica-crash-a1b2c3"),
+    events.StepEnded("crash", Outcome.INCONCLUSIVE, "no effect", undone=False),
+    events.Asked("guess", "lead", "How many?", ("one", "two"), 30.0),
+    events.Answer("guess", "two", "ann"),
+    events.Withdrawn("guess"),
+    events.Held("ann"),
+    events.WentOn("ann"),
+    events.Mark("ann", "here"),
     events.Finished(VERDICT, MEASURES),
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sretool.core.runs import events
 from sretool.core.runs.events import (
     AlertChange,
     Checked,
@@ -160,3 +161,31 @@ def test_the_end_brings_the_verdict_and_measures_what_the_writer_left_out() -> N
 def test_a_guard_is_bad_news() -> None:
     line = told((1, GuardTripped("budget use > 2%", "2.3%"))).log[-1]
     assert (line.source, line.good) == ("guard", False)
+
+
+def test_a_game_days_steps_are_told_as_far_as_they_are() -> None:
+    plan = (
+        events.PlannedStep("guess", "ask", "How many fail?", role="lead"),
+        events.PlannedStep("crash", "experiment", "replica-crash", hidden=True),
+    )
+    story = Story()
+    for t, what in (
+        (0.0, events.Started(RunKind.GAMEDAY, "first", steps=plan)),
+        (1.0, events.StepBegan("guess")),
+        (1.0, events.Asked("guess", "lead", "How many fail?", seconds=30)),
+        (5.0, events.Answer("guess", "none", "ann")),
+        (5.0, events.StepEnded("guess", Outcome.PASSED)),
+        (6.0, events.StepBegan("crash")),
+        (6.5, events.StepRun("crash", "folder")),
+        (7.0, events.Held("ann")),
+    ):
+        story.take(RunEvent(BEGAN + timedelta(seconds=t), t, what))
+    guess, crash = story.steps.values()
+    assert (guess.begin, guess.end, guess.waiting) == (1.0, 5.0, False)
+    assert guess.answer == events.Answer("guess", "none", "ann")
+    assert (crash.begin, crash.end, crash.run) == (6.0, None, "folder")
+    assert story.held
+    # Whoever responds reads this log: what is hidden is not in it before it is over.
+    assert not any("replica-crash" in line.text for line in story.log)
+    story.take(RunEvent(BEGAN + timedelta(seconds=9), 9.0, events.StepEnded("crash", Outcome.FAILED, "slow")))
+    assert (story.log[-1].text, story.log[-1].good) == ("step replica-crash: slow", False)
