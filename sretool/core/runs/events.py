@@ -458,6 +458,36 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceUsed:
+    """How much of something was used up at most while a step of a game day went on."""
+
+    step: str
+    resource: str
+    """As the catalog calls it: `Replica cpu app-1`."""
+    most: float
+    """A share 0..1, or in the unit of `line`."""
+    line: float | None = None
+    """From where on the catalog calls it used up; None: it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateSaid:
+    """What the error budget policy says to a change."""
+
+    change: str
+    """Its kind, in the policy's words."""
+    outcome: str
+    """`go`, `stop`, `unknown`."""
+    reason: str
+    slo: str = ""
+    """The objective that decides; empty: none does."""
+    budget_left: float | None = None
+    """Share of its budget, 0..1, below 0 where more than all is spent."""
+    needs: str = ""
+    """What the change needs besides; empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     verdict: Verdict
     measures: Measures = field(default_factory=Measures)
@@ -467,12 +497,12 @@ What: TypeAlias = (
     Started | PhaseBegan | LoadTick | ChaosStep | SteadyState | FaultOn | FaultOff | SloTick | AlertChange
     | SourceState | ProcessChange | WritesFound | TrafficTick | RunnerEnded | WatchEnded | Checked | Explained
     | CurvePoint | CapacityFound | GuardTripped | Note | StepBegan | StepRun | StepEnded | Asked | Answer
-    | Withdrawn | Held | WentOn | Mark | Finished
+    | Withdrawn | Held | WentOn | Mark | ResourceUsed | GateSaid | Finished
 )  # fmt: skip
 
 DECISIVE: tuple[type, ...] = (
     Started, PhaseBegan, SteadyState, FaultOn, FaultOff, WritesFound, RunnerEnded, WatchEnded, GuardTripped,
-    Note, StepBegan, StepRun, StepEnded, Answer, Held, WentOn, Mark, Finished,
+    Note, StepBegan, StepRun, StepEnded, Answer, Held, WentOn, Mark, GateSaid, Finished,
 )  # fmt: skip
 """Those a heal or a verdict depends on: they are on the disk before the program goes on."""
 

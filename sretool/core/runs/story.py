@@ -83,6 +83,21 @@ class AlertSpan:
 
 
 @dataclass(slots=True)
+class Firing:
+    """One alert from the moment it fires until it is resolved; it may fire again."""
+
+    key: str
+    name: str
+    severity: str | None
+    expected: bool | None
+    at: datetime
+    taken_at: datetime | None = None
+    """When somebody took it, by acknowledging or silencing it."""
+    taken_by: str = ""
+    resolved_at: datetime | None = None
+
+
+@dataclass(slots=True)
 class StepSpan:
     """One step of a game day; times are `t`, None where that has not come yet."""
 
@@ -144,6 +159,8 @@ class Story:
         self.explained: dict[str, str] = {}
         """Name of a check or of its objective → why it came out as it did."""
         self.alerts: dict[str, AlertSpan] = {}
+        self.firings: list[Firing] = []
+        """Each time that one fired, in their order."""
         self.slos: dict[str, list[SloPoint]] = {}
         self.sources: dict[str, bool] = {}
         """Source → whether it answers."""
@@ -254,6 +271,11 @@ class Story:
             case events.Withdrawn(step):
                 self._span(step).waiting = False
                 self._say(event, "hum", step, "no answer")
+            case events.ResourceUsed():
+                pass  # A figure of the release, shown with it.
+            case events.GateSaid() as what:
+                good = {"go": True, "stop": False}.get(what.outcome)
+                self._say(event, "check", f"gate: {what.reason}", what.outcome, good=good)
             case events.Finished() as what:
                 self._finish(event, what)
             case _ as never:
@@ -409,6 +431,7 @@ class Story:
         alert.state = what.state
         if what.expected is not None:
             alert.expected = what.expected
+        self._firing(event, what, key)
         result, good = "", None
         match what.state:
             case "pending":
@@ -428,6 +451,18 @@ class Story:
         source: Source = "hum" if what.state == "acknowledged" else "sig"
         by = f" by {what.by}" if what.by else ""
         self._say(event, source, f"{what.name} {what.state}{by}", result, good=good)
+
+    def _firing(self, event: RunEvent, what: events.AlertChange, key: str) -> None:
+        of_it = (each for each in reversed(self.firings) if each.key == key and each.resolved_at is None)
+        firing = next(of_it, None)
+        if firing is None:
+            if what.state == "firing":
+                self.firings.append(Firing(key, what.name, what.severity, what.expected, event.at))
+            return
+        if what.state == "resolved":
+            firing.resolved_at = event.at
+        elif what.state in ("acknowledged", "silenced") and firing.taken_at is None:
+            firing.taken_at, firing.taken_by = what.since or event.at, what.by
 
     def _since_fault(self, at: datetime) -> str:
         begin = self.first_fault_at

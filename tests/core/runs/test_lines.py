@@ -85,6 +85,8 @@ EXAMPLES: tuple[What, ...] = (
     events.Held("ann"),
     events.WentOn("ann"),
     events.Mark("ann", "here"),
+    events.ResourceUsed("peak", "Replica cpu app-1", 0.41, 0.6),
+    events.GateSaid("normal", "stop", "FREEZE", "amas/a", -0.2, "a second reviewer"),
     events.Finished(VERDICT, MEASURES),
 )
 
