@@ -50,7 +50,7 @@ def over_time(report: ChaosReport) -> list[Picture]:
     return [picture for picture in drawn if picture is not None]
 
 
-def _made(
+def over_run(
     report: ChaosReport,
     title: str,
     high: float,
@@ -60,7 +60,7 @@ def _made(
     log: bool = False,
     height: int = 100,
 ) -> Plot:
-    """With fault bands, alert marks and both axes."""
+    """A picture of the whole run, with fault bands, alert marks and both axes."""
     end = max(report.end, 1.0)
     plot = Plot(title, (0.0, end), (low, high), log=log, height=height)
     for fault in report.faults:
@@ -68,10 +68,9 @@ def _made(
     plot.axis_y(label)
     plot.axis_x(moments(0.0, end), clock_words)
     tags = [(fault.begin, fault.tag) for fault in report.faults]
-    for alert in report.alerts.values():
-        if alert.firing is not None:
-            plot.mark(alert.firing, "alert", f"{clock_words(alert.firing)} {alert.name} fires")
-            tags.append((alert.firing, alert.tag))
+    for fires, alert in report.fired:
+        plot.mark(fires, "alert", f"{clock_words(fires)} {alert.name} fires")
+        tags.append((fires, alert.tag))
     for t, sort, text in report.marks:
         if sort == "guard":
             plot.mark(t, "bad-mark", f"{clock_words(t)} guard {text}")
@@ -97,18 +96,18 @@ def _burn(report: ChaosReport) -> Picture | None:
 def _budget(report: ChaosReport) -> Picture | None:
     lines = {slo: [(each.t, each.budget_spent) for each in found] for slo, found in report.slos.items()}
     price = report.criteria.budget_price
-    limits = [] if price is None else [(price, f"price {_percent(price)}")]
+    limits = [] if price is None else [(price, f"price {percent(price)}")]
     limits += [
         (float(stop.bound), stop.text)
         for stop in _stops(report)
         if stop.kind is Stop.BUDGET and stop.bound is not None
     ]
     # The price is what the spending is to be seen against, however small it is.
-    return _lines(report, "Error budget spent since the start", lines, _percent, limits, least=price or 0.0)
+    return _lines(report, "Error budget spent since the start", lines, percent, limits, least=price or 0.0)
 
 
 def _traffic(report: ChaosReport) -> Picture | None:
-    return _lines(report, "Share of the requests by instance", report.traffic, _percent, [])
+    return _lines(report, "Share of the requests by instance", report.traffic, percent, [])
 
 
 def _stops(report: ChaosReport) -> Iterator[StopCondition]:
@@ -142,10 +141,10 @@ def _lines(
     shown = known[: len(_KINDS)]
     most = max(least, *(highest[name] or 0.0 for name in shown))
     within = [bound for bound, _ in limits if bound <= max(most * 4, 1e-9) or most == 0]
-    plot = _made(report, title, max([most, *within]) * 1.12 or 1.0, label)
+    plot = over_run(report, title, max([most, *within]) * 1.12 or 1.0, label)
     legend = []
     for name, kind in zip(shown, _KINDS, strict=False):
-        plot.line(drawn[name], kind, _gap(report, drawn[name]))
+        plot.line(drawn[name], kind, gap(report, drawn[name]))
         legend.append((kind, name))
     for bound, text in limits:
         plot.limit(bound, text)
@@ -168,13 +167,13 @@ def _dose(report: ChaosReport) -> Picture | None:
         return None
     wanted = (dose.want - dose.tolerance, dose.want + dose.tolerance)
     high, low = max([*known, wanted[1]]), min([*known, wanted[0], 0.0])
-    plot = _made(report, "Dose", high * 1.15 or 1.0, _labels(dose.unit), low=low)
+    plot = over_run(report, "Dose", high * 1.15 or 1.0, _labels(dose.unit), low=low)
     end = max(report.end, 1.0)
     plot.band([(0.0, wanted), (end, wanted)], "wanted")
     # Where it is to be exact there is no band to be seen.
     plot.line([(0.0, dose.want), (end, dose.want)], "ordered")
     if len(points) >= _MANY:
-        plot.line(thinned(points), "line", _gap(report, points))
+        plot.line(thinned(points), "line", gap(report, points))
     else:
         # A line between few readings would tell of a strength that nobody measured.
         for t, value in points:
@@ -189,11 +188,11 @@ def _labels(unit: str) -> Callable[[float], str]:
     if unit == "s":
         return lambda value: seconds_words(value) if value else "0"
     if unit == "ratio":
-        return _percent
+        return percent
     return lambda value: f"{number_words(value)}{unit}"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     return f"{share * 100:.4g}%"
 
 
@@ -205,9 +204,11 @@ def _probes(report: ChaosReport) -> list[Picture]:
         known = {value for _, value in points if value is not None}
         if len(points) < 3 or not known or (dose is not None and name == dose.probe):
             continue
-        plot = _made(report, name, max(known) * 1.12 or 1.0, number_words, low=min([*known, 0.0]), height=70)
+        plot = over_run(
+            report, name, max(known) * 1.12 or 1.0, number_words, low=min([*known, 0.0]), height=70
+        )
         drawn = thinned(points)
-        plot.line(drawn, "line", _gap(report, drawn))
+        plot.line(drawn, "line", gap(report, drawn))
         found.append(Picture(name, plot.svg()))
     return found[:_PROBES]
 
@@ -219,17 +220,17 @@ def _load(report: ChaosReport) -> list[Picture | None]:
     slices = list(_sliced(report.load))
     if not slices:
         return []
-    gap = _gap(report, [(each.t, 0.0) for each in slices])
-    rate = _made(report, "Requests a second", max(each.rate for each in slices) * 1.12 or 1.0, count_words)
-    rate.line([(each.t, each.rate) for each in slices], "line", gap)
-    failed = _made(
+    apart = gap(report, [(each.t, 0.0) for each in slices])
+    rate = over_run(report, "Requests a second", max(each.rate for each in slices) * 1.12 or 1.0, count_words)
+    rate.line([(each.t, each.rate) for each in slices], "line", apart)
+    failed = over_run(
         report,
         "Errors",
         max(max((each.error_share or 0.0) for each in slices) * 1.12, 0.01),
-        _percent,
+        percent,
         height=70,
     )
-    failed.line([(each.t, each.error_share) for each in slices], "third", gap)
+    failed.line([(each.t, each.error_share) for each in slices], "third", apart)
     drawn: list[Picture | None] = [
         Picture("Requests a second", rate.svg()),
         Picture("Errors, share of the requests", failed.svg()),
@@ -238,9 +239,11 @@ def _load(report: ChaosReport) -> list[Picture | None]:
     if known:
         log = max(known) / min(known) > 20
         low = min(known) / 1.5 if log else 0.0
-        late = _made(report, "Latency", max(known) * (1.4 if log else 1.12), seconds_words, low=low, log=log)
-        late.line([(each.t, each.p99_s) for each in slices], "second", gap)
-        late.line([(each.t, each.p50_s) for each in slices], "line", gap)
+        late = over_run(
+            report, "Latency", max(known) * (1.4 if log else 1.12), seconds_words, low=low, log=log
+        )
+        late.line([(each.t, each.p99_s) for each in slices], "second", apart)
+        late.line([(each.t, each.p50_s) for each in slices], "line", apart)
         legend = (("second", "p99"), ("line", "p50"))
         drawn.append(Picture("Latency" + (", logarithmic" if log else ""), late.svg(), legend))
     return drawn
@@ -288,7 +291,7 @@ def thinned(points: Sequence[Point], most: int = _MOST) -> list[Point]:
     return found
 
 
-def _gap(report: ChaosReport, points: Sequence[Point]) -> float:
+def gap(report: ChaosReport, points: Sequence[Point]) -> float:
     """Readings further apart than this have had none between them."""
     if len(points) < 3:
         return math.inf
@@ -300,7 +303,7 @@ def _gap(report: ChaosReport, points: Sequence[Point]) -> float:
 
 
 @dataclass(slots=True)
-class _Lane:
+class Lane:
     """One row: bars and points of one thing."""
 
     name: str
@@ -332,7 +335,7 @@ def lanes(report: ChaosReport) -> Markup | None:
             f' height="{height - _TOP}" class="fault"/>'
         )
     for number, lane in enumerate(rows):
-        parts += _drawn(lane, _TOP + number * _ROW, scale)
+        parts += _row(lane, _TOP + number * _ROW, scale)
     for value in moments(0.0, end):
         x = scale(value)
         parts.append(
@@ -346,7 +349,7 @@ def lanes(report: ChaosReport) -> Markup | None:
     )
 
 
-def _drawn(lane: _Lane, top: float, scale: Callable[[float], float]) -> Iterable[str]:
+def _row(lane: Lane, top: float, scale: Callable[[float], float]) -> Iterable[str]:
     yield f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{top + _ROW}" y2="{top + _ROW}" class="grid"/>'
     yield f'<text x="{LEFT + 3}" y="{top + 11}" class="lane">{escape(lane.name)}</text>'
     for begin, end, kind, said in lane.bars:
@@ -365,33 +368,38 @@ def _drawn(lane: _Lane, top: float, scale: Callable[[float], float]) -> Iterable
         )
 
 
-def _lanes(report: ChaosReport) -> Iterator[_Lane]:
+def _lanes(report: ChaosReport) -> Iterator[Lane]:
     end = max(report.end, 1.0)
-    phases = _Lane("Phases")
+    phases = Lane("Phases")
     for phase in report.story.phases:
         if phase.begin is not None:
             until = phase.end if phase.end is not None else end
-            phases.bars.append((phase.begin, until, "phase", f"{phase.name}\n{_span(phase.begin, until)}"))
-    yield phases
+            phases.bars.append((phase.begin, until, "phase", f"{phase.name}\n{span(phase.begin, until)}"))
+    return phases
+
+
+def happened(report: ChaosReport) -> Iterator[Lane]:
+    """Faults, the hypothesis, silent sources, alerts, guards, processes and notes."""
+    end = max(report.end, 1.0)
     for fault in report.faults:
         until = fault.end if fault.end is not None else end
         kind = "in" if fault.ok else "in stuck"
-        said = f"{fault.text}\n{_span(fault.begin, until)} {fault.how}".rstrip()
-        yield _Lane(f"{fault.tag}  {fault.text}", [(fault.begin, until, kind, said)])
+        said = f"{fault.text}\n{span(fault.begin, until)} {fault.how}".rstrip()
+        yield Lane(f"{fault.tag}  {fault.text}", [(fault.begin, until, kind, said)])
     yield _steady(report)
-    silent = _Lane("No answer from")
+    silent = Lane("No answer from")
     for moment in report.silent:
         until = moment.end if moment.end is not None else end
-        said = f"{moment.state}\n{_span(moment.begin, until)}"
+        said = f"{moment.state}\n{span(moment.begin, until)}"
         silent.bars.append((moment.begin, until, "silent", said))
     yield silent
     for alert in report.alerts.values():
         unexpected = " · not expected" if alert.expected is False else ""
         many = f" × {alert.many}" if alert.many > 1 else ""
-        lane = _Lane(f"{alert.tag}  {alert.name}{many}{unexpected}")
+        lane = Lane(f"{alert.tag}  {alert.name}{many}{unexpected}")
         for moment in alert.spans:
             until = moment.end if moment.end is not None else end
-            said = f"{alert.name} {moment.state}\n{_span(moment.begin, until)}"
+            said = f"{alert.name} {moment.state}\n{span(moment.begin, until)}"
             lane.bars.append((moment.begin, until, moment.state, said))
         if alert.received is not None:
             lane.points.append(
@@ -401,12 +409,12 @@ def _lanes(report: ChaosReport) -> Iterator[_Lane]:
         yield lane
     for sort, name in (("guard", "Guards"), ("process", "Processes"), ("note", "Notes")):
         points = [(t, sort, f"{clock_words(t)} {text}") for t, each, text in report.marks if each == sort]
-        yield _Lane(name, points=points)
+        yield Lane(name, points=points)
 
 
-def _steady(report: ChaosReport) -> _Lane:
+def _steady(report: ChaosReport) -> Lane:
     """How the hypothesis stood, each answer until the next one of the same check."""
-    lane = _Lane("Hypothesis")
+    lane = Lane("Hypothesis")
     kinds = {True: "holds", False: "breaks", None: "unknown"}
     words = {True: "met", False: "not met", None: "nobody knows"}
     step = max(report.end / _MOST, 0.5)
@@ -423,5 +431,5 @@ def _steady(report: ChaosReport) -> _Lane:
     return lane
 
 
-def _span(begin: float, end: float) -> str:
+def span(begin: float, end: float) -> str:
     return f"{clock_words(begin)} to {clock_words(end)}, {seconds_words(end - begin)}"

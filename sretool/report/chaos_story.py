@@ -245,6 +245,11 @@ class ChaosReport:
     def first_fault(self) -> float | None:
         return min((fault.begin for fault in self.faults), default=None)
 
+    @property
+    def fired(self) -> list[tuple[float, Alert]]:
+        """When which alert fired, in the order of their first time."""
+        return [(each.firing, each) for each in self.alerts.values() if each.firing is not None]
+
     def since_fault(self, t: float | None) -> float | None:
         """Seconds after the first fault; None where either never was."""
         begin = self.first_fault
