@@ -321,7 +321,12 @@ _TOP: Final = 8
 
 def lanes(report: ChaosReport) -> Markup | None:
     """Phases, faults, the hypothesis, alerts and what people and processes did, one row each."""
-    rows = [lane for lane in _lanes(report) if lane.bars or lane.points]
+    return drawn(report, [_phases(report), *happened(report)])
+
+
+def drawn(report: ChaosReport, lanes: Iterable[Lane]) -> Markup | None:
+    """Those with anything in them; None where there are none."""
+    rows = [lane for lane in lanes if lane.bars or lane.points]
     if not rows:
         return None
     end = max(report.end, 1.0)
@@ -368,7 +373,7 @@ def _row(lane: Lane, top: float, scale: Callable[[float], float]) -> Iterable[st
         )
 
 
-def _lanes(report: ChaosReport) -> Iterator[Lane]:
+def _phases(report: ChaosReport) -> Lane:
     end = max(report.end, 1.0)
     phases = Lane("Phases")
     for phase in report.story.phases:
