@@ -164,7 +164,7 @@ class Watchers:
                 self._left.setdefault(slo, left)
             spent = max(0.0, self._left[slo] - left) if left is not None else None
             burn = status.burns[min(status.burns)] if status.burns else None
-            figures.append(Figures(slo, burn, spent))
+            figures.append(Figures(slo, burn, spent, left))
             ticks.append(SloTick(slo, status.sli, burn, spent))
         return SloReading(tuple(figures), tuple(ticks))
 

@@ -13,7 +13,15 @@ from datetime import datetime  # noqa: TC003
 from typing import Any, Final, TypeAlias
 
 from sretool.core.analysis.latency import Counts  # noqa: TC001
-from sretool.core.runs.model import Check, Measures, Outcome, RunKind, Verdict
+from sretool.core.runs.model import (
+    ChaosMeasures,
+    Check,
+    LoadMeasures,
+    Measures,
+    Outcome,
+    RunKind,
+    Verdict,
+)
 
 WARM_UP: Final = "warm-up"
 """The phase whose load is shown and never counted."""
@@ -408,6 +416,9 @@ class StepEnded:
     """Empty where it came out as it should."""
     undone: bool = True
     """False: a fault of it is still in."""
+    chaos: ChaosMeasures | None = None
+    """Of its run, where that is an experiment; `load` likewise."""
+    load: LoadMeasures | None = None
 
 
 @dataclass(frozen=True, slots=True)

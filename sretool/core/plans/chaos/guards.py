@@ -42,6 +42,8 @@ class Figures:
     burn: float | None
     spent: float | None
     """Share of its budget since the run began."""
+    left: float | None = None
+    """Share of its budget that is left at all; below 0 where it is overspent."""
 
 
 class Guards:

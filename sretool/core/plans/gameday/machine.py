@@ -212,6 +212,8 @@ class Machine:
         self.phase = Phase.READY
         self.outcomes: dict[str, Outcome] = {}
         """Id of a step that is over → how it came out."""
+        self.reasons: dict[str, str] = {}
+        """Likewise, why it did not come out as it should."""
         self.why = ""
         """Of the worst step, or why it was stopped."""
         self._worst = Outcome.PASSED
@@ -427,7 +429,7 @@ class Machine:
     def _over(self, step: Played, outcome: Outcome, why: str, out: list[Command]) -> None:
         """A step that is not a load has come out."""
         self._now = None
-        self.outcomes[step.id] = outcome
+        self.outcomes[step.id], self.reasons[step.id] = outcome, why
         self._judge(step.id, outcome, why)
         # What a guard of its own has ended, or what broke, is no ground to go on from.
         ended = outcome in (Outcome.ABORTED, Outcome.ERROR)
