@@ -89,10 +89,10 @@ def _arranged(plan: GameDayPlan, seed: int) -> Iterator[Played]:
         if not isinstance(step, Shuffle):
             yield step
             continue
-        order = sorted(step.steps, key=lambda each: _drawn(seed, step.id, each.id))
+        order = sorted(step.steps, key=lambda each: drawn(seed, step.id, each.id))
         least, most = step.pause
         for number, each in enumerate(order[: step.pick], 1):
-            pause = round(least + (most - least) * _drawn(seed, step.id, f"pause {number}"))
+            pause = round(least + (most - least) * drawn(seed, step.id, f"pause {number}"))
             if pause or (number == 1 and step.at is not None):
                 yield WaitStep(
                     id=f"{step.id}-{number}",
@@ -103,7 +103,7 @@ def _arranged(plan: GameDayPlan, seed: int) -> Iterator[Played]:
             yield each
 
 
-def _drawn(seed: int, *names: str) -> float:
+def drawn(seed: int, *names: str) -> float:
     """0..1, as at random, and the same for the same words everywhere."""
     digest = hashlib.sha256("\0".join((str(seed), *names)).encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
