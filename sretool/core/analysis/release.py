@@ -125,6 +125,8 @@ class Release:
     water_lines: tuple[WaterLine, ...] = ()
     scale: Scale | None = None
     currency: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """Key → line in the plan's file."""
 
 
 # --- what was measured

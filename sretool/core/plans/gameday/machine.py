@@ -368,8 +368,11 @@ class Machine:
         if step is None or step.id != event.step or not isinstance(step, ExperimentStep | CapacityStep):
             return
         outcome, why = event.outcome, f"{step.id} {event.outcome.value}"
-        if self._stopping_step and isinstance(step, ExperimentStep):
-            outcome, why = Outcome.FAILED, f"{step.id} was not over in time"
+        late = isinstance(step, ExperimentStep) or outcome is Outcome.ABORTED
+        if self._stopping_step and late:
+            # A fault that stays too long has failed; a search that takes too long has told nothing.
+            outcome = Outcome.FAILED if isinstance(step, ExperimentStep) else Outcome.INCONCLUSIVE
+            why = f"{step.id} was not over in time"
         self._over(step, outcome, "" if outcome is Outcome.PASSED else why, out)
         self._advance(out)
 
@@ -437,6 +440,9 @@ class Machine:
             self._stop(outcome, why, out)
 
     def _judge(self, id_: str, outcome: Outcome, why: str) -> None:
+        noted = any(each.id == id_ and each.otherwise is Otherwise.NOTE for each in self._steps)
+        if noted and outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
+            return
         if self._ending is None and _WORSE.index(outcome) > _WORSE.index(self._worst):
             self._worst, self.why = outcome, why or id_
 

@@ -11,6 +11,7 @@ from decimal import Decimal  # noqa: TC003
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
+from sretool.core.analysis.release import Release  # noqa: TC001
 from sretool.core.plans.chaos.experiment import StopCondition  # noqa: TC001
 from sretool.core.plans.gameday.claims import Claim  # noqa: TC001
 from sretool.core.plans.often import Every  # noqa: TC001
@@ -27,6 +28,8 @@ class Otherwise(StrEnum):
     GO_ON = "go on"
     STOP = "stop"
     """Everything is undone, and the game day ends."""
+    NOTE = "note"
+    """It is written down, and alone makes no game day fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,8 @@ class GameDayPlan:
     stop_when: tuple[StopCondition, ...] = ()
     budget_price: Decimal | None = None
     """Share of any objective's error budget that the whole may take; None: not told."""
+    release: Release | None = None
+    """What is asked of a release; None: there is none to decide on."""
     file: str = ""
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
     """Key → line in the file."""

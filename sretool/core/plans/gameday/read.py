@@ -85,6 +85,7 @@ def _plan(written: PlanSpec, file: str, root: yaml.Node | None) -> GameDayPlan:
         steps=tuple(each for each in steps if each is not None),
         stop_when=written.stop_when,
         budget_price=written.budget_price,
+        release=written.release.release if written.release is not None else None,
         file=file,
         lines=_lines(root),
     )

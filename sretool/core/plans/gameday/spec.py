@@ -25,6 +25,7 @@ from sretool.core.plans.chaos.spec import stop_condition
 from sretool.core.plans.gameday import claims
 from sretool.core.plans.gameday.claims import Claim  # noqa: TC001 - resolved at run time
 from sretool.core.plans.gameday.plan import Condition, Until
+from sretool.core.plans.gameday.spec_release import ReleaseSpec  # noqa: TC001 - resolved at run time
 from sretool.core.plans.load.profile import parse_rate
 from sretool.errors import UsageError, Wrong
 
@@ -101,7 +102,7 @@ class InjectedSpec(Written):
 class StepSpec(Written):
     id: Id | None = None
     at: DurationOrNone | None = None
-    otherwise: Literal["go on", "stop"] | None = None
+    otherwise: Literal["go on", "stop", "note"] | None = None
     load: Text | None = None
     capacity: Text | None = None
     experiment: Text | None = None
@@ -184,6 +185,7 @@ class PlanSpec(Written):
     settle: DurationOrNone | None = None
     stop_when: tuple[Annotated[StopCondition, Parsed(_guard)], ...] = ()
     budget_price: Share | None = None
+    release: ReleaseSpec | None = None
 
     def problems(self) -> Iterator[Found]:
         if not self.steps:

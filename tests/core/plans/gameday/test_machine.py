@@ -329,6 +329,60 @@ def test_a_search_is_over_when_its_time_is() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("outcome", "finish"),
+    [
+        ("aborted", "inconclusive c was not over in time"),
+        ("failed", "failed c failed"),
+        ("error", None),
+    ],
+)
+def test_a_search_that_is_ended_has_told_nothing(outcome: str, finish: str | None) -> None:
+    stops = "<< StopAll c error\n>> 62 stopped\n<< Finish error c error"
+    play(
+        of_steps("  - {id: c, capacity: stage-1, within: 60s}"),
+        f"""
+        >> 0 begin
+        << StartCapacity c
+        >> 60 tick
+        << StopStep c
+        >> 61 done c {outcome}
+        {f"<< Finish {finish}" if finish else stops}
+        """,
+    )
+
+
+@pytest.mark.parametrize("outcome", ["failed", "inconclusive"])
+def test_what_is_only_noted_makes_nothing_fail(outcome: str) -> None:
+    of = of_steps("  - {id: l, load: x, otherwise: note}\n  - {id: c, capacity: y, otherwise: note}")
+    play(
+        of,
+        f"""
+        >> 0 begin
+        << StartLoad l
+        << StartCapacity c
+        >> 5 done l {outcome}
+        >> 9 done c {outcome}
+        << Finish passed
+        """,
+    )
+    assert of.outcomes == {"l": Outcome(outcome), "c": Outcome(outcome)}
+
+
+def test_what_is_only_noted_stops_it_all_the_same_where_it_breaks() -> None:
+    play(
+        of_steps("  - {id: c, capacity: y, otherwise: note}\n  - {wait: 5s}"),
+        """
+        >> 0 begin
+        << StartCapacity c
+        >> 9 done c error
+        << StopAll c error
+        >> 10 stopped
+        << Finish error c error
+        """,
+    )
+
+
 def test_a_clock_that_goes_back_makes_nothing_longer() -> None:
     play(
         of_steps("  - {wait: 10s}"),
