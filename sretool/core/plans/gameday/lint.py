@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sretool.core.plans.chaos.plan import percent
-from sretool.core.plans.gameday import claims
+from sretool.core.plans.gameday import claims, lint_release
 from sretool.core.plans.gameday.claims import Claims
 from sretool.core.plans.gameday.plan import (
     AskStep,
@@ -40,6 +40,10 @@ class Around:
     """Id of a role → why it has none."""
     slos: frozenset[str] | None = None
     """Ids of the catalog's objectives; None: no catalog is known."""
+    changes: tuple[str, ...] | None = None
+    """Kinds of changes that its error budget policy knows; None likewise."""
+    resources: tuple[str, ...] | None = None
+    """What it watches that can be used up; None likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ def _problems(plan: GameDayPlan, known: Known, around: Around) -> Iterator[Probl
     yield from _references(plan, known, around)
     yield from _claims(plan, around)
     yield from _dear(plan, known)
+    yield from lint_release.problems(plan, changes=around.changes, resources=around.resources)
 
 
 def _people(plan: GameDayPlan, around: Around) -> Iterator[Problem]:
@@ -195,6 +200,7 @@ def _warnings(plan: GameDayPlan, known: Known) -> Iterator[Problem]:
         )
     for each in plan.experiments:
         yield from _of_experiment(plan, each, known, found)
+    yield from lint_release.warnings(plan)
 
 
 def _of_experiment(plan: GameDayPlan, step: ExperimentStep, known: Known, of: Price) -> Iterator[Problem]:
