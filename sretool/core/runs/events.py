@@ -50,6 +50,8 @@ class PlannedStep:
     """When it begins at the earliest, seconds after the game day's begin; None: not known."""
     latest_s: float | None = None
     """When it is over at the latest; None: not known."""
+    noted: bool = False
+    """What comes of it is only written down: that it failed alone makes no game day fail."""
 
 
 @dataclass(frozen=True, slots=True)
