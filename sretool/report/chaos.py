@@ -54,7 +54,7 @@ def _render(template: str, report: ChaosReport, made_at: datetime, *, escape: bo
             "brief": lambda value: seconds_words(value, 3),
             "after": _after,
             "clock": clock_words,
-            "moment": _moment,
+            "moment": moment,
         },
         functions={"pictures": chaos_charts.over_time, "lanes": chaos_charts.lanes},
         report=report,
@@ -349,5 +349,5 @@ def _after(value: float | None) -> str:
     return f"{'−' if value < 0 else '+'}{words}"
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
     return f"{at.day} {at:%b %Y %H:%M:%S} UTC"

@@ -363,7 +363,7 @@ def _row(lane: Lane, top: float, scale: Callable[[float], float]) -> Iterable[st
             f'<rect x="{left:.1f}" y="{top + 15}" width="{max(right - left, 1.5):.1f}" height="9"'
             f' class="{kind}"><title>{escape(said)}</title></rect>'
         )
-        word = said.partition("\n")[0] if kind == "phase" else ""
+        word = said.partition("\n")[0] if kind.startswith("phase") else ""
         if word and len(word) * _PHASE_SIGN < right - left - 6:
             yield f'<text x="{left + 4:.1f}" y="{top + 22.5}" class="in-bar">{escape(word)}</text>'
     for t, kind, said in lane.points:

@@ -11,7 +11,10 @@ from sretool.core.runs.model import Outcome
 from sretool.report import chaos as pages
 
 if TYPE_CHECKING:
-    from sretool.core.runs.model import Check
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sretool.core.runs.model import Check, Verdict
     from sretool.report.chaos_story import Alert, ChaosReport, Point
 
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -20,22 +23,8 @@ _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 def document(report: ChaosReport) -> dict[str, Any]:
     """Ratios 0..1, seconds since the run began, and null where nothing is known."""
-    record, story, verdict = report.record, report.story, report.verdict
-    started = story.started
-    return {
-        "id": record.id,
-        "kind": record.kind.value,
-        "title": record.title,
-        "state": record.state.value,
-        "started": record.started,
-        "ended": record.ended,
-        "production": record.production,
-        "targets": record.targets,
-        "inputs": [{"path": each.path, "sha256": each.sha256} for each in record.inputs],
-        "versions": dict(record.versions),
-        "plan_hash": (started.plan_hash or None) if started is not None else None,
-        "verdict": {"outcome": verdict.outcome.value, "reason": verdict.reason} if verdict else None,
-        "checks": [_check(check) for check in story.checks.values()],
+    story = report.story
+    return head(report) | {
         "measures": asdict(report.measures) if report.measures is not None else None,
         "phases": [
             {"name": each.name, "planned_s": each.planned, "begin_s": each.begin, "end_s": each.end}
@@ -58,41 +47,65 @@ def document(report: ChaosReport) -> dict[str, Any]:
         "hypothesis": [{"t": t, "met": met, "text": text} for t, met, text in report.steady],
         "dose": _points(report.dose()),
         "writes": asdict(story.writes) if story.writes is not None else None,
-        "slos": {
-            slo: [{"t": each.t, "sli": each.sli, "burn": each.burn, "budget_spent": each.budget_spent}
-                  for each in found]
-            for slo, found in report.slos.items()
-        },
-        "traffic": {instance: _points(points) for instance, points in report.traffic.items()},
-        "probes": {name: _points(points) for name, points in report.probes.items()},
-        "log": [
-            {"at": each.at, "t": each.t, "source": each.source, "text": each.text, "result": each.result}
-            for each in story.log
-        ],
-    }  # fmt: skip
-
-
-def _alert(alert: Alert) -> dict[str, Any]:
-    return {
-        "name": alert.name,
-        "severity": alert.severity,
-        "expected": alert.expected,
-        "fired_for": alert.many,
-        "pending_s": alert.pending,
-        "firing_s": alert.firing,
-        "received_s": alert.received,
-        "resolved_s": alert.resolved,
-        "waited_s": alert.took,
-        "theory_s": alert.theory,
+        "slos": slos(report),
+        "traffic": {instance: _points(found) for instance, found in report.traffic.items()},
+        "probes": {name: _points(found) for name, found in report.probes.items()},
+        "log": log(report),
     }
 
 
-def _points(points: list[Point]) -> list[dict[str, float | None]]:
-    return [{"t": t, "value": value} for t, value in points]
+def head(report: ChaosReport) -> dict[str, Any]:
+    """What the run is, how it ended, and what was to hold."""
+    record, verdict, started = report.record, report.verdict, report.story.started
+    return {
+        "id": record.id,
+        "kind": record.kind.value,
+        "title": record.title,
+        "state": record.state.value,
+        "started": record.started,
+        "ended": record.ended,
+        "production": record.production,
+        "targets": record.targets,
+        "inputs": [{"path": each.path, "sha256": each.sha256} for each in record.inputs],
+        "versions": dict(record.versions),
+        "plan_hash": (started.plan_hash or None) if started is not None else None,
+        "verdict": {"outcome": verdict.outcome.value, "reason": verdict.reason} if verdict else None,
+        "checks": [check(each) for each in report.story.checks.values()],
+    }
 
 
-def _check(check: Check) -> dict[str, Any]:
-    return {"name": check.name, "want": check.want, "got": check.got, "unit": check.unit, "ok": check.ok}
+def slos(report: ChaosReport) -> dict[str, Any]:
+    return {slo: [asdict(each) for each in found] for slo, found in report.slos.items()}
+
+
+def log(report: ChaosReport) -> list[dict[str, Any]]:
+    return [
+        {"at": each.at, "t": each.t, "source": each.source, "text": each.text, "result": each.result}
+        for each in report.story.log
+    ]
+
+
+def _alert(of: Alert) -> dict[str, Any]:
+    return {
+        "name": of.name,
+        "severity": of.severity,
+        "expected": of.expected,
+        "fired_for": of.many,
+        "pending_s": of.pending,
+        "firing_s": of.firing,
+        "received_s": of.received,
+        "resolved_s": of.resolved,
+        "waited_s": of.took,
+        "theory_s": of.theory,
+    }
+
+
+def _points(of: list[Point]) -> list[dict[str, float | None]]:
+    return [{"t": t, "value": value} for t, value in of]
+
+
+def check(of: Check) -> dict[str, Any]:
+    return {"name": of.name, "want": of.want, "got": of.got, "unit": of.unit, "ok": of.ok}
 
 
 def junit(report: ChaosReport) -> str:
@@ -103,45 +116,62 @@ def junit(report: ChaosReport) -> str:
     """
     record = report.record
     took = (record.ended - record.started).total_seconds() if record.ended is not None else report.end
-    suite = ElementTree.Element(
-        "testsuite",
-        name=f"chaos {record.title}",
-        timestamp=record.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        time=f"{took:.3f}",
-    )
-    failed = skipped = 0
+    suite = Suite(f"chaos {record.title}", f"chaos.{record.title}", record.started, took)
     for check in report.story.checks.values():
-        case = _case(suite, report, check.name)
-        got = pages.in_words(check.got, check.unit)
-        if check.ok is False:
-            failed += 1
-            want = pages.in_words(check.want, check.unit)
-            said = f"measured {got}, wanted {want}" if check.want is not None else f"measured {got}"
+        suite.check(check)
+    suite.run(report.verdict, pages.word(report), pages.reason(report))
+    return junit_text([suite])
+
+
+class Suite:
+    """Test cases that belong together."""
+
+    def __init__(self, name: str, classname: str, at: datetime, took: float) -> None:
+        self.element = ElementTree.Element(
+            "testsuite", name=name, timestamp=at.strftime("%Y-%m-%dT%H:%M:%SZ"), time=f"{took:.3f}"
+        )
+        self._classname = classname
+        self.counts = {"failures": 0, "errors": 0, "skipped": 0}
+
+    def case(self, name: str, ok: bool | None, said: str, took: float | None = None) -> None:
+        """`said`: why not, or what was measured; None: nobody knows."""
+        case = ElementTree.SubElement(self.element, "testcase", classname=self._classname, name=name)
+        if took is not None:
+            case.set("time", f"{took:.3f}")
+        if ok is False:
+            self.counts["failures"] += 1
             ElementTree.SubElement(case, "failure", message=said)
-        elif check.ok is None:
-            skipped += 1
-            ElementTree.SubElement(case, "skipped", message="not measured")
-        else:
-            ElementTree.SubElement(case, "system-out").text = f"measured {got}"
-    verdict = report.verdict
-    case = _case(suite, report, "the run")
-    broken = verdict is None or verdict.outcome not in (Outcome.PASSED, Outcome.FAILED)
-    if broken:
-        said = f"{pages.word(report)}: {pages.reason(report)}"
-        ElementTree.SubElement(case, "error", message=said)
-    elif verdict is not None and verdict.outcome is Outcome.FAILED and not failed:
-        failed += 1
-        ElementTree.SubElement(case, "failure", message=pages.reason(report))
-    suite.set("tests", str(len(suite)))
-    suite.set("failures", str(failed))
-    suite.set("errors", "1" if broken else "0")
-    suite.set("skipped", str(skipped))
+        elif ok is None:
+            self.counts["skipped"] += 1
+            ElementTree.SubElement(case, "skipped", message=said)
+        elif said:
+            ElementTree.SubElement(case, "system-out").text = said
+
+    def check(self, check: Check) -> None:
+        got = pages.in_words(check.got, check.unit)
+        said = f"measured {got}"
+        if check.ok is False and check.want is not None:
+            said = f"{said}, wanted {pages.in_words(check.want, check.unit)}"
+        self.case(check.name, check.ok, said if check.ok is not None else "not measured")
+
+    def run(self, verdict: Verdict | None, word: str, reason: str) -> None:
+        """The last case: the run itself."""
+        case = ElementTree.SubElement(self.element, "testcase", classname=self._classname, name="the run")
+        if verdict is None or verdict.outcome not in (Outcome.PASSED, Outcome.FAILED):
+            self.counts["errors"] += 1
+            ElementTree.SubElement(case, "error", message=f"{word}: {reason}")
+        elif verdict.outcome is Outcome.FAILED and not self.counts["failures"]:
+            self.counts["failures"] += 1
+            ElementTree.SubElement(case, "failure", message=reason)
+
+
+def junit_text(suites: Iterable[Suite]) -> str:
     root = ElementTree.Element("testsuites")
-    root.append(suite)
+    for suite in suites:
+        suite.element.set("tests", str(len(suite.element)))
+        for name, count in suite.counts.items():
+            suite.element.set(name, str(count))
+        root.append(suite.element)
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{_UNWRITABLE.sub("?", text)}\n'
-
-
-def _case(suite: ElementTree.Element, report: ChaosReport, name: str) -> ElementTree.Element:
-    return ElementTree.SubElement(suite, "testcase", classname=f"chaos.{report.record.title}", name=name)

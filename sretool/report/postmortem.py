@@ -204,7 +204,7 @@ def recovery(report: ChaosReport) -> Iterator[str]:
 def actions(report: ChaosReport) -> Iterator[Action]:
     """One for each thing that did not hold, then for what nobody could tell."""
     checks = report.story.checks.values()
-    yield from (_mend(each) for each in checks if each.ok is False)
+    yield from (mend(each) for each in checks if each.ok is False)
     over = report.verdict is not None
     yield from (
         Action(f"Have “{each.name}” measured", "measure", f"{each.name} is not known")
@@ -220,7 +220,8 @@ def actions(report: ChaosReport) -> Iterator[Action]:
         yield Action("Find out why the program that ran it ended", "measure", "the run broke off")
 
 
-def _mend(check: Check) -> Action:
+def mend(check: Check) -> Action:
+    """What to do where it is broken."""
     got, want = chaos.in_words(check.got, check.unit), chaos.in_words(check.want, check.unit)
     why = f"{check.name}: {got}, wanted {want}"
     name = check.name

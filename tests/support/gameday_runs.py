@@ -11,6 +11,7 @@ from sretool.adapters.store.runs import RunStore
 from sretool.core.plans.chaos import criteria as holding
 from sretool.core.plans.chaos.criteria import AlertCriterion, Criteria, DoseCriterion
 from sretool.core.plans.chaos.verdict import judge
+from sretool.core.plans.gameday.judge import judge as judge_day
 from sretool.core.runs import lines
 from sretool.core.runs.events import (
     AlertChange,
@@ -37,7 +38,7 @@ from sretool.core.runs.events import (
     WorkerTick,
     WritesFound,
 )
-from sretool.core.runs.model import Check, GameDayMeasures, Measures, Outcome, RunKind, Verdict
+from sretool.core.runs.model import Check, Measures, Outcome, RunKind, Verdict
 from tests.support.runs import request_tick
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from sretool.adapters.store.writer import RunWriter
     from sretool.core.runs.events import What
+    from sretool.core.runs.model import RunRecord
 
 BEGAN: Final = datetime(2026, 11, 20, 19, 0, tzinfo=UTC)
 CLAIMS: Final = (
@@ -180,19 +182,19 @@ def gameday(
     script.at(0, PhaseBegan("steps"))
     script.at(0, SourceState("prometheus", ok=True))
     script.at(0, SourceState("alertmanager", ok=True))
-    load = _load(store, clock, run.run.id, drills, script)
+    folder, load = _load(store, clock, run.run.id, drills, script)
     for drill in drills:
         _drill(store, clock, run.run.id, drill, script)
     clock.t = 0.0
     _people(script, runbooks)
     _slos(script, drills)
     script.at(1, StepBegan("evening"))
-    script.at(1.2, StepRun("evening", load))
+    script.at(1.2, StepRun("evening", folder.name))
     for id_, begin, end in (("baseline", 1.5, 60), ("calm", 206, 250), ("breath", 380, 400)):
         script.at(begin, StepBegan(id_))
         script.at(end, StepEnded(id_, Outcome.PASSED))
     script.at(850, PhaseBegan("ending"))
-    script.at(862, StepEnded("evening", Outcome.PASSED))
+    script.at(862, StepEnded("evening", Outcome.PASSED, load=load.measures.load))
     script.at(862, PhaseBegan("settling"))
     script.at(898, SourceState("prometheus", ok=True))
     script.at(898, SourceState("alertmanager", ok=True))
@@ -203,19 +205,9 @@ def gameday(
 
 
 def judged(run: RunWriter) -> RunWriter:
-    """Over, with a verdict as its events give it."""
-    checks = tuple(
-        replace(each, got=got, ok=ok)
-        for each, (got, ok) in zip(
-            CLAIMS,
-            ((78.0, True), (27.0, False), (120.0, True), (2.0, False), ("2 of 4", False), ("1 of 2", False),
-             ("all", True)),
-            strict=True,
-        )
-    )  # fmt: skip
-    reason = "lost writes 2 (wanted 0)"
-    measures = GameDayMeasures(4, 2, 12.4, 0.8, 2, 1834, 40.2, 24.0, 88.0, 4, 3, 0.045, 0.0, True)
-    run.finish(Verdict(Outcome.FAILED, reason, checks), Measures(gameday=measures))
+    """Over, with the verdict that its events give."""
+    verdict, measures = judge_day(read(run.folder))
+    run.finish(verdict, Measures(gameday=measures))
     return run
 
 
@@ -294,7 +286,9 @@ def _tick(drills: tuple[Drill, ...], second: int) -> LoadTick:
     return LoadTick(1.0, None, tuple(ticks), target_rate=float(rate), workers=(WorkerTick("w1", 0.21),))
 
 
-def _load(store: RunStore, clock: Clock, parent: str, drills: tuple[Drill, ...], day: Script) -> str:
+def _load(
+    store: RunStore, clock: Clock, parent: str, drills: tuple[Drill, ...], day: Script
+) -> tuple[Path, RunRecord]:
     clock.t = 1.0
     with store.create(RunKind.LOAD, "evening", targets=["http://127.0.0.1:8000"], parent=parent) as run:
         child = Script(run, day.began + timedelta(seconds=1))
@@ -302,7 +296,7 @@ def _load(store: RunStore, clock: Clock, parent: str, drills: tuple[Drill, ...],
         child.at(0, Started(RunKind.LOAD, "evening", 900, checks=(check,)))
         for second in range(1, 860):
             tick = _tick(drills, second)
-            child.at(second, tick)
+            child.at(float(second), tick)
             day.at(second + 1.05, tick)
         child.write()
         clock.t = 861.0
@@ -313,7 +307,7 @@ def _load(store: RunStore, clock: Clock, parent: str, drills: tuple[Drill, ...],
         got = (measured.failures or 0) / measured.requests
         held = replace(check, got=got, ok=got <= 0.05)
         run.finish(Verdict(Outcome.PASSED, "every objective held", (held,)), Measures(load=measured))
-    return run.folder.name
+    return run.folder, run.run
 
 
 def _drill(store: RunStore, clock: Clock, parent: str, drill: Drill, day: Script) -> None:
@@ -358,14 +352,14 @@ def _drill(store: RunStore, clock: Clock, parent: str, drill: Drill, day: Script
     day.at(drill.off + 0.02, FaultOff(f"{drill.name}/f1"))
     at(drill.off + 5, SteadyState("after", met=True), relayed=True)
     at(drill.off + 6, RunnerEnded("completed"))
-    for number, t in enumerate(range(drill.begin, end)):
-        child.at(t - drill.begin + 0.3, _tick((drill,), t))
-        if number % 5 == 0:
-            for tick in _ticks((drill,), t):
-                child.at(t - drill.begin + 0.2, tick)
-    for what, t in _alerts(drill):
-        child.at(t - drill.begin, what)
-        day.at(t, replace(what, expected=None))
+    for second in range(end - drill.begin):
+        child.at(second + 0.3, _tick((drill,), drill.begin + second))
+        if second % 5 == 0:
+            for tick in _ticks((drill,), drill.begin + second):
+                child.at(second + 0.2, tick)
+    for change, moment in _alerts(drill):
+        child.at(moment - drill.begin, change)
+        day.at(moment, replace(change, expected=None))
     if drill.lost is not None:
         found = WritesFound(
             acked=1834,
@@ -389,7 +383,7 @@ def _drill(store: RunStore, clock: Clock, parent: str, drill: Drill, day: Script
     day.at(drill.begin, StepBegan(drill.name))
     day.at(drill.begin + 0.5, StepRun(drill.name, run.folder.name))
     why = "" if verdict.outcome is Outcome.PASSED else f"{drill.name} {verdict.outcome.value}"
-    day.at(end, StepEnded(drill.name, verdict.outcome, why))
+    day.at(end, StepEnded(drill.name, verdict.outcome, why, chaos=run.run.measures.chaos))
 
 
 def _alerts(drill: Drill) -> list[tuple[AlertChange, float]]:

@@ -39,7 +39,7 @@ class Trials:
 def trials(store: RunStore) -> Trials:
     """A run whose folder is damaged counts as one that says nothing."""
     over = [each for each in store.newest(None, [RunKind.CHAOS]) if each.record.state is not RunState.RUNNING]
-    found = [trial(each.record, _criteria(each.folder)) for each in over]
+    found = [trial(each.record, criteria(each.folder)) for each in over]
     blank = list(_blank(store.damaged, found))
     remarks = [f"{each.folder}: {each.problem}" for each in store.damaged]
     nowhere = [each.run for each in found if not each.services]
@@ -50,8 +50,8 @@ def trials(store: RunStore) -> Trials:
     return Trials(tuple(sorted([*found, *blank], key=lambda each: each.at, reverse=True)), tuple(remarks))
 
 
-def _criteria(folder: Path) -> Criteria | None:
-    """None where it cannot be read."""
+def criteria(folder: Path) -> Criteria | None:
+    """What was to hold in the experiment of this run; None where it cannot be read."""
     try:
         with (folder / EVENTS).open("rb") as file:
             for line in islice(file, _FIRST):

@@ -115,6 +115,12 @@ class ServiceScore:
         """From the run before the last to the last; None: there are not two."""
         return self.trend[-1].score - self.trend[-2].score if len(self.trend) > 1 else None
 
+    @property
+    def days(self) -> tuple[Point, ...]:
+        """The score after each game day, oldest first."""
+        last = {point.parent: point for point in self.trend if point.parent is not None}
+        return tuple(sorted(last.values(), key=lambda point: point.at))
+
 
 def scores(
     trials: Iterable[Trial],

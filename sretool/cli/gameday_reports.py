@@ -1,0 +1,133 @@
+"""Reports of a game day, made from its run folder and from those of its steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sretool.adapters import project
+from sretool.adapters.store import seal
+from sretool.adapters.store.runs import RunStore
+from sretool.adapters.store.tail import EventTail
+from sretool.adapters.store.trials import criteria, trials
+from sretool.adapters.store.writer import EVENTS, RECORD
+from sretool.cli.output import json_text
+from sretool.core.analysis.score import scores
+from sretool.core.runs import lines
+from sretool.core.runs.model import RunKind
+from sretool.errors import RunUnreadable, UsageError
+from sretool.report import gameday, gameday_documents
+from sretool.report.gameday_story import Child, GameDayReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from sretool.core.analysis.score import ServiceScore
+    from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.model import RunRecord
+
+NAMES: Final = {"html": "report.html", "md": "report.md", "json": "report.json", "junit": "junit.xml"}
+"""Form → name of its file in the run's folder."""
+KINDS: Final = (RunKind.GAMEDAY,)
+
+
+def texts(
+    folder: Path,
+    record: RunRecord,
+    form: str,
+    now: datetime,
+    known: Mapping[str, Iterable[str]] | None = None,
+) -> dict[str, str]:
+    """Name of the file → its text. UsageError where there is no such report.
+
+    `known`: service → experiments that are there for it, tried or not; None: those that were ever tried.
+    """
+    if form not in NAMES:
+        raise UsageError(f"there is no {form} of a game day", remedy=f"ask for one of {', '.join(NAMES)}")
+    return {NAMES[form]: _text(told(folder, record, known)[0], form, now, links=False)}
+
+
+def write(
+    folder: Path, record: RunRecord, now: datetime, known: Mapping[str, Iterable[str]] | None = None
+) -> list[Path]:
+    """Every report into the folder of a run that is over, and the seal on all its files.
+
+    OSError where one cannot be written.
+    """
+    report, _ = told(folder, record, known)
+    made = {name: _text(report, form, now, links=True) for form, name in NAMES.items()}
+    for name, text in made.items():
+        project.replace_file(folder / name, text.encode())
+    seal.put(folder)
+    return [folder / name for name in made]
+
+
+def told(
+    folder: Path, record: RunRecord, known: Mapping[str, Iterable[str]] | None = None
+) -> tuple[GameDayReport, list[RunEvent]]:
+    """What the events say, and the events in the order of their time."""
+    tail = EventTail(folder / EVENTS)
+    found: list[RunEvent] = []
+    while new := tail.read().events:
+        found += new
+    # What its steps tell comes a little after it was so.
+    found.sort(key=lambda event: event.t)
+    report = GameDayReport(record)
+    report.take_all(found)
+    for step in report.steps:
+        if step.run:
+            child = _child(folder.parent / step.run, step.plan.id)
+            if isinstance(child, Child):
+                report.children[step.plan.id] = child
+            else:
+                report.missing.append(f"the run of {step.plan.id} is not told of: {child}")
+    report.scores = _scores(folder, report, known)
+    if tail.unreadable:
+        count = "1 line is no event" if tail.unreadable == 1 else f"{tail.unreadable} lines are no events"
+        report.unreadable = f"{count} and left out: {tail.first_unreadable}"
+    return report, found
+
+
+def _child(folder: Path, step: str) -> Child | str:
+    """Why it cannot be read, where it cannot."""
+    try:
+        record = lines.decode_record((folder / RECORD).read_bytes())
+    except FileNotFoundError:
+        return f"{folder.name} is not there"
+    except (OSError, RunUnreadable) as error:
+        return error.message if isinstance(error, RunUnreadable) else str(error.strerror)
+    promised = criteria(folder) if record.kind is RunKind.CHAOS else None
+    return Child(step, folder.name, record, promised, page=(folder / NAMES["html"]).is_file())
+
+
+def _scores(
+    folder: Path, report: GameDayReport, known: Mapping[str, Iterable[str]] | None
+) -> tuple[ServiceScore, ...]:
+    """Of the services that this day's experiments are about, as they stood at its end."""
+    services = {
+        service
+        for child in report.children.values()
+        if child.record.kind is RunKind.CHAOS
+        for service in child.record.targets
+    }
+    if not services:
+        return ()
+    ended = report.record.ended
+    tried = trials(RunStore(folder.parent.parent))
+    until = [each for each in tried.found if ended is None or each.at <= ended]
+    return tuple(each for each in scores(until, known) if each.service in services)
+
+
+def _text(report: GameDayReport, form: str, now: datetime, *, links: bool) -> str:
+    match form:
+        case "html":
+            return gameday.html(report, now, links=links)
+        case "md":
+            return gameday.markdown(report, now)
+        case "json":
+            return json_text(gameday_documents.document(report)) + "\n"
+        case "junit":
+            return gameday_documents.junit(report)
+        case _:
+            raise ValueError(form)
