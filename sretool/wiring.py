@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sretool.adapters.store.runs import RunStore, StoredRun
     from sretool.adapters.store.snapshots import SnapshotFile
     from sretool.adapters.store.writer import RunWriter
+    from sretool.core.analysis.release import Release
     from sretool.core.catalog.model import Dependency, System
     from sretool.core.catalog.watched import Watched
     from sretool.core.observe.running import Running
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunKind, RunRecord
     from sretool.core.slo.model import Severity, Slo
-    from sretool.core.slo.policy import Policy
+    from sretool.core.slo.policy import Policy, Standing
     from sretool.errors import Problem
     from sretool.ports import (
         ChaosSession,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from sretool.services.chaos_watch import Sources as ChaosSources
     from sretool.services.duty import Duty
     from sretool.services.load import Control, Order
+    from sretool.services.release import Releasing
     from sretool.services.watch import Watch
 
 PARENT: Final = "SRETOOL_PARENT_RUN"
@@ -522,6 +524,43 @@ def chaos_sources(sources: Endpoints | None, lab: str | None) -> ChaosSources:
         board=board,
         processes=processes,
     )
+
+
+def releasing(of: Release, system: System | None, prometheus: Endpoint | None) -> Releasing:
+    """Who looks at what a game day asks of a release; nothing is asked yet."""
+    from sretool.services.capacity import WatchedResources
+    from sretool.services.release import Releasing
+
+    if system is None or prometheus is None:
+        return Releasing(of, SystemClock())
+    return Releasing(
+        of,
+        SystemClock(),
+        WatchedResources(metrics(prometheus, timedelta(seconds=10)), system.watched),
+        _Budgets(Endpoints(system.slos, prometheus, deadline=timedelta(seconds=10), policy=system.policy)),
+        system.policy,
+    )
+
+
+class _Budgets:
+    """What the objectives of a catalog have left, by one look at a server."""
+
+    def __init__(self, sources: Endpoints) -> None:
+        self._sources = sources
+
+    async def standings(self) -> tuple[Standing, ...]:
+        from sretool.core.observe.release import standings
+        from sretool.errors import SourceUnreachable
+
+        looking = watch(self._sources)
+        try:
+            snapshot = await looking.poll_metrics(changes=False)
+        finally:
+            await looking.aclose()
+        silent = next((each for each in snapshot.sources if not each.ok), None)
+        if silent is not None:
+            raise SourceUnreachable(silent.error or f"{silent.name} gave no answer", remedy=silent.remedy)
+        return standings(snapshot.statuses, snapshot.at)
 
 
 @contextmanager
