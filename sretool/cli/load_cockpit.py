@@ -1,4 +1,4 @@
-"""A load test and its screen at once: the test on a thread of its own, so that it outlives the terminal."""
+"""A run and its screen at once: the run on a thread of its own, so that it outlives the terminal."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from sretool.cli.context import Settings
     from sretool.cli.stages import Stage
+    from sretool.tui.cockpit_app import CockpitApp
     from sretool.tui.source import Watched
 
 T = TypeVar("T")
@@ -95,23 +96,38 @@ class LoadThread(Generic[T]):
 
 def run(settings: Settings, load: LoadThread[T]) -> T:
     """Show the load until it is over and somebody leaves; its result, whatever became of the screen."""
-    load.start()
+    return run_beside(settings, load, _screen, "load", "ends when the requests under way have ended")
+
+
+def _screen() -> type[CockpitApp]:
+    from sretool.tui.cockpit_app import CockpitApp
+
+    return CockpitApp
+
+
+def run_beside(
+    settings: Settings, work: LoadThread[T], screen: Callable[[], type[CockpitApp]], command: str, ends: str
+) -> T:
+    """The same for any work: `screen` gives its application, `ends` says what it waits for at its end."""
+    work.start()
     try:
-        _show(settings, load)
+        _show(settings, work, screen, command)
     except Exception as error:
-        # The screen is gone, the load is not: it ends in order, and its own result counts.
-        load.stop("its screen is gone")
+        # The screen is gone, the work is not: it ends in order, and its own result counts.
+        work.stop("its screen is gone")
         diagnostics.tell(f"the screen ended: {error}")
     finally:
-        load.stop("its screen was left")
-        if load.running:
-            diagnostics.talk("ends when the requests under way have ended")
-    return load.result()
+        work.stop("its screen was left")
+        if work.running:
+            diagnostics.talk(ends)
+    return work.result()
 
 
-def _show(settings: Settings, load: LoadThread[Any]) -> None:
+def _show(
+    settings: Settings, work: LoadThread[Any], screen: Callable[[], type[CockpitApp]], command: str
+) -> None:
     from sretool import wiring
-    from sretool.tui.cockpit_app import CockpitApp, NoServers
+    from sretool.tui.cockpit_app import NoServers
     from sretool.tui.lasting import outliving_the_terminal
     from sretool.tui.source import BackgroundWatch
 
@@ -123,8 +139,8 @@ def _show(settings: Settings, load: LoadThread[Any]) -> None:
     state = settings.state()
     reader = looks.reader(settings.configuration(), None, settings.project) if stage is None else stage.reader
     try:
-        app = CockpitApp(
-            load,
+        app = screen()(
+            work,
             watch,
             refresh=_REFRESH,
             clock=_now,
@@ -136,7 +152,7 @@ def _show(settings: Settings, load: LoadThread[Any]) -> None:
             system=stage.system if stage is not None else None,
             reader=reader,
             notebook=wiring.notebook(state, reader.me or os.environ.get("USER") or ""),
-            commands=("load",),
+            commands=(command,),
         )
         with outliving_the_terminal():
             app.run()

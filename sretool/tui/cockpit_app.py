@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from sretool.core.observe.model import Snapshot
 from sretool.tui.app import DashApp
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sretool.core.runs.model import RunKind
     from sretool.core.slo.model import Slo
     from sretool.tui.line import Line
+    from sretool.tui.screens.base import BoardScreen
     from sretool.tui.source import Watched
 
 _LOOK: Final = 0.25
@@ -86,15 +87,19 @@ class NoServers:
 class CockpitApp(DashApp):
     """Opens on the run. Leaving stops it first, and asks whether that is meant."""
 
+    VIEW: ClassVar[str] = "load"
+    OWN: ClassVar[type[BoardScreen]] = CockpitScreen
+    """The screen of the run."""
+
     def __init__(self, work: LoadAtWork, watch: Watched, **rest: Any) -> None:
-        super().__init__(watch, view="load", **rest)
+        super().__init__(watch, view=self.VIEW, **rest)
         self.work = work
         self._leaving = False
         self._told = False
 
     def on_mount(self) -> None:
         # DashApp's own is called by Textual, too.
-        self.call_after_refresh(self.push_screen, CockpitScreen())
+        self.call_after_refresh(self.push_screen, self.OWN())
         self.set_interval(_LOOK, self._look)
         loop = asyncio.get_running_loop()
         for number in _ENDS:
@@ -104,7 +109,7 @@ class CockpitApp(DashApp):
 
     def open_run(self, run: str, kinds: Sequence[RunKind], words: str) -> None:
         if run == self.work.run:
-            self.push_screen(CockpitScreen())
+            self.push_screen(self.OWN())
         else:
             super().open_run(run, kinds, words)
 
@@ -147,7 +152,7 @@ class CockpitApp(DashApp):
         self.leave_program()
 
     def action_leave(self) -> None:
-        if isinstance(self.screen, CockpitScreen):
+        if isinstance(self.screen, self.OWN):
             self.leave_program()
         else:
             super().action_leave()

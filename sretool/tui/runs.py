@@ -81,10 +81,14 @@ class RunPage:
 def state_of(record: RunRecord) -> tuple[str, Role]:
     """`PASSED`, `RUNNING`, `LOST`, and how it looks."""
     if record.verdict is not None:
-        return tr(_OUTCOMES[record.verdict.outcome]), _OUTCOME_ROLES[record.verdict.outcome]
+        return outcome_words(record.verdict.outcome)
     if record.state is RunState.RUNNING:
         return tr("RUNNING"), "key"
     return tr("LOST"), "no_data"
+
+
+def outcome_words(outcome: Outcome) -> tuple[str, Role]:
+    return tr(_OUTCOMES[outcome]), _OUTCOME_ROLES[outcome]
 
 
 def list_header(width: int) -> Line:
@@ -304,7 +308,7 @@ def check_lines(page: RunPage, view: View, width: int, title: str) -> list[Line]
         return []
     lines: list[Line] = [heading(title, width, stroke=view.glyphs.rule)]
     for check in checks:
-        sign, role, words = _check_sign(check, page)
+        sign, role, words = check_sign(check, page)
         got = words or value_words(check.got, check.unit)
         name = _check_name(check.name, max(width - 30, 12), view.glyphs.ellipsis)
         spans = [Span(f" {sign} ", role), Span(name), Span(f" {got:>9}", role)]
@@ -322,7 +326,7 @@ def _check_name(name: str, width: int, ellipsis: str) -> str:
     return fmt.fit(front.removeprefix("slo: "), width - cell_len(side) - 2, ellipsis=ellipsis) + f" ({side}"
 
 
-def _check_sign(check: Check, page: RunPage) -> tuple[str, Role, str]:
+def check_sign(check: Check, page: RunPage) -> tuple[str, Role, str]:
     """Sign, role, and what stands in place of a value that is missing."""
     if check.ok is not None:
         return ("ok", "dim", "") if check.ok else ("NO", "page", "")
@@ -397,7 +401,7 @@ def _charts(page: RunPage, view: View, width: int, height: int) -> list[Line]:
     story = page.story
     drawn: list[tuple[str, chart.Chart]] = []
     if page.record.kind in DRILL_KINDS:
-        drawn += _slo_charts(page, view)
+        drawn += slo_charts(page, view)
     if story.load:
         drawn += load_charts(page, view)
     if not drawn:
@@ -414,7 +418,15 @@ def _charts(page: RunPage, view: View, width: int, height: int) -> list[Line]:
 
 
 def chart_pane(title: str, what: chart.Chart, view: View, width: int, height: int) -> list[Line]:
-    """A chart under its title, with the names of its curves where there is room for them."""
+    """A chart under its title, with the names of its curves where there is room for them.
+
+    Where there is a cursor, what it stands on takes their place.
+    """
+    if what.cursor is not None:
+        return [
+            crop([Span(f"{view.glyphs.rule * 2} {tr(title)} ", "title"), *_reading(what, view)], width),
+            *chart.draw(what, width, height - 1, view.glyphs, local_time=view.local_time),
+        ]
     legend = chart.legend(what, view.glyphs)
     head = heading(title, width, stroke=view.glyphs.rule)
     if legend and cells(legend) <= max(width - len(title) - 10, 0):
@@ -432,6 +444,19 @@ def chart_pane(title: str, what: chart.Chart, view: View, width: int, height: in
     ]
 
 
+def _reading(what: chart.Chart, view: View) -> list[Span]:
+    """What every curve says at the cursor."""
+    assert what.cursor is not None
+    found = {each.name: each.value for each in chart.readings(what)}
+    several = len(what.curves) > 1
+    said = (
+        f"{curve.name} {label}".strip() if several else label
+        for curve in what.curves
+        if (label := what.label(found[curve.name]) if curve.name in found else tr("no data"))
+    )
+    return [Span(f" {view.clock(what.cursor)}  {'  '.join(said)} ", "inspect")]
+
+
 def fault_bands(page: RunPage, view: View, end: datetime) -> tuple[chart.Band, ...]:
     until = min(view.now, end)
     return tuple(
@@ -440,17 +465,19 @@ def fault_bands(page: RunPage, view: View, end: datetime) -> tuple[chart.Band, .
 
 
 def note_marks(page: RunPage) -> tuple[chart.Mark, ...]:
-    return tuple(chart.Mark(note.at, note.text) for note in page.notes)
+    """What people noted and marked meanwhile."""
+    began, story = page.record.started, page.story
+    marked = (chart.Mark(began + timedelta(seconds=t), mark.text or tr("mark")) for t, mark in story.marks)
+    return (*(chart.Mark(note.at, note.text) for note in page.notes), *marked)
 
 
-def _slo_charts(page: RunPage, view: View) -> list[tuple[str, chart.Chart]]:
+def slo_charts(page: RunPage, view: View) -> list[tuple[str, chart.Chart]]:
     begin, end = time_range(page, view)
     drawn = []
     for slo, points in page.story.slos.items():
         known = [(point.at, point.sli) for point in points]
         step = usual_step([point.at for point in points])
-        check = page.story.checks.get(slo.rpartition("/")[2]) or page.story.checks.get(slo)
-        bound = check.want if check is not None and isinstance(check.want, float) else None
+        bound = _sli_bound(page.story, slo)
         lowest = min(
             [value for _, value in known if value is not None] + ([bound] if bound else []), default=0.99
         )
@@ -469,6 +496,14 @@ def _slo_charts(page: RunPage, view: View) -> list[tuple[str, chart.Chart]]:
         )
         drawn.append((slo, what))
     return drawn
+
+
+def _sli_bound(story: Story, slo: str) -> float | None:
+    """What is believed of its good share."""
+    check = story.checks.get(slo.rpartition("/")[2]) or story.checks.get(slo)
+    claimed = (each for name, each in story.checks.items() if name.startswith(f"sli {slo} "))
+    check = check or next(claimed, None)
+    return check.want if check is not None and isinstance(check.want, float) else None
 
 
 _FAR: Final = 4
@@ -588,7 +623,7 @@ def _faults(page: RunPage, view: View, width: int) -> list[Line]:
     for fault in faults:
         name = fmt.fit(fault.text, names, ellipsis=view.glyphs.ellipsis)
         spans = [Span(f" {name} ", "text"), *_bar(fault, begin, end, room, view)]
-        words, role = _fault_words(fault, page)
+        words, role = fault_words(fault, page)
         lines.append(crop([*spans, Span(f" {words}", role)], width))
     return lines
 
@@ -609,7 +644,7 @@ def _bar(fault: FaultSpan, begin: datetime, end: datetime, room: int, view: View
     ]
 
 
-def _fault_words(fault: FaultSpan, page: RunPage) -> tuple[str, Role]:
+def fault_words(fault: FaultSpan, page: RunPage) -> tuple[str, Role]:
     if not fault.ok:
         return tr("NOT UNDONE"), "page"
     if fault.end is not None:

@@ -48,11 +48,11 @@ class Notebook:
             runs = self.runs.newest(_RECENT)
         except OSError:
             return ()
-        return tuple(
-            drill
-            for run in runs
-            if run.record.state is RunState.RUNNING and (drill := _drill(run.record)) is not None
-        )
+        going = [run.record for run in runs if run.record.state is RunState.RUNNING]
+        known = {record.id for record in going}
+        # A game day stands for its steps: what they are called may be kept from whoever responds.
+        alone = (record for record in going if record.parent not in known)
+        return tuple(drill for record in alone if (drill := _drill(record)) is not None)
 
 
 def _drill(record: RunRecord) -> Drill | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from sretool.core.runs import lines
 from sretool.core.runs.story import Story
+from sretool.core.runs.veil import Veil
 from sretool.errors import RunUnreadable
 
 if TYPE_CHECKING:
@@ -86,9 +87,14 @@ class EventTail:
 
 
 class Follower:
-    """The story of a run, told again from the start where its events are replaced."""
+    """The story of a run, told again from the start where its events are replaced.
+
+    What a game day keeps from whoever responds is told when it may be: then, too, from the start.
+    """
 
     def __init__(self, file: Path) -> None:
+        self._file = file
+        self._veil = Veil()
         self.tail = EventTail(file)
         self.story = Story()
 
@@ -96,9 +102,19 @@ class Follower:
         """Take in what is new, some megabytes at most; whether there was anything."""
         read = self.tail.read()
         if read.restarted:
-            self.story = Story()
-        self.story.take_all(read.events)
+            self._veil, self.story = Veil(), Story()
+        self.story.take_all(each for event in read.events if (each := self._veil.seen(event)) is not None)
+        if self._veil.lifted:
+            self._tell_again(self._veil.again())
         return bool(read.events) or read.restarted
+
+    def unveil(self) -> None:
+        """Nothing is kept back any more."""
+        if self._veil.keeps:
+            self._tell_again(Veil(open=True))
+
+    def _tell_again(self, veil: Veil) -> None:
+        self._veil, self.tail, self.story = veil, EventTail(self._file), Story()
 
     def catch_up(self) -> None:
         """Take in everything there is."""

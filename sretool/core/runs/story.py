@@ -111,6 +111,7 @@ class StepSpan:
     ended: events.StepEnded | None = None
     asked: events.Asked | None = None
     """What somebody is, or was, to answer."""
+    asked_at: datetime | None = None
     answer: events.Answer | None = None
     waiting: bool = False
     """For an answer."""
@@ -262,7 +263,7 @@ class Story:
                 self._step_ended(event, what)
             case events.Asked() as what:
                 span = self._span(what.step)
-                span.asked, span.waiting = what, True
+                span.asked, span.asked_at, span.waiting = what, event.at, True
                 self._say(event, "hum", f"{what.role}: {what.question}", "asked")
             case events.Answer() as what:
                 span = self._span(what.step)
@@ -466,6 +467,9 @@ class Story:
 
     def _since_fault(self, at: datetime) -> str:
         begin = self.first_fault_at
+        if self.steps:
+            # Of several experiments, one after the other: what is in now.
+            begin = max((fault.on_at for fault in self.open_faults), default=None)
         return f"+{_seconds(at - begin)}" if begin is not None and at >= begin else ""
 
     def _check(self, event: RunEvent, check: Check) -> None:

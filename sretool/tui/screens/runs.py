@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from sretool.core.runs.model import RunState
 from sretool.core.runs.words import clock_words
-from sretool.tui import keys, runs
+from sretool.tui import gameday, keys, runs
 from sretool.tui.runs import DRILL_KINDS, LOAD_KINDS, RunPage
 from sretool.tui.screens.base import BoardScreen, ScreenPoll
 from sretool.tui.widgets.rows import Rows
@@ -58,7 +58,7 @@ class RunShelf:
     def refresh(self, kinds: Sequence[RunKind]) -> None:
         """Read what is new; to be called from one thread at a time."""
         try:
-            self.runs = self._notebook.runs.newest(_LISTED, kinds)
+            self.runs = _told(self._notebook.runs.newest(_LISTED, kinds))
             self.problem = None
             for damaged in self._notebook.runs.damaged[:1]:
                 self.problem = f"{damaged.folder.name}: {damaged.problem}"
@@ -74,7 +74,11 @@ class RunShelf:
         key = run.record.id
         if key not in self._followers:
             self._followers = {key: self._notebook.runs.follow(run)}
-        self._followers[key].catch_up()
+        follower = self._followers[key]
+        follower.catch_up()
+        if run.record.state is not RunState.RUNNING:
+            follower.unveil()
+            follower.catch_up()
 
     def record(self, run: str | None) -> RunRecord | None:
         return next((each.record for each in self.runs if each.record.id == run), None)
@@ -92,6 +96,12 @@ class RunShelf:
         end = view.now if record.state is RunState.RUNNING or last is None else record.ended or last.at
         notes = tuple(mark for mark in view.snapshot.marks if record.started <= mark.at <= end)
         return RunPage(record, follower.story, notes, follower.tail.first_unreadable)
+
+
+def _told(found: Sequence[StoredRun]) -> tuple[StoredRun, ...]:
+    """Without the steps of a game day that goes on: their titles may tell what it keeps to itself."""
+    going = {run.record.id for run in found if run.record.state is RunState.RUNNING}
+    return tuple(run for run in found if run.record.parent not in going)
 
 
 class OfRuns(BoardScreen):
@@ -184,8 +194,10 @@ class RunsScreen(OfRuns):
         page = shelf.page(self.chosen(), view) if shelf is not None else None
         verdict, body = self.query_one("#verdict", Sheet), self.query_one("#body", Sheet)
         if page is not None and kept:
-            verdict.show([runs.headline(page, view, width)])
-            body.show(runs.run_lines(page, view, width, height))
+            verdict.show([_headline(page, view, width)])
+            # A game day knows its steps; those of other programs know phases only.
+            drawn = gameday.lines if page.story.steps else runs.run_lines
+            body.show(drawn(page, view, width, height))
             return
         problem = shelf.problem if shelf is not None else tr("no project folder is known")
         verdict.show([runs.no_headline(problem, width)])
@@ -273,12 +285,16 @@ class RunScreen(OfRuns):
             said = tr("this run has been removed") if gone else None
             self.query_one("#verdict", Sheet).show([runs.no_headline(said, width)])
             return
-        self.query_one("#verdict", Sheet).show([runs.headline(page, view, width)])
-        lines = runs.whole_run(page, view, width)
+        self.query_one("#verdict", Sheet).show([_headline(page, view, width)])
+        lines = gameday.whole(page, view, width) if page.story.steps else runs.whole_run(page, view, width)
         body.show([(str(number), tuple(line)) for number, line in enumerate(lines)])
 
     def _draw(self, value: Hashable, width: int) -> Line:
         return cast("Line", value)
+
+
+def _headline(page: RunPage, view: View, width: int) -> Line:
+    return (gameday.headline if page.story.steps else runs.headline)(page, view, width)
 
 
 def _fits(record: RunRecord, pattern: str) -> bool:
