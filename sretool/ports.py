@@ -269,6 +269,47 @@ class LoadChild(Protocol):
     async def stop(self) -> None: ...
 
 
+class ChildProgram(Protocol):
+    """A `sretool` of its own that carries out a step of a game day. It ends with us, however we end."""
+
+    async def start(self) -> None:
+        """ChaosError where it cannot be started."""
+        ...
+
+    async def wait(self) -> int:
+        """Its return code, when it has ended."""
+        ...
+
+    def stop(self) -> None:
+        """Ask it to end in order; what it does not heed long enough ends it at once."""
+        ...
+
+    def said(self) -> str:
+        """Its last words, where something went wrong; may be empty."""
+        ...
+
+
+class ChildFolder(Protocol):
+    """The run folder that such a program writes."""
+
+    @property
+    def name(self) -> str:
+        """Empty as long as there is none."""
+        ...
+
+    def events(self) -> Sequence[RunEvent]:
+        """What is new since this was last asked."""
+        ...
+
+    def record(self) -> RunRecord | None:
+        """As it is on record now; None where there is none, or it cannot be read."""
+        ...
+
+    async def settle(self) -> Sequence[str]:
+        """Its program has ended: undo what that has left in. What could not be undone, each in words."""
+        ...
+
+
 class LoadSession(Protocol):
     """Load that is being made."""
 

@@ -611,7 +611,7 @@ def chaos_load(
     """The load that an experiment brings, by the folder of its run; None: the traffic that is there is it."""
     from importlib.util import find_spec
 
-    from sretool.adapters.chaostoolkit.load import LoadRun
+    from sretool.adapters.children.load import LoadRun
 
     wanted = plan.block.load
     if wanted is None:

@@ -181,7 +181,7 @@ class Watchers:
         self._take(found)
 
     def _take(self, found: Sequence[RuleAlert]) -> None:
-        now = {_key(each.name, each.labels): each for each in found if not _always(each.labels)}
+        now = {alert_key(each.name, each.labels): each for each in found if not _always(each.labels)}
         first = self._before is None
         if first:
             self._before = frozenset(now)
@@ -227,7 +227,7 @@ class Watchers:
                 self._received(alert)
 
     def _received(self, alert: Alert) -> None:
-        key = _key(alert.name, alert.labels)
+        key = alert_key(alert.name, alert.labels)
         known = self._alerts.get(key)
         if known is not None and known.state == "firing" and not known.received:
             known.received = True
@@ -276,7 +276,7 @@ def _always(labels: Mapping[str, str]) -> bool:
     return labels.get("severity") == "none"
 
 
-def _key(name: str, labels: Mapping[str, str]) -> str:
+def alert_key(name: str, labels: Mapping[str, str]) -> str:
     """The same for an alert in Prometheus and in Alertmanager, as long as no external labels are added."""
     plain = {key: value for key, value in labels.items() if key != "alertname"}
     return hashlib.sha256(json.dumps([name, plain], sort_keys=True).encode()).hexdigest()[:16]

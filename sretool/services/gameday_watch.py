@@ -1,0 +1,166 @@
+"""What is looked at while a game day goes on: objectives, alerts, who takes them, and what is waited for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from sretool.core.observe.drills import is_drill
+from sretool.core.observe.model import AlertState
+from sretool.core.plans.chaos.experiment import Block, Stop, StopCondition
+from sretool.core.plans.gameday.plan import Until
+from sretool.core.runs.events import AlertChange, SourceState
+from sretool.errors import SourceError
+from sretool.services.chaos_watch import ALERTMANAGER, PROMETHEUS, Watchers, alert_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sretool.core.alerting.silences import Silence
+    from sretool.core.observe.model import Alert
+    from sretool.core.plans.gameday.plan import Condition, GameDayPlan
+    from sretool.core.runs.events import What
+    from sretool.core.slo.model import Slo
+    from sretool.ports import MetricsSource
+
+PAGE: Final = "page"
+_LEAST: Final = timedelta(seconds=1)
+
+
+def stop_block(plan: GameDayPlan) -> Block:
+    """What the guards of a game day look at: its stop conditions, and what it may cost."""
+    conditions = list(plan.stop_when)
+    price = plan.budget_price
+    told = [each.bound for each in conditions if each.kind is Stop.BUDGET and each.slo is None]
+    if price is not None and not any(bound is not None and bound <= price for bound in told):
+        share = f"{(price * 100).normalize():f}%"
+        conditions.append(StopCondition(Stop.BUDGET, f"budget > {share}", bound=price))
+    return Block(stop_when=tuple(conditions), budget_price=price)
+
+
+class GameDayWatchers(Watchers):
+    """As those of an experiment; besides, who took an alert and since when."""
+
+    async def _look_at_board(self) -> None:
+        assert self.sources.board is not None
+        try:
+            found = [
+                each
+                for each in await self.sources.board.alerts()
+                if not is_drill(each) and each.labels.get("severity") != "none"
+            ]
+            hidden = any(each.state is AlertState.SILENCED for each in found)
+            silences = {each.id: each for each in await self.sources.board.silences()} if hidden else {}
+        except SourceError as error:
+            self._stands(ALERTMANAGER, ok=False, text=error.message)
+            return
+        self._stands(ALERTMANAGER, ok=True)
+        for alert in found:
+            self._take_received(alert)
+            self._take_hidden(alert, silences)
+
+    def _take_received(self, alert: Alert) -> None:
+        known = self._alerts.get(alert_key(alert.name, alert.labels))
+        if known is not None and known.state == "firing" and not known.received:
+            known.received = True
+            self.emit(self._told(alert, "received"))
+
+    def _take_hidden(self, alert: Alert, silences: Mapping[str, Silence]) -> None:
+        key = alert_key(alert.name, alert.labels)
+        state, by, since = _hidden(alert, silences)
+        if self._hidden.get(key, "") != state:
+            self._hidden[key] = state
+            if state:
+                self.emit(self._told(alert, state, by, since))
+
+    def _told(self, alert: Alert, state: str, by: str = "", since: datetime | None = None) -> AlertChange:
+        return AlertChange(
+            alert.name,
+            state,
+            alert.labels.get("severity"),
+            alert_key(alert.name, alert.labels),
+            expected=self._expects(alert.name),
+            by=by,
+            since=since,
+        )
+
+
+def _hidden(alert: Alert, silences: Mapping[str, Silence]) -> tuple[str, str, datetime | None]:
+    """Why nobody is told of it any more, who saw to that, and since when; empty: it is told."""
+    if alert.ack is not None:
+        return "acknowledged", alert.ack.owner, alert.ack.since
+    if alert.state is AlertState.SILENCED:
+        found = [silences[each] for each in alert.silenced_by if each in silences]
+        if found:
+            first = min(found, key=lambda each: each.starts)
+            return "silenced", first.created_by, first.starts
+        return "silenced", "", None
+    return ("inhibited", "", None) if alert.state is AlertState.INHIBITED else ("", "", None)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What fires and who answers, by what the watchers tell."""
+
+    alerts: dict[str, AlertChange] = field(default_factory=dict)
+    """Those that are pending or fire."""
+    sources: dict[str, bool] = field(default_factory=dict)
+
+    def take(self, what: What) -> None:
+        match what:
+            case AlertChange(state="pending" | "firing"):
+                self.alerts[what.fingerprint or what.name] = what
+            case AlertChange(state="resolved"):
+                self.alerts.pop(what.fingerprint or what.name, None)
+            case SourceState(source, ok):
+                self.sources[source] = ok
+            case _:
+                pass
+
+    def holds(self, condition: Condition) -> bool:
+        """Whether what a step waits for is so; what nobody can see is not so."""
+        if not self.sources.get(PROMETHEUS, False):
+            return False
+        firing = [each for each in self.alerts.values() if each.state == "firing"]
+        match condition.kind:
+            case Until.NO_PAGE:
+                return not any(each.severity == PAGE for each in firing)
+            case Until.FIRES:
+                return any(each.name == condition.name for each in firing)
+            case Until.RESOLVED:
+                return not any(each.name == condition.name for each in self.alerts.values())
+            case Until.LOAD_ENDS:
+                return False
+
+
+class Since:
+    """Share of good events of an objective since the game day began."""
+
+    def __init__(self, slos: Sequence[Slo], metrics: MetricsSource | None) -> None:
+        """`slos`: those that are asked for."""
+        self._slos = tuple(slos)
+        self._metrics = metrics
+
+    async def good(self, began: datetime, now: datetime) -> dict[str, float]:
+        """By the id of the objective; one without any event, or without an answer, is not there."""
+        found: dict[str, float] = {}
+        if self._metrics is None:
+            return found
+        window = max(timedelta(seconds=round((now - began).total_seconds())), _LEAST)
+        for slo in self._slos:
+            try:
+                bad = await self._value(slo.bad_rate(window), now)
+                total = await self._value(slo.total_rate(window), now)
+            except SourceError:
+                continue
+            if bad is not None and total:
+                found[str(slo.id)] = 1 - bad / total
+        return found
+
+    async def _value(self, query: str, at: datetime) -> float | None:
+        assert self._metrics is not None
+        values = [each.value for each in await self._metrics.instant(query, at)]
+        return sum(values) if values and all(math.isfinite(each) for each in values) else None
