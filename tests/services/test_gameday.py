@@ -123,7 +123,8 @@ class Played_:
         return self.ending.record.verdict
 
     def ended(self, step: str) -> StepEnded:
-        return next(each for each in self.of(StepEnded) if each.step == step)
+        found: list[StepEnded] = self.of(StepEnded)
+        return next(each for each in found if each.step == step)
 
 
 @dataclass
