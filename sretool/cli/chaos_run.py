@@ -85,7 +85,7 @@ def run(
     unknown = [each for each in waived if each not in WAIVABLE]
     if unknown:
         raise UsageError(f"{unknown[0]!r} cannot be waived", remedy=f"these can: {', '.join(WAIVABLE)}")
-    given = [_approval(each) for each in approvals]
+    given = [approval(each) for each in approvals]
     environment = settings.environment or {}
     with wiring.chaos_lock(environment, experiment) as busy:
         if busy:
@@ -104,7 +104,7 @@ def _prepared(settings: Settings, experiment: str, variables: tuple[str, ...]) -
         return prepare(settings, experiment, variables)
 
 
-def _approval(text: str) -> Approval:
+def approval(text: str) -> Approval:
     from sretool.core.plans.chaos.gates import LEAST_OF_HASH, Approval
 
     by, colon, digits = text.rpartition(":")
@@ -121,7 +121,7 @@ async def _carry_out(
 ) -> tuple[Ending, Path]:
     from sretool import wiring
 
-    sources = wiring.chaos_sources(_endpoints(prepared), prepared.lab.name if prepared.lab else None)
+    sources = wiring.chaos_sources(endpoints(prepared), prepared.lab.name if prepared.lab else None)
     try:
         return await _carry_out_with(sources, settings, prepared, approvals, waived, yes=yes)
     finally:
@@ -144,7 +144,7 @@ async def _carry_out_with(
     environment = settings.environment or {}
     diagnostics.talk(chaos_shown.text(prepared.plan))
     opened, load = await _pass_gates(environment, prepared, tuple(approvals), sources, waived)
-    if not yes and _ask() > _STALE:
+    if not yes and ask() > _STALE:
         opened, load = await _pass_gates(environment, prepared, tuple(approvals), sources, waived)
     journal = wiring.chaos_journal(settings.project, environment, prepared.plan, prepared.file, prepared.data)
     order = chaos.Order(
@@ -170,7 +170,7 @@ async def _carry_out_with(
         load=load(journal.folder) if load is not None else None,
     )
     control = chaos.Control()
-    _listen(control)
+    listen(control)
     with journal:
         ending = await chaos.run(order, around, journal, control, Lines().show)
     return ending, journal.folder
@@ -196,7 +196,7 @@ async def _pass_gates(
     return refusals(plan, facts), load
 
 
-def _endpoints(prepared: Prepared) -> Any:
+def endpoints(prepared: Prepared) -> Any:
     from datetime import timedelta
 
     from sretool import wiring
@@ -221,7 +221,7 @@ def _refused(closed: Any) -> click.exceptions.Exit:
     return click.exceptions.Exit(diagnostics.ABORTED)
 
 
-def _ask() -> float:
+def ask(question: str = "Run it?") -> float:
     """Whether it is to be run; seconds until that was decided."""
     began = time.monotonic()
     if not sys.stdin.isatty():
@@ -229,13 +229,13 @@ def _ask() -> float:
     # asyncio's own handler would let the question go on after a Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        click.confirm("Run it?", abort=True, err=True)
+        click.confirm(question, abort=True, err=True)
     finally:
         signal.signal(signal.SIGINT, before)
     return time.monotonic() - began
 
 
-def _listen(control: Control) -> None:
+def listen(control: Control) -> None:
     """Whatever asks this program to end ends the experiment in order."""
     loop = asyncio.get_running_loop()
 
