@@ -1,0 +1,255 @@
+"""A search for the smallest dose of a fault that breaks an objective: one experiment after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from sretool.core.plans.gameday.dose import Ending as Ended
+from sretool.core.plans.gameday.dose import Search, Trial
+from sretool.core.plans.gameday.rounds import BETWEEN, MEASURED
+from sretool.core.plans.load import objectives
+from sretool.core.plans.load.objectives import Measure
+from sretool.core.runs.events import Checked, Note, PhaseBegan, Started, StepBegan, StepEnded
+from sretool.core.runs.load import Load
+from sretool.core.runs.model import Check, GameDayMeasures, Measures, Outcome, RunKind, Verdict
+from sretool.core.runs.words import value_words
+from sretool.services.gameday_together import Ending, Limits, Stopped, Together
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
+
+    from sretool.core.plans.gameday.dose import Aim, Result
+    from sretool.core.plans.load.objectives import Objective
+    from sretool.core.runs.events import RunEvent
+    from sretool.ports import ExperimentJournal
+    from sretool.services.chaos import Control
+    from sretool.services.gameday_together import Around, Running
+
+_BEGINS: Final = 60.0
+"""Seconds in which a load must have made its first request that counts, its warm-up left out."""
+_TAIL: Final = 5
+"""Requests beyond a percentile that it takes to judge it."""
+_LEAST: Final = 50
+"""Requests that it takes to judge anything of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    title: str
+    aim: Aim
+    variable: str
+    what: str
+    """Is not to break, in words."""
+    check: Objective | None
+    """As the load sees it; None: an objective of the catalog, by `server`."""
+    server: Callable[[datetime, datetime, Load], Awaitable[Check]] | None
+    """Judges a stretch of time by what the servers count."""
+    load: tuple[str, ...]
+    """Arguments of `sretool` for a load; empty: the traffic that is there."""
+    chaos: tuple[str, ...]
+    """Those of the experiment, without the dose."""
+    longest: float
+    """Seconds that an experiment may take at most."""
+    people: Mapping[str, str]
+    blast_radius: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    ending: Ending
+    result: Result
+    checks: tuple[Check, ...]
+    """One for each trial that told something, in their order."""
+
+
+async def run(
+    order: Order,
+    around: Around,
+    journal: ExperimentJournal,
+    control: Control,
+    on_event: Callable[[RunEvent], None],
+) -> Made:
+    return await _Doses(order, around, journal, control, on_event).run()
+
+
+class _Doses:
+    def __init__(
+        self,
+        order: Order,
+        around: Around,
+        journal: ExperimentJournal,
+        control: Control,
+        on_event: Callable[[RunEvent], None],
+    ) -> None:
+        self._order = order
+        self._journal = journal
+        self._beside = Together(journal, around, control, on_event, order.limits)
+        self._search = Search(order.aim)
+        self._checks: list[Check] = []
+
+    async def run(self) -> Made:
+        failed: Stopped | None = None
+        try:
+            self._beside.record(self._started())
+            while (dose := self._search.next()) is not None:
+                await self._trial(dose)
+        except Stopped as stopped:
+            failed = stopped
+            self._search.stop(stopped.why)
+        finally:
+            await self._beside.close()
+        result = self._search.result()
+        self._journal.finish(self._verdict(failed, result), Measures(gameday=self._measures()))
+        ending = Ending(self._journal.run, tuple(self._beside.left), self._beside.interrupted)
+        return Made(ending, result, tuple(self._checks))
+
+    def _started(self) -> Started:
+        order = self._order
+        limit = order.limits.budget
+        return Started(
+            RunKind.GAMEDAY,
+            order.title,
+            guards=() if limit is None else (f"budget > {limit:.0%}",),
+            people=order.people,
+            blast_radius=order.blast_radius,
+        )
+
+    def _name(self, dose: float) -> str:
+        return f"{self._order.variable}={figure(dose)}"
+
+    async def _trial(self, dose: float) -> None:
+        step = f"trial-{len(self._search.trials) + 1}"
+        self._beside.record(StepBegan(step))
+        outcome, why = Outcome.ABORTED, "it was not over"
+        try:
+            await self._beside.calm()
+            trial = await self._tried(step, dose)
+            outcome = Outcome.INCONCLUSIVE if trial.broke is None else Outcome.PASSED
+            why = trial.why if trial.broke is None else ""
+        except Stopped as stopped:
+            outcome, why = stopped.outcome, stopped.why
+            await self._beside.close()
+            raise
+        finally:
+            self._beside.record(StepEnded(step, outcome, why, not self._beside.left))
+        told = {True: "breaks", False: "holds", None: "tells nothing"}[trial.broke]
+        self._beside.record(Note(f"{self._name(dose)} {told}: {trial.why}"))
+        self._search.take(trial)
+        if self._beside.left:
+            raise Stopped(Outcome.ERROR, self._beside.left[0])
+
+    async def _tried(self, step: str, dose: float) -> Trial:
+        if not self._order.load:
+            return await self._under(step, dose, None)
+        load = await self._beside.start(step, "load", self._order.load)
+        try:
+            begun = await self._beside.until(
+                lambda: load.counting_since is not None or load.ended, self._order.longest + _BEGINS
+            )
+            if not begun or load.counting_since is None:
+                return Trial(dose, None, f"the load did not begin: {load.program.said()}".rstrip(": "))
+            return await self._under(step, dose, load)
+        finally:
+            await self._beside.end(load)
+
+    async def _under(self, step: str, dose: float, load: Running | None) -> Trial:
+        kind = "int" if self._order.aim.whole else "float"
+        given = f"{self._order.variable}:{kind}={figure(dose)}"
+        chaos = await self._beside.start(step, "experiment", (*self._order.chaos, "--vars", given))
+
+        def lost() -> bool:
+            return load is not None and load.ended
+
+        try:
+            await self._beside.until(
+                lambda: chaos.fault_on is not None or chaos.ended or lost(), self._order.longest
+            )
+            if chaos.fault_on is not None:
+                self._beside.record(PhaseBegan(MEASURED), chaos.fault_on)
+                await self._beside.until(
+                    lambda: chaos.fault_off is not None or chaos.ended or lost(), self._order.longest
+                )
+                self._beside.record(PhaseBegan(BETWEEN), chaos.fault_off)
+                await self._beside.until(lambda: chaos.ended or lost(), self._order.longest)
+        finally:
+            await self._beside.end(chaos)
+        if lost():
+            return Trial(dose, None, "the load ended too early")
+        return await self._judged(step, dose, chaos, load)
+
+    async def _judged(self, step: str, dose: float, chaos: Running, load: Running | None) -> Trial:
+        verdict, begin, end = chaos.verdict(), chaos.fault_on, chaos.fault_off
+        if begin is None or end is None:
+            why = verdict.reason if verdict is not None else chaos.program.said()
+            return Trial(dose, None, f"no fault was made: {why}".rstrip(": "))
+        if verdict is not None and verdict.outcome is Outcome.ABORTED:
+            # Its own guards stop what burns: a harsher dose would not burn less.
+            return Trial(dose, True, verdict.reason)
+        if verdict is None or verdict.outcome is Outcome.ERROR:
+            return Trial(dose, None, verdict.reason if verdict is not None else "it has no verdict")
+        check = await self._check(begin, end, load)
+        kept = Check(f"{step}: {self._name(dose)}", check.want, check.got, check.unit, check.ok)
+        self._beside.record(Checked(kept))
+        self._checks.append(kept)
+        if check.ok is None:
+            return Trial(dose, None, f"too little is known of {self._order.what}")
+        return Trial(dose, not check.ok, f"{self._order.what}: {value_words(check.got, check.unit, 4)}")
+
+    async def _check(self, begin: datetime, end: datetime, load: Running | None) -> Check:
+        order = self._order
+        if load is not None:
+            # The last of it is told a moment later.
+            await self._beside.until(lambda: load.ended or load.told_until(end), 3.0)
+        counted = load.load(begin, end) if load is not None else Load()
+        if order.server is not None:
+            return await order.server(begin, end, counted)
+        assert order.check is not None
+        check = objectives.judge(order.check, counted.totals)
+        return check if _enough(order.check, counted) else Check(check.name, check.want, None, check.unit)
+
+    def _verdict(self, failed: Stopped | None, result: Result) -> Verdict:
+        if self._beside.left:
+            return Verdict(Outcome.ERROR, f"not undone: {self._beside.left[0]}")
+        told = words(result, self._order.variable, self._order.what)
+        if failed is not None:
+            return Verdict(failed.outcome, f"{failed.why}; {told}")
+        good = result.ending in (Ended.FOUND, Ended.NOTHING_BREAKS, Ended.ALL_BREAKS)
+        return Verdict(Outcome.PASSED if good else Outcome.INCONCLUSIVE, told)
+
+    def _measures(self) -> GameDayMeasures:
+        beside = self._beside
+        return GameDayMeasures(
+            experiments=len(beside.experiments),
+            experiments_passed=sum(each is Outcome.PASSED for each in beside.experiments),
+            budget_spent=beside.worst_spent(),
+            undone=not beside.left,
+        )
+
+
+def _enough(of: Objective, counted: Load) -> bool:
+    total = counted.totals.of(of.request)
+    if total is None or total.requests < _LEAST:
+        return False
+    return of.measure is not Measure.QUANTILE or total.latency.count * (1 - of.share) >= _TAIL
+
+
+def figure(dose: float) -> str:
+    return f"{dose:.12g}"
+
+
+def words(result: Result, variable: str, what: str) -> str:
+    """`latency between 62 and 75 breaks p95 < 200ms (never up to 62, always from 75 on)`."""
+    holds, breaks = result.holds, result.breaks
+    low = None if holds is None else figure(holds)
+    high = None if breaks is None else figure(breaks)
+    if low is None and high is None:
+        return f"no {variable} was found that breaks {what}"
+    if high is None:
+        return f"{variable} up to {low} does not break {what}; nothing is sure beyond"
+    if low is None:
+        return f"{variable} of {high} breaks {what} always; nothing is sure below"
+    doubt = "" if result.monotone else "; in between it did and did not"
+    return f"{what} holds up to {variable} {low} and breaks from {high} on{doubt}"

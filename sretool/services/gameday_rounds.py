@@ -1,0 +1,279 @@
+"""Rounds of the same load with and without a fault, one after the other, and what the fault changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from sretool.core.plans.gameday import rounds as plans
+from sretool.core.plans.gameday.rounds import BETWEEN, MEASURED
+from sretool.core.runs import rounds as seen
+from sretool.core.runs.events import PhaseBegan, PlannedStep, Started, StepBegan, StepEnded
+from sretool.core.runs.model import GameDayMeasures, Measures, Outcome, RunKind, Verdict
+from sretool.core.runs.words import value_words
+from sretool.services.gameday_together import Ending, Limits, Stopped, Together
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from sretool.core.plans.gameday.rounds import Round
+    from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.rounds import Compared, Rounds
+    from sretool.ports import ExperimentJournal
+    from sretool.services.chaos import Control
+    from sretool.services.gameday_together import Around, Running
+
+LEAST_PAIRS: Final = 2
+"""Of which both rounds count; fewer show no interval."""
+_BEGINS: Final = 60.0
+"""Seconds in which a load must have made its first request that counts, its warm-up left out."""
+_COUNT: Final = (Outcome.PASSED, Outcome.FAILED)
+"""Outcomes of an experiment whose fault was in as ordered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    title: str
+    pairs: int
+    seed: int
+    window: float
+    """Seconds that are compared, from the fault on; without one the same stretch of the load."""
+    lead: float
+    """Seconds from the load's first requests to the fault, until a round has shown how many they are."""
+    load: tuple[str, ...]
+    """Arguments of `sretool` for a load, `--seed` left out. Empty: a search for the highest rate instead."""
+    capacity: tuple[str, ...]
+    """Those of such a search; empty: none is made."""
+    chaos: tuple[str, ...]
+    """Those of the experiment."""
+    longest: float
+    """Seconds that an experiment may take at most."""
+    people: Mapping[str, str]
+    blast_radius: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    ending: Ending
+    rounds: Rounds
+
+
+async def run(
+    order: Order,
+    around: Around,
+    journal: ExperimentJournal,
+    control: Control,
+    on_event: Callable[[RunEvent], None],
+) -> Made:
+    return await _Rounds(order, around, journal, control, on_event).run()
+
+
+class _Rounds:
+    def __init__(
+        self,
+        order: Order,
+        around: Around,
+        journal: ExperimentJournal,
+        control: Control,
+        on_event: Callable[[RunEvent], None],
+    ) -> None:
+        self._order = order
+        self._journal = journal
+        self._events: list[RunEvent] = []
+
+        def take(event: RunEvent) -> None:
+            self._events.append(event)
+            on_event(event)
+
+        self._take = take
+        self._beside = Together(journal, around, control, take, order.limits)
+        self._lead = order.lead
+
+    async def run(self) -> Made:
+        made = plans.order(self._order.pairs, self._order.seed)
+        outcome, why = Outcome.PASSED, ""
+        try:
+            self._beside.record(self._started(made))
+            for each in made:
+                await self._round(each)
+        except Stopped as stopped:
+            outcome, why = stopped.outcome, stopped.why
+        finally:
+            await self._beside.close()
+        names = {each.id: (each.pair, each.fault) for each in made}
+        found = seen.rounds(self._events, names, MEASURED)
+        verdict = self._verdict(outcome, why, found)
+        self._journal.finish(verdict, Measures(gameday=self._measures()))
+        left = tuple(self._beside.left)
+        return Made(Ending(self._journal.run, left, self._beside.interrupted), found)
+
+    def _started(self, made: tuple[Round, ...]) -> Started:
+        order = self._order
+        takes = order.lead + order.window
+        limit = order.limits.budget
+        return Started(
+            RunKind.GAMEDAY,
+            order.title,
+            seconds=len(made) * takes,
+            guards=() if limit is None else (f"budget > {limit:.0%}",),
+            people=order.people,
+            blast_radius=order.blast_radius,
+            steps=tuple(
+                PlannedStep(
+                    each.id,
+                    "experiment" if each.fault else "load",
+                    f"pair {each.pair}, {'with' if each.fault else 'without'} the fault",
+                )
+                for each in made
+            ),
+        )
+
+    async def _round(self, which: Round) -> None:
+        self._beside.record(StepBegan(which.id))
+        outcome, why, undone = Outcome.ABORTED, "it was not over", True
+        try:
+            await self._beside.calm()
+            outcome, why = await (self._search(which) if self._order.capacity else self._load(which))
+            undone = not self._beside.left
+        except Stopped as stopped:
+            outcome, why = stopped.outcome, stopped.why
+            await self._beside.close()
+            undone = not self._beside.left
+            raise
+        finally:
+            self._beside.record(StepEnded(which.id, outcome, why, undone))
+        if not undone:
+            raise Stopped(Outcome.ERROR, self._beside.left[0])
+
+    # --- the same load ------------------------------------------------------------------------------------
+
+    async def _load(self, which: Round) -> tuple[Outcome, str]:
+        # The same arrivals within a pair.
+        seed = ("--seed", str(self._order.seed * 1000 + which.pair))
+        load = await self._beside.start(which.id, "load", (*self._order.load, *seed))
+        try:
+            begun = await self._beside.until(
+                lambda: load.counting_since is not None or load.ended, self._order.longest + _BEGINS
+            )
+            if not begun or load.counting_since is None:
+                return Outcome.INCONCLUSIVE, f"the load did not begin: {load.program.said()}".rstrip(": ")
+            outcome, why = await (self._faulty(which, load) if which.fault else self._plain(load))
+            if not why and load.ended:
+                return Outcome.INCONCLUSIVE, "the load ended too early"
+            return outcome, why
+        finally:
+            await self._beside.end(load)
+
+    async def _plain(self, load: Running) -> tuple[Outcome, str]:
+        await self._beside.until(lambda: load.ended, self._lead)
+        self._beside.record(PhaseBegan(MEASURED))
+        await self._beside.until(lambda: load.ended, self._order.window)
+        self._beside.record(PhaseBegan(BETWEEN))
+        return Outcome.PASSED, ""
+
+    async def _faulty(self, which: Round, load: Running) -> tuple[Outcome, str]:
+        chaos = await self._beside.start(which.id, "experiment", self._order.chaos)
+        try:
+            begin = await self._fault(chaos, load)
+            if begin is not None:
+                assert load.counting_since is not None
+                self._lead = max((begin - load.counting_since).total_seconds(), 0.0)
+                end = begin + timedelta(seconds=self._order.window)
+                self._beside.record(PhaseBegan(MEASURED), begin)
+                await self._beside.until(lambda: load.ended or self._beside.now() >= end)
+                self._beside.record(PhaseBegan(BETWEEN))
+                await self._beside.until(lambda: chaos.ended, self._order.longest)
+        finally:
+            await self._beside.end(chaos)
+        return _came_out(chaos)
+
+    async def _fault(self, chaos: Running, beside: Running | None = None) -> datetime | None:
+        """When it was made; None: it was not."""
+        await self._beside.until(
+            lambda: chaos.fault_on is not None or chaos.ended or (beside is not None and beside.ended),
+            self._order.longest,
+        )
+        return chaos.fault_on
+
+    # --- a search for the highest rate --------------------------------------------------------------------
+
+    async def _search(self, which: Round) -> tuple[Outcome, str]:
+        if not which.fault:
+            return await self._searched(which)
+        chaos = await self._beside.start(which.id, "experiment", self._order.chaos)
+        try:
+            if await self._fault(chaos) is None:
+                return _came_out(chaos)
+            outcome, why = await self._searched(which)
+            if not why and chaos.fault_off is not None:
+                # A search that went on without the fault has found something between both.
+                outcome, why = Outcome.INCONCLUSIVE, "the fault was over before the search was"
+            await self._beside.until(lambda: chaos.ended, self._order.longest)
+        finally:
+            await self._beside.end(chaos)
+        return (outcome, why) if why else _came_out(chaos)
+
+    async def _searched(self, which: Round) -> tuple[Outcome, str]:
+        search = await self._beside.start(which.id, "capacity", self._order.capacity)
+        try:
+            await self._beside.until(lambda: search.ended, self._order.longest)
+        finally:
+            await self._beside.end(search)
+        if search.capacity is None or search.capacity.lower is None:
+            verdict = search.verdict()
+            why = verdict.reason if verdict is not None else search.program.said()
+            return Outcome.INCONCLUSIVE, f"no rate was found: {why}".rstrip(": ")
+        return Outcome.PASSED, ""
+
+    # --- what came of it ----------------------------------------------------------------------------------
+
+    def _verdict(self, outcome: Outcome, why: str, found: Rounds) -> Verdict:
+        if self._beside.left:
+            return Verdict(Outcome.ERROR, f"not undone: {self._beside.left[0]}")
+        told = "; ".join(words(each) for each in found.compared)
+        if why:
+            return Verdict(outcome, f"{why}; {told}" if told else why)
+        if found.pairs < LEAST_PAIRS:
+            reasons = [each.why for each in found.rounds if each.why]
+            because = f": {reasons[0]}" if reasons else ""
+            return Verdict(Outcome.INCONCLUSIVE, f"{found.pairs} of {self._order.pairs} pairs count{because}")
+        return Verdict(Outcome.PASSED, told)
+
+    def _measures(self) -> GameDayMeasures:
+        beside = self._beside
+        return GameDayMeasures(
+            experiments=len(beside.experiments),
+            experiments_passed=sum(each is Outcome.PASSED for each in beside.experiments),
+            budget_spent=beside.worst_spent(),
+            undone=not beside.left,
+        )
+
+
+def _came_out(chaos: Running) -> tuple[Outcome, str]:
+    verdict = chaos.verdict()
+    if chaos.fault_on is None:
+        why = verdict.reason if verdict is not None else chaos.program.said()
+        return Outcome.INCONCLUSIVE, f"no fault was made: {why}".rstrip(": ")
+    if verdict is None:
+        return Outcome.ERROR, "the experiment has no verdict"
+    if verdict.outcome in _COUNT:
+        return Outcome.PASSED, ""
+    return verdict.outcome, f"the experiment was {verdict.outcome.value}: {verdict.reason}"
+
+
+def words(of: Compared) -> str:
+    """`p99 +212% ± 30%`."""
+    found, measure = of.found, of.measure
+    if found.relative:
+        change = f"{found.change * 100:+.3g}%"
+        margin = None if found.margin is None else f"{found.margin * 100:.2g}%"
+    elif measure.unit == "ratio":
+        change = f"{found.change * 100:+.3g} points"
+        margin = None if found.margin is None else f"{found.margin * 100:.2g}"
+    else:
+        change = f"{'+' if found.change >= 0 else ''}{value_words(found.change, measure.unit, 3)}"
+        margin = None if found.margin is None else value_words(found.margin, measure.unit, 2)
+    return f"{measure.name} {change}" + (f" ± {margin}" if margin is not None else "")

@@ -1,0 +1,302 @@
+"""A load and an experiment beside each other, as programs of their own, told in one run's events.
+
+Rounds and searches for a dose are made of this: start one, then the other, wait for something that they tell,
+and end them whatever happens. Guards that concern all of them together (an error budget, somebody's hand, a
+full disk) end them at once; each experiment has its own guards besides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from sretool.core.runs.events import (
+    WARM_UP,
+    AlertChange,
+    CapacityFound,
+    FaultOff,
+    FaultOn,
+    GuardTripped,
+    LoadTick,
+    Note,
+    PhaseBegan,
+    SloTick,
+    StepRun,
+)
+from sretool.core.runs.load import Load
+from sretool.core.runs.model import Outcome
+from sretool.errors import ChaosError
+from sretool.services.gameday_children import relayed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
+
+    from sretool.core.runs.events import RunEvent, What
+    from sretool.core.runs.model import RunRecord, Verdict
+    from sretool.ports import ChildFolder, ChildProgram, Clock, ExperimentJournal
+    from sretool.services.chaos import Control
+
+BEAT: Final = 0.1
+"""Seconds between two looks at what the children have written."""
+_CALM_EVERY: Final = 5.0
+"""Seconds between two looks whether everything is as before."""
+NOT_UNDONE: Final = 5
+"""Return code of an experiment whose fault is still in."""
+
+
+class Children(Protocol):
+    def __call__(self, step: str, kind: str, arguments: Sequence[str]) -> tuple[ChildProgram, ChildFolder]:
+        """A `sretool` with these arguments, not started yet, and the run folder that it will write.
+
+        `kind`: `load`, `capacity`, `experiment`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    children: Children
+    calm: Callable[[], Awaitable[Sequence[str]]]
+    """What keeps an experiment from beginning now, each in words; empty: nothing."""
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    budget: float | None = None
+    """Share of any error budget that all of it together may take, 0..1."""
+    patience: float = 600.0
+    """Seconds that everything may take to be as before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    record: RunRecord
+    left: tuple[str, ...] = ()
+    """What could not be undone, each in words."""
+    interrupted: bool = False
+
+
+class Stopped(Exception):
+    """Nothing more is begun."""
+
+    def __init__(self, outcome: Outcome, why: str) -> None:
+        super().__init__(why)
+        self.outcome = outcome
+        self.why = why
+
+
+@dataclass(slots=True)
+class Running:
+    """One child, as far as its events tell."""
+
+    step: str
+    kind: str
+    """`load`, `capacity`, `experiment`."""
+    program: ChildProgram
+    folder: ChildFolder
+    waiting: asyncio.Task[int]
+    told_folder: bool = False
+    warming_up: bool = False
+    counting_since: datetime | None = None
+    """Begin of the first tick after the warm-up."""
+    open_faults: set[str] = field(default_factory=set)
+    fault_on: datetime | None = None
+    """The first."""
+    fault_off: datetime | None = None
+    """The last; None as well while one is in."""
+    ticks: list[tuple[datetime, LoadTick]] = field(default_factory=list)
+    spent: dict[str, float] = field(default_factory=dict)
+    """Objective → share of its budget since this child began."""
+    capacity: CapacityFound | None = None
+    left: tuple[str, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        return self.waiting.done()
+
+    @property
+    def code(self) -> int | None:
+        return self.waiting.result() if self.waiting.done() and not self.waiting.cancelled() else None
+
+    def verdict(self) -> Verdict | None:
+        record = self.folder.record()
+        return record.verdict if record is not None else None
+
+    def told_until(self, moment: datetime) -> bool:
+        return bool(self.ticks) and self.ticks[-1][0] >= moment
+
+    def load(self, begin: datetime, end: datetime) -> Load:
+        """Of the ticks that lie wholly between."""
+        found = Load()
+        for at, tick in self.ticks:
+            if tick.seconds > 0 and (at - begin).total_seconds() >= tick.seconds and at <= end:
+                found.take(tick)
+        return found
+
+
+class Together:
+    def __init__(
+        self,
+        journal: ExperimentJournal,
+        around: Around,
+        control: Control,
+        on_event: Callable[[RunEvent], None],
+        limits: Limits,
+    ) -> None:
+        self._journal = journal
+        self._around = around
+        self._control = control
+        self._on_event = on_event
+        self._limits = limits
+        self._running: list[Running] = []
+        self._before: dict[str, float] = {}
+        """Objective → share of its budget that experiments took which are over."""
+        self.spent: dict[str, float] = {}
+        """Objective → share that all of them took."""
+        self.left: list[str] = []
+        self.experiments: list[Outcome] = []
+        """How those came out that made a fault."""
+
+    def now(self) -> datetime:
+        return self._around.clock.now()
+
+    def record(self, what: What, at: datetime | None = None) -> None:
+        """Stopped where the disk takes nothing."""
+        try:
+            event = self._journal.record(what, at=at)
+        except OSError as error:
+            raise Stopped(Outcome.ERROR, f"what happens cannot be written down: {error.strerror}") from error
+        self._on_event(event)
+
+    async def until(self, done: Callable[[], bool], seconds: float | None = None) -> bool:
+        """Take in what the children tell until `done`; False: the time was over before.
+
+        Stopped by a guard of the whole.
+        """
+        loop = asyncio.get_running_loop()
+        ends = None if seconds is None else loop.time() + seconds
+        while True:
+            self._take_all()
+            self._guard()
+            if done():
+                return True
+            if ends is not None and loop.time() >= ends:
+                return False
+            await asyncio.sleep(BEAT)
+
+    async def calm(self) -> None:
+        """Until everything is as before; Stopped where it does not become so."""
+        loop = asyncio.get_running_loop()
+        began, told = loop.time(), ""
+        while reasons := await self._around.calm():
+            if loop.time() - began > self._limits.patience:
+                raise Stopped(Outcome.INCONCLUSIVE, f"not as before in time: {reasons[0]}")
+            if reasons[0] != told:
+                told = reasons[0]
+                self.record(Note(f"waits: {told}"))
+            await self.until(lambda: False, _CALM_EVERY)
+
+    async def start(self, step: str, kind: str, arguments: Sequence[str]) -> Running:
+        """Stopped where it cannot be started."""
+        program, folder = self._around.children(step, kind, arguments)
+        try:
+            await program.start()
+        except ChaosError as error:
+            raise Stopped(Outcome.ERROR, error.message) from error
+        running = Running(step, kind, program, folder, asyncio.ensure_future(program.wait()))
+        self._running.append(running)
+        return running
+
+    async def end(self, running: Running) -> None:
+        """In order, if it has not ended by itself. What it wrote is taken in, what it left is undone."""
+        running.program.stop()
+        await running.waiting
+        running.left = tuple(await asyncio.to_thread(running.folder.settle))
+        if running.code == NOT_UNDONE and not running.left:
+            running.left = (f"{running.step}: a fault is not undone",)
+        self.left += running.left
+        try:
+            self._take(running)
+        finally:
+            self._running.remove(running)
+            for slo, spent in running.spent.items():
+                self._before[slo] = self._before.get(slo, 0.0) + spent
+            verdict = running.verdict()
+            if running.fault_on is not None and verdict is not None:
+                self.experiments.append(verdict.outcome)
+
+    async def close(self) -> None:
+        """End whatever still runs, all at the same time."""
+        for each in self._running:
+            each.program.stop()
+        for each in tuple(self._running):
+            with contextlib.suppress(Stopped):
+                await self.end(each)
+
+    @property
+    def interrupted(self) -> bool:
+        return self._control.stop.is_set()
+
+    def worst_spent(self) -> float | None:
+        return max(self.spent.values(), default=None)
+
+    # --- what the children tell -----------------------------------------------------------------------------
+
+    def _guard(self) -> None:
+        if self._control.stop.is_set():
+            raise Stopped(Outcome.ABORTED, self._control.stopped_by)
+        limit = self._limits.budget
+        over = [each for each in self.spent.items() if limit is not None and each[1] > limit]
+        if over:
+            (slo, spent), guard = over[0], f"budget > {limit:.0%}"
+            self.record(GuardTripped(guard, f"{slo}: {spent:.1%}"))
+            raise Stopped(Outcome.ABORTED, f"{guard}: {slo} has spent {spent:.1%}")
+
+    def _take_all(self) -> None:
+        for each in tuple(self._running):
+            self._take(each)
+
+    def _take(self, running: Running) -> None:
+        if not running.told_folder and running.folder.name:
+            running.told_folder = True
+            self.record(StepRun(running.step, running.folder.name))
+        while found := running.folder.events():
+            for event in found:
+                self._told(running, event)
+
+    def _told(self, running: Running, event: RunEvent) -> None:
+        match event.what:
+            case PhaseBegan(name):
+                running.warming_up = name == WARM_UP
+            case LoadTick() as tick if not running.warming_up:
+                running.ticks.append((event.at, tick))
+                running.counting_since = running.counting_since or event.at
+            case FaultOn(fault):
+                running.open_faults.add(fault)
+                running.fault_on, running.fault_off = running.fault_on or event.at, None
+            case FaultOff(fault):
+                running.open_faults.discard(fault)
+                if not running.open_faults:
+                    running.fault_off = event.at
+            case CapacityFound() as found:
+                running.capacity = found
+            case SloTick() as tick:
+                self._slo(running, tick, event.at)
+            case AlertChange() as change:
+                self.record(change, event.at)
+            case _:
+                pass
+        # The phases of our own say which load counts.
+        kept = relayed(running.step, running.kind, event.what)
+        if kept is not None:
+            self.record(kept, event.at)
+
+    def _slo(self, running: Running, tick: SloTick, at: datetime) -> None:
+        if tick.budget_spent is not None:
+            running.spent[tick.slo] = max(tick.budget_spent, running.spent.get(tick.slo, 0.0))
+            self.spent[tick.slo] = self._before.get(tick.slo, 0.0) + running.spent[tick.slo]
+        self.record(replace(tick, budget_spent=self.spent.get(tick.slo)), at)

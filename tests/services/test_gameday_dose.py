@@ -1,0 +1,151 @@
+"""Searches for a dose, with children made up, in made-up time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sretool.core.plans.gameday.dose import Aim, Ending
+from sretool.core.plans.load import objectives
+from sretool.core.runs.events import Checked, Note, RunEvent, StepEnded
+from sretool.core.runs.model import Check, Outcome, RunState
+from sretool.services.chaos import Control
+from sretool.services.gameday_dose import Made, Order, run
+from sretool.services.gameday_together import Limits
+from tests.support.together import World, journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from sretool.core.runs.load import Load
+
+pytestmark = pytest.mark.looptime
+
+
+def order(**more: Any) -> Order:
+    given: dict[str, Any] = {
+        "title": "slow",
+        "aim": Aim(0, 400, precision=0.05, whole=True),
+        "variable": "dose",
+        "what": "p95 < 200ms",
+        "check": objectives.parse("p95 < 200ms"),
+        "server": None,
+        "load": ("load", "run", "evening"),
+        "chaos": ("chaos", "run", "slow"),
+        "longest": 300.0,
+        "people": {"lead": "ann"},
+    }
+    return Order(**{**given, **more})
+
+
+def of_dose(dose: float | None, _: int) -> float:
+    """A round trip that takes `dose` milliseconds longer."""
+    return 0.045 + (dose or 0) / 1000
+
+
+class Played:
+    def __init__(self, made: Made, events: list[RunEvent]) -> None:
+        self.made, self.events = made, events
+        verdict = made.ending.record.verdict
+        assert verdict is not None
+        self.outcome, self.reason = verdict.outcome, verdict.reason
+
+    def of(self, kind: type) -> list[Any]:
+        return [each.what for each in self.events if isinstance(each.what, kind)]
+
+
+async def play(
+    folder: Path, world: World, of: Order | None = None, disturb: Callable[[Control], None] | None = None
+) -> Played:
+    control, events = Control(), list[RunEvent]()
+    if disturb is not None:
+        asyncio.get_running_loop().call_later(100, disturb, control)
+    with journal(folder) as writer:
+        made = await run(of or order(), world.around, writer, control, events.append)
+    assert made.ending.record.state is RunState.FINISHED
+    assert world.at_work == 0, "a child was left"
+    assert world.dose is None, "a fault was left"
+    return Played(made, events)
+
+
+async def test_the_smallest_latency_that_breaks_is_found(tmp_path: Path) -> None:
+    played = await play(tmp_path, World(latency=of_dose))
+    result = played.made.result
+    assert (played.outcome, result.ending) == (Outcome.PASSED, Ending.FOUND)
+    assert result.holds is not None
+    assert result.breaks is not None
+    assert result.holds < 155 <= result.breaks
+    assert result.breaks - result.holds <= 20
+    assert result.confirmed
+    told = f"p95 < 200ms holds up to dose {result.holds:g} and breaks from {result.breaks:g} on"
+    assert played.reason == told
+    assert all(each.outcome is Outcome.PASSED for each in played.of(StepEnded))
+
+
+async def test_each_trial_is_on_record_with_what_was_measured(tmp_path: Path) -> None:
+    played = await play(tmp_path, World(latency=of_dose))
+    checks = [each.check for each in played.of(Checked)]
+    assert tuple(checks) == played.made.checks
+    assert checks[0].name == "trial-1: dose=0"
+    assert checks[0].got == pytest.approx(0.045, rel=0.02)
+    assert checks[0].ok
+    assert played.of(Note)[0].text.startswith("dose=0 holds: p95 < 200ms: ")
+
+
+async def test_an_objective_of_the_catalog_is_asked_for_the_time_of_the_fault(tmp_path: Path) -> None:
+    asked = []
+
+    async def server(begin: datetime, end: datetime, load: Load) -> Check:
+        asked.append((end - begin).total_seconds())
+        assert not load.totals.seconds
+        assert doses.made
+        dose = float(doses.made[-1][2][-1].partition("=")[2])
+        return Check("shop/api", 0.999, 1 - dose / 1e5, "ratio", dose <= 100)
+
+    doses = World()
+    played = await play(tmp_path, doses, order(load=(), check=None, server=server))
+    assert played.made.result.breaks is not None
+    assert 100 < played.made.result.breaks <= 120
+    assert asked == [pytest.approx(20, abs=0.2)] * len(asked)
+
+
+async def test_too_few_requests_tell_nothing(tmp_path: Path) -> None:
+    played = await play(tmp_path, World(latency=of_dose, fault_for=3), order())
+    assert (played.outcome, played.made.result.ending) == (Outcome.INCONCLUSIVE, Ending.UNKNOWN)
+    assert len(played.made.result.trials) == 2
+
+
+async def test_what_an_experiments_own_guard_stops_is_too_much(tmp_path: Path) -> None:
+    world = World(latency=of_dose, outcome=Outcome.ABORTED)
+    played = await play(tmp_path, world)
+    assert played.made.result.ending is Ending.ALL_BREAKS
+
+
+@pytest.mark.parametrize(
+    ("world", "outcome", "why"),
+    [
+        (World(refuses="refused (pages): x"), Outcome.INCONCLUSIVE, "that breaks"),
+        (World(load_ends=15), Outcome.INCONCLUSIVE, "that breaks"),
+        (World(left=("latency",)), Outcome.ERROR, "not undone: latency"),
+        (World(burns=0.2), Outcome.ABORTED, "budget > 30%"),
+    ],
+)
+async def test_what_ends_it(tmp_path: Path, world: World, outcome: Outcome, why: str) -> None:
+    played = await play(tmp_path, world, order(limits=Limits(budget=0.3)))
+    assert played.outcome is outcome
+    assert why in played.reason
+
+
+async def test_an_interruption_keeps_what_is_known(tmp_path: Path) -> None:
+    def stop(control: Control) -> None:
+        control.stop.set()
+
+    played = await play(tmp_path, World(latency=of_dose), disturb=stop)
+    assert played.outcome is Outcome.ABORTED
+    assert played.made.result.ending is Ending.STOPPED
+    assert (played.made.result.holds, played.made.result.breaks) == (100, 200)
+    assert "interrupted by hand" in played.reason

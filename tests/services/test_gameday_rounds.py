@@ -1,0 +1,210 @@
+"""Rounds with and without a fault, with children made up, in made-up time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sretool.core.plans.gameday import rounds as plans
+from sretool.core.plans.gameday.rounds import MEASURED
+from sretool.core.runs import rounds as seen
+from sretool.core.runs.events import (
+    FaultOn,
+    GuardTripped,
+    Note,
+    RunEvent,
+    Started,
+    StepBegan,
+    StepEnded,
+    StepRun,
+)
+from sretool.core.runs.model import Outcome, RunState
+from sretool.services.chaos import Control
+from sretool.services.gameday_rounds import Made, Order, run, words
+from sretool.services.gameday_together import Limits
+from tests.support.together import World, journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.looptime
+
+LOAD = ("load", "run", "evening")
+
+
+def order(**more: Any) -> Order:
+    given: dict[str, Any] = {
+        "title": "slow",
+        "pairs": 3,
+        "seed": 1,
+        "window": 60.0,
+        "lead": 5.0,
+        "load": LOAD,
+        "capacity": (),
+        "chaos": ("chaos", "run", "slow"),
+        "longest": 300.0,
+        "people": {"lead": "ann"},
+    }
+    return Order(**{**given, **more})
+
+
+class Played:
+    def __init__(self, made: Made, events: list[RunEvent]) -> None:
+        self.made = made
+        self.events = events
+        verdict = made.ending.record.verdict
+        assert verdict is not None
+        self.outcome, self.reason = verdict.outcome, verdict.reason
+
+    def change(self, measure: str) -> float:
+        return next(each.found.change for each in self.made.rounds.compared if each.measure.name == measure)
+
+    def of(self, kind: type) -> list[Any]:
+        return [each.what for each in self.events if isinstance(each.what, kind)]
+
+
+async def play(
+    folder: Path, world: World, of: Order | None = None, disturb: Callable[[Control], None] | None = None
+) -> Played:
+    control, events = Control(), list[RunEvent]()
+    if disturb is not None:
+        asyncio.get_running_loop().call_later(100, disturb, control)
+    with journal(folder) as writer:
+        made = await run(of or order(), world.around, writer, control, events.append)
+    assert made.ending.record.state is RunState.FINISHED
+    assert world.at_work == 0, "a child was left"
+    assert world.dose is None, "a fault was left"
+    return Played(made, events)
+
+
+async def test_three_pairs_show_what_the_fault_changes(tmp_path: Path) -> None:
+    world = World(
+        # It becomes slower from pair to pair, which is not the fault's doing.
+        latency=lambda dose, second: 0.1 if dose is None else 0.31 + second % 3 / 100,
+        errors=lambda dose: 0 if dose is None else 2,
+        fault_for=70,
+    )
+    played = await play(tmp_path, world)
+    assert played.outcome is Outcome.PASSED
+    assert played.made.rounds.pairs == 3
+    assert played.change("p95") == pytest.approx(2.3, abs=0.1)
+    assert played.change("errors") == pytest.approx(0.1)
+    assert played.change("throughput") == pytest.approx(-0.1)
+    assert [each.step for each in played.of(StepBegan)] == [each.id for each in plans.order(3, 1)]
+    assert all(each.outcome is Outcome.PASSED for each in played.of(StepEnded))
+    assert world.most_at_work == 2
+
+
+async def test_arrivals_are_the_same_within_a_pair_and_others_in_the_next(tmp_path: Path) -> None:
+    world = World(fault_for=70)
+    await play(tmp_path, world, order(pairs=2))
+    seeds: dict[str, set[str]] = {}
+    for step, kind, arguments in world.made:
+        if kind == "load":
+            seeds.setdefault(step[-1], set()).add(arguments[arguments.index("--seed") + 1])
+    assert all(len(each) == 1 for each in seeds.values())
+    assert seeds["1"] != seeds["2"]
+
+
+async def test_the_same_comes_out_of_the_events_alone(tmp_path: Path) -> None:
+    played = await play(tmp_path, World(fault_for=70))
+    names = {each.id: (each.pair, each.fault) for each in plans.order(3, 1)}
+    assert seen.rounds(played.events, names, MEASURED) == played.made.rounds
+
+
+async def test_a_search_for_the_highest_rate_in_each_round(tmp_path: Path) -> None:
+    played = await play(tmp_path, World(), order(load=(), capacity=("load", "capacity", "evening")))
+    assert played.outcome is Outcome.PASSED
+    assert played.change("capacity") == pytest.approx(-0.38)
+    assert words(played.made.rounds.compared[0]) == "capacity -38% ± 0%"
+
+
+async def test_a_search_that_outlasts_the_fault_does_not_count(tmp_path: Path) -> None:
+    played = await play(
+        tmp_path, World(fault_for=5), order(load=(), capacity=("load", "capacity", "evening"))
+    )
+    assert played.outcome is Outcome.INCONCLUSIVE
+    assert "0 of 3 pairs count: the fault was over before the search was" in played.reason
+
+
+@pytest.mark.parametrize(
+    ("world", "why"),
+    [
+        (World(refuses="refused (pages): HttpDown fires"), "no fault was made: refused (pages)"),
+        (World(outcome=Outcome.INCONCLUSIVE), "the experiment was inconclusive"),
+        (World(load_ends=20), "the load ended too early"),
+        (World(load_ends=2), "the load did not begin"),
+    ],
+)
+async def test_rounds_that_do_not_count(tmp_path: Path, world: World, why: str) -> None:
+    played = await play(tmp_path, world)
+    assert played.outcome is Outcome.INCONCLUSIVE
+    assert "0 of 3 pairs count" in played.reason
+    assert why in " ".join(each.why for each in played.made.rounds.rounds)
+
+
+async def test_an_interruption_ends_everything_and_tells_what_is_known(tmp_path: Path) -> None:
+    def stop(control: Control) -> None:
+        control.stop.set()
+
+    played = await play(tmp_path, World(fault_for=70), disturb=stop)
+    assert played.outcome is Outcome.ABORTED
+    assert played.reason.startswith("interrupted by hand")
+    assert played.made.ending.interrupted
+    assert len(played.of(StepEnded)) == len(played.of(StepBegan)) < 6
+
+
+async def test_a_budget_ends_it(tmp_path: Path) -> None:
+    played = await play(tmp_path, World(burns=0.2), order(limits=Limits(budget=0.3)))
+    assert played.outcome is Outcome.ABORTED
+    assert "budget > 30%: shop/api has spent 40.0%" in played.reason
+    assert len(played.of(GuardTripped)) == 1
+    assert len(played.of(FaultOn)) == 2
+    measures = played.made.ending.record.measures.gameday
+    assert measures is not None
+    assert measures.budget_spent == pytest.approx(0.4)
+
+
+async def test_a_fault_that_stays_ends_it_with_an_error(tmp_path: Path) -> None:
+    played = await play(tmp_path, World(left=("latency on database",)))
+    assert played.outcome is Outcome.ERROR
+    assert played.reason == "not undone: latency on database"
+    assert played.made.ending.left == ("latency on database",)
+    assert played.of(StepEnded)[-1].undone is False
+
+
+async def test_it_waits_until_everything_is_as_before(tmp_path: Path) -> None:
+    played = await play(tmp_path, World(not_calm=["a page fires", "a page fires"], fault_for=70))
+    assert [each.text for each in played.of(Note)] == ["waits: a page fires"]
+    assert played.outcome is Outcome.PASSED
+
+
+async def test_it_does_not_wait_for_ever(tmp_path: Path) -> None:
+    world = World(not_calm=["a page fires"] * 1000)
+    played = await play(tmp_path, world, order(limits=Limits(patience=60)))
+    assert played.outcome is Outcome.INCONCLUSIVE
+    assert played.reason == "not as before in time: a page fires"
+    assert world.made == []
+
+
+async def test_each_child_is_on_record(tmp_path: Path) -> None:
+    played = await play(tmp_path, World(fault_for=70), order(pairs=2))
+    assert len(played.of(StepRun)) == 6
+    assert len(played.of(Started)[0].steps) == 4
+
+
+def test_one_of_two_pairs_begins_with_the_fault() -> None:
+    firsts = []
+    for seed in range(40):
+        made = plans.order(4, seed)
+        assert sorted(each.id for each in made) == sorted({each.id for each in made})
+        assert [each.pair for each in made] == [1, 1, 2, 2, 3, 3, 4, 4]
+        assert sum(each.fault for each in made[::2]) == 2
+        firsts.append(made[0].fault)
+        assert all(plans.of(each.id) == each for each in made)
+    assert 10 < sum(firsts) < 30
+    assert plans.of("trial-1") is None
+    assert plans.of("with-x") is None

@@ -1,0 +1,186 @@
+"""Children of rounds and searches in made-up time: a load whose latency a fault of some dose makes longer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sretool.adapters.store.runs import RunStore
+from sretool.core.analysis.latency import bucket
+from sretool.core.runs.events import (
+    WARM_UP,
+    CapacityFound,
+    FaultOff,
+    FaultOn,
+    LoadTick,
+    PhaseBegan,
+    RequestTick,
+    RunEvent,
+    SloTick,
+)
+from sretool.core.runs.model import Outcome, RunKind, RunRecord, RunState, Verdict
+from sretool.services.gameday_together import Around
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from sretool.adapters.store.writer import RunWriter
+    from sretool.core.runs.events import What
+
+T0 = datetime(2026, 11, 21, 10, tzinfo=UTC)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class MadeUpClock:
+    def now(self) -> datetime:
+        return T0 + timedelta(seconds=_now())
+
+
+def journal(folder: Path) -> RunWriter:
+    loop = asyncio.get_running_loop()
+    store = RunStore(folder, now=MadeUpClock().now, monotonic=loop.time)
+    return store.create(RunKind.GAMEDAY, "made up")
+
+
+@dataclass
+class World:
+    """What all children share."""
+
+    latency: Callable[[float | None, int], float] = lambda dose, _: 0.1 if dose is None else 0.3
+    """Seconds of a request by the dose of the fault that is in, and the second since the load began."""
+    errors: Callable[[float | None], int] = lambda _: 0
+    """Of 20 requests a second."""
+    rate: Callable[[float | None], float] = lambda dose: 1000.0 if dose is None else 620.0
+    """What a search for the highest rate finds."""
+    fault_for: float = 20.0
+    outcome: Outcome = Outcome.PASSED
+    """Of experiments."""
+    refuses: str = ""
+    """Why experiments do not begin."""
+    burns: float = 0.0
+    """Share of a budget that each experiment takes."""
+    left: tuple[str, ...] = ()
+    load_ends: float = 3600.0
+    """Seconds after which a load ends by itself."""
+    not_calm: list[str] = field(default_factory=list)
+    """What keeps experiments from beginning; one of them goes with each look."""
+    dose: float | None = None
+    """Of the fault that is in; None: none is."""
+    made: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
+    at_work: int = 0
+    most_at_work: int = 0
+
+    def __call__(self, step: str, kind: str, arguments: Sequence[str]) -> tuple[Child, Child]:
+        self.made.append((step, kind, tuple(arguments)))
+        child = Child(self, kind, tuple(arguments), f"run-{len(self.made)}")
+        return child, child
+
+    async def calm(self) -> Sequence[str]:
+        return (self.not_calm.pop(0),) if self.not_calm else ()
+
+    @property
+    def around(self) -> Around:
+        return Around(self, self.calm, MadeUpClock())
+
+
+class Child:
+    """Program and folder in one."""
+
+    def __init__(self, world: World, kind: str, arguments: tuple[str, ...], name: str) -> None:
+        self._world = world
+        self._kind = kind
+        self._arguments = arguments
+        self.name = name
+        self._told: list[RunEvent] = []
+        self._over = asyncio.Event()
+        self._verdict: Verdict | None = None
+        self._began = 0.0
+        self._said = ""
+
+    async def start(self) -> None:
+        self._began = _now()
+        self._world.at_work += 1
+        self._world.most_at_work = max(self._world.at_work, self._world.most_at_work)
+
+    async def wait(self) -> int:
+        act = {"load": self._load, "capacity": self._capacity, "experiment": self._experiment}[self._kind]
+        try:
+            return await act()
+        finally:
+            self._world.at_work -= 1
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def said(self) -> str:
+        return self._said
+
+    def events(self) -> Sequence[RunEvent]:
+        found, self._told = self._told, []
+        return found
+
+    def record(self) -> RunRecord | None:
+        if self._verdict is None:
+            return None
+        return RunRecord("a", RunKind.CHAOS, "x", RunState.FINISHED, T0, verdict=self._verdict)
+
+    def settle(self) -> Sequence[str]:
+        return self._world.left if self._kind == "experiment" else ()
+
+    def _tell(self, what: What) -> None:
+        self._told.append(RunEvent(MadeUpClock().now(), _now() - self._began, what))
+
+    async def _pass(self, seconds: float) -> bool:
+        """False: it is to end."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        except TimeoutError:
+            return True
+        return False
+
+    async def _load(self) -> int:
+        self._tell(PhaseBegan(WARM_UP))
+        for second in range(int(self._world.load_ends)):
+            if second == 3:
+                self._tell(PhaseBegan("steady"))
+            if not await self._pass(1):
+                break
+            latency = self._world.latency(self._world.dose, second)
+            request = RequestTick(
+                "GET /", 20, self._world.errors(self._world.dose), ((bucket(latency * 1e9), 20),)
+            )
+            self._tell(LoadTick(1.0, None, (request,)))
+        self._verdict = Verdict(Outcome.ABORTED, "ended by hand")
+        return 130
+
+    async def _capacity(self) -> int:
+        dose = self._world.dose
+        if await self._pass(10):
+            self._tell(CapacityFound(self._world.rate(dose), None, None))
+            self._verdict = Verdict(Outcome.PASSED, "found")
+        return 0
+
+    async def _experiment(self) -> int:
+        if self._world.refuses:
+            self._said = self._world.refuses
+            return 4
+        given = [each.partition("=")[2] for each in self._arguments if each.startswith("dose:")]
+        interrupted = not await self._pass(4)
+        if not interrupted:
+            self._world.dose = float(given[0]) if given else 1.0
+            self._tell(FaultOn("1", "slow", "database"))
+            interrupted = not await self._pass(self._world.fault_for)
+            self._world.dose = None
+            self._tell(SloTick("shop/api", 0.9, None, self._world.burns))
+            self._tell(FaultOff("1"))
+            interrupted = interrupted or not await self._pass(2)
+        outcome = Outcome.ABORTED if interrupted else self._world.outcome
+        self._verdict = Verdict(outcome, "interrupted" if interrupted else "as it came")
+        return 130 if interrupted else 0
