@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 from sretool.adapters import project
 from sretool.adapters.store.tail import EventTail
 from sretool.adapters.store.writer import EVENTS
-from sretool.cli import chaos_reports
+from sretool.cli import chaos_reports, gameday_reports
 from sretool.cli.output import json_text
 from sretool.core.runs.model import RunKind
 from sretool.errors import UsageError
 from sretool.report import load, load_csv, load_documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -24,11 +24,22 @@ if TYPE_CHECKING:
 FORMS: Final = ("html", "md", "json", "junit", "csv")
 _NAMES: Final = {"html": "report.html", "md": "report.md", "json": "report.json", "junit": "junit.xml"}
 KINDS: Final = (RunKind.LOAD, RunKind.CAPACITY)
-"""Kinds of runs whose reports are made here; those of experiments are made beside."""
+"""Kinds of runs whose reports are made here; those of experiments and game days are made beside."""
 
 
-def texts(folder: Path, record: RunRecord, form: str, now: datetime) -> dict[str, str]:
-    """Name of a file → its text: one file, for `csv` three. UsageError where this run has no such report."""
+def texts(
+    folder: Path,
+    record: RunRecord,
+    form: str,
+    now: datetime,
+    known: Mapping[str, Iterable[str]] | None = None,
+) -> dict[str, str]:
+    """Name of a file → its text: one file, for `csv` three. UsageError where this run has no such report.
+
+    `known`: service → experiments that count in its score, tried or not.
+    """
+    if record.kind in gameday_reports.KINDS:
+        return gameday_reports.texts(folder, record, form, now, known)
     if record.kind in chaos_reports.KINDS:
         return chaos_reports.texts(folder, record, form, now)
     if record.kind not in KINDS:

@@ -119,9 +119,11 @@ def report(ctx: click.Context, run: str, form: str, out: Path | None) -> None:
     its folder, so it works while the run goes on, and for one that broke off.
     """
     from sretool.cli import run_reports
+    from sretool.core.runs.model import RunKind
 
     found = _store(ctx).open(run)
-    texts = run_reports.texts(found.folder, found.record, form, _now())
+    known = runs_score.known(ctx.obj) if found.record.kind is RunKind.GAMEDAY else None
+    texts = run_reports.texts(found.folder, found.record, form, _now(), known)
     if out is not None:
         for file in _written(texts, out, one=form != "csv"):
             diagnostics.tell(f"wrote {file}")

@@ -53,7 +53,7 @@ def score(settings: Settings, since: str | None, services: tuple[str, ...], outp
     tried = trials(store)
     for remark in tried.remarks:
         diagnostics.tell(remark)
-    found = scores(tried.found, _known(settings), begin)
+    found = scores(tried.found, known(settings), begin)
     for name in services:
         if name not in {each.service for each in found}:
             named = ", ".join(each.service for each in found) or "none"
@@ -88,12 +88,12 @@ def _moment(text: str) -> datetime:
         raise UsageError(f"--since {text} is longer than time is known") from None
 
 
-def _known(settings: Settings) -> dict[str, list[str]]:
+def known(settings: Settings) -> dict[str, list[str]]:
     """Service → the project's own experiments that name it."""
     from sretool import wiring
     from sretool.core.plans.chaos.read import read
 
-    known: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for file in wiring.project_experiments(settings.project).values():
         try:
             text = file.read_text(encoding="utf-8")
@@ -106,8 +106,8 @@ def _known(settings: Settings) -> dict[str, list[str]]:
             diagnostics.tell(f"{reading.problems[0]}: it does not count")
             continue
         for service in reading.experiment.block.blast_radius.services:
-            known.setdefault(service, []).append(reading.experiment.title)
-    return known
+            found.setdefault(service, []).append(reading.experiment.title)
+    return found
 
 
 # --- shown ----------------------------------------------------------------------------------------------

@@ -6,20 +6,22 @@ and what is to be done. Everything is told by the run's events and by those of i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from markupsafe import Markup
+from markupsafe import escape as markup_escape
 
 from sretool.core.analysis.score import Aspect
 from sretool.core.plans.chaos import criteria as holding
 from sretool.core.runs.model import Outcome, RunKind, RunState
-from sretool.core.runs.words import NONE, clock_words, count_words, seconds_words, share_words
+from sretool.core.runs.words import NONE, clock_words, count_words, seconds_words, share_words, value_words
 from sretool.report import chaos, gameday_actions, gameday_charts, templating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-
-    from markupsafe import Markup
 
     from sretool.core.analysis.score import ServiceScore
     from sretool.core.runs.model import ChaosMeasures, Verdict
@@ -65,6 +67,7 @@ def _render(
             "clock": clock_words,
             "moment": chaos.moment,
             "points": points_words,
+            "coded": _coded,
         },
         functions={
             "pictures": gameday_charts.over_time,
@@ -100,6 +103,14 @@ def _render(
     )
 
 
+def _coded(text: str) -> Markup:
+    """What stands between backticks is code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(markup_escape(text))))
+
+
+_CODE: Final = re.compile("`([^`]+)`")
+
+
 # --- figures
 
 
@@ -110,7 +121,7 @@ def figures(report: GameDayReport) -> list[chaos.Figure]:
         return []
     passed = "" if day.experiments is None else f"of {day.experiments} experiments"
     pages = "" if not day.pages else f"{day.pages_acked or 0} of {day.pages} pages"
-    faults = "worst of all faults"
+    faults = "the worst"
     of = "" if day.acked_writes is None else f"of {count_words(day.acked_writes)}"
     less = day.experiments is not None and (day.experiments_passed or 0) < day.experiments
     found = [
@@ -121,7 +132,7 @@ def figures(report: GameDayReport) -> list[chaos.Figure]:
         ("Detected in", _span(day.mttd_s), "mean", ""),
         ("Taken in", _span(day.mtta_s), pages or "mean", ""),
         ("Mended in", _span(day.mttr_s), "mean", ""),
-        ("Budget spent", share_words(day.budget_spent), "the worst one", ""),
+        ("Budget", share_words(day.budget_spent), "spent, the worst", ""),
     ]
     if day.undone is False:
         found.append(("Undone", "no", "sretool chaos heal", "bad"))
@@ -225,9 +236,9 @@ def _cells(
     yield _detected(of.expected_alerts if of is not None else (), checks, measured)
     yield _taken(report, step)
     yield cell(_span(measured.mttr_s), holding.RECOVERED, of.recovery_deadline_s if of is not None else None)
-    price = f"of {share_words(of.budget_price)}" if of is not None and of.budget_price is not None else ""
+    price = of.budget_price if of is not None else None
     spent = cell(share_words(measured.budget_spent), holding.BUDGET)
-    yield Cell(spent.text, price, spent.kind)
+    yield Cell(spent.text, "" if price is None else f"of {value_words(price, 'ratio')}", spent.kind)
 
 
 def _detected(

@@ -113,6 +113,8 @@ def _said(report: GameDayReport, step: StepSpan, end: float) -> str:
     child = report.children.get(step.plan.id)
     name = child.record.title if child is not None else step.plan.id
     outcome = f" {step.ended.outcome.value}" if step.ended is not None else ""
+    # What went wrong is not told by a colour alone.
+    name = f"✗ {name}" if _kind(step) != "phase" else name
     return f"{name}\n{span(step.begin, end)}{outcome}"
 
 
