@@ -142,6 +142,7 @@ async def test_what_ends_it(tmp_path: Path, world: World, outcome: Outcome, why:
 
 async def test_an_interruption_keeps_what_is_known(tmp_path: Path) -> None:
     def stop(control: Control) -> None:
+        control.stopped_by = "interrupted by hand (Ctrl-C)"
         control.stop.set()
 
     played = await play(tmp_path, World(latency=of_dose), disturb=stop)

@@ -148,6 +148,7 @@ async def test_rounds_that_do_not_count(tmp_path: Path, world: World, why: str) 
 
 async def test_an_interruption_ends_everything_and_tells_what_is_known(tmp_path: Path) -> None:
     def stop(control: Control) -> None:
+        control.stopped_by = "interrupted by hand (Ctrl-C)"
         control.stop.set()
 
     played = await play(tmp_path, World(fault_for=70), disturb=stop)
