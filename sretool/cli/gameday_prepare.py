@@ -92,7 +92,8 @@ def prepare(
     known = Known({id_: each.plan for id_, each in asked.items() if each.plan is not None}, profiles)
     slos = frozenset(str(each.id) for each in system.slos) if system is not None else None
     lost |= {id_: each.lost for id_, each in asked.items() if each.lost}
-    found = lint(plan, known, Around(lost, people, nobody, slos))
+    changes, resources = _of_release(system) if plan.release is not None else (None, None)
+    found = lint(plan, known, Around(lost, people, nobody, slos, changes, resources))
     table = timetable(plan, known, seed)
     beyond = [each for one in asked.values() for each in one.problems]
     own = sorted((*found.problems, *table.problems), key=lambda each: each.line)
@@ -119,6 +120,15 @@ def _system(sources: Sources | None) -> System | None:
     from sretool.cli import objectives
 
     return objectives.load(sources) if sources is not None and sources.catalog else None
+
+
+def _of_release(system: System | None) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Kinds of changes, and what can be used up, by the catalog."""
+    from sretool.core.observe import saturation
+
+    if system is None:
+        return None, None
+    return system.policy.changes, tuple(each.title for each in saturation.lines(system.watched))
 
 
 class _Asking:

@@ -1,0 +1,134 @@
+"""The part of a game day's report that is about a release: HTML, Markdown, and for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from markupsafe import Markup
+
+from sretool.core.analysis.release import Decision, Level
+from sretool.core.runs.words import value_words
+from sretool.report import release_words as words
+from sretool.report import templating
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from sretool.core.analysis.release import Judged
+
+_DECIDED: Final = {
+    Decision.GO: ("go", "good", "everything that decides is good"),
+    Decision.NO_GO: ("no-go", "bad", ""),
+    Decision.OPEN: ("open", "warn", ""),
+}
+_KINDS: Final = {True: "good", False: "bad", None: "warn"}
+_LEVELS: Final = {
+    Level.SAFE: "good",
+    Level.RAISED: "warn",
+    Level.WARNING: "bad",
+    Level.DANGER: "bad",
+    Level.UNKNOWN: "warn",
+}
+
+
+def html(judged: Judged) -> Markup:
+    """One `<section>` in the look of the other reports."""
+    return Markup(_render("release.html.j2", judged, escape=True))
+
+
+def markdown(judged: Judged) -> str:
+    """GitHub's Markdown, from its heading on."""
+    return _render("release.md.j2", judged, escape=False)
+
+
+def _render(template: str, judged: Judged, *, escape: bool) -> str:
+    word, kind, all_good = _DECIDED[judged.decision]
+    return templating.render(
+        template,
+        escape=escape,
+        filters={},
+        functions={},
+        word=word,
+        kind=kind,
+        reason="; ".join(judged.reasons) or all_good,
+        stage_head=words.STAGE_HEAD,
+        stages=[
+            (words.stage_row(judged, each), _KINDS[each.carries], each.stage.must) for each in judged.stages
+        ],
+        remarks=words.remarks(judged),
+        headroom=words.headroom(judged),
+        headroom_kind=_KINDS[judged.headroom.ok] if judged.headroom is not None else "",
+        line_head=words.LINE_HEAD,
+        water_lines=[(words.line_row(each), _LEVELS[each.level]) for each in judged.lines],
+        peak=value_words(judged.peak, "1/s") if judged.peak is not None else "",
+        gate=judged.gate.reason if judged.gate is not None else "",
+        gate_kind=_KINDS[judged.gate.go] if judged.gate is not None else "",
+    )
+
+
+# --- for programs
+
+
+def document(judged: Judged) -> dict[str, Any]:
+    """Rates per second, shares 0..1, money by the month."""
+    found, gate = judged.headroom, judged.gate
+    return {
+        "decision": judged.decision.value,
+        "reasons": list(judged.reasons),
+        "currency": judged.release.currency or None,
+        "stages": [
+            {
+                "id": each.stage.id,
+                "rate": each.stage.rate,
+                "must": each.stage.must,
+                "carries": each.carries,
+                "lower": each.search.lower if each.search is not None else None,
+                "upper": each.search.upper if each.search is not None else None,
+                "knee": each.search.knee if each.search is not None else None,
+                "broke_first": list(each.search.why) if each.search is not None else [],
+                "resource": (each.search.resource or None) if each.search is not None else None,
+                "headroom": each.headroom,
+                "monthly": _number(each.stage.monthly),
+                "instances_needed": each.needed,
+                "monthly_needed": _number(each.monthly_needed),
+                "shared": each.shared or None,
+            }
+            for each in judged.stages
+        ],
+        "forecast": None
+        if found is None
+        else {
+            "rate": found.rate,
+            "stage": found.stage or None,
+            "headroom": found.share,
+            "reserve": judged.release.reserve,
+            "ok": found.ok,
+        },
+        "peak": judged.peak,
+        "water_lines": [
+            {
+                "resource": each.resource,
+                "most": each.most,
+                "safe": each.line.safe,
+                "warn": each.line.warn,
+                "danger": each.line.danger,
+                "level": each.level.value,
+                "ok": each.ok,
+            }
+            for each in judged.lines
+        ],
+        "gate": None
+        if gate is None
+        else {
+            "change": judged.release.change,
+            "go": gate.go,
+            "reason": gate.reason,
+            "slo": gate.slo or None,
+            "budget_left": gate.budget_left,
+            "needs": gate.needs or None,
+        },
+    }
+
+
+def _number(amount: Decimal | None) -> float | None:
+    return None if amount is None else float(amount)
