@@ -54,12 +54,15 @@ if TYPE_CHECKING:
     from sretool.services.capacity import Order as CapacityOrder
     from sretool.services.chaos_watch import Sources as ChaosSources
     from sretool.services.duty import Duty
+    from sretool.services.gameday_children import Child
     from sretool.services.load import Control, Order
     from sretool.services.release import Releasing
     from sretool.services.watch import Watch
 
 PARENT: Final = "SRETOOL_PARENT_RUN"
 """Environment variable: id of the game day that the runs made here are steps of."""
+ANNOUNCED: Final = "SRETOOL_ANNOUNCED_AS"
+"""Environment variable: what others are told an experiment is, where they are not to know which one it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ def duty(alertmanager: Endpoint, prometheus: Endpoint, severities: Mapping[Sever
     from sretool.adapters.alertmanager.source import Alertmanager
     from sretool.adapters.prometheus.source import Prometheus
     from sretool.services.duty import Duty
+    from sretool.services.gameday_children import Child
 
     # A month of alerts takes longer than a refresh may.
     metrics = Prometheus(prometheus, deadline=timedelta(seconds=30))
@@ -280,6 +284,7 @@ def load_journal(
     from importlib import metadata
 
     from sretool import __version__
+    from sretool.adapters.store import child
     from sretool.core.plans.load import plan as plans
     from sretool.core.runs.model import RunKind
 
@@ -297,6 +302,7 @@ def load_journal(
     for name, content in stored.files:
         writer.keep_input(name.replace("/", "_"), content, str(stored.folder / name))
     writer.keep_input("plan.json", plans.encode(plan), "plan.json")
+    child.tell(environment, writer.folder)
     return writer
 
 
@@ -664,6 +670,7 @@ def chaos_journal(
     from importlib import metadata
 
     from sretool import __version__
+    from sretool.adapters.store import child
     from sretool.core.plans.chaos import plan as plans
     from sretool.core.runs.model import RunKind
 
@@ -682,4 +689,84 @@ def chaos_journal(
     writer.keep_input(file.name, _without_secrets(data, plan.experiment.document), str(file))
     text = json.dumps(plans.document(plan), indent=1, default=str)
     writer.keep_input("plan.json", text.encode(), "plan.json")
+    child.tell(environment, writer.folder)
     return writer
+
+
+@contextmanager
+def gameday_lock(environment: Mapping[str, str], title: str) -> Iterator[str]:
+    """The machine's lock on game days, held meanwhile; gives what holds it, or that on experiments."""
+    from sretool.adapters.chaostoolkit.machine import GAMEDAY, Busy, MachineLock
+
+    try:
+        lock = MachineLock(environment, title, GAMEDAY)
+    except Busy as busy:
+        yield f"another game day runs: {busy}"
+        return
+    try:
+        with chaos_lock(environment, title) as busy_with:
+            pass
+        yield f"an experiment runs: {busy_with}" if busy_with else ""
+    finally:
+        lock.release()
+
+
+def gameday_journal(
+    project: Path,
+    environment: Mapping[str, str],
+    title: str,
+    *,
+    targets: Sequence[str],
+    production: bool,
+    inputs: Iterable[tuple[str, bytes, str]],
+) -> RunWriter:
+    """A new run of a game day; `inputs`: name in the folder, content, path."""
+    import platform
+    from importlib import metadata
+
+    from sretool import __version__
+    from sretool.core.runs.model import RunKind
+
+    writer = runs(project, environment).create(
+        RunKind.GAMEDAY,
+        title,
+        targets=targets,
+        versions={
+            "sretool": __version__,
+            "chaostoolkit-lib": metadata.version("chaostoolkit-lib"),
+            "locust": metadata.version("locust"),
+            "python": platform.python_version(),
+        },
+        production=production,
+    )
+    for name, content, path in inputs:
+        writer.keep_input(name, content, path)
+    return writer
+
+
+def gameday_child(
+    project: Path,
+    environment: Mapping[str, str],
+    parent: RunWriter,
+    step: str,
+    arguments: Sequence[str],
+    *,
+    load: bool = False,
+    announced: str = "",
+) -> Child:
+    """A program that carries out `step` of the game day `parent`: `sretool` with these arguments.
+
+    `load`: it makes load and nothing else; `announced`: what others are told of it instead of its own title.
+    """
+    from sretool.adapters.children.program import OF_EXPERIMENT, OF_LOAD, Program
+    from sretool.adapters.store import child
+    from sretool.services.gameday_children import Child
+    from sretool.undo import index
+
+    told = parent.raw / f"{step}.run"
+    own = {**environment, PARENT: parent.run.id, child.TOLD: str(told)}
+    if announced:
+        own[ANNOUNCED] = announced
+    program = Program(arguments, parent.raw / f"{step}.log", own, OF_LOAD if load else OF_EXPERIMENT)
+    root = runs(project, environment).root
+    return Child(program, child.ChildFolder(root, told, index.place(environment)))

@@ -161,6 +161,7 @@ async def _carry_out_with(
             *(f"approved by {each.by} ({each.hash[:12]})" for each in approvals),
             *(f"gate {each.gate} opened by hand: {each.text}" for each in opened),
         ),
+        announced=environment.get(wiring.ANNOUNCED, ""),
     )
     around = chaos.Around(
         session=wiring.chaos_session(journal.folder, environment),

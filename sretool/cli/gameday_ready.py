@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sretool.cli.gameday_prepare import Prepared
+    from sretool.core.plans.chaos.gates import Approval
 
 _LATER: Final = ("approval", "sources")
 """Gates that are none of now: approvals are asked for at the run, and silent servers are told apart."""
@@ -30,7 +31,10 @@ class Ready:
 NOT_LOOKED: Final = Ready(looked=False)
 
 
-async def look(prepared: Prepared) -> Ready:
+async def look(
+    prepared: Prepared, approvals: tuple[Approval, ...] | None = None, waived: frozenset[str] = frozenset()
+) -> Ready:
+    """`approvals`: of a run that is about to begin; None: it is none. `waived`: gates opened by hand."""
     if prepared.sources is None:
         return NOT_LOOKED
     from datetime import timedelta
@@ -49,12 +53,14 @@ async def look(prepared: Prepared) -> Ready:
         prepared.lab.name if prepared.lab is not None else None,
     )
     try:
-        facts = await wiring.chaos_facts(prepared.environment, prepared.me, (), asked)
+        facts = await wiring.chaos_facts(prepared.environment, prepared.me, approvals or (), asked)
     finally:
         await asked.aclose()
     found = [Refusal("budget", each) for each in too_dear(prepared.plan, facts.budgets)]
     # An experiment's price is no more than that of the whole day, so that room for the day is room for it.
-    told = {*_LATER, "budget"} if prepared.plan.budget_price is not None else set(_LATER)
+    told = set(_LATER) if approvals is None else set()
+    if prepared.plan.budget_price is not None:
+        told.add("budget")
     for plan in prepared.known.experiments.values():
-        found += [each for each in refusals(plan, facts) if each.gate not in told]
+        found += [each for each in refusals(plan, facts, waived) if each.gate not in told]
     return Ready(True, tuple(dict.fromkeys(found)), facts.sources, facts.budgets)

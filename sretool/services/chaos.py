@@ -73,6 +73,8 @@ class Order:
     """Who runs it."""
     remarks: tuple[str, ...] = ()
     """For the record: approvals, gates that were opened by hand."""
+    announced: str = ""
+    """What others are told it is, where they are not to know what it does."""
 
 
 @dataclass(slots=True)
@@ -163,7 +165,8 @@ class _Run:
         self._begun = False
         self._tasks: list[asyncio.Task[None]] = []
         self._healed: Healed | None = None
-        self._drill = Drill(self._plan.title, around.clock.now(), block.blast_radius.services)
+        services = () if order.announced else block.blast_radius.services
+        self._drill = Drill(order.announced or self._plan.title, around.clock.now(), services)
 
     # --- the whole ----------------------------------------------------------------------------------------
 

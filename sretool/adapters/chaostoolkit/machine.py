@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LOCK: Final = "chaos.lock"
+GAMEDAY: Final = "gameday.lock"
+"""A game day's own: its experiments take the other one."""
 STOP: Final = "chaos.stop"
 EVERYBODYS: Final = Path("/etc/sretool") / STOP
 
@@ -24,11 +26,11 @@ class Busy(Exception):
 class MachineLock:
     """Held from its making until `release`, or until this process has ended."""
 
-    def __init__(self, environment: Mapping[str, str], title: str) -> None:
-        """Busy where another experiment holds it, OSError where there can be none."""
+    def __init__(self, environment: Mapping[str, str], title: str, name: str = LOCK) -> None:
+        """Busy where somebody else holds the one of this name, OSError where there can be none."""
         place = _place(environment)
         place.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(place / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(place / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
