@@ -188,7 +188,8 @@ class _Doses:
         if verdict is not None and verdict.outcome is Outcome.ABORTED:
             # Its own guards stop what burns: a harsher dose would not burn less.
             return Trial(dose, True, verdict.reason)
-        if verdict is None or verdict.outcome is Outcome.ERROR:
+        if verdict is None or verdict.outcome is Outcome.ERROR or chaos.guard:
+            # A guard that is no sign of harm: nobody could see any more.
             return Trial(dose, None, verdict.reason if verdict is not None else "it has no verdict")
         check = await self._check(begin, end, load)
         kept = Check(f"{step}: {self._name(dose)}", check.want, check.got, check.unit, check.ok)

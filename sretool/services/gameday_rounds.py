@@ -30,7 +30,7 @@ LEAST_PAIRS: Final = 2
 _BEGINS: Final = 60.0
 """Seconds in which a load must have made its first request that counts, its warm-up left out."""
 _COUNT: Final = (Outcome.PASSED, Outcome.FAILED)
-"""Outcomes of an experiment whose fault was in as ordered."""
+"""Outcomes of an experiment whose fault was in as ordered; without a dose nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Order:
     """Those of such a search; empty: none is made."""
     chaos: tuple[str, ...]
     """Those of the experiment."""
+    dosed: bool
+    """Whether the experiment says how strong its fault is to be, so that its verdict tells if it was."""
     longest: float
     """Seconds that an experiment may take at most."""
     people: Mapping[str, str]
@@ -188,7 +190,7 @@ class _Rounds:
                 await self._beside.until(lambda: chaos.ended, self._order.longest)
         finally:
             await self._beside.end(chaos)
-        return _came_out(chaos)
+        return self._came_out(chaos)
 
     async def _fault(self, chaos: Running, beside: Running | None = None) -> datetime | None:
         """When it was made; None: it was not."""
@@ -206,7 +208,7 @@ class _Rounds:
         chaos = await self._beside.start(which.id, "experiment", self._order.chaos)
         try:
             if await self._fault(chaos) is None:
-                return _came_out(chaos)
+                return self._came_out(chaos)
             outcome, why = await self._searched(which)
             if not why and chaos.fault_off is not None:
                 # A search that went on without the fault has found something between both.
@@ -214,7 +216,7 @@ class _Rounds:
             await self._beside.until(lambda: chaos.ended, self._order.longest)
         finally:
             await self._beside.end(chaos)
-        return (outcome, why) if why else _came_out(chaos)
+        return (outcome, why) if why else self._came_out(chaos)
 
     async def _searched(self, which: Round) -> tuple[Outcome, str]:
         search = await self._beside.start(which.id, "capacity", self._order.capacity)
@@ -229,6 +231,18 @@ class _Rounds:
         return Outcome.PASSED, ""
 
     # --- what came of it ----------------------------------------------------------------------------------
+
+    def _came_out(self, chaos: Running) -> tuple[Outcome, str]:
+        verdict = chaos.verdict()
+        if chaos.fault_on is None:
+            why = verdict.reason if verdict is not None else chaos.program.said()
+            return Outcome.INCONCLUSIVE, f"no fault was made: {why}".rstrip(": ")
+        if verdict is None:
+            return Outcome.ERROR, "the experiment has no verdict"
+        unknown = verdict.outcome is Outcome.INCONCLUSIVE and not (self._order.dosed or chaos.guard)
+        if verdict.outcome in _COUNT or unknown:
+            return Outcome.PASSED, ""
+        return verdict.outcome, f"the experiment was {verdict.outcome.value}: {verdict.reason}"
 
     def _verdict(self, outcome: Outcome, why: str, found: Rounds) -> Verdict:
         if self._beside.left:
@@ -250,18 +264,6 @@ class _Rounds:
             budget_spent=beside.worst_spent(),
             undone=not beside.left,
         )
-
-
-def _came_out(chaos: Running) -> tuple[Outcome, str]:
-    verdict = chaos.verdict()
-    if chaos.fault_on is None:
-        why = verdict.reason if verdict is not None else chaos.program.said()
-        return Outcome.INCONCLUSIVE, f"no fault was made: {why}".rstrip(": ")
-    if verdict is None:
-        return Outcome.ERROR, "the experiment has no verdict"
-    if verdict.outcome in _COUNT:
-        return Outcome.PASSED, ""
-    return verdict.outcome, f"the experiment was {verdict.outcome.value}: {verdict.reason}"
 
 
 def words(of: Compared) -> str:

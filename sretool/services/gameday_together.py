@@ -112,6 +112,8 @@ class Running:
     spent: dict[str, float] = field(default_factory=dict)
     """Objective → share of its budget since this child began."""
     capacity: CapacityFound | None = None
+    guard: str = ""
+    """What ended it early, and with what figure."""
     left: tuple[str, ...] = ()
 
     @property
@@ -284,6 +286,8 @@ class Together:
                     running.fault_off = event.at
             case CapacityFound() as found:
                 running.capacity = found
+            case GuardTripped(guard, text):
+                running.guard = running.guard or f"{guard}: {text}"
             case SloTick() as tick:
                 self._slo(running, tick, event.at)
             case AlertChange() as change:

@@ -129,6 +129,7 @@ async def test_what_an_experiments_own_guard_stops_is_too_much(tmp_path: Path) -
     ("world", "outcome", "why"),
     [
         (World(refuses="refused (pages): x"), Outcome.INCONCLUSIVE, "that breaks"),
+        (World(outcome=Outcome.INCONCLUSIVE, guard="blind 60s"), Outcome.INCONCLUSIVE, "that breaks"),
         (World(load_ends=15), Outcome.INCONCLUSIVE, "that breaks"),
         (World(left=("latency",)), Outcome.ERROR, "not undone: latency"),
         (World(burns=0.2), Outcome.ABORTED, "budget > 30%"),

@@ -45,6 +45,7 @@ def order(**more: Any) -> Order:
         "load": LOAD,
         "capacity": (),
         "chaos": ("chaos", "run", "slow"),
+        "dosed": True,
         "longest": 300.0,
         "people": {"lead": "ann"},
     }
@@ -144,6 +145,12 @@ async def test_rounds_that_do_not_count(tmp_path: Path, world: World, why: str) 
     assert played.outcome is Outcome.INCONCLUSIVE
     assert "0 of 3 pairs count" in played.reason
     assert why in " ".join(each.why for each in played.made.rounds.rounds)
+
+
+@pytest.mark.parametrize(("guard", "pairs"), [("", 3), ("blind 60s", 0)])
+async def test_without_a_dose_a_fault_counts_that_stayed(tmp_path: Path, guard: str, pairs: int) -> None:
+    world = World(outcome=Outcome.INCONCLUSIVE, fault_for=70, guard=guard)
+    assert (await play(tmp_path, world, order(dosed=False))).made.rounds.pairs == pairs
 
 
 async def test_an_interruption_ends_everything_and_tells_what_is_known(tmp_path: Path) -> None:

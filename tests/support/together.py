@@ -14,6 +14,7 @@ from sretool.core.runs.events import (
     CapacityFound,
     FaultOff,
     FaultOn,
+    GuardTripped,
     LoadTick,
     PhaseBegan,
     RequestTick,
@@ -61,6 +62,8 @@ class World:
     fault_for: float = 20.0
     outcome: Outcome = Outcome.PASSED
     """Of experiments."""
+    guard: str = ""
+    """Ends each experiment when its fault has been in for its time."""
     refuses: str = ""
     """Why experiments do not begin."""
     burns: float = 0.0
@@ -178,6 +181,8 @@ class Child:
             self._tell(FaultOn("1", "slow", "database"))
             interrupted = not await self._pass(self._world.fault_for)
             self._world.dose = None
+            if self._world.guard:
+                self._tell(GuardTripped(self._world.guard, "as it came"))
             self._tell(SloTick("shop/api", 0.9, None, self._world.burns))
             self._tell(FaultOff("1"))
             interrupted = interrupted or not await self._pass(2)
