@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from sretool.cli import gameday_release
 from sretool.cli.chaos_shown import undo_words
 from sretool.cli.gameday_prepare import plain
 from sretool.core.plans.chaos.plan import percent
@@ -75,6 +76,9 @@ def _lines(prepared: Prepared, ready: Ready, *, reveal: bool) -> Iterator[str]:
         late = f", {_words(plan.settle)} after the last step at the latest" if plan.settle else ""
         yield from ("", f"Must be true at the end{late}")
         yield from _items(each.text for each in plan.at_end)
+    if plan.release is not None:
+        yield from ("", "A release may go out where")
+        yield from _items(gameday_release.asked(plan.release))
     if prepared.warnings:
         yield from ("", "Remarks")
         yield from _items(str(each) for each in _told(prepared, reveal=reveal))
@@ -162,6 +166,8 @@ def _step_words(prepared: Prepared, step: Played) -> str:
     words = _what(prepared, step)
     if step.otherwise is Otherwise.STOP:
         words += "; if not, everything is stopped"
+    elif step.otherwise is Otherwise.NOTE:
+        words += "; only noted"
     return words
 
 
@@ -353,6 +359,7 @@ def document(prepared: Prepared, ready: Ready, *, reveal: bool) -> dict[str, Any
         },
         "at_end": [each.text for each in plan.at_end],
         "settle_s": plan.settle,
+        "release": gameday_release.document(plan.release) if plan.release is not None else None,
         "problems": [],
         "warnings": plain(_told(prepared, reveal=reveal)),
     }

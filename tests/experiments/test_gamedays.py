@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sretool.adapters.chaostoolkit import bundled
-from sretool.adapters.files import gamedays, profiles
+from sretool.adapters.files import catalog, gamedays, profiles
+from sretool.core.observe import saturation
 from sretool.core.plans.chaos import plan as chaos_plan
 from sretool.core.plans.chaos.read import read as read_experiment
 from sretool.core.plans.gameday.lint import Around, lint
 from sretool.core.plans.gameday.plan import ExperimentStep
 from sretool.core.plans.gameday.read import read
 from sretool.core.plans.gameday.timetable import Known, timetable
+from sretool.core.plans.load.profile import Open
 from sretool.core.plans.often import Every
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 NAMES = ("amas-quarterly", "database-night", "first-game-day", "pre-release", "surprise")
 FOLDER = Path(__file__).parents[2] / "experiments"
+AMAS = catalog.load([FOLDER.parent / "sretool" / "systems" / "amas"])
+WATCHED = tuple(each.title for each in saturation.lines(AMAS.watched))
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
@@ -90,6 +94,25 @@ def test_the_quarterly_one_has_the_four_experiments_of_the_quarter() -> None:
 def test_the_first_one_takes_five_minutes_at_most() -> None:
     of = plan("first-game-day")
     assert timetable(of, known(of)).whole.most == 300
+
+
+def test_the_release_is_asked_for_the_growth_stages_at_their_cost() -> None:
+    of = plan("pre-release")
+    release = of.release
+    assert release is not None
+    assert [each.rate for each in release.stages] == [20, 200, 2000]
+    assert [each.monthly for each in release.stages] == [350, 1080, 4700]
+    assert [each.id for each in release.stages if each.must] == ["stage-1"]
+    loads = {each.id: profiles.load(each.profile, FOLDER).profile.model for each in of.loads}
+    for each in release.stages:
+        model = loads[each.search]
+        assert isinstance(model, Open)
+        assert model.rate.highest == each.rate
+    assert release.forecast is not None
+    # What decides is the stage that the forecast is in.
+    assert release.forecast.rate <= release.stages[0].rate
+    around = Around(people={"lead": "ann"}, changes=AMAS.policy.changes, resources=WATCHED)
+    assert lint(of, known(of), around).problems == []
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.yaml")), ids=lambda file: str(file.stem))
