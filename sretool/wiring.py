@@ -643,7 +643,7 @@ def chaos_load(
     return made, facts
 
 
-def _without_secrets(data: bytes, document: Mapping[str, Any]) -> bytes:
+def without_secrets(data: bytes, document: Mapping[str, Any]) -> bytes:
     """The text of an experiment; secrets that are written into it are cut out."""
     from sretool.core.plans.chaos.plan import HIDDEN
 
@@ -686,7 +686,7 @@ def chaos_journal(
         parent=environment.get(PARENT) or None,
         production=plan.production,
     )
-    writer.keep_input(file.name, _without_secrets(data, plan.experiment.document), str(file))
+    writer.keep_input(file.name, without_secrets(data, plan.experiment.document), str(file))
     text = json.dumps(plans.document(plan), indent=1, default=str)
     writer.keep_input("plan.json", text.encode(), "plan.json")
     child.tell(environment, writer.folder)

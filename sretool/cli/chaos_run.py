@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from sretool.ports import LoadChild
     from sretool.services.chaos import Control, Ending
     from sretool.services.chaos_watch import Sources
+    from sretool.services.gameday import Ending as GameDayEnding
 
-_ENDING: Final = {
+ENDING: Final = {
     signal.SIGINT: "interrupted by hand (Ctrl-C)",
     signal.SIGTERM: "interrupted by SIGTERM",
     signal.SIGHUP: "its terminal was closed (SIGHUP)",
@@ -96,7 +97,7 @@ def run(
         ending, folder = asyncio.run(_carry_out(settings, prepared, given, frozenset(waived), yes=yes))
     _report(ending, folder)
     _say_end(ending, folder, output_format)
-    raise click.exceptions.Exit(_exit_code(ending))
+    raise click.exceptions.Exit(exit_code(ending))
 
 
 def _prepared(settings: Settings, experiment: str, variables: tuple[str, ...]) -> Prepared:
@@ -241,10 +242,10 @@ def listen(control: Control) -> None:
     loop = asyncio.get_running_loop()
 
     def stop(number: signal.Signals) -> None:
-        control.stopped_by = control.stopped_by if control.stop.is_set() else _ENDING[number]
+        control.stopped_by = control.stopped_by if control.stop.is_set() else ENDING[number]
         control.stop.set()
 
-    for number in _ENDING:
+    for number in ENDING:
         # A shell's background job ignores SIGINT and SIGQUIT unless somebody handles them; under nohup a
         # closed terminal is no reason to end.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
@@ -311,7 +312,7 @@ def _summary(record: RunRecord) -> None:
         click.echo(f"  {sign:<6}  {check.name}: {got} (wanted {want})")
 
 
-def _exit_code(ending: Ending) -> int:
+def exit_code(ending: Ending | GameDayEnding) -> int:
     from sretool.core.runs.model import Outcome
 
     verdict = ending.record.verdict

@@ -62,7 +62,7 @@ def plan(
         offline=offline,
     )
     if prepared.problems:
-        _tell_problems(prepared, output_format)
+        tell_problems(prepared, output_format)
         raise click.exceptions.Exit(diagnostics.USAGE)
     ready = gameday_ready.NOT_LOOKED if offline else asyncio.run(gameday_ready.look(prepared))
     if output_format == "json":
@@ -78,7 +78,7 @@ def _code(ready: Ready) -> int:
     return diagnostics.UNREACHABLE if ready.silent else diagnostics.OK
 
 
-def _tell_problems(prepared: Prepared, output_format: str) -> None:
+def tell_problems(prepared: Prepared, output_format: str) -> None:
     from sretool.cli import gameday_prepare
 
     if output_format == "json":

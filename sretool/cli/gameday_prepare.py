@@ -34,6 +34,8 @@ class Prepared:
     file: Path
     seed: int
     known: Known
+    files: Mapping[str, Path]
+    """Id of a step → the file of its experiment."""
     table: Timetable
     people: Mapping[str, str]
     """Role → name."""
@@ -55,6 +57,7 @@ class _Asked:
     """What came of one reference."""
 
     plan: ChaosPlan | None = None
+    file: Path | None = None
     lost: str = ""
     problems: tuple[Problem, ...] = ()
 
@@ -102,6 +105,7 @@ def prepare(
         file=file,
         seed=seed,
         known=known,
+        files={id_: each.file for id_, each in asked.items() if each.file is not None},
         table=table,
         people=people,
         where=chaos_prepare.where_of(sources, lab),
@@ -171,7 +175,7 @@ class _Asking:
             )
         except (UsageError, ChaosError) as error:
             return _Asked(lost=error.message)
-        return _Asked(plan, problems=tuple(problems))
+        return _Asked(plan, file, problems=tuple(problems))
 
 
 def _profiles(settings: Settings, plan: GameDayPlan) -> tuple[dict[str, LoadProfile], dict[str, str]]:

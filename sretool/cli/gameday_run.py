@@ -1,0 +1,511 @@
+"""`sretool gameday run`: a whole game day, from its plan to its verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from sretool.cli import diagnostics, output
+from sretool.errors import ChaosError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sretool.adapters.store.writer import RunWriter
+    from sretool.cli.context import Settings
+    from sretool.cli.gameday_prepare import Prepared
+    from sretool.core.plans.chaos.gates import Approval, Refusal
+    from sretool.core.plans.gameday.plan import Played
+    from sretool.core.runs.model import RunRecord
+    from sretool.ports import MetricsSource
+    from sretool.services.chaos_watch import Sources
+    from sretool.services.gameday import Ending, GameDaySession
+    from sretool.services.gameday_children import Child
+
+_STALE: Final = 10.0
+"""Seconds after which the gates are looked at again: much happens while somebody makes up their mind."""
+_SEEDS: Final = 100_000
+_DEADLINE: Final = timedelta(seconds=2)
+"""For one question to a server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The options of `run` that say how it is carried out."""
+
+    approvals: tuple[str, ...]
+    """As given: NAME:HASH."""
+    waived: tuple[str, ...]
+    target: str | None
+    meant: bool
+    tui: bool
+    reveal: bool
+
+
+@click.command()
+@click.argument("gameday", metavar="FILE|NAME")
+@click.option(
+    "--role", "roles", metavar="ROLE=NAME", multiple=True, help="Who has a role this time; may be repeated."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="N", help="Decides what is left to chance, always alike."
+)
+@click.option(
+    "--answers",
+    "answers_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Answers given beforehand, as YAML: STEP: ANSWER.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask; in production approvals are needed all the same.")
+@click.option(
+    "--approve",
+    "approvals",
+    metavar="NAME:HASH",
+    multiple=True,
+    help="Who else has looked at an experiment's plan, as `sretool chaos approve` prints it.",
+)
+@click.option(
+    "--waive",
+    "waived",
+    metavar="GATE",
+    multiple=True,
+    help="Begin although this gate is closed; on record, and never in production.",
+)
+@click.option("--target", metavar="URL", help="What is put under load; the running lab's without it.")
+@click.option(
+    "--yes-this-is-mine", "meant", is_flag=True, help="Make load against another machine than this one."
+)
+@click.option("--tui", is_flag=True, help="Watch and steer it on a screen; x undoes everything.")
+@click.option("--reveal", is_flag=True, help="Show what is hidden from whoever responds, too.")
+@click.option(
+    "--junit",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the result for a CI system there as well.",
+)
+@output.format_option
+@click.pass_obj
+def run(
+    settings: Settings,
+    gameday: str,
+    roles: tuple[str, ...],
+    seed: int | None,
+    answers_file: Path | None,
+    yes: bool,
+    approvals: tuple[str, ...],
+    waived: tuple[str, ...],
+    target: str | None,
+    meant: bool,
+    tui: bool,
+    reveal: bool,
+    junit: Path | None,
+    output_format: str,
+) -> None:
+    """Carry out a game day: its load, its experiments, its questions; judge it, and report.
+
+    FILE is a plan in YAML, or a name of `sretool gameday list`. What it would
+    do is shown before. Every step's run keeps its own folder; whatever ends
+    the game day, everything is undone. On a terminal what is asked is answered
+    there, and `n TEXT` makes a note. The run's folder is the last line of
+    stdout.
+
+    \b
+    Exit: 0 passed, 1 failed, 2 the plan or the command line is wrong,
+    4 aborted or refused by a guard, 5 something could not be undone,
+    6 inconclusive, 7 the run itself failed, 130 interrupted and undone.
+    """
+    from sretool import wiring
+    from sretool.cli import gameday_prepare, gameday_shown
+    from sretool.cli.chaos_run import exit_code
+    from sretool.cli.gameday_plan import tell_problems
+    from sretool.core.plans.chaos.gates import WAIVABLE, Refusal
+    from sretool.core.plans.gameday.answers import read_answers
+
+    unknown = [each for each in waived if each not in WAIVABLE]
+    if unknown:
+        raise UsageError(f"{unknown[0]!r} cannot be waived", remedy=f"these can: {', '.join(WAIVABLE)}")
+    if junit is not None and not junit.absolute().parent.is_dir():
+        raise UsageError(f"--junit {junit}: there is no folder {junit.parent}")
+    if tui:
+        from sretool.cli import gameday_cockpit
+
+        gameday_cockpit.needs_a_terminal()
+    wanted = Asked(approvals, waived, target, meant, tui, reveal)
+    prepared = gameday_prepare.prepare(
+        settings,
+        gameday,
+        given=gameday_prepare.people_given(roles),
+        seed=secrets.randbelow(_SEEDS) if seed is None else seed,
+    )
+    if prepared.problems:
+        tell_problems(prepared, "text")
+        raise click.exceptions.Exit(diagnostics.USAGE)
+    answers: dict[str, str] = {}
+    if answers_file is not None:
+        answers = read_answers(str(answers_file), _text(answers_file), prepared.plan.steps)
+    with wiring.gameday_lock(settings.environment or {}, prepared.plan.title) as busy:
+        if busy:
+            raise _refused([Refusal("lock", busy, "wait for its end")])
+        opened, ready = _pass_gates(prepared, wanted)
+        diagnostics.talk(gameday_shown.text(prepared, ready, reveal=reveal))
+        if not yes and _decided() > _STALE:
+            opened, ready = _pass_gates(prepared, wanted)
+        ending, folder = _carry_out(settings, prepared, answers, wanted, opened)
+    _report(folder, ending.record, junit)
+    _say_end(ending, folder, output_format)
+    raise click.exceptions.Exit(exit_code(ending))
+
+
+def _text(file: Path) -> str:
+    from sretool.adapters.files import gamedays
+
+    return gamedays.text_of(file)
+
+
+# --- before it begins -------------------------------------------------------------------------------------
+
+
+def _approvals(wanted: Asked) -> tuple[Approval, ...]:
+    from sretool.cli.chaos_run import approval
+
+    return tuple(approval(each) for each in wanted.approvals)
+
+
+def _pass_gates(prepared: Prepared, wanted: Asked) -> tuple[tuple[Refusal, ...], Any]:
+    """Gates that are opened by hand, and what was found; Exit where one is closed."""
+    from sretool.cli import gameday_ready
+    from sretool.core.plans.chaos.gates import Refusal
+
+    if prepared.sources is None:
+        raise _refused(
+            [Refusal("sources", "no Prometheus is known", "a game day that nobody watches is not begun")]
+        )
+    found = asyncio.run(gameday_ready.look(prepared, _approvals(wanted)))
+    refusals = (
+        *found.refusals,
+        *(Refusal("sources", each, "a game day that nobody watches is not begun") for each in found.silent),
+    )
+    each_once = tuple({(each.gate, each.text): each for each in refusals}.values())
+    open_by_hand = frozenset() if _in_production(prepared) else frozenset(wanted.waived)
+    closed = [each for each in each_once if each.gate not in open_by_hand]
+    if closed:
+        raise _refused(closed)
+    return each_once, found
+
+
+def _in_production(prepared: Prepared) -> bool:
+    return any(each.production for each in prepared.known.experiments.values())
+
+
+def _refused(closed: list[Refusal]) -> click.exceptions.Exit:
+    for each in closed:
+        diagnostics.tell(f"refused ({each.gate}): {each.text}", each.remedy or None)
+    return click.exceptions.Exit(diagnostics.ABORTED)
+
+
+def _decided() -> float:
+    """Whether it is to begin; seconds until that was decided."""
+    from sretool.cli.chaos_run import ask
+
+    return ask("Begin?")
+
+
+# --- while it runs ----------------------------------------------------------------------------------------
+
+
+def _carry_out(
+    settings: Settings,
+    prepared: Prepared,
+    answers: Mapping[str, str],
+    wanted: Asked,
+    opened: tuple[Refusal, ...],
+) -> tuple[Ending, Path]:
+    from sretool import wiring
+    from sretool.cli.gameday_talk import Lines, listening
+
+    environment = settings.environment or {}
+    sources = wiring.chaos_sources(_endpoints(prepared), prepared.lab.name if prepared.lab else None)
+    journal = wiring.gameday_journal(
+        settings.project,
+        environment,
+        prepared.plan.name,
+        targets=_services(prepared),
+        production=_in_production(prepared),
+        inputs=_inputs(settings, prepared),
+    )
+    lines = Lines(reveal=wanted.reveal)
+    assert prepared.sources is not None
+    metrics = wiring.metrics(prepared.sources.prometheus, _DEADLINE)
+    session = _session(settings, prepared, answers, wanted, opened, sources, metrics, journal)
+
+    async def carry_out() -> Ending:
+        try:
+            return await session.run()
+        finally:
+            await sources.aclose()
+            await metrics.aclose()
+
+    async def in_lines() -> Ending:
+        session.listen(lines.show)
+        _listen(session)
+        with listening(session, prepared.me):
+            return await carry_out()
+
+    with journal:
+        if wanted.tui:
+            from sretool.cli import gameday_cockpit
+
+            ending = gameday_cockpit.run(settings, session.run_id, session, carry_out)
+        else:
+            ending = asyncio.run(in_lines())
+    return ending, journal.folder
+
+
+def _session(
+    settings: Settings,
+    prepared: Prepared,
+    answers: Mapping[str, str],
+    wanted: Asked,
+    opened: tuple[Refusal, ...],
+    sources: Sources,
+    metrics: MetricsSource,
+    journal: RunWriter,
+) -> GameDaySession:
+    from sretool import wiring
+    from sretool.core.plans.gameday.planned import hidden, planned_steps
+    from sretool.services.gameday import Around, GameDaySession, Order
+
+    environment, plan = settings.environment or {}, prepared.plan
+    told = [
+        (each.step.id, prepared.known.experiments[each.step.id])
+        for each in prepared.table.slots
+        if each.step.id in prepared.known.experiments and not hidden(plan, each.step)
+    ]
+    order = Order(
+        plan=plan,
+        steps=tuple(each.step for each in prepared.table.slots),
+        planned=planned_steps(plan, prepared.table.slots),
+        people=prepared.people,
+        by=prepared.me,
+        answers=answers,
+        remarks=(
+            *(f"approved by {each.by} ({each.hash[:12]})" for each in _approvals(wanted)),
+            *(f"gate {each.gate} opened by hand: {each.text}" for each in opened),
+        ),
+        expected_alerts=frozenset(
+            alert.name for each in prepared.known.experiments.values() for alert in each.block.expected_alerts
+        ),
+        seconds=prepared.table.whole.most,
+        blast_radius=tuple(
+            f"{step}: {', '.join(dict.fromkeys(target.target for target in each.targets))}"
+            for step, each in told
+            if each.targets
+        ),
+        services=_services(prepared),
+        plan_hash=_hash(prepared),
+    )
+    around = Around(
+        child=_children(settings, prepared, wanted, journal),
+        sources=sources,
+        clock=wiring.SystemClock(),
+        stop_file=lambda: str(wiring.chaos_stop_file(environment) or ""),
+        metrics=metrics,
+        slos=prepared.system.slos if prepared.system is not None else (),
+    )
+    return GameDaySession(order, around, journal)
+
+
+def _endpoints(prepared: Prepared) -> Any:
+    from sretool import wiring
+
+    sources, system = prepared.sources, prepared.system
+    assert sources is not None
+    return wiring.Endpoints(
+        slos=system.slos if system is not None else (),
+        prometheus=sources.prometheus,
+        alertmanager=sources.alertmanager,
+        deadline=_DEADLINE,
+        policy=system.policy if system is not None else None,
+    )
+
+
+def _children(
+    settings: Settings, prepared: Prepared, wanted: Asked, journal: RunWriter
+) -> Callable[[Played], Child]:
+    """What makes the program of a step."""
+    from sretool import wiring
+    from sretool.core.plans.gameday import planned
+    from sretool.core.plans.gameday.plan import CapacityStep, ExperimentStep, LoadStep
+
+    before = global_options(settings, prepared)
+    gates = [
+        *(part for each in wanted.approvals for part in ("--approve", each)),
+        *(part for each in wanted.waived for part in ("--waive", each)),
+    ]
+    to = ["--target", wanted.target] if wanted.target is not None else []
+    to += ["--yes-this-is-mine"] if wanted.meant else []
+
+    def arguments(step: Played) -> tuple[str, ...]:
+        match step:
+            case LoadStep():
+                return (*before, *planned.load_arguments(step), *to)
+            case CapacityStep():
+                return (*before, *planned.capacity_arguments(step), *to)
+            case ExperimentStep():
+                file = prepared.files[step.id]
+                return (*before, *planned.experiment_arguments(step, str(file)), *gates)
+            case _:
+                raise ChaosError(f"step {step.id} is no program")
+
+    def child(step: Played) -> Child:
+        return wiring.gameday_child(
+            settings.project,
+            settings.environment or {},
+            journal,
+            step.id,
+            arguments(step),
+            load=isinstance(step, LoadStep | CapacityStep),
+            announced=prepared.plan.title if planned.hidden(prepared.plan, step) else "",
+        )
+
+    return child
+
+
+def global_options(settings: Settings, prepared: Prepared) -> tuple[str, ...]:
+    """For another `sretool`: the same servers, lab and catalog as ours."""
+    found: list[str] = []
+    for path in settings.catalog:
+        found += ["--catalog", str(path)]
+    if settings.prometheus is not None:
+        found += ["--prometheus", settings.prometheus]
+    if settings.alertmanager is not None:
+        found += ["--alertmanager", settings.alertmanager]
+    if settings.context is not None:
+        found += ["--context", settings.context]
+    elif prepared.lab is not None:
+        found += ["--lab", prepared.lab.name]
+    return tuple(found)
+
+
+def _services(prepared: Prepared) -> tuple[str, ...]:
+    """What may feel it; what is hidden is not told by it."""
+    from sretool.core.plans.gameday.planned import hidden
+
+    steps = [each.step for each in prepared.table.slots if not hidden(prepared.plan, each.step)]
+    found = [prepared.known.experiments[each.id] for each in steps if each.id in prepared.known.experiments]
+    return tuple(dict.fromkeys(name for each in found for name in each.block.blast_radius.services))
+
+
+def _listen(session: GameDaySession) -> None:
+    """Whatever asks this program to end ends the game day in order."""
+    import signal
+
+    from sretool.cli.chaos_run import ENDING
+
+    loop = asyncio.get_running_loop()
+    for number, how in ENDING.items():
+        # Under nohup a closed terminal is no reason to end.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, session.interrupt, how)
+
+
+# --- its record -------------------------------------------------------------------------------------------
+
+
+def _hash(prepared: Prepared) -> str:
+    return hashlib.sha256(_document(prepared)).hexdigest()
+
+
+def _document(prepared: Prepared) -> bytes:
+    from sretool.cli import gameday_ready, gameday_shown
+
+    document = gameday_shown.document(prepared, gameday_ready.NOT_LOOKED, reveal=True)
+    return json.dumps(document, indent=1, default=str).encode()
+
+
+def _inputs(settings: Settings, prepared: Prepared) -> Iterator[tuple[str, bytes, str]]:
+    """The plan, what it refers to, and the catalog it is judged by."""
+    from sretool import wiring
+
+    yield prepared.file.name, prepared.file.read_bytes(), str(prepared.file)
+    yield "plan.json", _document(prepared), "plan.json"
+    played = {each.step.id for each in prepared.table.slots}
+    for step, file in prepared.files.items():
+        if step in played and step in prepared.known.experiments:
+            document = prepared.known.experiments[step].experiment.document
+            content = wiring.without_secrets(file.read_bytes(), document)
+            yield f"experiment-{step}{file.suffix}", content, str(file)
+    for load in prepared.plan.loads:
+        stored = wiring.load_profile(load.profile, settings.project, None)
+        for name, content in stored.files:
+            yield f"load-{load.id}-{name.replace('/', '_')}", content, str(stored.folder / name)
+    for path in prepared.sources.catalog if prepared.sources is not None else ():
+        for file in sorted(path.rglob("*.y*ml")) if path.is_dir() else (path,):
+            name = str(file.relative_to(path.parent)).replace("/", "_")
+            yield f"catalog-{name}", file.read_bytes(), str(file)
+
+
+# --- when it is over --------------------------------------------------------------------------------------
+
+
+def _report(folder: Path, record: RunRecord, junit: Path | None) -> None:
+    """Reports into the run's folder; what they are made from is there whether they can be written or not."""
+    from sretool.adapters.store import seal
+    from sretool.cli import run_reports
+
+    try:
+        run_reports.write(folder, record, datetime.now(UTC))
+        diagnostics.talk(f"sealed {seal.digest(folder)}")
+        if junit is not None:
+            junit.write_bytes((folder / "junit.xml").read_bytes())
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        diagnostics.tell(
+            f"the reports cannot be written: {error.strerror}{where}",
+            f"make room and try `sretool runs report {record.id} --to html`",
+        )
+
+
+def _say_end(ending: Ending, folder: Path, output_format: str) -> None:
+    record = ending.record
+    for each in ending.left:
+        diagnostics.tell(f"not undone: {each}", "try again with `sretool chaos heal`")
+    if output_format == "json":
+        import msgspec
+
+        from sretool.core.runs import lines
+
+        output.write_json({**msgspec.to_builtins(lines.document(record)), "folder": folder})
+        return
+    for line in summary(record):
+        click.echo(line)
+    click.echo(str(folder))
+
+
+def summary(record: RunRecord) -> Iterator[str]:
+    """How it ended, in a few lines."""
+    from sretool.core.runs.words import seconds_words, share_words, value_words
+
+    verdict, found = record.verdict, record.measures.gameday
+    assert verdict is not None
+    yield f"{verdict.outcome.value}: {verdict.reason}"
+    for check in verdict.checks:
+        sign = {True: "ok", False: "BROKEN", None: "?"}[check.ok]
+        yield f"  {sign:<6}  {check.name}: {value_words(check.got, check.unit, 3)}"
+    if found is None:
+        return
+    yield (
+        f"detected {seconds_words(found.mttd_s)}  taken {seconds_words(found.mtta_s)}"
+        f"  recovered {seconds_words(found.mttr_s)}  RTO {seconds_words(found.rto_s)}"
+        f"  lost writes {value_words(found.lost_writes, '')}"
+        f"  budget spent {share_words(found.budget_spent)}"
+    )
