@@ -38,11 +38,12 @@ def bundle(settings: Settings, run: str, out: Path | None) -> None:
     """
     from sretool import wiring
     from sretool.adapters.store import bundle as files
+    from sretool.cli import chaos_verify
     from sretool.core.runs.model import RunState
 
     store = wiring.runs(settings.project, settings.environment or {})
     found = store.open(run)
-    parts = (found, *store.children(found))
+    parts = (found, *chaos_verify.descendants(store, found))
     for each in parts:
         if each.record.state is RunState.RUNNING:
             raise UsageError(f"{each.record.id} is still running", remedy="bundle it when it is over")
@@ -74,7 +75,7 @@ class _Looked:
     """Digest of the seal over all of it."""
     files: int
     runs: list[tuple[StoredRun, Verified]] = field(default_factory=list)
-    """The experiments in it."""
+    """The experiments and game days in it."""
     others: list[StoredRun] = field(default_factory=list)
     """Runs that nobody judges again."""
     findings: list[Finding] = field(default_factory=list)
@@ -116,7 +117,6 @@ def verify(file: Path, seal: str | None, output_format: str) -> int:
 def _look(file: Path, folder: Path, wanted: str | None) -> _Looked:
     from sretool.adapters.store import bundle, seal
     from sretool.cli import chaos_verify
-    from sretool.core.runs.model import RunKind
 
     found = bundle.unpack(file, folder)
     digest = seal.digest(folder)
@@ -131,10 +131,13 @@ def _look(file: Path, folder: Path, wanted: str | None) -> _Looked:
         stored = _stored(run, looked, findings)
         if stored is None:
             continue
-        if stored.record.kind is not RunKind.CHAOS:
+        if stored.record.kind not in chaos_verify.KINDS:
             looked.others.append(stored)
             continue
         verified = chaos_verify.look_at(stored)
+        if not verified.judged and not verified.findings:
+            looked.others.append(stored)
+            continue
         looked.runs.append((stored, verified))
         told = {(f"{run.name}/{each.file}", each.line) for each in verified.findings}
         findings = [each for each in findings if (each.file, each.line) not in told]

@@ -16,9 +16,9 @@ from sretool.cli.diagnostics import FAILED, NO_DATA, NOT_UNDONE, OK
 from sretool.errors import RunUnreadable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from sretool.adapters.store.runs import StoredRun
+    from sretool.adapters.store.runs import RunStore, StoredRun
     from sretool.cli.context import Settings
     from sretool.core.plans.chaos.recheck import Rechecked
     from sretool.core.runs.events import RunEvent
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 PLAN: Final = "plan.json"
 """Among the inputs of an experiment."""
+KINDS: Final = ("chaos", "gameday")
+"""Kinds of runs that can be verified by themselves."""
+_HAVE_STEPS: Final = ("gameday",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,12 @@ class Verified:
     left: list[str] = field(default_factory=list)
     """Faults that are still to be undone."""
     rechecked: Rechecked | None = None
+    judged: bool = True
+    """False: what it came to is not judged again, by its nature."""
     seal: str | None = None
     """Digest of the seal; None: there is none."""
+    happened: list[RunEvent] = field(default_factory=list)
+    """Its events."""
 
     def note(self, name: str, words: str, found: list[Finding]) -> None:
         self.findings += found
@@ -60,6 +67,8 @@ class Verified:
             return FAILED
         if self.left:
             return NOT_UNDONE
+        if not self.judged:
+            return OK
         return OK if self.rechecked is not None and self.rechecked.recorded is not None else NO_DATA
 
 
@@ -74,7 +83,8 @@ def verify(ctx: click.Context, run: str, seal: str | None, output_format: str) -
     RUN is `last` or the beginning of its id or of its folder's name, or a FILE that `sretool runs bundle` has
     made, wherever that was. Inputs, events, reports and all other files are held against their digests, and
     what differs is told with file and line. The seal holds these digests; whoever can write the folder can
-    write a new seal, so note its digest elsewhere and give it with --seal.
+    write a new seal, so note its digest elsewhere and give it with --seal. Of a game day the runs that were
+    its steps are looked at as well.
 
     Exit codes: 0 everything is as it was written, whatever the verdict; 1 something differs; 5 something is
     still to be undone; 6 the run broke off and has no verdict, or no experiment is in the bundle.
@@ -85,22 +95,61 @@ def verify(ctx: click.Context, run: str, seal: str | None, output_format: str) -
     if bundles.is_meant(run):
         ctx.exit(bundles.verify(Path(run), seal, output_format))
     settings: Settings = ctx.obj
-    found = wiring.runs(settings.project, settings.environment or {}).open(run)
+    store = wiring.runs(settings.project, settings.environment or {})
+    found = store.open(run)
     record = found.record
-    if record.kind is not RunKind.CHAOS:
+    if record.kind not in KINDS:
         raise UsageError(
-            f"{record.id} is a {record.kind.value} run, and only experiments can be verified",
+            f"{record.id} is a {record.kind.value} run, and only experiments and game days can be verified",
             remedy=f"sretool runs show {record.id} tells what there is",
         )
     if record.state is RunState.RUNNING:
         raise UsageError(f"{record.id} is still running", remedy="verify it when it is over")
     verified = look_at(found, seal)
+    steps = [(each, look_at(each)) for each in descendants(store, found)]
+    missing = _missing(found, steps, verified)
+    verified.findings += missing
     if output_format == "json":
-        output.write_json(document(found, verified))
+        steps_told = {"steps": [document(*each) for each in steps]} if record.kind is RunKind.GAMEDAY else {}
+        output.write_json(document(found, verified) | steps_told)
     else:
         say(found, verified)
-    tell_version(record, verified)
-    ctx.exit(verified.code)
+        for each in steps:
+            click.echo()
+            say(*each)
+    for run_, its in ((found, verified), *steps):
+        tell_version(run_.record, its)
+    ctx.exit(worst([verified.code, *(each.code for _, each in steps)]))
+
+
+def worst(codes: Iterable[int]) -> int:
+    """Of several runs: what differs before what is still in, before what nobody could judge."""
+    there = set(codes)
+    return next((each for each in (FAILED, NOT_UNDONE, NO_DATA) if each in there), OK)
+
+
+def descendants(store: RunStore, run: StoredRun) -> list[StoredRun]:
+    """The runs that were its steps, and theirs, oldest first."""
+    found: list[StoredRun] = []
+    if run.record.kind in _HAVE_STEPS:
+        for each in store.children(run):
+            found += [each, *descendants(store, each)]
+    return found
+
+
+def _missing(
+    run: StoredRun, steps: Sequence[tuple[StoredRun, Verified]], verified: Verified
+) -> list[Finding]:
+    """Runs that its events name and that are not beside it."""
+    from sretool.adapters.store import writer
+    from sretool.core.runs.events import StepRun
+
+    there = {each.folder.name for each, _ in steps}
+    return [
+        Finding(writer.EVENTS, f"the run of its step {each.what.step} is not there: {each.what.run}")
+        for each in verified.happened
+        if isinstance(each.what, StepRun) and each.what.run not in there
+    ]
 
 
 def tell_version(record: RunRecord, verified: Verified) -> None:
@@ -111,9 +160,8 @@ def tell_version(record: RunRecord, verified: Verified) -> None:
 
 
 def look_at(run: StoredRun, seal: str | None = None) -> Verified:
-    """A run of an experiment that is over or broke off."""
+    """A run that is over or broke off."""
     from sretool.adapters.store import writer
-    from sretool.core.plans.chaos.recheck import recheck
 
     verified = Verified()
     inputs = len(run.record.inputs)
@@ -121,17 +169,33 @@ def look_at(run: StoredRun, seal: str | None = None) -> Verified:
     verified.note("inputs", words, _inputs(run))
     happened, broken = _events(run.folder)
     verified.note("events", f"{len(happened)}, every line can be read", broken)
-    rechecked = verified.rechecked = recheck(run.record, happened)
-    problems = [_problem(text) for text in rechecked.problems]
-    if rechecked.recorded is not None and rechecked.verdict is not None:
-        verified.note("verdict", f"{rechecked.verdict.outcome.value}, the same from the events", problems)
-    else:
-        verified.findings += problems
+    verified.happened = happened
+    rechecked = verified.rechecked = _rechecked(run.record, happened)
+    verified.judged = rechecked is not None
+    if rechecked is not None:
+        problems = [_problem(text) for text in rechecked.problems]
+        if rechecked.recorded is not None and rechecked.verdict is not None:
+            verified.note("verdict", f"{rechecked.verdict.outcome.value}, the same from the events", problems)
+        else:
+            verified.findings += problems
     _look_at_plan(run.folder, happened, verified)
     _look_at_undo(run.folder, verified)
     _look_at_seal(run.folder, verified, seal)
     verified.findings.sort(key=lambda each: (each.file != writer.RECORD, each.file, each.line or 0))
     return verified
+
+
+def _rechecked(record: RunRecord, happened: list[RunEvent]) -> Rechecked | None:
+    """None where nobody judges such a run again."""
+    from sretool.core.plans.chaos import recheck as of_experiments
+    from sretool.core.plans.gameday import recheck as of_game_days
+    from sretool.core.runs.model import RunKind
+
+    if record.kind is RunKind.CHAOS:
+        return of_experiments.recheck(record, happened)
+    if record.kind is RunKind.GAMEDAY and of_game_days.planned(happened):
+        return of_game_days.recheck(record, happened)
+    return None
 
 
 def _problem(text: str) -> Finding:
@@ -230,6 +294,7 @@ def _look_at_seal(folder: Path, verified: Verified, wanted: str | None) -> None:
 
     verified.seal = seal.digest(folder)
     if verified.seal is None:
+        # Load tests have none of their own.
         over = verified.rechecked is not None and verified.rechecked.recorded is not None
         if over or wanted is not None:
             text = "is missing: what was changed in other files cannot be told"
@@ -271,6 +336,9 @@ def say(
             _echo(f"it broke off without a verdict; its events say {words}")
         else:
             _echo(words)
+    elif not verified.judged:
+        word = record.verdict.outcome.value if record.verdict is not None else record.state.value
+        _echo(f"{word} by its own words")
 
 
 def say_wrong(findings: Iterable[Finding]) -> None:
@@ -286,7 +354,7 @@ def _echo(text: str) -> None:
 
 def document(run: StoredRun, verified: Verified) -> dict[str, Any]:
     rechecked = verified.rechecked
-    assert rechecked is not None
+    recorded = rechecked.recorded if rechecked is not None else run.record.verdict
 
     def told(verdict: Any) -> dict[str, str] | None:
         return None if verdict is None else {"outcome": verdict.outcome.value, "reason": verdict.reason}
@@ -295,8 +363,8 @@ def document(run: StoredRun, verified: Verified) -> dict[str, Any]:
         "run": run.record.id,
         "folder": run.folder,
         "ok": verified.code == OK,
-        "recorded": told(rechecked.recorded),
-        "verdict": told(rechecked.verdict),
+        "recorded": told(recorded),
+        "verdict": told(rechecked.verdict) if rechecked is not None else None,
         "seal": verified.seal,
         "left": verified.left,
         "findings": [asdict(each) for each in verified.findings],

@@ -252,6 +252,8 @@ def _pages(run: StoredRun, story: Story, *, whole_log: bool) -> list[str]:
     if story.checks:
         lines += ["", "CHECKS"]
         lines += [_check(check) for check in story.checks.values()]
+    if story.steps:
+        lines += ["", "STEPS", *_steps(story)]
     measures = _measures(_measured(run, story))
     if measures:
         lines += ["", "MEASURES", *measures]
@@ -261,6 +263,19 @@ def _pages(run: StoredRun, story: Story, *, whole_log: bool) -> list[str]:
         lines += ["", f"LOG, the last {len(log)} of {len(story.log)} (--log shows all)" if hidden else "LOG"]
         lines += [_log_line(line) for line in log]
     return lines
+
+
+def _steps(story: Story) -> list[str]:
+    """How each step of a game day ended, and which run is its own."""
+    rows = []
+    for each in story.steps.values():
+        ended = each.ended
+        word = ended.outcome.value if ended is not None else "running" if each.begin is not None else "-"
+        run = f"  run {each.run.rpartition('-')[2]}" if each.run else ""
+        said = f": {each.answer.answer}" if each.answer is not None else ""
+        why = f"  {ended.why}" if ended is not None and ended.why else ""
+        rows.append(f"  {word:<12}  {each.plan.id}{said}{run}{why}")
+    return rows
 
 
 def _check(check: Check) -> str:
@@ -275,16 +290,18 @@ def _check(check: Check) -> str:
 def _measures(measures: Measures) -> list[str]:
     from dataclasses import fields
 
-    rows = []
-    for part in (measures.load, measures.chaos):
-        if part is None:
-            continue
-        for field in fields(part):
-            value = getattr(part, field.name)
-            if value is not None and not isinstance(value, tuple):
-                shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-                rows.append(f"  {field.name:<14} {shown}")
-    return rows
+    found = {
+        field.name: value
+        for part in (measures.load, measures.chaos, measures.gameday)
+        if part is not None
+        for field in fields(part)
+        if (value := getattr(part, field.name)) is not None and not isinstance(value, tuple)
+    }
+    width = max([14, *(len(name) for name in found)])
+    return [
+        f"  {name:<{width}} {f'{value:.4g}' if isinstance(value, float) else value}"
+        for name, value in found.items()
+    ]
 
 
 def _log_line(line: LogLine) -> str:

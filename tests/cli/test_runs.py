@@ -224,10 +224,10 @@ def test_a_report_that_cannot_be_made_or_written_is_one_message(
     nowhere = project / "missing/report.html"
     assert diagnostics.run(group, ["runs", "report", "last", "--to", "html", "--out", str(nowhere)]) == 2
     assert capsys.readouterr().err == f"sretool: cannot write {nowhere}: No such file or directory\n"
-    drill = next(run for run in filled[0].newest() if run.record.kind is RunKind.GAMEDAY)
-    assert diagnostics.run(group, ["runs", "report", drill.record.id]) == 2
+    with filled[0].create(RunKind.CANARY, "release") as canary:
+        assert diagnostics.run(group, ["runs", "report", canary.run.id]) == 2
     said = capsys.readouterr().err
-    assert "is a gameday run, and there are no reports of these" in said
+    assert "is a canary run, and there are no reports of these" in said
 
 
 def test_all_reports_are_written_into_the_folder(filled: tuple[RunStore, RunClock]) -> None:

@@ -37,15 +37,26 @@ class Rechecked:
 def recheck(record: RunRecord, happened: Sequence[RunEvent]) -> Rechecked:
     """`happened`: every event of its folder."""
     started = [each.what for each in happened if isinstance(each.what, events.Started)]
-    ended = [each.what for each in happened if isinstance(each.what, events.Finished)]
     if not started:
-        told = ended[-1].verdict if ended else None
-        return Rechecked(None, told, ("no event says what was to hold",))
+        return Rechecked(None, _recorded(happened), ("no event says what was to hold",))
     try:
         criteria = holding.from_document(started[0].criteria)
     except RunUnreadable as error:
-        return Rechecked(None, ended[-1].verdict if ended else None, (error.message,))
+        return Rechecked(None, _recorded(happened), (error.message,))
     verdict, measures = judge(criteria, [e for e in happened if not isinstance(e.what, events.Finished)])
+    return against(record, happened, verdict, measures)
+
+
+def _recorded(happened: Sequence[RunEvent]) -> Verdict | None:
+    ended = [each.what for each in happened if isinstance(each.what, events.Finished)]
+    return ended[-1].verdict if ended else None
+
+
+def against(
+    record: RunRecord, happened: Sequence[RunEvent], verdict: Verdict, measures: Measures
+) -> Rechecked:
+    """What run.json and the last event say, held against what was worked out of the other events."""
+    ended = [each.what for each in happened if isinstance(each.what, events.Finished)]
     if not ended:
         return Rechecked(verdict, None, ())
     finished = ended[-1]
@@ -74,7 +85,7 @@ def _differences(
 
 def _figures(measures: Measures) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for part in (measures.load, measures.chaos):
+    for part in (measures.load, measures.chaos, measures.gameday):
         if part is not None:
             found |= msgspec.to_builtins(part, builtin_types=(datetime,))
     return found
