@@ -163,7 +163,6 @@ def duty(alertmanager: Endpoint, prometheus: Endpoint, severities: Mapping[Sever
     from sretool.adapters.alertmanager.source import Alertmanager
     from sretool.adapters.prometheus.source import Prometheus
     from sretool.services.duty import Duty
-    from sretool.services.gameday_children import Child
 
     # A month of alerts takes longer than a refresh may.
     metrics = Prometheus(prometheus, deadline=timedelta(seconds=30))
