@@ -11,6 +11,7 @@ COMMANDS: Final = {
     "list": ("gameday_list.list_", "The game days and experiments there are, and which of them are due."),
     "run": ("gameday_run.run", "Carry one out: load, experiments, questions, verdict, report."),
     "plan": ("gameday_plan.plan", "What would happen when, to whom, who takes part, and what it may cost."),
+    "bundle": ("bundles.bundle", "One file of evidence: a game day with the runs that were its steps."),
 }
 """Name → where it is in `sretool.cli`, and its line in the list."""
 

@@ -30,7 +30,7 @@ def kpi(ctx: click.Context, quarter_text: str | None, output_format: str) -> Non
 
     What is to be reached is `kpis` in the catalog. Where a Prometheus is known its answers count, over the
     quarter so far; otherwise what load tests (no steps of game days) and experiments of the quarter measured.
-    What nobody measured has no value. A mean time is not called met while a fault was never noticed, or its
+    A game day counts once, with the mean over its experiments. What nobody measured has no value. A mean time is not called met while a fault was never noticed, or its
     end never seen.
 
     Ends with 0 whether targets are met or not, with 6 where nothing was measured, with 3 where the Prometheus
@@ -182,13 +182,19 @@ def _runs(of: KpiStanding, runs: RunsSay) -> str:
     word = "experiment" if times else "load test"
     if not runs.runs and not runs.missing:
         return f"no {word}s"
-    plural = "" if runs.runs == 1 else "s"
     which = "slowest of " if of.kpi.runs is FromRuns.P95 and runs.runs > 1 else ""
     which = "failed requests of " if of.kpi.runs is FromRuns.ERRORS else which
     never = (
         f", of {runs.missing} more it never came" if times else f", {runs.missing} more did not measure it"
     )
-    return f"{which}{runs.runs} {word}{plural}{never if runs.missing else ''}"
+    alone = runs.runs - runs.days
+    counted = [_many(alone, word)] if alone or not runs.days else []
+    counted += [_many(runs.days, "game day")] if runs.days else []
+    return f"{which}{' and '.join(counted)}{never if runs.missing else ''}"
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _document(quarter: Quarter, now: datetime, found: Sequence[KpiStanding]) -> dict[str, Any]:

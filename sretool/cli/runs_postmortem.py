@@ -12,6 +12,7 @@ from sretool.errors import UsageError
 
 if TYPE_CHECKING:
     from sretool.cli.context import Settings
+    from sretool.report.chaos_story import ChaosReport
 
 
 @click.command()
@@ -27,21 +28,29 @@ def postmortem(settings: Settings, run: str, out: Path | None) -> None:
     """A draft of a post-mortem, in Markdown, of a run that did not pass.
 
     RUN is `last` or the beginning of its id or of its folder's name. Timeline, impact, detection, recovery,
-    what went wrong and well, and an action item for each check that broke come from its events; what people
+    what went wrong and well, and an action item for each check that broke come from its events, of a game day
+    also from those of its steps; what people
     must find out or decide is left open, in italics.
     """
     from datetime import UTC, datetime
 
     from sretool import wiring
-    from sretool.cli import chaos_reports
-    from sretool.core.runs.model import RunState
+    from sretool.cli import chaos_reports, gameday_reports
+    from sretool.core.runs.model import RunKind, RunState
+    from sretool.report import gameday_postmortem
     from sretool.report import postmortem as drafts
 
     found = wiring.runs(settings.project, settings.environment or {}).open(run)
     record = found.record
     if record.state is RunState.RUNNING:
         raise UsageError(f"{record.id} is still running", remedy="ask again when it is over")
-    report, happened = chaos_reports.told(found.folder, record)
+    report: ChaosReport
+    findings = None
+    if record.kind is RunKind.GAMEDAY:
+        day, happened = gameday_reports.told(found.folder, record)
+        report, findings = day, gameday_postmortem.findings(day)
+    else:
+        report, happened = chaos_reports.told(found.folder, record)
     outcome = report.verdict.outcome if report.verdict is not None else None
     if not happened:
         raise UsageError(f"{record.id} has no events", remedy="a draft is made of what happened")
@@ -50,7 +59,7 @@ def postmortem(settings: Settings, run: str, out: Path | None) -> None:
             f"{record.id} passed: nothing went wrong",
             remedy=f"sretool runs report {record.id} tells what it saw",
         )
-    text = drafts.markdown(report, drafts.Requests.of(happened), datetime.now(UTC))
+    text = drafts.markdown(report, drafts.Requests.of(happened), datetime.now(UTC), findings)
     if out is None:
         click.echo(text, nl=False)
         return

@@ -89,9 +89,24 @@ class Action:
     """Why."""
 
 
-def markdown(report: ChaosReport, requests: Requests, made_at: datetime) -> str:
-    """GitHub's Markdown."""
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the events know, in sentences."""
+
+    detection: tuple[str, ...]
+    recovery: tuple[str, ...]
+    actions: tuple[Action, ...]
+    wrong: tuple[str, ...] = ()
+    """Beside the checks that are broken."""
+    well: tuple[str, ...] = ()
+
+
+def markdown(
+    report: ChaosReport, requests: Requests, made_at: datetime, findings: Findings | None = None
+) -> str:
+    """GitHub's Markdown. `findings`: where they are not those of a single experiment."""
     rows = chaos.checks(report)
+    found = findings or Findings(tuple(detection(report)), tuple(recovery(report)), tuple(actions(report)))
     return templating.render(
         "postmortem.md.j2",
         escape=False,
@@ -105,13 +120,11 @@ def markdown(report: ChaosReport, requests: Requests, made_at: datetime) -> str:
         people=report.story.started.people if report.story.started is not None else {},
         impact=list(impact(report, requests)),
         timeline=[(line, _since(report, line.t)) for line in chaos.happened(report)],
-        detection=list(detection(report)),
-        recovery=list(recovery(report)),
+        found=found,
         broken=[(row, report.story.explained.get(row.name, "")) for row in rows if row.ok is False],
         unknown=[row for row in rows if row.ok is None],
         held=[row for row in rows if row.ok and row.name not in _OF_EXPERIMENT],
         who=_WHO,
-        actions=list(actions(report)),
         unreadable=report.unreadable,
         made_at=made_at,
     )
@@ -149,7 +162,7 @@ def impact(report: ChaosReport, requests: Requests) -> Iterator[str]:
 def detection(report: ChaosReport) -> Iterator[str]:
     measured = report.measures
     for alert in report.alerts.values():
-        yield _of_alert(report, alert)
+        yield of_alert(report, alert)
     never = {each.name for each in report.criteria.expected_alerts} - report.alerts.keys()
     for name in sorted(never):
         yield f"{name} was expected and never came."
@@ -168,7 +181,7 @@ def detection(report: ChaosReport) -> Iterator[str]:
         yield f"Time to acknowledgement: {seconds_words(min(acked), 3)} from firing to the first one."
 
 
-def _of_alert(report: ChaosReport, alert: Alert) -> str:
+def of_alert(report: ChaosReport, alert: Alert) -> str:
     row = chaos.alert_row(report, alert)
     expected = f"expected {row.expected}" if row.expected.startswith("within") else ""
     expected = expected or ("not expected" if alert.expected is False else "")

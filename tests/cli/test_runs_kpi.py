@@ -94,7 +94,7 @@ def test_runs_feed_what_no_server_is_asked_for(project: Path, capsys: pytest.Cap
         "mttr": ("runs", True),
         "mttd": ("runs", True),
     }
-    assert found["mttr"]["runs"] == {"value": 75.0, "runs": 1, "missing": 0}
+    assert found["mttr"]["runs"] == {"value": 75.0, "runs": 1, "missing": 0, "days": 0}
     assert found["mttd"]["value"] == 26.0
     assert found["mttd"]["target"] == {"below": 60.0}
 

@@ -15,7 +15,7 @@ from sretool.core.plans.chaos.criteria import FAULT_MADE
 from sretool.core.runs.model import Outcome, RunKind, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sretool.core.catalog.kpis import Kpi, Quarter
     from sretool.core.catalog.model import Target
@@ -32,6 +32,8 @@ class RunsSay:
     """It is made of."""
     missing: int = 0
     """Runs that should have a value and have none: it never came."""
+    days: int = 0
+    """Game days among `runs`; each counts once, with the mean over its experiments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def from_runs(what: FromRuns, quarter: Quarter, records: Iterable[RunRecord]) ->
     if what in (FromRuns.MTTR, FromRuns.MTTD):
         # Nobody saw what became of a fault whose run broke off.
         lost = [each for each in of_quarter if each.kind is RunKind.CHAOS and each.state is RunState.LOST]
-        return _mean([*_times(what, over), *(None for _ in lost)])
+        return _mean([*_times(what, over), *((each.parent, None) for each in lost)])
     # Steps of a game day are under a fault on purpose, and searches for the limit go beyond it.
     loads = [
         each.measures.load
@@ -109,7 +111,8 @@ def from_runs(what: FromRuns, quarter: Quarter, records: Iterable[RunRecord]) ->
     )
 
 
-def _times(what: FromRuns, over: Sequence[RunRecord]) -> Iterable[float | None]:
+def _times(what: FromRuns, over: Sequence[RunRecord]) -> Iterator[tuple[str | None, float | None]]:
+    """Of each experiment: the game day it was a step of, and its time."""
     for each in over:
         measured = each.measures.chaos
         checks = each.verdict.checks if each.verdict is not None else ()
@@ -117,15 +120,21 @@ def _times(what: FromRuns, over: Sequence[RunRecord]) -> Iterable[float | None]:
         if each.kind is not RunKind.CHAOS or measured is None or not made:
             continue
         if what is FromRuns.MTTR:
-            yield measured.mttr_s
+            yield each.parent, measured.mttr_s
         elif measured.mttd_s is not None or any(alert.expected for alert in measured.alerts):
-            yield measured.mttd_s
+            yield each.parent, measured.mttd_s
 
 
-def _mean(times: Sequence[float | None]) -> RunsSay:
-    known = [each for each in times if each is not None]
-    mean = sum(known) / len(known) if known else None
-    return RunsSay(mean, len(known), len(times) - len(known))
+def _mean(times: Sequence[tuple[str | None, float | None]]) -> RunsSay:
+    """A game day counts once, however often its faults were made."""
+    alone = [each for parent, each in times if parent is None and each is not None]
+    days: dict[str, list[float]] = {}
+    for parent, each in times:
+        if parent is not None and each is not None:
+            days.setdefault(parent, []).append(each)
+    known = [*alone, *(sum(each) / len(each) for each in days.values())]
+    missing = sum(each is None for _, each in times)
+    return RunsSay(sum(known) / len(known) if known else None, len(known), missing, len(days))
 
 
 def _slowest(loads: Sequence[LoadMeasures]) -> RunsSay:
