@@ -150,7 +150,7 @@ class _Doses:
                 lambda: load.counting_since is not None or load.ended, self._order.longest + _BEGINS
             )
             if not begun or load.counting_since is None:
-                return Trial(dose, None, f"the load did not begin: {load.program.said()}".rstrip(": "))
+                return Trial(dose, None, await self._beside.did_not_begin(load))
             return await self._under(step, dose, load)
         finally:
             await self._beside.end(load)
@@ -181,10 +181,9 @@ class _Doses:
         return await self._judged(step, dose, chaos, load)
 
     async def _judged(self, step: str, dose: float, chaos: Running, load: Running | None) -> Trial:
-        verdict, begin, end = chaos.verdict(), chaos.fault_on, chaos.fault_off
+        verdict, begin, end = chaos.verdict, chaos.fault_on, chaos.fault_off
         if begin is None or end is None:
-            why = verdict.reason if verdict is not None else chaos.program.said()
-            return Trial(dose, None, f"no fault was made: {why}".rstrip(": "))
+            return Trial(dose, None, f"no fault was made: {chaos.why}".rstrip(": "))
         if verdict is not None and verdict.outcome is Outcome.ABORTED:
             # Its own guards stop what burns: a harsher dose would not burn less.
             return Trial(dose, True, verdict.reason)

@@ -161,7 +161,7 @@ class _Rounds:
                 lambda: load.counting_since is not None or load.ended, self._order.longest + _BEGINS
             )
             if not begun or load.counting_since is None:
-                return Outcome.INCONCLUSIVE, f"the load did not begin: {load.program.said()}".rstrip(": ")
+                return Outcome.INCONCLUSIVE, await self._beside.did_not_begin(load)
             outcome, why = await (self._faulty(which, load) if which.fault else self._plain(load))
             if not why and load.ended:
                 return Outcome.INCONCLUSIVE, "the load ended too early"
@@ -225,18 +225,15 @@ class _Rounds:
         finally:
             await self._beside.end(search)
         if search.capacity is None or search.capacity.lower is None:
-            verdict = search.verdict()
-            why = verdict.reason if verdict is not None else search.program.said()
-            return Outcome.INCONCLUSIVE, f"no rate was found: {why}".rstrip(": ")
+            return Outcome.INCONCLUSIVE, f"no rate was found: {search.why}".rstrip(": ")
         return Outcome.PASSED, ""
 
     # --- what came of it ----------------------------------------------------------------------------------
 
     def _came_out(self, chaos: Running) -> tuple[Outcome, str]:
-        verdict = chaos.verdict()
+        verdict = chaos.verdict
         if chaos.fault_on is None:
-            why = verdict.reason if verdict is not None else chaos.program.said()
-            return Outcome.INCONCLUSIVE, f"no fault was made: {why}".rstrip(": ")
+            return Outcome.INCONCLUSIVE, f"no fault was made: {chaos.why}".rstrip(": ")
         if verdict is None:
             return Outcome.ERROR, "the experiment has no verdict"
         unknown = verdict.outcome is Outcome.INCONCLUSIVE and not (self._order.dosed or chaos.guard)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -36,10 +37,11 @@ if TYPE_CHECKING:
 
     from sretool.core.runs.events import RunEvent, What
     from sretool.core.runs.model import RunRecord, Verdict
-    from sretool.ports import ChildFolder, ChildProgram, Clock, ExperimentJournal
+    from sretool.ports import Clock, ExperimentJournal
     from sretool.services.chaos import Control
+    from sretool.services.gameday_children import Child, ChildEnd
 
-BEAT: Final = 0.1
+BEAT: Final = 0.2
 """Seconds between two looks at what the children have written."""
 _CALM_EVERY: Final = 5.0
 """Seconds between two looks whether everything is as before."""
@@ -48,11 +50,8 @@ NOT_UNDONE: Final = 5
 
 
 class Children(Protocol):
-    def __call__(self, step: str, kind: str, arguments: Sequence[str]) -> tuple[ChildProgram, ChildFolder]:
-        """A `sretool` with these arguments, not started yet, and the run folder that it will write.
-
-        `kind`: `load`, `capacity`, `experiment`.
-        """
+    def __call__(self, step: str, kind: str, arguments: Sequence[str]) -> Child:
+        """A `sretool` with these arguments, not started yet; `kind`: `load`, `capacity`, `experiment`."""
         ...
 
 
@@ -96,10 +95,12 @@ class Running:
     step: str
     kind: str
     """`load`, `capacity`, `experiment`."""
-    program: ChildProgram
-    folder: ChildFolder
-    waiting: asyncio.Task[int]
-    told_folder: bool = False
+    child: Child
+    at_work: asyncio.Task[ChildEnd]
+    told: deque[RunEvent]
+    """What it wrote and nobody has taken in yet."""
+    run: str = ""
+    """Name of its run folder, as far as that is on record."""
     warming_up: bool = False
     counting_since: datetime | None = None
     """Begin of the first tick after the warm-up."""
@@ -114,19 +115,26 @@ class Running:
     capacity: CapacityFound | None = None
     guard: str = ""
     """What ended it early, and with what figure."""
-    left: tuple[str, ...] = ()
 
     @property
     def ended(self) -> bool:
-        return self.waiting.done()
+        return self.at_work.done()
 
     @property
-    def code(self) -> int | None:
-        return self.waiting.result() if self.waiting.done() and not self.waiting.cancelled() else None
+    def end(self) -> ChildEnd:
+        """Once it has ended."""
+        return self.at_work.result()
 
+    @property
     def verdict(self) -> Verdict | None:
-        record = self.folder.record()
+        """Once it has ended; None: it has none."""
+        record = self.end.record
         return record.verdict if record is not None else None
+
+    @property
+    def why(self) -> str:
+        """Of its verdict; else its last words."""
+        return self.verdict.reason if self.verdict is not None else self.end.said
 
     def told_until(self, moment: datetime) -> bool:
         return bool(self.ticks) and self.ticks[-1][0] >= moment
@@ -204,37 +212,43 @@ class Together:
 
     async def start(self, step: str, kind: str, arguments: Sequence[str]) -> Running:
         """Stopped where it cannot be started."""
-        program, folder = self._around.children(step, kind, arguments)
+        child = self._around.children(step, kind, arguments)
         try:
-            await program.start()
+            await child.start()
         except ChaosError as error:
             raise Stopped(Outcome.ERROR, error.message) from error
-        running = Running(step, kind, program, folder, asyncio.ensure_future(program.wait()))
+        told: deque[RunEvent] = deque()
+        running = Running(step, kind, child, asyncio.create_task(child.follow(told.extend)), told)
         self._running.append(running)
         return running
 
     async def end(self, running: Running) -> None:
         """In order, if it has not ended by itself. What it wrote is taken in, what it left is undone."""
-        running.program.stop()
-        await running.waiting
-        running.left = tuple(await asyncio.to_thread(running.folder.settle))
-        if running.code == NOT_UNDONE and not running.left:
-            running.left = (f"{running.step}: a fault is not undone",)
-        self.left += running.left
+        if running not in self._running:
+            return
+        running.child.stop()
+        end = await running.at_work
+        self.left += end.left
+        if end.code == NOT_UNDONE and not end.left:
+            self.left.append(f"{running.step}: a fault is not undone")
         try:
             self._take(running)
         finally:
             self._running.remove(running)
             for slo, spent in running.spent.items():
                 self._before[slo] = self._before.get(slo, 0.0) + spent
-            verdict = running.verdict()
-            if running.fault_on is not None and verdict is not None:
-                self.experiments.append(verdict.outcome)
+            if running.fault_on is not None and running.verdict is not None:
+                self.experiments.append(running.verdict.outcome)
+
+    async def did_not_begin(self, load: Running) -> str:
+        """End it, and say why it has made no request that counts."""
+        await self.end(load)
+        return f"the load did not begin: {load.why}".rstrip(": ")
 
     async def close(self) -> None:
         """End whatever still runs, all at the same time."""
         for each in self._running:
-            each.program.stop()
+            each.child.stop()
         for each in tuple(self._running):
             with contextlib.suppress(Stopped):
                 await self.end(each)
@@ -263,12 +277,11 @@ class Together:
             self._take(each)
 
     def _take(self, running: Running) -> None:
-        if not running.told_folder and running.folder.name:
-            running.told_folder = True
-            self.record(StepRun(running.step, running.folder.name))
-        while found := running.folder.events():
-            for event in found:
-                self._told(running, event)
+        if not running.run and running.child.run:
+            running.run = running.child.run
+            self.record(StepRun(running.step, running.run))
+        while running.told:
+            self._told(running, running.told.popleft())
 
     def _told(self, running: Running, event: RunEvent) -> None:
         match event.what:

@@ -40,7 +40,7 @@ def order(**more: Any) -> Order:
         "title": "slow",
         "pairs": 3,
         "seed": 1,
-        "window": 60.0,
+        "window": 12.0,
         "lead": 5.0,
         "load": LOAD,
         "capacity": (),
@@ -72,7 +72,7 @@ async def play(
 ) -> Played:
     control, events = Control(), list[RunEvent]()
     if disturb is not None:
-        asyncio.get_running_loop().call_later(100, disturb, control)
+        asyncio.get_running_loop().call_later(30, disturb, control)
     with journal(folder) as writer:
         made = await run(of or order(), world.around, writer, control, events.append)
     assert made.ending.record.state is RunState.FINISHED
@@ -86,7 +86,7 @@ async def test_three_pairs_show_what_the_fault_changes(tmp_path: Path) -> None:
         # It becomes slower from pair to pair, which is not the fault's doing.
         latency=lambda dose, second: 0.1 if dose is None else 0.31 + second % 3 / 100,
         errors=lambda dose: 0 if dose is None else 2,
-        fault_for=70,
+        fault_for=15,
     )
     played = await play(tmp_path, world)
     assert played.outcome is Outcome.PASSED
@@ -100,7 +100,7 @@ async def test_three_pairs_show_what_the_fault_changes(tmp_path: Path) -> None:
 
 
 async def test_arrivals_are_the_same_within_a_pair_and_others_in_the_next(tmp_path: Path) -> None:
-    world = World(fault_for=70)
+    world = World(fault_for=15)
     await play(tmp_path, world, order(pairs=2))
     seeds: dict[str, set[str]] = {}
     for step, kind, arguments in world.made:
@@ -111,7 +111,7 @@ async def test_arrivals_are_the_same_within_a_pair_and_others_in_the_next(tmp_pa
 
 
 async def test_the_same_comes_out_of_the_events_alone(tmp_path: Path) -> None:
-    played = await play(tmp_path, World(fault_for=70))
+    played = await play(tmp_path, World(fault_for=15))
     names = {each.id: (each.pair, each.fault) for each in plans.order(3, 1)}
     assert seen.rounds(played.events, names, MEASURED) == played.made.rounds
 
@@ -136,7 +136,7 @@ async def test_a_search_that_outlasts_the_fault_does_not_count(tmp_path: Path) -
     [
         (World(refuses="refused (pages): HttpDown fires"), "no fault was made: refused (pages)"),
         (World(outcome=Outcome.INCONCLUSIVE), "the experiment was inconclusive"),
-        (World(load_ends=20), "the load ended too early"),
+        (World(load_ends=12), "the load ended too early"),
         (World(load_ends=2), "the load did not begin"),
     ],
 )
@@ -149,7 +149,7 @@ async def test_rounds_that_do_not_count(tmp_path: Path, world: World, why: str) 
 
 @pytest.mark.parametrize(("guard", "pairs"), [("", 3), ("blind 60s", 0)])
 async def test_without_a_dose_a_fault_counts_that_stayed(tmp_path: Path, guard: str, pairs: int) -> None:
-    world = World(outcome=Outcome.INCONCLUSIVE, fault_for=70, guard=guard)
+    world = World(outcome=Outcome.INCONCLUSIVE, fault_for=15, guard=guard)
     assert (await play(tmp_path, world, order(dosed=False))).made.rounds.pairs == pairs
 
 
@@ -158,7 +158,7 @@ async def test_an_interruption_ends_everything_and_tells_what_is_known(tmp_path:
         control.stopped_by = "interrupted by hand (Ctrl-C)"
         control.stop.set()
 
-    played = await play(tmp_path, World(fault_for=70), disturb=stop)
+    played = await play(tmp_path, World(fault_for=15), disturb=stop)
     assert played.outcome is Outcome.ABORTED
     assert played.reason.startswith("interrupted by hand")
     assert played.made.ending.interrupted
@@ -185,7 +185,7 @@ async def test_a_fault_that_stays_ends_it_with_an_error(tmp_path: Path) -> None:
 
 
 async def test_it_waits_until_everything_is_as_before(tmp_path: Path) -> None:
-    played = await play(tmp_path, World(not_calm=["a page fires", "a page fires"], fault_for=70))
+    played = await play(tmp_path, World(not_calm=["a page fires", "a page fires"], fault_for=15))
     assert [each.text for each in played.of(Note)] == ["waits: a page fires"]
     assert played.outcome is Outcome.PASSED
 
@@ -199,7 +199,7 @@ async def test_it_does_not_wait_for_ever(tmp_path: Path) -> None:
 
 
 async def test_each_child_is_on_record(tmp_path: Path) -> None:
-    played = await play(tmp_path, World(fault_for=70), order(pairs=2))
+    played = await play(tmp_path, World(fault_for=15), order(pairs=2))
     assert len(played.of(StepRun)) == 6
     assert len(played.of(Started)[0].steps) == 4
 

@@ -22,6 +22,7 @@ from sretool.core.runs.events import (
     SloTick,
 )
 from sretool.core.runs.model import Outcome, RunKind, RunRecord, RunState, Verdict
+from sretool.services.gameday_children import Child
 from sretool.services.gameday_together import Around
 
 if TYPE_CHECKING:
@@ -79,10 +80,10 @@ class World:
     at_work: int = 0
     most_at_work: int = 0
 
-    def __call__(self, step: str, kind: str, arguments: Sequence[str]) -> tuple[Child, Child]:
+    def __call__(self, step: str, kind: str, arguments: Sequence[str]) -> Child:
         self.made.append((step, kind, tuple(arguments)))
-        child = Child(self, kind, tuple(arguments), f"run-{len(self.made)}")
-        return child, child
+        made = MadeUp(self, kind, tuple(arguments), f"run-{len(self.made)}")
+        return Child(made, made)
 
     async def calm(self) -> Sequence[str]:
         return (self.not_calm.pop(0),) if self.not_calm else ()
@@ -92,7 +93,7 @@ class World:
         return Around(self, self.calm, MadeUpClock())
 
 
-class Child:
+class MadeUp:
     """Program and folder in one."""
 
     def __init__(self, world: World, kind: str, arguments: tuple[str, ...], name: str) -> None:
@@ -133,7 +134,7 @@ class Child:
             return None
         return RunRecord("a", RunKind.CHAOS, "x", RunState.FINISHED, T0, verdict=self._verdict)
 
-    def settle(self) -> Sequence[str]:
+    async def settle(self) -> Sequence[str]:
         return self._world.left if self._kind == "experiment" else ()
 
     def _tell(self, what: What) -> None:
