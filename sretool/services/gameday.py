@@ -19,6 +19,7 @@ from sretool.core.observe.model import Drill
 from sretool.core.plans.chaos.guards import Guards, Tripped
 from sretool.core.plans.gameday import claims as claim_forms
 from sretool.core.plans.gameday import machine as machines
+from sretool.core.plans.gameday import release as releases
 from sretool.core.plans.gameday.judge import BLIND, INTERRUPTED, LOAD, Judging, judge
 from sretool.core.plans.gameday.plan import ExperimentStep, LoadStep, WaitForStep
 from sretool.core.runs.events import (
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from sretool.ports import Clock, ExperimentJournal, MetricsSource
     from sretool.services.chaos_watch import Sources
     from sretool.services.gameday_children import Child, ChildEnd
+    from sretool.services.release import Releasing
 
 _BEAT: Final = 0.1
 """Seconds between two looks at what only time decides."""
@@ -122,6 +124,8 @@ class Around:
     """Who knows of all events since the begin; None: nobody."""
     slos: tuple[Slo, ...] = ()
     """Objectives of the catalog."""
+    releasing: Releasing | None = None
+    """Who looks at what is asked of a release; None: the plan asks nothing of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +307,10 @@ class GameDaySession:
             RunKind.GAMEDAY,
             plan.title,
             seconds=order.seconds,
-            checks=tuple(_to_hold(each) for each in listed),
+            checks=(
+                *(_to_hold(each) for each in listed),
+                *(releases.wanted(plan.release) if plan.release is not None else ()),
+            ),
             guards=self._guards.words,
             people=order.people,
             blast_radius=order.blast_radius,
@@ -366,6 +373,7 @@ class GameDaySession:
     async def _finish(self) -> Ending:
         for step in [each for each in self._steps if each in self._begun - self._over]:
             self._record(StepEnded(step, Outcome.ABORTED, "everything was ended"))
+        await self._look_at_release()
         self._tell_checks(over=True)
         self._record(WatchEnded(len(self._events) + len(self._unwritten)))
         happened = [*self._events, *(RunEvent(at, t, what) for what, at, t in self._unwritten)]
@@ -382,6 +390,16 @@ class GameDaySession:
             ) from error
         left = tuple(text for _, end in self._results.values() if end is not None for text in end.left)
         return Ending(self._journal.run, not left, left, self._interrupted)
+
+    async def _look_at_release(self) -> None:
+        """One that was ended early is decided by that alone."""
+        if self._around.releasing is None or self._tripped:
+            return
+        for what in await self._around.releasing.settle(tuple(self._events)):
+            if isinstance(what, Checked):
+                self._tell_check(what.check)
+            else:
+                self._record(what)
 
     # --- the machine ----------------------------------------------------------------------------------------
 

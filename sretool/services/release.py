@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sretool.core.plans.gameday import release as releases
 from sretool.core.runs.events import (
-    CapacityFound,
     Checked,
-    Finished,
     GateSaid,
     Note,
     ResourceUsed,
     RunEvent,
-    Started,
+    StepBegan,
+    StepEnded,
 )
 from sretool.core.slo.policy import decide
 from sretool.errors import SourceError
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 10.0
 """Seconds for each question: the game day is over, and somebody waits for its verdict."""
-_TELLING: Final = (CapacityFound, Finished)
 
 
 class Budgets(Protocol):
@@ -56,41 +53,29 @@ class Releasing:
     """None: nobody knows the objectives."""
     policy: Policy | None = None
     patience: float = PATIENCE
-    _told: defaultdict[str, list[RunEvent]] = field(default_factory=lambda: defaultdict(list))
-    _began: dict[str, datetime] = field(default_factory=dict)
-    _ended: dict[str, datetime] = field(default_factory=dict)
 
-    def take(self, step: str, event: RunEvent) -> None:
-        """An event of a step's own run."""
-        if isinstance(event.what, Started):
-            self._began[step] = event.at
-        if isinstance(event.what, Finished):
-            self._ended[step] = event.at
-        if isinstance(event.what, _TELLING):
-            self._told[step].append(event)
-
-    async def settle(self) -> tuple[What, ...]:
-        """What is to be written down about the release; silence of a server is among it, and never raised."""
+    async def settle(self, happened: Sequence[RunEvent]) -> tuple[What, ...]:
+        """What is to be written down, by what happened so far; that a server is silent is among it."""
         found: list[What] = []
-        looked = await asyncio.gather(self._uses(), self._gate())
-        for each in looked:
+        for each in await asyncio.gather(self._uses(happened), self._gate()):
             found += each
         now = self.clock.now()
-        judged = releases.judged(self.release, [RunEvent(now, 0.0, each) for each in found], self._told)
-        return (*found, *map(Checked, releases.checks(judged)))
+        told = [*happened, *(RunEvent(now, 0.0, each) for each in found)]
+        return (*found, *map(Checked, releases.checks(releases.judged(self.release, told))))
 
-    async def _uses(self) -> list[What]:
+    async def _uses(self, happened: Sequence[RunEvent]) -> list[What]:
         during = self.release.during
         if not during:
             return []
-        began = self._began.get(during)
+        began = _at(happened, StepBegan, during)
+        ended = _at(happened, StepEnded, during) or self.clock.now()
         if began is None:
             return [Note(f"what is used up at the peak is not known: {during} did not begin")]
         if self.resources is None:
             return [Note("what is used up at the peak is not known: no catalog says what is watched")]
         try:
             async with asyncio.timeout(self.patience):
-                reached = await self.resources.reached(began, self._ended.get(during) or self.clock.now())
+                reached = await self.resources.reached(began, ended)
         except SourceError as error:
             return [Note(f"what is used up at the peak is not known: {error.message}")]
         except TimeoutError:
@@ -125,3 +110,10 @@ class Releasing:
             state.left if state is not None else None,
             decision.needs or "",
         )
+
+
+def _at(happened: Sequence[RunEvent], kind: type[StepBegan | StepEnded], step: str) -> datetime | None:
+    for event in happened:
+        if isinstance(event.what, kind) and event.what.step == step:
+            return event.at
+    return None

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from sretool.core.plans.gameday.plan import Played
     from sretool.ports import ChildFolder, ChildProgram
+    from sretool.services.release import Releasing
 
 pytestmark = pytest.mark.looptime
 
@@ -141,6 +142,7 @@ class Day:
     full_from: float = float("inf")
     stop_file: Callable[[], str] = lambda: ""
     clock: MadeUpClock = field(default_factory=MadeUpClock)
+    releasing: Releasing | None = None
 
     def child(self, step: Played) -> Child:
         program = self.programs.get(step.id)
@@ -174,7 +176,9 @@ class Day:
             self.answers,
             remarks=("approved",),
         )
-        around = Around(self.child, Sources(rules=self.rules), self.clock, self.stop_file)
+        around = Around(
+            self.child, Sources(rules=self.rules), self.clock, self.stop_file, releasing=self.releasing
+        )
         events: list[RunEvent] = []
         session = GameDaySession(order, around, journal, events.append)
         for at, what in self.disturb.items():

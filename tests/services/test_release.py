@@ -13,14 +13,16 @@ from sretool.core.plans.gameday.read import read
 from sretool.core.runs.events import (
     CapacityFound,
     Checked,
-    Finished,
     GateSaid,
     Note,
+    PlannedStep,
     ResourceUsed,
     RunEvent,
     Started,
+    StepBegan,
+    StepEnded,
 )
-from sretool.core.runs.model import LoadMeasures, Measures, Outcome, RunKind, Verdict
+from sretool.core.runs.model import LoadMeasures, Outcome, RunKind
 from sretool.core.slo.model import SloId
 from sretool.core.slo.policy import DEFAULT, Standing
 from sretool.errors import SourceUnreachable
@@ -78,29 +80,32 @@ USED = (
 )
 
 
+def happened(*steps: str) -> list[RunEvent]:
+    """A peak from 0:10 to 1:10, and a search that found 60/s; only these steps began."""
+    told: tuple[tuple[str, float, What], ...] = (
+        ("peak", 10, StepBegan("peak")),
+        ("peak", 70, StepEnded("peak", Outcome.PASSED, load=LoadMeasures(rate=18.0))),
+        ("launch", 80, StepBegan("launch")),
+        ("launch", 140, CapacityFound(60.0, None, None, 2)),
+        ("launch", 141, StepEnded("launch", Outcome.PASSED)),
+    )
+    planned = (PlannedStep("peak", "load", "peak"), PlannedStep("launch", "capacity", "launch"))
+    began = RunEvent(BEGAN, 0.0, Started(RunKind.GAMEDAY, "P", steps=planned))
+    return [
+        began,
+        *(RunEvent(BEGAN + timedelta(seconds=t), t, what) for step, t, what in told if step in steps),
+    ]
+
+
 def releasing(resources: Resources | None, budgets: Budgets | None, *, patience: float = 5.0) -> Releasing:
     of = read("plan.yaml", PLAN).release
     assert of is not None
-    found = Releasing(of, Clock(), resources, budgets, DEFAULT, patience)
-    told: tuple[tuple[str, float, What], ...] = (
-        ("peak", 10, Started(RunKind.LOAD, "x")),
-        (
-            "peak",
-            70,
-            Finished(Verdict(Outcome.PASSED, "held"), Measures(load=LoadMeasures(rate=18.0))),
-        ),
-        ("launch", 80, Started(RunKind.CAPACITY, "x")),
-        ("launch", 140, CapacityFound(60.0, None, None, 2)),
-        ("launch", 141, Finished(Verdict(Outcome.PASSED, "held"))),
-    )
-    for step, t, what in told:
-        found.take(step, RunEvent(BEGAN + timedelta(seconds=t), t, what))
-    return found
+    return Releasing(of, Clock(), resources, budgets, DEFAULT, patience)
 
 
-def settled(of: Releasing) -> tuple[list[What], dict[str, bool | None]]:
+def settled(of: Releasing, *steps: str) -> tuple[list[What], dict[str, bool | None]]:
     """What is told beside the checks, and the checks without the words they begin with."""
-    whats = asyncio.run(of.settle())
+    whats = asyncio.run(of.settle(happened(*(steps or ("peak", "launch")))))
     told: list[What] = [each for each in whats if not isinstance(each, Checked)]
     return told, {
         each.check.name.split(": ", 1)[1].split(" ")[0]: each.check.ok
@@ -150,10 +155,8 @@ def test_without_a_catalog_nobody_is_asked() -> None:
 
 
 def test_a_load_that_never_began_used_nothing_up() -> None:
-    of = read("plan.yaml", PLAN).release
-    assert of is not None
     used = Used(USED)
-    told, checks = settled(Releasing(of, Clock(), used, Left(0.97), DEFAULT))
+    told, checks = settled(releasing(used, Left(0.97)), "none")
     assert used.asked == []
     assert told[0] == Note("what is used up at the peak is not known: peak did not begin")
     assert checks == {"launch": None, "reserve": None, "Replica": None, "Balancer": None, "error": True}

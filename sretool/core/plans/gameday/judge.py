@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from sretool.core.plans.gameday import claims
 from sretool.core.plans.gameday.claims import Claims
+from sretool.core.plans.gameday.release import PREFIX
 from sretool.core.runs import events
 from sretool.core.runs.load import Load
 from sretool.core.runs.model import Check, GameDayMeasures, Outcome, Verdict
@@ -107,6 +108,8 @@ class Judging:
     _spent: dict[str, float] = field(default_factory=dict)
     _told: dict[str, float] = field(default_factory=dict)
     """Claims that only the objectives' own figures tell."""
+    _released: dict[str, Check] = field(default_factory=dict)
+    """What is asked of a release, as it was found last."""
     _load: Load = field(default_factory=Load)
     _stopped: events.GuardTripped | None = None
     _stopping: bool = False
@@ -131,9 +134,9 @@ class Judging:
                 self._ended(what)
             case events.FaultOn(fault):
                 self._faults[fault] = event.what.text
-                step = self._of_fault(fault)
-                if step is not None and step.fault_on is None:
-                    step.fault_on = event.t
+                of = self._of_fault(fault)
+                if of is not None and of.fault_on is None:
+                    of.fault_on = event.t
             case events.FaultOff(fault, ok=True):
                 self._faults.pop(fault, None)
             case events.AlertChange() as what:
@@ -144,6 +147,8 @@ class Judging:
                 self._spent[slo] = max(spent, self._spent.get(slo, 0.0))
             case events.LoadTick() as what:
                 self._load.take(what)
+            case events.Checked(check) if check.name in self._released:
+                self._released[check.name] = check
             case events.Checked(check) if isinstance(check.got, float | int):
                 self._told[check.name] = float(check.got)
             case events.GuardTripped() as what if not self._of_step(what.guard):
@@ -157,7 +162,7 @@ class Judging:
 
     def checks(self, *, over: bool) -> tuple[Check, ...]:
         """Every claim as it stands; `over`: as if nothing more came."""
-        return tuple(self._check(each, over=over) for each in self.claims)
+        return (*(self._check(each, over=over) for each in self.claims), *self._released.values())
 
     def holds(self, texts: Iterable[str]) -> bool:
         """Whether these claims were true if it were over now."""
@@ -201,6 +206,9 @@ class Judging:
         self._steps = {each.id: _Step(each) for each in what.steps}
         found = []
         for check in what.checks:
+            if check.name.startswith(PREFIX):
+                self._released[check.name] = check
+                continue
             try:
                 found.append(claims.parse(check.name))
             except UsageError:
@@ -378,7 +386,11 @@ class Judging:
         return _Figures() if got is None else _Figures((got,))
 
     def _all(self, claim: Claim, *, over: bool) -> Check:
-        wanted = [each for each in self._steps.values() if each.plan.kind in _STEPS[claim.kind]]
+        wanted = [
+            each
+            for each in self._steps.values()
+            if each.plan.kind in _STEPS[claim.kind] and not _only_noted(each)
+        ]
         bad, unknown = [], []
         for step in wanted:
             outcome = step.ended.outcome if step.ended is not None else None
@@ -463,9 +475,17 @@ class Judging:
         found = [
             each.ended
             for id_, each in self._steps.items()
-            if each.ended is not None and (id_ not in self._late or each.ended.outcome is Outcome.ERROR)
+            if each.ended is not None
+            and (id_ not in self._late or each.ended.outcome is Outcome.ERROR)
+            and not _only_noted(each)
         ]
         return max(found, key=lambda each: _WORSE.index(each.outcome), default=None)
+
+
+def _only_noted(step: _Step) -> bool:
+    """Whether it came out badly, and that is to count for nothing."""
+    bad = step.ended is not None and step.ended.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE)
+    return step.plan.noted and bad
 
 
 def judge(happened: Iterable[RunEvent]) -> tuple[Verdict, GameDayMeasures]:

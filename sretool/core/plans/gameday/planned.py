@@ -11,6 +11,7 @@ from sretool.core.plans.gameday.plan import (
     CheckStep,
     ExperimentStep,
     LoadStep,
+    Otherwise,
     WaitForStep,
     WaitStep,
 )
@@ -45,6 +46,7 @@ def _planned(plan: GameDayPlan, slot: Slot) -> PlannedStep:
         hidden=hidden(plan, step),
         earliest_s=slot.begin.least,
         latest_s=slot.end.most,
+        noted=step.otherwise is Otherwise.NOTE,
     )
 
 

@@ -12,12 +12,13 @@ from sretool.core.analysis.release import (
     Use,
     judge,
 )
+from sretool.core.plans.gameday.planned import CAPACITY
 from sretool.core.runs import events
 from sretool.core.runs.model import Check, Outcome
 from sretool.core.runs.words import value_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from sretool.core.analysis.release import Judged, Release, WaterLine
     from sretool.core.runs.events import RunEvent
@@ -33,45 +34,36 @@ _OUTCOMES: Final = {
 _SAID: Final = {"go": True, "stop": False}
 
 
-def judged(release: Release, day: Iterable[RunEvent], children: Mapping[str, Iterable[RunEvent]]) -> Judged:
-    """By the game day's own events and those of its steps' runs, by the id of the step."""
-    return judge(release, found(release, day, children))
+def judged(release: Release, day: Iterable[RunEvent]) -> Judged:
+    """By the game day's own events."""
+    return judge(release, found(release, day))
 
 
-def found(release: Release, day: Iterable[RunEvent], children: Mapping[str, Iterable[RunEvent]]) -> Found:
+def found(release: Release, day: Iterable[RunEvent]) -> Found:
+    kinds: dict[str, str] = {}
+    searching = ""
+    searches: dict[str, Search] = {}
     uses: list[Use] = []
+    peak: float | None = None
     gate: Gate | None = None
     for event in day:
         match event.what:
+            case events.Started(steps=steps):
+                kinds = {each.id: each.kind for each in steps}
+            case events.StepBegan(step) if kinds.get(step) == CAPACITY:
+                # What a search finds does not name it; there is never more than one.
+                searching = step
+            case events.CapacityFound() as told:
+                searches[searching] = Search(told.lower, told.upper, told.knee, told.why, told.resource)
+            case events.StepEnded(step, load=load) if step == release.during and load is not None:
+                peak = load.rate
             case events.ResourceUsed(step, resource, most) if step == release.during:
                 uses.append(Use(resource, most))
             case events.GateSaid() as said:
                 gate = Gate(_SAID.get(said.outcome), said.reason, said.slo, said.budget_left, said.needs)
             case _:
                 pass
-    searches = {each.search: _search(children.get(each.search, ())) for each in release.stages}
-    return Found(
-        searches={step: search for step, search in searches.items() if search is not None},
-        uses=tuple(uses) or None,
-        peak=_rate(children.get(release.during, ())),
-        gate=gate,
-    )
-
-
-def _search(child: Iterable[RunEvent]) -> Search | None:
-    told = [each.what for each in child if isinstance(each.what, events.CapacityFound)]
-    if not told:
-        return None
-    last = told[-1]
-    return Search(last.lower, last.upper, last.knee, last.why, last.resource)
-
-
-def _rate(child: Iterable[RunEvent]) -> float | None:
-    for event in child:
-        if isinstance(event.what, events.Finished):
-            load = event.what.measures.load
-            return load.rate if load is not None else None
-    return None
+    return Found(searches, tuple(uses) or None, peak, gate)
 
 
 def wanted(release: Release) -> tuple[Check, ...]:

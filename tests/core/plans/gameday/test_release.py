@@ -14,7 +14,7 @@ from sretool.core.plans.gameday.read import read
 from sretool.core.plans.gameday.timetable import Known
 from sretool.core.runs import events
 from sretool.core.runs.events import RunEvent, What
-from sretool.core.runs.model import Check, LoadMeasures, Measures, Outcome, RunKind, Verdict
+from sretool.core.runs.model import Check, LoadMeasures, Outcome, RunKind
 
 if TYPE_CHECKING:
     from sretool.core.plans.gameday.plan import GameDayPlan
@@ -49,33 +49,54 @@ def plan(old: str = "", new: str = "") -> GameDayPlan:
     return read("plan.yaml", PLAN.replace(old, new) if old else PLAN)
 
 
-def told(*whats: What) -> list[RunEvent]:
-    return [RunEvent(BEGAN + timedelta(seconds=t), float(t), what) for t, what in enumerate(whats)]
-
-
-DAY = (
+LAUNCH = events.CapacityFound(60, None, None, 2)
+GATE = events.GateSaid("normal", "go", "OPEN", "shop/api", 0.9)
+USED = (
     events.ResourceUsed("peak", "Replica cpu app-1", 0.4, 0.6),
     events.ResourceUsed("peak", "Replica cpu app-2", 0.45, 0.6),
     events.ResourceUsed("peak", "Balancer queue lb", 3),
     events.ResourceUsed("growth", "Replica cpu app-1", 1.0),
-    events.GateSaid("normal", "go", "OPEN", "shop/api", 0.9),
 )
-CHILDREN = {
-    "launch": told(events.CapacityFound(60, None, None, 2)),
-    "growth": told(
+
+
+def told(*whats: What) -> list[RunEvent]:
+    return [RunEvent(BEGAN + timedelta(seconds=t), float(t), what) for t, what in enumerate(whats)]
+
+
+def day(
+    launch: events.CapacityFound | None = LAUNCH,
+    gate: events.GateSaid | None = GATE,
+    *,
+    used: bool = True,
+) -> list[RunEvent]:
+    """What a game day tells, from its begin to its end."""
+    kinds = {"peak": "load", "wait": "wait for", "launch": "capacity", "growth": "capacity"}
+    whats: list[What | None] = [
+        events.Started(
+            RunKind.GAMEDAY,
+            "P",
+            steps=tuple(events.PlannedStep(id_, kind, id_) for id_, kind in kinds.items()),
+        ),
+        events.StepBegan("peak"),
+        events.StepBegan("wait"),
+        events.StepEnded("peak", Outcome.PASSED, load=LoadMeasures(rate=18.2)),
+        events.StepEnded("wait", Outcome.PASSED),
+        events.StepBegan("launch"),
+        launch,
+        events.StepEnded("launch", Outcome.PASSED, load=LoadMeasures(rate=55)),
+        events.StepBegan("growth"),
         events.CapacityFound(80, 84, 82, 2, ("p95 250ms",), "Replica cpu app-1"),
-        events.Finished(Verdict(Outcome.FAILED, "wanted: rate"), Measures()),
-    ),
-    "peak": told(
-        events.Finished(Verdict(Outcome.PASSED, "held"), Measures(load=LoadMeasures(rate=18.2))),
-    ),
-}
+        events.StepEnded("growth", Outcome.FAILED),
+        *(USED if used else ()),
+        gate,
+    ]
+    return told(*(each for each in whats if each is not None))
 
 
 def test_the_events_of_a_day_and_of_its_steps_decide() -> None:
     of = plan().release
     assert of is not None
-    found = release.judged(of, told(*DAY), CHILDREN)
+    found = release.judged(of, day())
     assert (found.decision, found.peak) == (Decision.GO, 18.2)
     assert (release.outcome(found), release.reason(found)) == (Outcome.PASSED, "go")
     assert [each.search.upper for each in found.stages if each.search] == [None, 84]
@@ -92,7 +113,7 @@ def test_before_anything_was_measured_its_checks_have_the_same_names() -> None:
     of = plan().release
     assert of is not None
     before = release.wanted(of)
-    after = release.checks(release.judged(of, told(*DAY), CHILDREN))
+    after = release.checks(release.judged(of, day()))
     assert [(each.name, each.want, each.unit) for each in before] == [
         (each.name, each.want, each.unit) for each in after
     ]
@@ -102,8 +123,8 @@ def test_before_anything_was_measured_its_checks_have_the_same_names() -> None:
 def test_what_stops_it_is_told() -> None:
     of = plan().release
     assert of is not None
-    day = told(*DAY[:4], events.GateSaid("normal", "stop", "FREEZE, shop/api has 3.0% of its budget left"))
-    found = release.judged(of, day, CHILDREN | {"launch": told(events.CapacityFound(12, 13, 12, 2))})
+    gate = events.GateSaid("normal", "stop", "FREEZE, shop/api has 3.0% of its budget left")
+    found = release.judged(of, day(events.CapacityFound(12, 13, 12, 2), gate))
     assert release.outcome(found) is Outcome.FAILED
     assert release.reason(found) == (
         "no-go: launch is not carried; the reserve above the forecast peak is not left;"
@@ -115,7 +136,7 @@ def test_what_stops_it_is_told() -> None:
 def test_a_day_that_was_cut_off_leaves_it_open() -> None:
     of = plan().release
     assert of is not None
-    found = release.judged(of, told(), {"launch": told(events.Started(RunKind.CAPACITY, "x"))})
+    found = release.judged(of, day(None, None, used=False)[:6])
     assert release.outcome(found) is Outcome.INCONCLUSIVE
     assert release.reason(found).startswith("open: launch is not known to be carried; ")
 
@@ -123,7 +144,7 @@ def test_a_day_that_was_cut_off_leaves_it_open() -> None:
 def test_the_gate_that_cannot_tell() -> None:
     of = plan().release
     assert of is not None
-    found = release.judged(of, told(*DAY[:4], events.GateSaid("normal", "unknown", "no data")), CHILDREN)
+    found = release.judged(of, day(gate=events.GateSaid("normal", "unknown", "no data")))
     assert release.outcome(found) is Outcome.INCONCLUSIVE
     assert release.checks(found)[-1].got == "unknown"
 
