@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sretool import __version__
-from sretool.cli import diagnostics
+from sretool.cli import diagnostics, gameday_replay
 from sretool.core.runs.model import RunKind
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sretool.adapters.store.runs import RunStore
     from sretool.adapters.store.sessions import Recorded, SessionFile
     from sretool.adapters.store.writer import RunWriter
     from sretool.cli.context import Settings
     from sretool.cli.looks import Looks
     from sretool.cli.stages import Stage
-    from sretool.core.observe.replay import Player
+    from sretool.core.observe.replay import Known, Player
     from sretool.services.recording import Session
 
 _REFRESH: Final = timedelta(seconds=5)
@@ -97,9 +99,12 @@ def folder(settings: Settings, stage: Stage, session: Session, refresh: timedelt
 
 
 def play(settings: Settings, name: str, chosen: Looks, *, view: str, why_no_screen: str | None) -> int:
-    """Show a recorded session; UsageError where it cannot be read."""
+    """Show a recorded session or a game day; UsageError where it cannot be read."""
     from sretool.core.observe.replay import Player, Recording
 
+    game_day = gameday_replay.find(settings, name)
+    if game_day is not None:
+        return gameday_replay.play(game_day, chosen, why_no_screen=why_no_screen)
     found = _read(settings, name)
     session = Recording(found.lines)
     player = Player(session, session.start)
@@ -107,7 +112,7 @@ def play(settings: Settings, name: str, chosen: Looks, *, view: str, why_no_scre
         diagnostics.talk("the end of this session is missing: it was not closed, or is still being written")
     if why_no_screen is not None:
         player.go(session.end)
-        _print_once(player, chosen)
+        _print_once(player, session.head, chosen)
         diagnostics.talk(f"printed its last moment: {why_no_screen}")
         return diagnostics.OK
     from sretool.tui.replay import ReplayApp
@@ -142,17 +147,17 @@ def _read(settings: Settings, name: str) -> Recorded:
     stored = wiring.runs(settings.project, settings.environment or {}).open(name)
     if stored.record.kind is not RunKind.SESSION:
         raise UsageError(
-            f"run {name} is no recorded session but a run of kind {stored.record.kind}",
-            remedy="sretool runs list --kind session shows those there are",
+            f"run {name} is neither a recorded session nor a game day but a run of kind {stored.record.kind}",
+            remedy="sretool runs list --kind session, or --kind gameday, shows those there are",
         )
     return sessions.read(stored.folder)
 
 
-def _print_once(player: Player, chosen: Looks) -> None:
+def _print_once(player: Player[Known], head: Mapping[str, Any], chosen: Looks) -> None:
     from sretool.tui import overview
     from sretool.tui.board import Board
 
-    snapshot, head = player.known().snapshot, player.recording.head
+    snapshot = player.known().snapshot
     assert snapshot is not None
     board = Board(
         snapshot,

@@ -59,7 +59,7 @@ _GO = (
 _SHOW = (
     Key("filter", "/", later("filter"), later("filter: a regex, !x without x, key=value; esc clears")),
     Key("abnormal", "!", later("abnormal"), later("only what is not ok")),
-    Key("mine", "m", later("mine"), later("only what belongs to me and my teams")),
+    Key("mine", "m", later("mine"), later("only what belongs to me and my teams; a mark on a game day")),
     Key("wide", "w", later("wide"), later("more columns")),
     Key("depends", "d", later("depends"), later("what it depends on, and what depends on it")),
     Key("group", "B", later("by"), later("group by another property")),
@@ -81,7 +81,12 @@ _TIME = (
     Key("inspect", "v", later("inspect"), later("a cursor on the chart: exact value and time")),
     Key("compare", "c", later("compare"), later("compare with an hour, a day, a week ago")),
     Key("time", "T", later("UTC/local"), later("UTC or local time")),
-    Key("pause", "p", later("pause"), later("hold the screen still; data is still collected")),
+    Key(
+        "pause",
+        "p",
+        later("pause"),
+        later("hold the screen still; data is still collected; on a game day: no next step"),
+    ),
     Key("refresh", "R", later("refresh"), later("ask every source now")),
 )
 _ACT = (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from sretool.core.observe import replay
+from sretool.core.observe.replay import Known
 from sretool.errors import SourceUnreachable, UsageError
 from sretool.tui import format as fmt
 from sretool.tui import keys
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from sretool.core.observe.replay import Moment, Player
     from sretool.core.slo.model import Slo
     from sretool.tui.board import View
+    from sretool.tui.source import Watched
+
+K = TypeVar("K")
 
 _EVERY = 0.25
 """Seconds between two looks at the recording."""
@@ -31,7 +35,7 @@ _EVERY = 0.25
 class ReplayWatch:
     """Answers as the servers did then."""
 
-    def __init__(self, player: Player) -> None:
+    def __init__(self, player: Player[Known]) -> None:
         self._player = player
 
     @property
@@ -64,8 +68,8 @@ class ReplayWatch:
         pass
 
 
-class ReplayApp(DashApp):
-    """`sretool dash --replay`."""
+class PlayedApp(DashApp, Generic[K]):
+    """What is played has the clock of then; keys go to and fro in it, and nothing writes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         keys.bind("faster", "speed(1)"),
@@ -77,15 +81,15 @@ class ReplayApp(DashApp):
         keys.bind("jump_to", "jump_to"),
     ]
 
-    def __init__(self, player: Player, **rest: Any) -> None:
+    def __init__(self, player: Player[K], watch: Watched, **rest: Any) -> None:
         self.player = player
         self._looked_at = time.monotonic()
         self._told = False
-        """Whether it was said that the session ends early."""
-        super().__init__(ReplayWatch(player), clock=lambda: player.now, readonly=True, **rest)
+        """Whether it was said that it ends early."""
+        super().__init__(watch, clock=lambda: player.now, readonly=True, **rest)
 
     def on_mount(self) -> None:
-        super().on_mount()
+        # DashApp's own is called by Textual, too.
         self._looked_at = time.monotonic()
         self.set_interval(_EVERY, self._look)
 
@@ -99,33 +103,24 @@ class ReplayApp(DashApp):
 
     def show_moment(self) -> None:
         """What the player stands at, also where that is earlier than what was shown."""
-        snapshot = self.player.known().snapshot
+        self.player.known()
         problem = self.player.recording.problem
         if problem is not None and not self._told:
             self._told = True
             self.tell(problem, bad=True)
-        if snapshot is not None and snapshot is not self.board.snapshot:
-            if snapshot.seq < self.board.snapshot.seq:
-                self.board.rewind(snapshot)
-                self.forget_histories()
-            self._take(snapshot)
-        else:
-            self.repaint()
+        self.repaint()
 
     def view(self) -> View:
-        self.board.session_mark = self._words()
+        self.board.session_mark = self.words()
         return super().view()
 
-    def _words(self) -> str:
-        """When, how fast, and what was on screen then."""
+    def words(self) -> str:
+        """When, and how fast."""
         player = self.player
         state = ">" if player.playing else "="
         clock = fmt.clock(player.now, local=self.board.local_time)
         over = f" {tr('END')}" if player.now >= player.recording.end else ""
-        seen = player.known().seen
-        shown = f"  {tr('saw')} {seen.about or seen.screen}" if seen.screen else ""
-        typed = f" [{' '.join(seen.keys)}]" if seen.keys else ""
-        return f"REPLAY {clock} {state} x{player.speed}{over}{shown}{typed}"
+        return f"REPLAY {clock} {state} x{player.speed}{over}"
 
     # --- keys ---------------------------------------------------------------------------------------------
 
@@ -172,3 +167,26 @@ class ReplayApp(DashApp):
             return
         self.player.go(moment)
         self.show_moment()
+
+
+class ReplayApp(PlayedApp[Known]):
+    """`sretool dash --replay` of a session."""
+
+    def __init__(self, player: Player[Known], **rest: Any) -> None:
+        super().__init__(player, ReplayWatch(player), **rest)
+
+    def show_moment(self) -> None:
+        snapshot = self.player.known().snapshot
+        if snapshot is not None and snapshot is not self.board.snapshot:
+            if snapshot.seq < self.board.snapshot.seq:
+                self.board.rewind(snapshot)
+                self.forget_histories()
+            self._take(snapshot)
+        super().show_moment()
+
+    def words(self) -> str:
+        """What was on screen then, too."""
+        seen = self.player.known().seen
+        shown = f"  {tr('saw')} {seen.about or seen.screen}" if seen.screen else ""
+        typed = f" [{' '.join(seen.keys)}]" if seen.keys else ""
+        return f"{super().words()}{shown}{typed}"

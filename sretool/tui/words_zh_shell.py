@@ -78,7 +78,7 @@ SHELL: Final[dict[str, str]] = {
     "abnormal": "异常",
     "only what is not ok": "仅显示异常项",
     "mine": "我的",
-    "only what belongs to me and my teams": "仅显示属于我和我团队的",
+    "only what belongs to me and my teams; a mark on a game day": "仅显示属于我和我团队的；演练中作标记",
     "wide": "宽表",
     "more columns": "更多列",
     "depends": "依赖",
@@ -119,7 +119,9 @@ SHELL: Final[dict[str, str]] = {
     "UTC/local": "UTC/本地",
     "UTC or local time": "UTC 或本地时间",
     "pause": "暂停",
-    "hold the screen still; data is still collected": "画面静止；数据仍在收集",
+    "hold the screen still; data is still collected; on a game day: no next step": (
+        "画面静止；数据仍在收集；演练中则暂不进入下一步"
+    ),
     "refresh": "刷新",
     "ask every source now": "立即询问所有数据源",
     "mark": "标记",

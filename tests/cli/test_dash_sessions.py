@@ -81,7 +81,7 @@ def test_a_run_of_another_kind_is_told(state: Path, dash: Dash) -> None:
     _recorded(state, RunKind.LOAD)
     result = dash("--replay", "last")
     assert result.exit_code == 2
-    assert "no recorded session but a run of kind load" in result.output
+    assert "neither a recorded session nor a game day but a run of kind load" in result.output
 
 
 @pytest.mark.parametrize("named", ["last", "./gone", "nothing.gz"])

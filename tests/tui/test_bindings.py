@@ -26,11 +26,14 @@ from sretool.tui.views import VIEWS
 from sretool.tui.widgets.rows import Rows
 from tests.support import watched
 from tests.support.dashboard import slo, status
+from tests.support.gameday_live import live as live_game_day
 from tests.support.session import LOST_AT, MINUTE, PAGED_AT, START
 from tests.tui.duty import Room
 from tests.tui.screens import dashboard
 from tests.tui.test_alerts import alerts_view
 from tests.tui.test_cockpit import Work, at_work, cockpit
+from tests.tui.test_gameday import Work as GameDayWork
+from tests.tui.test_gameday import cockpit as gameday_cockpit
 from tests.tui.test_infra import infra
 from tests.tui.test_oncall import oncall_view
 from tests.tui.test_replay import replayed
@@ -134,6 +137,24 @@ def span(hours: int) -> Seen:
     return lambda dash: dash.app.timeline.window.span == timedelta(hours=hours)
 
 
+def zoomed(dash: Any) -> bool:
+    return dash.app.screen.look.window is not None
+
+
+def read_at(dash: Any) -> object:
+    """Where the cursor of a game day's charts stands."""
+    return dash.app.screen.look.cursor
+
+
+def worked(what: str) -> Seen:
+    """That is what the game day was told."""
+    return lambda dash: [told[0] for told in dash.app.work.told] == [what]
+
+
+def idle(dash: Any) -> None:
+    dash.app.work.told.clear()
+
+
 # --- the table --------------------------------------------------------------------------------------------
 
 _FILTER = Step("filter", typing, after=("escape",))
@@ -169,7 +190,7 @@ STEPS: dict[str, tuple[Step, ...]] = {
         Step("explain", top("ExplainScreen"), after=("escape",)),
         Step("dashboards", top("DashboardsScreen"), after=("escape",)),
     ),
-    "ReplayApp": (
+    "PlayedApp": (
         Step("faster", lambda replay: replay.player.speed == 10, after=("{",)),
         Step("slower", lambda replay: replay.player.speed == 1, before=("}",)),
         Step("next_change", at(PAGED_AT), arrange=go(START)),
@@ -281,6 +302,25 @@ STEPS: dict[str, tuple[Step, ...]] = {
     ),
     "RunsScreen": (_FILTER, Step("copy", copied(".sretool"))),
     "RunScreen": (Step("copy", copied(".sretool")),),
+    "GameDayPage": (
+        Step("pan_back", zoomed, after=("0",)),
+        Step("pan_forward", zoomed, after=("0",)),
+        Step("zoom_in", zoomed, after=("0",)),
+        Step("zoom_out", zoomed, after=("0",)),
+        Step("now", lambda dash: dash.app.screen.look.window is None, before=("plus",)),
+        Step("inspect", lambda dash: dash.app.screen.look.cursor is not None, after=("escape",)),
+        Step("left", lambda dash: read_at(dash) != dash.clock.moment, before=("v",), after=("escape",)),
+        Step("right", lambda dash: read_at(dash) == dash.clock.moment, before=("v", "h"), after=("escape",)),
+        Step("next_pane", lambda dash: dash.app.screen.look.first == 1, after=("shift+tab",)),
+        Step("previous_pane", lambda dash: dash.app.screen.look.first == 0, before=("tab",)),
+    ),
+    "GameDayCockpit": (
+        Step("copy", copied(".sretool")),
+        Step("end", worked("stop"), arrange=idle),
+        Step("pause", worked("hold"), arrange=idle),
+        Step("mine", worked("mark"), arrange=idle),
+        Step("open", last_row("y yes"), after=("escape",)),
+    ),
     "CockpitScreen": (
         Step("copy", copied(".sretool")),
         Step("end", lambda dash: "STOP THE LOAD?" in dash.text(), after=("escape",)),
@@ -315,7 +355,7 @@ async def scene(name: str, request: pytest.FixtureRequest) -> AsyncIterator[Dash
     opened: tuple[str, ...] = ()
     made: AbstractAsyncContextManager[Any]
     match name:
-        case "ReplayApp":
+        case "PlayedApp":
             made = replayed()
         case "Rows":
             made = dashboard(80, 24, [status(slo(f"svc-{number:02}/availability")) for number in range(40)])
@@ -336,6 +376,11 @@ async def scene(name: str, request: pytest.FixtureRequest) -> AsyncIterator[Dash
         case "RunsScreen" | "RunScreen":
             made = on_view("load", request.getfixturevalue("store")[1])
             opened = ("enter",) if name == "RunScreen" else ()
+        case "GameDayPage" | "GameDayCockpit":
+            runs, clock = request.getfixturevalue("store")
+            run = live_game_day(runs, clock, 250)
+            request.addfinalizer(run.close)
+            made = gameday_cockpit(GameDayWork(run.run.id), clock)
         case "CockpitScreen":
             runs, clock = request.getfixturevalue("store")
             run = at_work(runs, clock)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from sretool.core.observe import recording
 from sretool.core.observe.model import AlertState, Series
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from sretool.core.catalog.model import System
     from sretool.core.observe.model import SloHistory, Snapshot
     from sretool.core.slo.model import Slo
+
+K = TypeVar("K")
+K_co = TypeVar("K_co", covariant=True)
 
 SCHEMA: Final = 1
 NOT_RECORDED: Final = "not recorded in this session"
@@ -277,11 +280,28 @@ def query_of(known: Known, slo: Slo, step: timedelta) -> str:
 SPEEDS: Final = (1, 10, 60)
 
 
-@dataclass(slots=True)
-class Player:
-    """Where in a session one is, and how fast it goes on."""
+class Played(Protocol[K_co]):
+    """Something recorded that can be gone to and fro in."""
 
-    recording: Recording
+    start: datetime
+    end: datetime
+    problem: str | None
+    """Why it ends early; None: it does not, as far as was read."""
+
+    def at(self, moment: datetime) -> K_co:
+        """What was known then."""
+        ...
+
+    def following(self, moment: datetime, *, pages: bool = False) -> Moment | None: ...
+
+    def preceding(self, moment: datetime, *, pages: bool = False) -> Moment | None: ...
+
+
+@dataclass(slots=True)
+class Player(Generic[K]):
+    """Where in a recording one is, and how fast it goes on."""
+
+    recording: Played[K]
     now: datetime
     playing: bool = True
     speed: int = 1
@@ -313,5 +333,5 @@ class Player:
             self.now = moment.at
         return moment
 
-    def known(self) -> Known:
+    def known(self) -> K:
         return self.recording.at(self.now)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sretool.core.runs.story import StepSpan
     from sretool.tui.board import View
     from sretool.tui.gameday_app import GameDayApp
+    from sretool.tui.gameday_replay import GameDayPlayed
     from sretool.tui.runs import RunPage
 
 _FAR = 10
@@ -285,6 +286,19 @@ class GameDayCockpit(GameDayPage):
         word, _ = runs.state_of(page.record)
         reason = f": {page.record.verdict.reason}" if page.record.verdict is not None else ""
         self.dash.copy(f"gameday {page.record.title} {page.record.id} {word}{reason}  {self.cockpit.folder}")
+
+
+class GameDayReplay(GameDayPage):
+    """A game day that is over, played again."""
+
+    TITLE_WORDS = later("a game day that is over")
+    BAR = (
+        ("pause", later("play or pause")), "next_change", "next_page", "faster", "slower", "jump_to",
+        "inspect", "next_pane", "zoom_in", "zoom_out", "now", "time", ("leave", later("quit")),
+    )  # fmt: skip
+
+    def page(self, view: View) -> RunPage | None:
+        return cast("GameDayPlayed", self.app).page()
 
 
 def letters(answers: Sequence[str]) -> list[str]:
