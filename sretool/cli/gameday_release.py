@@ -12,8 +12,11 @@ from sretool.report import release_words as words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from sretool.core.analysis.release import GrowthStage, Judged, Release
+    from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.model import RunRecord
 
 _WIDTH: Final = 80
 _SIGNS: Final = {Decision.GO: "GO", Decision.NO_GO: "NO-GO", Decision.OPEN: "OPEN"}
@@ -100,6 +103,40 @@ def lines(judged: Judged) -> Iterator[str]:
         yield ""
         said = f"gate: {judged.gate.reason}"
         yield from textwrap.wrap(said, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+
+
+def of_run(folder: Path, record: RunRecord, happened: Iterable[RunEvent] | None = None) -> Judged | None:
+    """What a game day found out about a release, by the plan's copy in its folder.
+
+    None: nothing was asked of one, or the copy cannot be read. `happened`: its events where they were read
+    already.
+    """
+    from sretool.adapters.store.writer import INPUT
+    from sretool.core.plans.gameday.read import read
+    from sretool.core.plans.gameday.release import judged
+    from sretool.errors import SretoolError
+
+    if not record.inputs:
+        return None
+    name = record.inputs[0].path.replace("\\", "/").rpartition("/")[2]
+    try:
+        plan = read(name, (folder / INPUT / name).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, SretoolError):
+        return None
+    if plan.release is None:
+        return None
+    return judged(plan.release, _events(folder) if happened is None else happened)
+
+
+def _events(folder: Path) -> list[RunEvent]:
+    from sretool.adapters.store.tail import EventTail
+    from sretool.adapters.store.writer import EVENTS
+
+    tail = EventTail(folder / EVENTS)
+    found: list[RunEvent] = []
+    while new := tail.read().events:
+        found += new
+    return found
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

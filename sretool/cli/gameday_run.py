@@ -17,7 +17,7 @@ from sretool.cli import diagnostics, output
 from sretool.errors import ChaosError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sretool.adapters.store.writer import RunWriter
     from sretool.cli.context import Settings
@@ -124,7 +124,7 @@ def run(
     6 inconclusive, 7 the run itself failed, 130 interrupted and undone.
     """
     from sretool import wiring
-    from sretool.cli import gameday_prepare, gameday_shown
+    from sretool.cli import gameday_prepare, gameday_shown, runs_score
     from sretool.cli.chaos_run import exit_code
     from sretool.cli.gameday_plan import tell_problems
     from sretool.core.plans.chaos.gates import WAIVABLE, Refusal
@@ -160,7 +160,7 @@ def run(
         if not yes and _decided() > _STALE:
             opened, ready = _pass_gates(prepared, wanted)
         ending, folder = _carry_out(settings, prepared, answers, wanted, opened)
-    _report(folder, ending.record, junit)
+    _report(folder, ending.record, junit, runs_score.known(settings))
     _say_end(ending, folder, output_format)
     raise click.exceptions.Exit(exit_code(ending))
 
@@ -320,6 +320,9 @@ def _session(
         stop_file=lambda: str(wiring.chaos_stop_file(environment) or ""),
         metrics=metrics,
         slos=prepared.system.slos if prepared.system is not None else (),
+        releasing=wiring.releasing(plan.release, prepared.system, prepared.sources.prometheus)
+        if plan.release is not None and prepared.sources is not None
+        else None,
     )
     return GameDaySession(order, around, journal)
 
@@ -457,13 +460,13 @@ def _inputs(settings: Settings, prepared: Prepared) -> Iterator[tuple[str, bytes
 # --- when it is over --------------------------------------------------------------------------------------
 
 
-def _report(folder: Path, record: RunRecord, junit: Path | None) -> None:
+def _report(folder: Path, record: RunRecord, junit: Path | None, known: Mapping[str, Sequence[str]]) -> None:
     """Reports into the run's folder; what they are made from is there whether they can be written or not."""
     from sretool.adapters.store import seal
     from sretool.cli import run_reports
 
     try:
-        run_reports.write(folder, record, datetime.now(UTC))
+        run_reports.write(folder, record, datetime.now(UTC), known)
         diagnostics.talk(f"sealed {seal.digest(folder)}")
         if junit is not None:
             junit.write_bytes((folder / "junit.xml").read_bytes())
@@ -476,7 +479,10 @@ def _report(folder: Path, record: RunRecord, junit: Path | None) -> None:
 
 
 def _say_end(ending: Ending, folder: Path, output_format: str) -> None:
+    from sretool.cli import gameday_release
+
     record = ending.record
+    released = gameday_release.of_run(folder, record)
     for each in ending.left:
         diagnostics.tell(f"not undone: {each}", "try again with `sretool chaos heal`")
     if output_format == "json":
@@ -484,10 +490,17 @@ def _say_end(ending: Ending, folder: Path, output_format: str) -> None:
 
         from sretool.core.runs import lines
 
-        output.write_json({**msgspec.to_builtins(lines.document(record)), "folder": folder})
+        document = msgspec.to_builtins(lines.document(record))
+        if released is not None:
+            from sretool.report import release
+
+            document["release"] = release.document(released)
+        output.write_json({**document, "folder": folder})
         return
     for line in summary(record):
         click.echo(line)
+    if released is not None:
+        click.echo("\n".join(("", *gameday_release.lines(released))))
     click.echo(str(folder))
 
 
