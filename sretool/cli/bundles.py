@@ -141,6 +141,9 @@ def _look(file: Path, folder: Path, wanted: str | None) -> _Looked:
         looked.runs.append((stored, verified))
         told = {(f"{run.name}/{each.file}", each.line) for each in verified.findings}
         findings = [each for each in findings if (each.file, each.line) not in told]
+    there = [each for each, _ in looked.runs] + looked.others
+    for _, verified in looked.runs:
+        verified.findings += chaos_verify.of_steps(there, verified)
     seals = [digest, *(each.seal for _, each in looked.runs if each.seal is not None)]
     meant = wanted.lower().removeprefix("sha256:") if wanted is not None else ""
     if not any(each.startswith(meant) for each in seals):

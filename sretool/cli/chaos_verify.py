@@ -107,8 +107,7 @@ def verify(ctx: click.Context, run: str, seal: str | None, output_format: str) -
         raise UsageError(f"{record.id} is still running", remedy="verify it when it is over")
     verified = look_at(found, seal)
     steps = [(each, look_at(each)) for each in descendants(store, found)]
-    missing = _missing(found, steps, verified)
-    verified.findings += missing
+    verified.findings += of_steps([each for each, _ in steps], verified)
     if output_format == "json":
         steps_told = {"steps": [document(*each) for each in steps]} if record.kind is RunKind.GAMEDAY else {}
         output.write_json(document(found, verified) | steps_told)
@@ -137,19 +136,29 @@ def descendants(store: RunStore, run: StoredRun) -> list[StoredRun]:
     return found
 
 
-def _missing(
-    run: StoredRun, steps: Sequence[tuple[StoredRun, Verified]], verified: Verified
-) -> list[Finding]:
-    """Runs that its events name and that are not beside it."""
+def of_steps(runs: Iterable[StoredRun], verified: Verified) -> list[Finding]:
+    """What its events say of its steps, and the runs beside it do not."""
     from sretool.adapters.store import writer
-    from sretool.core.runs.events import StepRun
+    from sretool.core.runs.events import StepEnded, StepRun
 
-    there = {each.folder.name for each, _ in steps}
-    return [
-        Finding(writer.EVENTS, f"the run of its step {each.what.step} is not there: {each.what.run}")
-        for each in verified.happened
-        if isinstance(each.what, StepRun) and each.what.run not in there
-    ]
+    there = {each.folder.name: each.record for each in runs}
+    of_step: dict[str, RunRecord] = {}
+    found = []
+    for each in verified.happened:
+        match each.what:
+            case StepRun(step, folder) if folder in there:
+                of_step[step] = there[folder]
+            case StepRun(step, folder):
+                found.append(Finding(writer.EVENTS, f"the run of its step {step} is not there: {folder}"))
+            case StepEnded(step, chaos=chaos, load=load) if step in of_step:
+                measures = of_step[step].measures
+                told = chaos is not None or load is not None
+                if told and (chaos, load) != (measures.chaos, measures.load):
+                    text = f"what step {step} measured is not what its run {of_step[step].id} says"
+                    found.append(Finding(writer.EVENTS, text))
+            case _:
+                pass
+    return found
 
 
 def tell_version(record: RunRecord, verified: Verified) -> None:
@@ -178,7 +187,7 @@ def look_at(run: StoredRun, seal: str | None = None) -> Verified:
             verified.note("verdict", f"{rechecked.verdict.outcome.value}, the same from the events", problems)
         else:
             verified.findings += problems
-    _look_at_plan(run.folder, happened, verified)
+    _look_at_plan(run, happened, verified)
     _look_at_undo(run.folder, verified)
     _look_at_seal(run.folder, verified, seal)
     verified.findings.sort(key=lambda each: (each.file != writer.RECORD, each.file, each.line or 0))
@@ -255,18 +264,21 @@ def _events(folder: Path) -> tuple[list[RunEvent], list[Finding]]:
     return happened, broken
 
 
-def _look_at_plan(folder: Path, happened: list[RunEvent], verified: Verified) -> None:
+def _look_at_plan(stored: StoredRun, happened: list[RunEvent], verified: Verified) -> None:
     """Whether the plan that is kept is the one that was run."""
     from sretool.adapters.store import writer
     from sretool.core.runs.events import Started
+    from sretool.core.runs.model import RunKind
 
     run = next((each.what.plan_hash for each in happened if isinstance(each.what, Started)), "")
-    file = folder / writer.INPUT / PLAN
+    file = stored.folder / writer.INPUT / PLAN
     if not run or not file.is_file():
         return
     name = f"{writer.INPUT}/{PLAN}"
     try:
-        kept = json.loads(file.read_bytes()).get("hash")
+        data = file.read_bytes()
+        of_day = stored.record.kind is RunKind.GAMEDAY
+        kept = hashlib.sha256(data).hexdigest() if of_day else json.loads(data).get("hash")
     except (ValueError, AttributeError, RecursionError):
         verified.findings.append(Finding(name, "is no plan"))
         return

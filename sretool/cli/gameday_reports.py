@@ -9,12 +9,13 @@ from sretool.adapters.store import seal
 from sretool.adapters.store.runs import RunStore
 from sretool.adapters.store.tail import EventTail
 from sretool.adapters.store.trials import criteria, trials
-from sretool.adapters.store.writer import EVENTS, RECORD
+from sretool.adapters.store.writer import EVENTS, INPUT, RECORD
+from sretool.cli import objectives
 from sretool.cli.output import json_text
 from sretool.core.analysis.score import scores
 from sretool.core.runs import lines
 from sretool.core.runs.model import RunKind
-from sretool.errors import RunUnreadable, UsageError
+from sretool.errors import RunUnreadable, SretoolError, UsageError
 from sretool.report import gameday, gameday_documents
 from sretool.report.gameday_story import Child, GameDayReport
 
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sretool.core.analysis.score import ServiceScore
+    from sretool.core.catalog.model import RecoveryObjective
     from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunRecord
 
 NAMES: Final = {"html": "report.html", "md": "report.md", "json": "report.json", "junit": "junit.xml"}
 """Form → name of its file in the run's folder."""
 KINDS: Final = (RunKind.GAMEDAY,)
+CATALOG: Final = "catalog-"
+"""The names of a catalog's copies among the inputs begin so."""
 
 
 def texts(
@@ -82,6 +86,7 @@ def told(
                 report.children[step.plan.id] = child
             else:
                 report.missing.append(f"the run of {step.plan.id} is not told of: {child}")
+    report.recovery = _recovery(folder)
     report.scores = _scores(folder, report, known)
     if tail.unreadable:
         count = "1 line is no event" if tail.unreadable == 1 else f"{tail.unreadable} lines are no events"
@@ -99,6 +104,15 @@ def _child(folder: Path, step: str) -> Child | str:
         return error.message if isinstance(error, RunUnreadable) else str(error.strerror)
     promised = criteria(folder) if record.kind is RunKind.CHAOS else None
     return Child(step, folder.name, record, promised, page=(folder / NAMES["html"]).is_file())
+
+
+def _recovery(folder: Path) -> tuple[RecoveryObjective, ...]:
+    """By the catalog as it was then; empty where there was none, or it cannot be read any more."""
+    copies = sorted((folder / INPUT).glob(f"{CATALOG}*"))
+    try:
+        return objectives.of_catalog(copies).recovery if copies else ()
+    except SretoolError:
+        return ()
 
 
 def _scores(

@@ -52,8 +52,14 @@ def texts(
     return {_NAMES[form]: _text(_report(folder, record), form, now)}
 
 
-def write(folder: Path, record: RunRecord, now: datetime) -> list[Path]:
+def write(
+    folder: Path, record: RunRecord, now: datetime, known: Mapping[str, Iterable[str]] | None = None
+) -> list[Path]:
     """Every report into the run's folder; OSError where one cannot be written."""
+    if record.kind in gameday_reports.KINDS:
+        return gameday_reports.write(folder, record, now, known)
+    if record.kind in chaos_reports.KINDS:
+        return chaos_reports.write(folder, record, now)
     report = _report(folder, record)
     made = {name: _text(report, form, now) for form, name in _NAMES.items()} | load_csv.files(_events(folder))
     for name, text in made.items():

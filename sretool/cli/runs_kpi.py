@@ -30,8 +30,8 @@ def kpi(ctx: click.Context, quarter_text: str | None, output_format: str) -> Non
 
     What is to be reached is `kpis` in the catalog. Where a Prometheus is known its answers count, over the
     quarter so far; otherwise what load tests (no steps of game days) and experiments of the quarter measured.
-    A game day counts once, with the mean over its experiments. What nobody measured has no value. A mean time is not called met while a fault was never noticed, or its
-    end never seen.
+    A game day counts once, with the mean over its experiments. What nobody measured has no value. A mean time
+    is not called met while a fault was never noticed, or its end never seen.
 
     Ends with 0 whether targets are met or not, with 6 where nothing was measured, with 3 where the Prometheus
     does not answer.

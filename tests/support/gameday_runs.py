@@ -383,7 +383,9 @@ def _drill(store: RunStore, clock: Clock, parent: str, drill: Drill, day: Script
     day.at(drill.begin, StepBegan(drill.name))
     day.at(drill.begin + 0.5, StepRun(drill.name, run.folder.name))
     why = "" if verdict.outcome is Outcome.PASSED else f"{drill.name} {verdict.outcome.value}"
-    day.at(end, StepEnded(drill.name, verdict.outcome, why, chaos=run.run.measures.chaos))
+    day.at(
+        end, StepEnded(drill.name, verdict.outcome, why, True, run.run.measures.chaos, run.run.measures.load)
+    )
 
 
 def _alerts(drill: Drill) -> list[tuple[AlertChange, float]]:
