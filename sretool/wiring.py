@@ -719,11 +719,12 @@ def gameday_journal(
     production: bool,
     inputs: Iterable[tuple[str, bytes, str]],
 ) -> RunWriter:
-    """A new run of a game day; `inputs`: name in the folder, content, path."""
+    """A new run of a game day, or of a step that is one itself; `inputs`: name in the folder, content, path."""
     import platform
     from importlib import metadata
 
     from sretool import __version__
+    from sretool.adapters.store import child
     from sretool.core.runs.model import RunKind
 
     writer = runs(project, environment).create(
@@ -736,10 +737,12 @@ def gameday_journal(
             "locust": metadata.version("locust"),
             "python": platform.python_version(),
         },
+        parent=environment.get(PARENT) or None,
         production=production,
     )
     for name, content, path in inputs:
         writer.keep_input(name, content, path)
+    child.tell(environment, writer.folder)
     return writer
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sretool.services.chaos import Control, Ending
     from sretool.services.chaos_watch import Sources
     from sretool.services.gameday import Ending as GameDayEnding
+    from sretool.services.gameday_together import Ending as TogetherEnding
 
 ENDING: Final = {
     signal.SIGINT: "interrupted by hand (Ctrl-C)",
@@ -312,7 +313,7 @@ def _summary(record: RunRecord) -> None:
         click.echo(f"  {sign:<6}  {check.name}: {got} (wanted {want})")
 
 
-def exit_code(ending: Ending | GameDayEnding) -> int:
+def exit_code(ending: Ending | GameDayEnding | TogetherEnding) -> int:
     from sretool.core.runs.model import Outcome
 
     verdict = ending.record.verdict

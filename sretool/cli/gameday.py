@@ -10,6 +10,8 @@ import click
 COMMANDS: Final = {
     "list": ("gameday_list.list_", "The game days and experiments there are, and which of them are due."),
     "run": ("gameday_run.run", "Carry one out: load, experiments, questions, verdict, report."),
+    "rounds": ("gameday_rounds.rounds", "What a fault changes: rounds of the same load with and without it."),
+    "dose": ("gameday_dose.dose", "The smallest dose of a fault that breaks an objective."),
     "plan": ("gameday_plan.plan", "What would happen when, to whom, who takes part, and what it may cost."),
     "bundle": ("bundles.bundle", "One file of evidence: a game day with the runs that were its steps."),
 }

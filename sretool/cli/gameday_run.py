@@ -19,6 +19,7 @@ from sretool.errors import ChaosError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from sretool.adapters.lab.record import LabRecord
     from sretool.adapters.store.writer import RunWriter
     from sretool.cli.context import Settings
     from sretool.cli.gameday_prepare import Prepared
@@ -349,7 +350,7 @@ def _children(
     from sretool.core.plans.gameday import planned
     from sretool.core.plans.gameday.plan import CapacityStep, ExperimentStep, LoadStep
 
-    before = global_options(settings, prepared)
+    before = global_options(settings, prepared.lab)
     gates = [
         *(part for each in wanted.approvals for part in ("--approve", each)),
         *(part for each in wanted.waived for part in ("--waive", each)),
@@ -383,7 +384,7 @@ def _children(
     return child
 
 
-def global_options(settings: Settings, prepared: Prepared) -> tuple[str, ...]:
+def global_options(settings: Settings, lab: LabRecord | None) -> tuple[str, ...]:
     """For another `sretool`: the same servers, lab and catalog as ours."""
     found: list[str] = []
     for path in settings.catalog:
@@ -394,8 +395,8 @@ def global_options(settings: Settings, prepared: Prepared) -> tuple[str, ...]:
         found += ["--alertmanager", settings.alertmanager]
     if settings.context is not None:
         found += ["--context", settings.context]
-    elif prepared.lab is not None:
-        found += ["--lab", prepared.lab.name]
+    elif lab is not None:
+        found += ["--lab", lab.name]
     return tuple(found)
 
 

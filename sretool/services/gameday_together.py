@@ -78,6 +78,10 @@ class Ending:
     """What could not be undone, each in words."""
     interrupted: bool = False
 
+    @property
+    def undone(self) -> bool:
+        return not self.left
+
 
 class Stopped(Exception):
     """Nothing more is begun."""

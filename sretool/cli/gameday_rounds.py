@@ -1,0 +1,234 @@
+"""`sretool gameday rounds`: the same load with and without a fault, and what the fault changes."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from sretool.cli import gameday_together, output
+from sretool.cli.gameday_together import Wanted
+from sretool.cli.load_run import DURATION, RATE
+from sretool.errors import UsageError
+from sretool.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sretool.cli.context import Settings
+    from sretool.cli.gameday_together import Prepared, Surrounded
+    from sretool.core.runs.rounds import Compared, Rounds
+    from sretool.services.gameday_rounds import Made, Order
+
+_SEEDS: Final = 100_000
+
+
+@click.command()
+@gameday_together.options
+@click.option("--load", "profile", required=True, metavar="PROFILE", help="A name of `sretool load list`.")
+@click.option(
+    "--pairs", type=click.IntRange(1, 50), default=4, show_default=True, metavar="N", help="Pairs of rounds."
+)
+@click.option(
+    "--window",
+    type=DURATION,
+    default="30s",
+    show_default=True,
+    metavar="D",
+    help="What is compared: so long from the fault on.",
+)
+@click.option(
+    "--capacity",
+    is_flag=True,
+    help="Compare the highest rate that holds; the fault must stay in for so long.",
+)
+@click.option(
+    "--within",
+    type=DURATION,
+    default="90s",
+    show_default=True,
+    metavar="D",
+    help="How long one search for the highest rate may take.",
+)
+@click.option("--to", "most", type=RATE, metavar="R", help="Highest rate that such a search tries.")
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="N", help="Decides the order and the arrivals, always alike."
+)
+@output.format_option
+@click.pass_obj
+def rounds(
+    settings: Settings,
+    /,
+    *,
+    pairs: int,
+    window: float,
+    capacity: bool,
+    within: float,
+    most: float | None,
+    seed: int | None,
+    yes: bool,
+    output_format: str,
+    **options: Any,
+) -> None:
+    """Measure what a fault changes: rounds of the same load with and without it.
+
+    EXPERIMENT is a file or a name of `sretool chaos list`. Two rounds make a
+    pair, with the same arrivals; the seed decides which comes first. Latencies,
+    errors and throughput of the time from the fault on are compared pair by
+    pair, with the interval that holds the difference 19 times in 20. Everything
+    is undone however this ends. The run's folder is the last line of stdout.
+
+    \b
+    Exit: 0 measured, 2 the command line is wrong, 4 aborted or refused by a
+    guard, 5 something could not be undone, 6 too few rounds count, 7 the run
+    itself failed, 130 interrupted and undone.
+    """
+    from sretool.services import gameday_rounds as services
+
+    if capacity and options["rate"] is not None:
+        raise UsageError("a search decides the rate itself", remedy="give --to R for the highest one")
+    prepared = gameday_together.prepare(settings, Wanted(**options))
+    seed = secrets.randbelow(_SEEDS) if seed is None else seed
+    order = _order(prepared, pairs, window, seed, capacity=capacity, within=within, most=most)
+
+    async def work(around: Surrounded) -> Made:
+        return await services.run(order, around.around, around.journal, around.control, around.on_event)
+
+    plan = {
+        "kind": "rounds",
+        "experiment": str(prepared.experiment.file),
+        "load": options["profile"],
+        "pairs": pairs,
+        "window_s": window,
+        "capacity": capacity,
+        "seed": seed,
+        "plan_hash": prepared.experiment.plan.hash,
+    }
+    made, folder = gameday_together.carry_out(
+        prepared, order.title, plan=plan, yes=yes, show=_shown(prepared, order), work=work
+    )
+    document = {**plan, **_document(made)}
+    raise gameday_together.finish(
+        made.ending, folder, "rounds", document, [*_lines(made, order)], output_format
+    )
+
+
+def _order(
+    prepared: Prepared,
+    pairs: int,
+    window: float,
+    seed: int,
+    *,
+    capacity: bool,
+    within: float,
+    most: float | None,
+) -> Order:
+    from sretool.services.gameday_rounds import Order
+
+    plan = prepared.experiment.plan
+    return Order(
+        title=f"rounds of {prepared.experiment.file.stem}",
+        pairs=pairs,
+        seed=seed,
+        window=window,
+        lead=max(plan.least_seconds, 10.0),
+        load=() if capacity else prepared.load(),
+        capacity=prepared.capacity(within, most) if capacity else (),
+        chaos=prepared.chaos(),
+        dosed=plan.block.dose is not None,
+        longest=prepared.longest,
+        people={"lead": prepared.experiment.me},
+        blast_radius=prepared.blast_radius,
+        limits=prepared.limits,
+    )
+
+
+def _shown(prepared: Prepared, order: Order) -> Iterator[str]:
+    what = "searches for the highest rate of" if order.capacity else "rounds of the load"
+    span = "" if order.capacity else f", {format_duration(timedelta(seconds=order.window))} of each compared"
+    yield ""
+    yield f"{2 * order.pairs} {what} {prepared.wanted.profile}, every second one with this fault{span}"
+    yield f"seed {order.seed}; ends when any error budget has lost {prepared.wanted.budget}"
+
+
+def _lines(made: Made, order: Order) -> Iterator[str]:
+    from sretool.core.runs.words import value_words
+
+    verdict = made.ending.record.verdict
+    assert verdict is not None
+    yield f"{verdict.outcome.value}: {verdict.reason}"
+    found = made.rounds
+    yield f"  {found.pairs} of {order.pairs} pairs count"
+    if found.compared:
+        yield ""
+        yield f"  {'':<10}  {'WITHOUT':>9}  {'WITH':>9}  {'CHANGE':>9}  {'19 TIMES IN 20':<21}  BY CHANCE"
+    for each in found.compared:
+        told, unit = each.found, each.measure.unit
+        interval = "-" if told.low is None else f"{_change(each, told.low)} … {_change(each, told.high)}"
+        least = " (the least there is)" if told.chance <= told.least_chance else ""
+        yield (
+            f"  {each.measure.name:<10}  {value_words(told.without, unit, 3):>9}"
+            f"  {value_words(told.with_, unit, 3):>9}  {_change(each, told.change):>9}  {interval:<21}"
+            f"  {told.chance:.1%}{least}"
+        ).rstrip()
+    missing = [f"  {each.step} does not count: {each.why}" for each in found.rounds if each.why]
+    yield from ("", *missing) if missing else ()
+
+
+def _change(of: Compared, value: float | None) -> str:
+    """`+212%` in relation to without; `+1.2 pt` of shares."""
+    if value is None:
+        return "-"
+    if of.found.relative:
+        return f"{value * 100:+.3g}%"
+    return f"{value * 100:+.3g} pt" if of.measure.unit == "ratio" else f"{value:+.3g}"
+
+
+def _document(made: Made) -> dict[str, Any]:
+    verdict = made.ending.record.verdict
+    return {
+        "run": made.ending.record.id,
+        "outcome": verdict.outcome.value if verdict is not None else None,
+        "reason": verdict.reason if verdict is not None else None,
+        "pairs_that_count": made.rounds.pairs,
+        "differences": [_difference(each) for each in made.rounds.compared],
+        "rounds": _rounds(made.rounds),
+    }
+
+
+def _difference(each: Compared) -> dict[str, Any]:
+    found = each.found
+    return {
+        "measure": each.measure.name,
+        "unit": each.measure.unit,
+        "pairs": found.pairs,
+        "without": found.without,
+        "with": found.with_,
+        "relative": found.relative,
+        "change": found.change,
+        "low": found.low,
+        "high": found.high,
+        "chance": found.chance,
+        "least_chance": found.least_chance,
+        "clear": found.clear,
+        "worse": each.worse,
+    }
+
+
+def _rounds(found: Rounds) -> list[dict[str, Any]]:
+    return [
+        {
+            "step": each.step,
+            "pair": each.pair,
+            "fault": each.fault,
+            "begin": each.begin,
+            "end": each.end,
+            "requests": each.requests,
+            **each.figures,
+            "counts": not each.why,
+            "why": each.why or None,
+        }
+        for each in found.rounds
+    ]
