@@ -719,7 +719,7 @@ def gameday_journal(
     production: bool,
     inputs: Iterable[tuple[str, bytes, str]],
 ) -> RunWriter:
-    """A new run of a game day, or of a step that is one itself; `inputs`: name in the folder, content, path."""
+    """A new run of a game day, also as a step of one; `inputs`: name in the folder, content, path."""
     import platform
     from importlib import metadata
 
