@@ -16,7 +16,7 @@ from sretool.cli.diagnostics import FAILED, NO_DATA, NOT_UNDONE, OK
 from sretool.errors import RunUnreadable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from sretool.adapters.store.runs import RunStore, StoredRun
     from sretool.cli.context import Settings

@@ -83,19 +83,23 @@ def compare(
     any_load: bool,
     output_format: str,
 ) -> None:
-    """Compare two load tests, or one with a kept baseline: what became worse?
+    """Compare two load tests or game days, or a load test with a kept baseline: what became worse?
 
     The first RUN is the one before; RUN is `last`, or the beginning of a run's id or of its folder's
     name. Worse is what changed by more than matters, and by more than chance explains: seconds of
-    both runs are resampled in blocks.
+    both runs are resampled in blocks. Of game days nothing is measured twice: worse is what held and
+    does not any more, and times and budgets that differ by more than 20% and 5s (or 1 point).
 
     \b
     Exit: 0 nothing is worse, 1 something is, 6 too little data or not the
     same load.
     """  # fmt: skip
+    from sretool.cli import gameday_compare
     from sretool.core.analysis.compare import Change, Settings
     from sretool.core.analysis.compare import compare as compared
+    from sretool.core.plans.gameday.compare import Relevant
     from sretool.core.plans.load.objectives import parse
+    from sretool.core.runs.model import RunKind
     from sretool.units import parse_ratio
 
     if len(runs) + (baseline is not None) != 2:
@@ -116,6 +120,16 @@ def compare(
     store = _runs(ctx)
     before = _baselines(ctx).open(baseline) if baseline is not None else store.open(runs[0])
     after = store.open(runs[-1])
+    if before.record.kind is after.record.kind is RunKind.GAMEDAY:
+        given = {name for name in ("smallest", "smallest_time") if _given(ctx, name)}
+        relevant = Relevant(
+            **({"relative": chosen.relative} if "smallest" in given else {}),
+            **({"seconds": chosen.seconds} if "smallest_time" in given else {}),
+        )
+        code = gameday_compare.compare(
+            before, after, relevant, any_plan=any_load, output_format=output_format
+        )
+        raise click.exceptions.Exit(code)
     sides = _counted(before), _counted(after)
     found = compared(sides[0].slices, sides[1].slices, chosen)
     other_load = None if any_load else _other_load(*sides)
@@ -212,6 +226,11 @@ def drop(ctx: click.Context, name: str) -> None:
     _baselines(ctx).drop(name)
 
 
+def _given(ctx: click.Context, name: str) -> bool:
+    """Whether somebody asked for it, rather than its default."""
+    return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+
 def _runs(ctx: click.Context) -> RunStore:
     from sretool import wiring
 
@@ -233,7 +252,8 @@ def _counted(run: StoredRun) -> Counted:
 
     if run.record.kind is not RunKind.LOAD:
         raise UsageError(
-            f"run {run.record.id} is of kind {run.record.kind.value}; only load tests can be compared",
+            f"run {run.record.id} is of kind {run.record.kind.value};"
+            " only load tests can be compared, or two game days",
             remedy="`sretool runs list --kind load` shows them",
         )
     if run.record.state is RunState.RUNNING:
