@@ -10,7 +10,7 @@ from sretool.adapters.store.runs import RunStore
 from sretool.adapters.store.tail import EventTail
 from sretool.adapters.store.trials import criteria, trials
 from sretool.adapters.store.writer import EVENTS, INPUT, RECORD
-from sretool.cli import objectives
+from sretool.cli import gameday_release, objectives
 from sretool.cli.output import json_text
 from sretool.core.analysis.score import scores
 from sretool.core.runs import lines
@@ -87,6 +87,7 @@ def told(
             else:
                 report.missing.append(f"the run of {step.plan.id} is not told of: {child}")
     report.recovery = _recovery(folder)
+    report.release = gameday_release.of_run(folder, record, found)
     report.scores = _scores(folder, report, known)
     if tail.unreadable:
         count = "1 line is no event" if tail.unreadable == 1 else f"{tail.unreadable} lines are no events"

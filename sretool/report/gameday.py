@@ -17,7 +17,7 @@ from sretool.core.analysis.score import Aspect
 from sretool.core.plans.chaos import criteria as holding
 from sretool.core.runs.model import Outcome, RunKind, RunState
 from sretool.core.runs.words import NONE, clock_words, count_words, seconds_words, share_words, value_words
-from sretool.report import chaos, gameday_actions, gameday_charts, templating
+from sretool.report import chaos, gameday_actions, gameday_charts, release, templating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,20 +33,19 @@ _ASKED: Final = ("ask", "check")
 """Kinds of steps that somebody answers."""
 
 
-def html(
-    report: GameDayReport, made_at: datetime, release: Markup | None = None, *, links: bool = False
-) -> str:
+def html(report: GameDayReport, made_at: datetime, *, links: bool = False) -> str:
     """One page with its styles and pictures inside, without scripts, dark where the reader likes it dark.
 
-    `release`: a section of its own about what a release may carry. `links`: to the reports of its steps, for
-    a page that lies in the run's folder.
+    `links`: to the reports of its steps, for a page that lies in the run's folder.
     """
-    return _render("gameday.html.j2", report, made_at, escape=True, release=release, links=links)
+    section = release.html(report.release) if report.release is not None else None
+    return _render("gameday.html.j2", report, made_at, escape=True, section=section, links=links)
 
 
-def markdown(report: GameDayReport, made_at: datetime, release: str = "") -> str:
+def markdown(report: GameDayReport, made_at: datetime) -> str:
     """GitHub's Markdown."""
-    return _render("gameday.md.j2", report, made_at, escape=False, release=release)
+    section = release.markdown(report.release) if report.release is not None else ""
+    return _render("gameday.md.j2", report, made_at, escape=False, section=section)
 
 
 def _render(
@@ -55,7 +54,7 @@ def _render(
     made_at: datetime,
     *,
     escape: bool,
-    release: Any,
+    section: Any,
     links: bool = False,
 ) -> str:
     return templating.render(
@@ -95,7 +94,7 @@ def _render(
         promises=chaos.promises(report),
         happened=happened(report),
         unreadable=report.unreadable,
-        release=release,
+        release=section,
         links=links,
         heads=HEADS,
         aspects=list(Aspect),

@@ -8,7 +8,7 @@ from sretool.core.plans.gameday import claims
 from sretool.core.plans.gameday.claims import Claims
 from sretool.core.runs.model import Outcome, RunKind
 from sretool.errors import UsageError
-from sretool.report import chaos
+from sretool.report import chaos, release
 from sretool.report.postmortem import Action, mend
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def actions(report: GameDayReport) -> Iterator[Action]:
             yield item
     for check in report.story.checks.values():
         yield from _of_claim(report, check, broken)
+    if report.release is not None:
+        yield from release.actions(report.release)
     untaken = {each.name for each in report.story.firings if report.is_page(each) and each.taken_at is None}
     for name in sorted(untaken):
         yield Action(
@@ -77,7 +79,7 @@ def _of_claim(report: GameDayReport, check: Check, broken: set[str]) -> Iterator
     try:
         claim = claims.parse(check.name)
     except UsageError:
-        # A condition of the release has a section of its own.
+        # A condition of the release.
         return
     if claim.kind in _OF_STEPS or _OF_EXPERIMENTS.get(claim.kind) in broken:
         return

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sretool.core.analysis.score import Aspect
 from sretool.core.runs.model import Outcome
-from sretool.report import chaos, chaos_documents, gameday, gameday_actions
+from sretool.report import chaos, chaos_documents, gameday, gameday_actions, release
 from sretool.report.chaos_documents import Suite
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sretool.core.analysis.score import ServiceScore
     from sretool.core.runs.story import Firing, StepSpan
     from sretool.report.gameday_story import Child, GameDayReport
 
 
-def document(report: GameDayReport, release: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def document(report: GameDayReport) -> dict[str, Any]:
     """Ratios 0..1, seconds since the run began, and null where nothing is known."""
     started = report.story.started
     return chaos_documents.head(report) | {
@@ -54,7 +52,7 @@ def document(report: GameDayReport, release: Mapping[str, Any] | None = None) ->
             for each in report.recovery
         ],
         "scores": [_score(each) for each in report.scores],
-        "release": dict(release) if release is not None else None,
+        "release": release.document(report.release) if report.release is not None else None,
         "missing": list(report.missing),
         "slos": chaos_documents.slos(report),
         "log": chaos_documents.log(report),

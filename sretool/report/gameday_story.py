@@ -10,6 +10,7 @@ from sretool.core.runs.model import RunKind
 from sretool.report.chaos_story import Alert, ChaosReport, Moment
 
 if TYPE_CHECKING:
+    from sretool.core.analysis.release import Judged
     from sretool.core.analysis.score import ServiceScore
     from sretool.core.catalog.model import RecoveryObjective
     from sretool.core.plans.chaos.criteria import Criteria
@@ -59,6 +60,8 @@ class GameDayReport(ChaosReport):
         self.children = {each.step: each for each in children}
         self.scores = scores
         self.recovery = recovery
+        self.release: Judged | None = None
+        """What was found out about a release; None: nothing was asked of one."""
         self.held: list[Moment] = []
         """When no step began because somebody held it."""
         self.missing: list[str] = []

@@ -10,8 +10,10 @@ from sretool.core.analysis.release import Decision, Level
 from sretool.core.runs.words import value_words
 from sretool.report import release_words as words
 from sretool.report import templating
+from sretool.report.postmortem import Action
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from decimal import Decimal
 
     from sretool.core.analysis.release import Judged
@@ -64,6 +66,53 @@ def _render(template: str, judged: Judged, *, escape: bool) -> str:
         gate=judged.gate.reason if judged.gate is not None else "",
         gate_kind=_KINDS[judged.gate.go] if judged.gate is not None else "",
     )
+
+
+# --- what is to be done
+
+
+def actions(judged: Judged) -> Iterator[Action]:
+    """What would make it a go, in the order of what decides."""
+    for each in judged.stages:
+        if not each.stage.must or each.carries:
+            continue
+        name, search = each.stage.id, each.search
+        if each.carries is None:
+            yield Action(
+                f"Search for the highest rate of {name} once more", "measure", f"{name} is not known"
+            )
+            continue
+        first = search.why[0] if search is not None and search.why else ""
+        full = search.resource if search is not None else ""
+        what = "; ".join(
+            filter(None, (first and f"{first} broke first", full and f"{full} was at its line first"))
+        )
+        told = f" ({what})" if what else ""
+        wanted = value_words(each.stage.rate, "1/s")
+        yield Action(f"Make {name} carry {wanted}{told}", "prevent", f"{name} is not carried")
+    headroom = judged.headroom
+    if headroom is not None and headroom.ok is not True:
+        kind = "prevent" if headroom.ok is False else "measure"
+        yield Action("Make room above the forecast peak", kind, words.headroom(judged))
+    for line in judged.lines:
+        if line.ok is None:
+            told = f"{line.resource} was not measured at the peak"
+            yield Action(f"Have {line.resource} measured", "measure", told)
+        elif not line.ok:
+            most, warn = words.level(line.line, line.most), words.level(line.line, line.line.warn)
+            yield Action(
+                f"Relieve {line.resource}", "prevent", f"{most} at the peak, {warn} is its warning line"
+            )
+    if judged.release.change and (judged.gate is None or judged.gate.go is not True):
+        reason = judged.gate.reason if judged.gate is not None else "the gate was not asked"
+        stop = judged.gate is not None and judged.gate.go is False
+        yield Action(
+            "Let the change wait until the budgets allow it, or have an exception made"
+            if stop
+            else "Ask the gate again (`sretool slo gate`)",
+            "prevent" if stop else "measure",
+            reason,
+        )
 
 
 # --- for programs

@@ -131,3 +131,36 @@ def test_words() -> None:
         "forecast peak 16.39/s (10/s, x 1.5 at weekends, +3% a month for 90 days):"
         " +22% is left above it with the traffic of launch, wanted 20%"
     )
+
+
+def test_what_is_to_be_done_makes_it_a_go() -> None:
+    assert list(release.actions(judged())) == []
+    worse = replace(
+        FOUND,
+        searches={"launch": Search(12, 13, 12.5, ("p95 250ms",), "Replica cpu app-1")},
+        uses=(Use("Replica cpu app-2", 0.91),),
+        gate=Gate(False, "FREEZE, shop/api has 3.0% of its budget left"),
+    )
+    assert [(each.kind, each.text, each.check) for each in release.actions(judged(found=worse))] == [
+        (
+            "prevent",
+            "Make launch carry 20/s (p95 250ms broke first; Replica cpu app-1 was at its line first)",
+            "launch is not carried",
+        ),
+        (
+            "prevent",
+            "Make room above the forecast peak",
+            "forecast peak 18/s (12/s, x 1.5 at weekends): -33% is left above it"
+            " with the traffic of launch, wanted 20%",
+        ),
+        ("prevent", "Relieve Replica cpu app-2", "91% at the peak, 80% is its warning line"),
+        ("measure", "Have Host disk measured", "Host disk was not measured at the peak"),
+        (
+            "prevent",
+            "Let the change wait until the budgets allow it, or have an exception made",
+            "FREEZE, shop/api has 3.0% of its budget left",
+        ),
+    ]
+    nothing = list(release.actions(judged(found=Found())))
+    assert {each.kind for each in nothing} == {"measure"}
+    assert len(nothing) == 5
