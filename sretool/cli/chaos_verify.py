@@ -187,6 +187,7 @@ def look_at(run: StoredRun, seal: str | None = None) -> Verified:
             verified.note("verdict", f"{rechecked.verdict.outcome.value}, the same from the events", problems)
         else:
             verified.findings += problems
+    _look_at_release(run, happened, verified)
     _look_at_plan(run, happened, verified)
     _look_at_undo(run.folder, verified)
     _look_at_seal(run.folder, verified, seal)
@@ -205,6 +206,29 @@ def _rechecked(record: RunRecord, happened: list[RunEvent]) -> Rechecked | None:
     if record.kind is RunKind.GAMEDAY and of_game_days.planned(happened):
         return of_game_days.recheck(record, happened)
     return None
+
+
+def _look_at_release(run: StoredRun, happened: list[RunEvent], verified: Verified) -> None:
+    """Whether what was found out about a release follows from the events, by the plan that is kept."""
+    from sretool.adapters.store import writer
+    from sretool.cli import gameday_release
+    from sretool.core.plans.gameday import release
+    from sretool.core.runs.events import Checked
+    from sretool.core.runs.model import RunKind
+
+    if run.record.kind is not RunKind.GAMEDAY:
+        return
+    told = [each.what.check for each in happened if isinstance(each.what, Checked)]
+    last = {each.name: each for each in told if each.name.startswith(release.PREFIX)}
+    judged = gameday_release.of_run(run.folder, run.record, happened) if last else None
+    if judged is None:
+        return
+    wrong = [
+        Finding(writer.EVENTS, f"check {each.name!r} is told otherwise than the other events say")
+        for each in release.checks(judged)
+        if last.get(each.name, each) != each
+    ]
+    verified.note("release", f"{judged.decision.value}, the same from the events", wrong)
 
 
 def _problem(text: str) -> Finding:

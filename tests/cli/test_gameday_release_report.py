@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
 
-from sretool.cli import gameday_release, gameday_reports
-from sretool.core.runs.model import RunKind
+from sretool.adapters.store.runs import StoredRun
+from sretool.cli import chaos_verify, gameday_release, gameday_reports
+from sretool.core.runs.model import RunInput, RunKind
 from tests.services.test_gameday_release import PLAN, play
 
 if TYPE_CHECKING:
@@ -24,15 +27,14 @@ NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 
 async def played(folder: Path, **changed: object) -> tuple[Path, RunRecord]:
     """The folder of a day that was played, with the plan's copy in it."""
-    from dataclasses import replace
-
-    from sretool.core.runs.model import RunInput
-
     found = await play(folder, **changed)  # type: ignore[arg-type]
     run = found.session.folder
     (run / "input").mkdir()
     (run / "input" / "pre.yaml").write_text(PLAN)
-    record = replace(found.ending.record, inputs=(RunInput("some/where/pre.yaml", "0" * 64),))
+    record = replace(
+        found.ending.record,
+        inputs=(RunInput("some/where/pre.yaml", hashlib.sha256(PLAN.encode()).hexdigest()),),
+    )
     assert record.kind is RunKind.GAMEDAY
     return run, record
 
@@ -66,3 +68,19 @@ async def test_a_copy_that_cannot_be_read_leaves_the_rest_of_the_report(tmp_path
     assert "Release:" not in text(folder, record, "html")
     (folder / "input" / "pre.yaml").unlink()
     assert gameday_release.of_run(folder, record) is None
+
+
+async def test_the_decision_is_worked_out_again(tmp_path: Path) -> None:
+    folder, record = await played(tmp_path, left=0.1)
+    lines = (folder / "events.jsonl").read_text().splitlines()
+    found = chaos_verify.look_at(StoredRun(folder, record))
+    assert found.findings == []
+    # Somebody lets the change through, in the event that tells of it and in its check.
+    forged = [
+        line.replace('"outcome":"stop"', '"outcome":"go"') if '"event":"gate_said"' in line else line
+        for line in lines
+    ]
+    assert forged != lines
+    (folder / "events.jsonl").write_text("\n".join(forged) + "\n")
+    told = [each.text for each in chaos_verify.look_at(StoredRun(folder, record)).findings]
+    assert any("error budgets let a normal change through" in each for each in told), told
