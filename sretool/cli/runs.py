@@ -257,6 +257,11 @@ def _pages(run: StoredRun, story: Story, *, whole_log: bool) -> list[str]:
     measures = _measures(_measured(run, story))
     if measures:
         lines += ["", "MEASURES", *measures]
+    if story.steps:
+        from sretool.cli import gameday_release
+
+        released = gameday_release.of_run(run.folder, record)
+        lines += ["", *gameday_release.lines(released)] if released is not None else []
     log = story.log if whole_log else story.log[-_LOG_END:]
     if log:
         hidden = len(story.log) - len(log)
