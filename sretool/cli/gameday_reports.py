@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
 from sretool.adapters import project
+from sretool.adapters.files import catalog
 from sretool.adapters.store import seal
 from sretool.adapters.store.runs import RunStore
 from sretool.adapters.store.tail import EventTail
 from sretool.adapters.store.trials import criteria, trials
 from sretool.adapters.store.writer import EVENTS, INPUT, RECORD
-from sretool.cli import gameday_release, objectives
+from sretool.cli import gameday_release
 from sretool.cli.output import json_text
 from sretool.core.analysis.score import scores
 from sretool.core.runs import lines
@@ -22,7 +28,6 @@ from sretool.report.gameday_story import Child, GameDayReport
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
-    from pathlib import Path
 
     from sretool.core.analysis.score import ServiceScore
     from sretool.core.catalog.model import RecoveryObjective
@@ -86,7 +91,7 @@ def told(
                 report.children[step.plan.id] = child
             else:
                 report.missing.append(f"the run of {step.plan.id} is not told of: {child}")
-    report.recovery = _recovery(folder)
+    report.recovery = _recovery(folder, record)
     report.release = gameday_release.of_run(folder, record, found)
     report.scores = _scores(folder, report, known)
     if tail.unreadable:
@@ -107,13 +112,32 @@ def _child(folder: Path, step: str) -> Child | str:
     return Child(step, folder.name, record, promised, page=(folder / NAMES["html"]).is_file())
 
 
-def _recovery(folder: Path) -> tuple[RecoveryObjective, ...]:
+def _recovery(folder: Path, record: RunRecord) -> tuple[RecoveryObjective, ...]:
     """By the catalog as it was then; empty where there was none, or it cannot be read any more."""
-    copies = sorted((folder / INPUT).glob(f"{CATALOG}*"))
-    try:
-        return objectives.of_catalog(copies).recovery if copies else ()
-    except SretoolError:
+    paths = {each.sha256: PurePath(each.path) for each in record.inputs}
+    copies = {
+        copy: paths.get(hashlib.sha256(copy.read_bytes()).hexdigest())
+        for copy in (folder / INPUT).glob(f"{CATALOG}*")
+    }
+    known = {copy: path for copy, path in copies.items() if path is not None and _plain(path)}
+    if not known:
         return ()
+    top = os.path.commonpath([path.parent for path in known.values()])
+    # What belongs to a catalog is seen by where it lies in its folder.
+    with tempfile.TemporaryDirectory(prefix="sretool-catalog-") as name:
+        for copy, path in known.items():
+            place = Path(name, path.relative_to(top))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(copy, place)
+        try:
+            return catalog.load([Path(name)]).recovery
+        except SretoolError:
+            return ()
+
+
+def _plain(path: PurePath) -> bool:
+    """Whether its place below a folder is below that folder."""
+    return path.is_absolute() and ".." not in path.parts
 
 
 def _scores(

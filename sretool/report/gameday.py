@@ -279,7 +279,10 @@ def step(report: GameDayReport, of: StepSpan) -> StepRow:
     child = report.children.get(of.plan.id)
     word, kind = _outcome(of, child)
     lasted = None if of.begin is None else (of.end if of.end is not None else report.end) - of.begin
-    return StepRow(of, of.plan.title, word, kind, why(of, child) or _load(child), lasted, child)
+    # A load that its steps were over before is ended, and that is as it should be.
+    passed = of.ended is not None and of.ended.outcome is Outcome.PASSED
+    said = _load(child) if passed else why(of, child)
+    return StepRow(of, of.plan.title, word, kind, said, lasted, child)
 
 
 def _load(child: Child | None) -> str:
