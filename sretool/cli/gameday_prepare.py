@@ -183,7 +183,7 @@ def _profiles(settings: Settings, plan: GameDayPlan) -> tuple[dict[str, LoadProf
 
     found: dict[str, LoadProfile] = {}
     lost: dict[str, str] = {}
-    for step in plan.loads:
+    for step in (*plan.loads, *plan.beside):
         try:
             found[step.id] = wiring.load_profile(step.profile, settings.project, None).profile
         except CatalogError as error:

@@ -348,7 +348,7 @@ def _children(
     """What makes the program of a step."""
     from sretool import wiring
     from sretool.core.plans.gameday import planned
-    from sretool.core.plans.gameday.plan import CapacityStep, ExperimentStep, LoadStep
+    from sretool.core.plans.gameday.plan import CapacityStep, DoseStep, ExperimentStep, LoadStep, RoundsStep
 
     before = global_options(settings, prepared.lab)
     gates = [
@@ -366,7 +366,8 @@ def _children(
                 return (*before, *planned.capacity_arguments(step), *to)
             case ExperimentStep():
                 file = prepared.files[step.id]
-                return (*before, *planned.experiment_arguments(step, str(file)), *gates)
+                loaded = to if isinstance(step, RoundsStep | DoseStep) else ()
+                return (*before, *planned.experiment_arguments(step, str(file)), *gates, *loaded)
             case _:
                 raise ChaosError(f"step {step.id} is no program")
 

@@ -20,9 +20,11 @@ from sretool.core.plans.gameday.plan import (
     AskStep,
     CapacityStep,
     CheckStep,
+    DoseStep,
     ExperimentStep,
     LoadStep,
     Otherwise,
+    RoundsStep,
     WaitForStep,
     WaitStep,
 )
@@ -178,6 +180,12 @@ def _what(prepared: Prepared, step: Played) -> str:
         case CapacityStep():
             most = f" up to {step.most:g}/s" if step.most is not None else ""
             return f"search for the highest rate of {step.profile}{most}"
+        case RoundsStep():
+            what = f"the highest rate of {step.profile}" if step.capacity else f"load {step.profile}"
+            return f"rounds of {what} with and without {step.experiment}"
+        case DoseStep():
+            dose = f"{step.variable} of {step.experiment}, from {step.mild} to {step.harsh}"
+            return f"search for the smallest {dose}, that breaks {step.slo or step.check}"
         case ExperimentStep():
             found = prepared.known.experiments.get(step.id)
             fault = f": {found.block.fault or found.title}" if found is not None else ""
@@ -384,6 +392,8 @@ def _row_document(prepared: Prepared, row: _Row) -> dict[str, Any]:
 _KINDS: Final = {
     LoadStep: "load",
     CapacityStep: "capacity",
+    RoundsStep: "rounds",
+    DoseStep: "dose",
     ExperimentStep: "experiment",
     WaitStep: "wait",
     WaitForStep: "wait",
@@ -411,6 +421,7 @@ def _own(prepared: Prepared, step: Played) -> dict[str, Any]:
                 "budget_price": None if block.budget_price is None else float(block.budget_price),
                 "production": found.production,
                 "hash": found.hash if prepared.asked else None,
+                **_beside(step),
             }
         case WaitForStep():
             return {"until": step.condition.text}
@@ -420,6 +431,29 @@ def _own(prepared: Prepared, step: Played) -> dict[str, Any]:
             return {"role": step.role, "that": step.that}
         case WaitStep():
             return {"seconds": step.seconds}
+
+
+def _beside(step: ExperimentStep) -> dict[str, Any]:
+    match step:
+        case RoundsStep():
+            return {
+                "profile": step.profile,
+                "rate": step.rate,
+                "pairs": step.pairs,
+                "window_s": step.window,
+                "capacity": step.capacity,
+            }
+        case DoseStep():
+            return {
+                "profile": step.profile or None,
+                "rate": step.rate,
+                "variable": step.variable,
+                "from": float(step.mild),
+                "to": float(step.harsh),
+                "breaks": step.slo or step.check,
+            }
+        case _:
+            return {}
 
 
 def _span(span: Span) -> list[float | None]:

@@ -27,6 +27,8 @@ _DIGITS: Final = 4
 """Significant ones of a dose that need not be a whole number."""
 _SPREAD: Final = 10.0
 """From this factor on between both ends steps are factors."""
+_MOST_SPREAD: Final = 1e9
+"""Up to this one: next to nothing is as good as nothing."""
 _UNKNOWN: Final = 2
 """Trials one after the other that tell nothing, after which a search ends."""
 
@@ -62,7 +64,7 @@ class Aim:
     def factors(self) -> bool:
         """Whether steps are factors: from 1 to 1000 the half-way is 32."""
         ends = sorted((self.mild, self.harsh))
-        return ends[0] > 0 and ends[1] / ends[0] >= _SPREAD
+        return ends[0] > 0 and _SPREAD <= ends[1] / ends[0] <= _MOST_SPREAD
 
     def place(self, dose: float) -> float:
         """0 at the mild end, 1 at the harsh one."""

@@ -14,6 +14,7 @@ from sretool.core.plans.gameday.plan import (
     AskStep,
     CapacityStep,
     CheckStep,
+    DoseStep,
     ExperimentStep,
     LoadStep,
     Shuffle,
@@ -124,6 +125,18 @@ def _references(plan: GameDayPlan, known: Known, around: Around) -> Iterator[Pro
                     each.line,
                     f"step {each.id!r}: experiment {each.experiment!r} has no variable {name!r}{hint}",
                 )
+    for each in plan.beside:
+        found = known.experiments.get(each.id)
+        if found is not None and found.block.load is not None:
+            yield Problem(
+                plan.file,
+                each.line,
+                f"step {each.id!r}: experiment {each.experiment!r} brings the load"
+                f" {found.block.load.profile!r} of its own, beside which nothing can be compared",
+            )
+    for each in plan.experiments:
+        if isinstance(each, DoseStep):
+            yield from _objective(plan, each.line, each.slo or None, around)
     for step in plan.loads:
         problem = _load(step, known)
         if problem:

@@ -87,6 +87,39 @@ class ExperimentStep(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsStep(ExperimentStep):
+    """The same load with and without the experiment's fault, in pairs."""
+
+    profile: str
+    """Of the load."""
+    rate: float | None = None
+    pairs: int | None = None
+    """None: as the command decides. `window` likewise."""
+    window: float | None = None
+    """Seconds that are compared, from the fault on."""
+    capacity: bool = False
+    """Whether the highest rate that holds is compared instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoseStep(ExperimentStep):
+    """A search for the smallest dose of the experiment's fault that breaks something."""
+
+    profile: str = ""
+    """Of the load; empty: the traffic that is there."""
+    rate: float | None = None
+    variable: str
+    """Is the dose; in `variables` it has its harshest value."""
+    mild: str
+    """As written, so that a whole number stays one. `harsh` likewise."""
+    harsh: str
+    slo: str = ""
+    """Objective of the catalog that is to break, or else `check`."""
+    check: str = ""
+    """The same as the load sees it: `p95 < 200ms`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitStep(Step):
     seconds: float
 
@@ -204,6 +237,12 @@ class GameDayPlan:
     @property
     def loads(self) -> tuple[LoadStep | CapacityStep, ...]:
         return tuple(each for each in self.steps if isinstance(each, LoadStep | CapacityStep))
+
+    @property
+    def beside(self) -> tuple[RoundsStep | DoseStep, ...]:
+        """Experiments that bring a load of their own."""
+        found = [each for each in self.experiments if isinstance(each, RoundsStep | DoseStep)]
+        return tuple(each for each in found if each.profile)
 
     @property
     def limit(self) -> float | None:

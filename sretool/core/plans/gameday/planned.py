@@ -9,9 +9,11 @@ from sretool.core.plans.gameday.plan import (
     AskStep,
     CapacityStep,
     CheckStep,
+    DoseStep,
     ExperimentStep,
     LoadStep,
     Otherwise,
+    RoundsStep,
     WaitForStep,
     WaitStep,
 )
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 LOAD: Final = "load"
 CAPACITY: Final = "capacity"
 EXPERIMENT: Final = "experiment"
+ROUNDS: Final = "rounds"
+DOSE: Final = "dose"
 _MARGIN: Final = 20.0
 """Seconds that a search is given to come to its own end before its step is over."""
 
@@ -62,6 +66,10 @@ def _told(step: Played) -> tuple[str, str, str]:
             return LOAD, f"load {profile}", ""
         case CapacityStep(profile=profile):
             return CAPACITY, f"highest rate of {profile}", ""
+        case RoundsStep(experiment=experiment, profile=profile):
+            return ROUNDS, f"{profile} with and without {experiment}", ""
+        case DoseStep(experiment=experiment, variable=variable, slo=slo, check=check):
+            return DOSE, f"smallest {variable} of {experiment} that breaks {slo or check}", ""
         case ExperimentStep(experiment=experiment):
             return EXPERIMENT, experiment, ""
         case WaitStep(seconds=seconds):
@@ -95,7 +103,36 @@ def capacity_arguments(step: CapacityStep) -> tuple[str, ...]:
 
 
 def experiment_arguments(step: ExperimentStep, file: str) -> tuple[str, ...]:
+    if isinstance(step, RoundsStep):
+        return _rounds(step, file)
+    if isinstance(step, DoseStep):
+        return _dose(step, file)
     return ("chaos", "run", file, "--yes", *variables(step.variables))
+
+
+def _rounds(step: RoundsStep, file: str) -> tuple[str, ...]:
+    found = ["gameday", "rounds", file, "--yes", "--load", step.profile, *variables(step.variables)]
+    if step.capacity:
+        found.append("--capacity")
+    if step.rate is not None:
+        found += ["--rate", f"{step.rate:g}"]
+    if step.pairs is not None:
+        found += ["--pairs", str(step.pairs)]
+    if step.window is not None:
+        found += ["--window", _seconds(step.window)]
+    return tuple(found)
+
+
+def _dose(step: DoseStep, file: str) -> tuple[str, ...]:
+    given = {name: value for name, value in step.variables.items() if name != step.variable}
+    found = ["gameday", "dose", file, "--yes", "--variable", step.variable]
+    found += ["--from", step.mild, "--to", step.harsh, *variables(given)]
+    found += ["--slo", step.slo] if step.slo else ["--check", step.check]
+    if step.profile:
+        found += ["--load", step.profile]
+    if step.rate is not None:
+        found += ["--rate", f"{step.rate:g}"]
+    return tuple(found)
 
 
 def variables(given: Mapping[str, Any]) -> tuple[str, ...]:

@@ -24,11 +24,13 @@ from sretool.core.plans.gameday.plan import (
     CapacityStep,
     CheckStep,
     Condition,
+    DoseStep,
     ExperimentStep,
     GameDayPlan,
     LoadStep,
     Otherwise,
     Role,
+    RoundsStep,
     Shuffle,
     WaitForStep,
     WaitStep,
@@ -47,6 +49,9 @@ PATIENCE: Final = 300.0
 """Seconds for an answer, or for what is waited for, where the step does not say."""
 CAPACITY: Final = 300.0
 """Seconds of a search for the highest rate, likewise."""
+
+BESIDE: Final = 1800.0
+"""Seconds of rounds and of searches for a dose, likewise."""
 
 
 class GameDayProblems(CatalogError):
@@ -138,6 +143,33 @@ def _step(written: StepSpec, names: _Names) -> Played | Shuffle | None:
                 hidden=written.hidden == "true",
                 under=written.under or "",
                 within=within,
+            )
+        case "rounds" if written.rounds and (written.load or written.capacity):
+            return RoundsStep(
+                **called("rounds"),
+                experiment=written.rounds,
+                variables=_typed(written.vars),
+                within=within or BESIDE,
+                profile=written.load or written.capacity or "",
+                rate=written.rate,
+                pairs=written.pairs,
+                window=_seconds(written.window),
+                capacity=written.load is None,
+            )
+        case "dose" if written.dose and written.variable and written.from_ and written.to:
+            return DoseStep(
+                **called("dose"),
+                experiment=written.dose,
+                # What it hurts is looked at with the harshest dose.
+                variables={**_typed(written.vars), **_typed({written.variable: written.to})},
+                within=within or BESIDE,
+                profile=written.load or "",
+                rate=written.rate,
+                variable=written.variable,
+                mild=written.from_,
+                harsh=written.to,
+                slo=written.slo or "",
+                check=written.check or "",
             )
         case "wait" if isinstance(written.wait, Condition):
             return WaitForStep(**called("wait"), condition=written.wait, within=within or PATIENCE)

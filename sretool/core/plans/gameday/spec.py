@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator  # noqa: TC003 - resolved at run time
 from typing import Annotated, Final, Literal
@@ -26,10 +27,13 @@ from sretool.core.plans.gameday import claims
 from sretool.core.plans.gameday.claims import Claim  # noqa: TC001 - resolved at run time
 from sretool.core.plans.gameday.plan import Condition, Until
 from sretool.core.plans.gameday.spec_release import ReleaseSpec  # noqa: TC001 - resolved at run time
+from sretool.core.plans.load import objectives
 from sretool.core.plans.load.profile import parse_rate
 from sretool.errors import UsageError, Wrong
 
 KINDS: Final = {
+    "rounds": ("load", "capacity", "rate", "pairs", "window", "vars", "within"),
+    "dose": ("load", "rate", "variable", "from", "to", "slo", "check", "vars", "within"),
     "load": ("rate", "users", "for"),
     "capacity": ("most", "within"),
     "experiment": ("vars", "hidden", "under", "within"),
@@ -38,7 +42,9 @@ KINDS: Final = {
     "check": ("that", "within"),
     "shuffle": ("pick", "pause", "under", "within"),
 }
-"""What a step is, by the key that says so → the other keys it may have."""
+"""What a step is, by the key that says so → the other keys it may have. The first two have keys that are
+kinds of steps elsewhere."""
+_BESIDE: Final = ("rounds", "dose")
 _OF_ALL: Final = ("id", "at", "otherwise")
 
 _ALERT: Final = re.compile(r"alert\s+(?P<name>\S+)\s+(?:(?P<fires>fires)|is over)")
@@ -64,6 +70,17 @@ def _rate(raw: str) -> float:
     if not value:
         raise UsageError(f"{raw!r} is no load at all")
     return value
+
+
+def _number(raw: str) -> str:
+    """As written: whether it is a whole number counts."""
+    try:
+        good = math.isfinite(float(raw))
+    except ValueError:
+        good = False
+    if not good:
+        raise UsageError(f"{raw!r} is no number", remedy="a dose is one, in the unit of the variable")
+    return raw.strip()
 
 
 def _wait(raw: str) -> Condition | float:
@@ -113,6 +130,14 @@ class StepSpec(Written):
     rate: Annotated[float, Parsed(_rate)] | None = None
     users: Annotated[int, Parsed(values.positive_whole)] | None = None
     for_: Duration | None = msgspec.field(name="for", default=None)
+    rounds: Text | None = None
+    dose: Text | None = None
+    pairs: Annotated[int, Parsed(values.positive_whole)] | None = None
+    window: Duration | None = None
+    variable: Text | None = None
+    from_: Annotated[str, Parsed(_number)] | None = msgspec.field(name="from", default=None)
+    to: Annotated[str, Parsed(_number)] | None = None
+    slo: Annotated[str, Parsed(values.slo_id)] | None = None
     most: Annotated[float, Parsed(_rate)] | None = None
     within: Duration | None = None
     vars: dict[str, str] = msgspec.field(default_factory=dict)
@@ -131,6 +156,8 @@ class StepSpec(Written):
 
     def problems(self) -> Iterator[Found]:
         given = [each for each in KINDS if each in self.place.keys]
+        if given[:1] and given[0] in _BESIDE:
+            given = [given[0], *(each for each in given[1:] if each not in KINDS[given[0]])]
         if len(given) != 1:
             both = f"; it has {' and '.join(given)}" if given else ""
             yield None, f"a step is one of {', '.join(KINDS)}{both}", Wrong.MISSING
@@ -144,6 +171,38 @@ class StepSpec(Written):
     def _load(self) -> Iterator[Found]:
         if self.rate is not None and self.users is not None:
             yield "users", "give either `rate` or `users`"
+
+    def _rounds(self) -> Iterator[Found]:
+        if (self.load is None) == (self.capacity is None):
+            yield None, "rounds: of what load? give `load` or `capacity`, one of them", Wrong.MISSING
+        elif self.capacity is not None:
+            for key in ("rate", "window"):
+                if key in self.place.keys:
+                    yield key, f"{key}: a search for the highest rate decides that itself"
+
+    def _dose(self) -> Iterator[Found]:
+        for key, value in (("variable", self.variable), ("from", self.from_), ("to", self.to)):
+            if value is None:
+                yield None, f"`{key}` is missing: which dose, from where to where?", Wrong.MISSING
+        if self.from_ is not None and self.from_ == self.to:
+            yield "to", f"from {self.from_} to {self.to} there is nothing to look for"
+        if (self.slo is None) == (self.check is None):
+            yield None, "dose: what is not to break? give `slo` or `check`, one of them", Wrong.MISSING
+        elif self.check is not None:
+            yield from self._dose_check(self.check)
+        if self.variable is not None and self.variable in self.vars:
+            yield "vars", f"vars: {self.variable} is the dose, which the search decides"
+
+    def _dose_check(self, text: str) -> Iterator[Found]:
+        try:
+            found = objectives.parse(text)
+        except UsageError as error:
+            yield "check", f"check: {error.message}; {error.remedy}"
+            return
+        if found.measure is objectives.Measure.SLO:
+            yield "check", f"check: an objective of the catalog; write `slo: {found.slo}`"
+        elif self.load is None:
+            yield "check", "check: of what load? give `load`, or `slo` instead"
 
     def _wait(self) -> Iterator[Found]:
         if isinstance(self.wait, float) and self.within is not None:

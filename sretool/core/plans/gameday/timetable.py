@@ -15,8 +15,10 @@ from sretool.core.plans.gameday.plan import (
     AskStep,
     CapacityStep,
     CheckStep,
+    DoseStep,
     ExperimentStep,
     LoadStep,
+    RoundsStep,
     Shuffle,
     Until,
     WaitForStep,
@@ -225,6 +227,8 @@ class _Clock:
         match step:
             case WaitStep(seconds=seconds):
                 return Span(seconds, seconds)
+            case RoundsStep(within=within) | DoseStep(within=within):
+                return Span(0.0, within)
             case ExperimentStep():
                 return self._experiment(step)
             case WaitForStep(within=within) | AskStep(within=within) | CheckStep(within=within):

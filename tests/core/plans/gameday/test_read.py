@@ -123,9 +123,9 @@ stop_when: [probe x]
         "plan.yaml:4: role lead is already declared at plan.yaml:4",
         "plan.yaml:6: hypotheses: 'undone' is true at the end only; write it under `at_end`",
         "plan.yaml:7: hypotheses: 'p95 < 5ms' compares with <; write p95 <= …",
-        "plan.yaml:9: a step is one of load, capacity, experiment, wait, ask, check, shuffle;"
+        "plan.yaml:9: a step is one of rounds, dose, load, capacity, experiment, wait, ask, check, shuffle;"
         " it has load and wait",
-        "plan.yaml:10: a step is one of load, capacity, experiment, wait, ask, check, shuffle",
+        "plan.yaml:10: a step is one of rounds, dose, load, capacity, experiment, wait, ask, check, shuffle",
         "plan.yaml:11: wait: 'a while' is nothing to wait for; write 2m, `no page`, `alert NAME fires`,"
         " `alert NAME is over` or `load ID ends`",
         "plan.yaml:12: `question` is missing: what is asked?",
