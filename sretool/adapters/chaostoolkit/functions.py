@@ -16,6 +16,7 @@ from functools import cache
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.plans.chaos.lint import Function, Missing, Parameter
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _DEEPEST: Final = 8
 """Modules that pass a function on."""
+_PARSING: Final = Lock()
+"""Python 3.11's parser counts how deep it is for all threads together, and fails where two are at it."""
 
 
 class Surroundings:
@@ -156,7 +159,9 @@ class _Names:
 def _names(file: Path) -> _Names:
     """Raises OSError, SyntaxError, ValueError."""
     found = _Names()
-    for node in _statements(ast.parse(file.read_bytes()).body):
+    with _PARSING:
+        tree = ast.parse(file.read_bytes())
+    for node in _statements(tree.body):
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 found.functions[node.name] = node
