@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sretool.cli import load_cockpit
@@ -22,7 +23,13 @@ needs_a_terminal = load_cockpit.needs_a_terminal
 class Steered(Protocol):
     """A game day that can be steered from any thread; everything returns at once."""
 
-    def abort(self, by: str) -> None: ...
+    def abort(self, by: str) -> None:
+        """Undo everything, and end."""
+        ...
+
+    def interrupt(self, how: str) -> None:
+        """The same because this program is asked to end; `how` says by what."""
+        ...
 
     def hold(self, by: str) -> None: ...
 
@@ -43,9 +50,12 @@ class GameDayThread(LoadThread[T]):
     def __init__(
         self, settings: Settings, run: str, session: Steered, work: Callable[[], Coroutine[Any, Any, T]]
     ) -> None:
-        super().__init__(run, work, session.abort)
+        super().__init__(run, work, session.interrupt)
         self._settings = settings
         self._session = session
+
+    def abort(self, by: str) -> None:
+        self._session.abort(by)
 
     def hold(self, by: str) -> None:
         self._session.hold(by)
@@ -65,23 +75,36 @@ class GameDayThread(LoadThread[T]):
     def report(self) -> Path:
         """As far as the game day has come; SretoolError, OSError."""
         from sretool import wiring
+        from sretool.adapters import project
         from sretool.cli import run_reports
 
         stored = wiring.runs(self._settings.project, self._settings.environment or {}).open(self.run)
-        files = run_reports.write(stored.folder, stored.record, wiring.SystemClock().now())
-        return next((file for file in files if file.suffix == ".html"), stored.folder)
+        ((name, text),) = run_reports.texts(
+            stored.folder, stored.record, "html", wiring.SystemClock().now()
+        ).items()
+        # All of them are written, and sealed, when the screen is left.
+        project.replace_file(stored.folder / name, text.encode())
+        return stored.folder / name
 
 
-def run(settings: Settings, run: str, session: Steered, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def run(
+    settings: Settings,
+    run: str,
+    session: Steered,
+    work: Callable[[], Coroutine[Any, Any, T]],
+    *,
+    reveal: bool = False,
+) -> T:
     """Show the game day until it is over and somebody leaves; its result, whatever became of the screen.
 
-    `run` is the id of its run, `work` makes what carries it out, on a thread of its own.
+    `run` is the id of its run, `work` makes what carries it out, on a thread of its own. `reveal`: what is
+    hidden from whoever responds is shown.
     """
+
+    def screen() -> Callable[..., CockpitApp]:
+        from sretool.tui.gameday_app import GameDayApp
+
+        return partial(GameDayApp, reveal=reveal)
+
     thread = GameDayThread(settings, run, session, work)
-    return load_cockpit.run_beside(settings, thread, _screen, "gameday", "ends when everything is undone")
-
-
-def _screen() -> type[CockpitApp]:
-    from sretool.tui.gameday_app import GameDayApp
-
-    return GameDayApp
+    return load_cockpit.run_beside(settings, thread, screen, "gameday", "ends when everything is undone")

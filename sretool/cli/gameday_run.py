@@ -265,7 +265,9 @@ def _carry_out(
         if wanted.tui:
             from sretool.cli import gameday_cockpit
 
-            ending = gameday_cockpit.run(settings, session.run_id, session, carry_out)
+            ending = gameday_cockpit.run(
+                settings, session.run_id, session, carry_out, reveal=wanted.reveal
+            )
         else:
             ending = asyncio.run(in_lines())
     return ending, journal.folder

@@ -106,7 +106,11 @@ def _screen() -> type[CockpitApp]:
 
 
 def run_beside(
-    settings: Settings, work: LoadThread[T], screen: Callable[[], type[CockpitApp]], command: str, ends: str
+    settings: Settings,
+    work: LoadThread[T],
+    screen: Callable[[], Callable[..., CockpitApp]],
+    command: str,
+    ends: str,
 ) -> T:
     """The same for any work: `screen` gives its application, `ends` says what it waits for at its end."""
     work.start()
@@ -124,7 +128,7 @@ def run_beside(
 
 
 def _show(
-    settings: Settings, work: LoadThread[Any], screen: Callable[[], type[CockpitApp]], command: str
+    settings: Settings, work: LoadThread[Any], screen: Callable[[], Callable[..., CockpitApp]], command: str
 ) -> None:
     from sretool import wiring
     from sretool.tui.cockpit_app import NoServers

@@ -13,7 +13,7 @@ from sretool.tui.app import DashApp
 from sretool.tui.line import Span
 from sretool.tui.screens.cockpit import CockpitScreen
 from sretool.tui.widgets.dialog import Confirm
-from sretool.tui.words import tr
+from sretool.tui.words import later, tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +90,7 @@ class CockpitApp(DashApp):
     VIEW: ClassVar[str] = "load"
     OWN: ClassVar[type[BoardScreen]] = CockpitScreen
     """The screen of the run."""
+    OVER: ClassVar[str] = later("the run is over; its reports are in its folder")
 
     def __init__(self, work: LoadAtWork, watch: Watched, **rest: Any) -> None:
         super().__init__(watch, view=self.VIEW, **rest)
@@ -121,7 +122,7 @@ class CockpitApp(DashApp):
             self.exit()
             return
         self.action_refresh_now()
-        self.tell(tr("the run is over; its reports are in its folder"))
+        self.tell(tr(self.OVER))
 
     def _end(self, number: signal.Signals) -> None:
         """The terminal was closed, or somebody ends this program: nobody can be asked any more."""

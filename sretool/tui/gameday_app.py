@@ -16,7 +16,7 @@ from sretool.tui.line import Span
 from sretool.tui.runs import RunPage
 from sretool.tui.screens.gameday import GameDayCockpit
 from sretool.tui.widgets.dialog import Confirm
-from sretool.tui.words import tr
+from sretool.tui.words import later, tr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,8 +34,12 @@ _EYE: Final = "this game day"
 class GameDayAtWork(LoadAtWork, Protocol):
     """The game day that goes on beside the screen, and survives it. Everything returns at once."""
 
+    def abort(self, by: str) -> None:
+        """Every fault is undone, then everything that runs is ended."""
+        ...
+
     def stop(self, why: str) -> None:
-        """Abort it: every fault is undone, then everything that runs is ended. `why`: who, or what."""
+        """The same because this program is asked to end; `why` says by what."""
         ...
 
     def hold(self, by: str) -> None:
@@ -60,7 +64,9 @@ class GameDayAtWork(LoadAtWork, Protocol):
 class RunEye:
     """One run of a project, followed by whoever calls `look`, from one thread at a time."""
 
-    def __init__(self, state: Path, run: str) -> None:
+    def __init__(self, state: Path, run: str, *, reveal: bool = False) -> None:
+        """`reveal`: what it keeps from whoever responds is told at once."""
+        self._reveal = reveal
         self._store = RunStore(state)
         self._run = run
         self._follower: Follower | None = None
@@ -72,7 +78,7 @@ class RunEye:
         if self._follower is None:
             self._follower = self._store.follow(stored)
         self._follower.catch_up()
-        if stored.record.state is RunState.LOST:
+        if self._reveal or stored.record.state is RunState.LOST:
             self._follower.unveil()
             self._follower.catch_up()
         self._stored = stored
@@ -97,12 +103,13 @@ class GameDayApp(CockpitApp):
 
     VIEW: ClassVar[str] = "gameday"
     OWN = GameDayCockpit
+    OVER: ClassVar[str] = later("the game day is over; its reports are written when you leave")
     work: GameDayAtWork
 
-    def __init__(self, work: GameDayAtWork, watch: Watched, **rest: Any) -> None:
+    def __init__(self, work: GameDayAtWork, watch: Watched, *, reveal: bool = False, **rest: Any) -> None:
         super().__init__(work, watch, **rest)
         assert self.notebook is not None
-        self._eye = RunEye(self.notebook.state, work.run)
+        self._eye = RunEye(self.notebook.state, work.run, reveal=reveal)
         self._asked = ""
         """The step whose question was announced."""
         self._guards = 0
@@ -164,7 +171,7 @@ class GameDayApp(CockpitApp):
         def act(answer: dict[str, str] | None) -> None:
             if answer is None:
                 return
-            self.work.stop(self.who or "whoever left the screen")
+            self.work.abort(self.who or "whoever left the screen")
             self._leaving = leave
             self.tell(tr("aborted: everything is undone"), bad=True)
 

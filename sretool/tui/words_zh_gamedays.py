@@ -50,6 +50,8 @@ GAME_DAYS: Final[dict[str, str]] = {
     "the report so far": "目前的报告",
     "write": "写入",
     "the game day is over": "演练已结束",
+    "the game day is over; its reports are written when you leave": "演练已结束；退出时写入报告",
+    "play or pause": "播放或暂停",
     "aborted: everything is undone": "已中止：正在全部恢复",
     "held; what goes on is not taken out: {faults}": "已暂停；进行中的故障不会撤出：{faults}",
     "marked at {when}": "已标记 {when}",

@@ -316,7 +316,7 @@ STEPS: dict[str, tuple[Step, ...]] = {
     ),
     "GameDayCockpit": (
         Step("copy", copied(".sretool")),
-        Step("end", worked("stop"), arrange=idle),
+        Step("end", worked("abort"), arrange=idle),
         Step("pause", worked("hold"), arrange=idle),
         Step("mine", worked("mark"), arrange=idle),
         Step("open", last_row("y yes"), after=("escape",)),

@@ -44,6 +44,9 @@ class Work:
         self.told: list[tuple[str, ...]] = []
         self.refuses = ""
 
+    def abort(self, by: str) -> None:
+        self.told.append(("abort", by))
+
     def stop(self, why: str) -> None:
         self.told.append(("stop", why))
 
@@ -209,7 +212,7 @@ async def test_one_key_aborts_and_asks_nothing(store: tuple[RunStore, RunClock])
         work = Work(run.run.id)
         async with cockpit(work, store[1]) as dash:
             await dash.press("x")
-            assert work.told == [("stop", "mia")]
+            assert work.told == [("abort", "mia")]
             assert isinstance(dash.app.screen, GameDayCockpit)
         run.close()
 
@@ -257,7 +260,7 @@ async def test_whatever_is_asked_the_way_out_stays(store: tuple[RunStore, RunClo
         work = Work(run.run.id)
         async with cockpit(work, store[1]) as dash:
             await dash.press("enter", "x")
-            assert work.told == [("stop", "mia")]
+            assert work.told == [("abort", "mia")]
         run.close()
 
 
@@ -336,7 +339,7 @@ async def test_leaving_while_it_runs_aborts_it_first(store: tuple[RunStore, RunC
             await dash.press("enter")
             assert work.told == []
             await dash.press(way, "tab", "enter")
-            assert work.told == [("stop", "mia")]
+            assert work.told == [("abort", "mia")]
             assert dash.app._exit is False
             work.running = False
             await dash.until(lambda: dash.app._exit)
@@ -421,3 +424,12 @@ async def test_the_replay_goes_from_change_to_change_and_page_to_page(
         assert "q quit" in dash.lines()[-1] or "play or pause" in dash.lines()[-1]
         await dash.press("q")
         await dash.until(lambda: app._exit)
+
+
+async def test_to_whoever_leads_it_everything_is_told(store: tuple[RunStore, RunClock]) -> None:
+    with live(*store, 200) as run:
+        make = partial(GameDayApp, Work(run.run.id), reveal=True)
+        async with dashboard(make=make, notebook=Notebook(Path(".sretool"), "mia")) as dash:
+            dash.clock.moment = store[1].now()
+            await dash.until(lambda: "blackhole cache-1" in dash.text())
+        run.close()

@@ -195,7 +195,7 @@ class GameDayCockpit(GameDayPage):
     def action_end(self) -> None:
         """At once: nothing is safer than what it leads to."""
         if self._at_work():
-            self.cockpit.work.stop(self.cockpit.who)
+            self.cockpit.work.abort(self.cockpit.who)
             self.dash.tell(tr("aborted: everything is undone"), bad=True)
             self.cockpit.look_now()
 
