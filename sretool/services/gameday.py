@@ -27,6 +27,7 @@ from sretool.core.runs.events import (
     Answer,
     Asked,
     Checked,
+    FaultOff,
     GuardTripped,
     Held,
     Mark,
@@ -520,6 +521,8 @@ class GameDaySession:
         if running is not None:
             self._tell_run(item.step, running)
         undone = item.end is None or not item.end.left
+        if undone:
+            self._tell_undone(item.step)
         self._take(machines.StepDone(item.step, result.outcome, undone))
 
     def _relay(self, item: _Told) -> None:
@@ -533,6 +536,11 @@ class GameDaySession:
             t = moments.ours(event.t, now)
             if what is not None:
                 self._record(what, at=event.at, t=t)
+
+    def _tell_undone(self, step: str) -> None:
+        """Its program was killed before it could tell: whoever undid its faults tells nobody."""
+        for fault in self._judging.open_faults(step):
+            self._record(FaultOff(fault, "healed"))
 
     def _tell_run(self, step: str, running: _Running) -> None:
         name = running.child.run

@@ -347,6 +347,9 @@ async def test_an_experiment_that_was_killed_is_an_error(tmp_path: Path) -> None
     played = await day.play()
     assert played.verdict.outcome is Outcome.ERROR
     assert "signal 9" in played.ended("drill").why
+    # Its warden undid the fault, and cannot tell.
+    assert played.of(FaultOff) == [FaultOff("drill/f1", "healed")]
+    assert played.ending.undone
 
 
 async def test_an_experiment_that_a_gate_refused_says_why(tmp_path: Path) -> None:

@@ -169,6 +169,10 @@ class Judging:
         wanted = set(texts)
         return all(each.ok is True for each in self.checks(over=True) if each.name in wanted)
 
+    def open_faults(self, step: str) -> tuple[str, ...]:
+        """Faults of a step that are still in, as far as anybody told."""
+        return tuple(each for each in self._faults if each.partition("/")[0] == step)
+
     def measures(self) -> GameDayMeasures:
         ended = [each for each in self._experiments() if each.ended is not None]
         found = [
