@@ -81,11 +81,10 @@ def lines(judged: Judged) -> Iterator[str]:
     if judged.stages:
         yield ""
         rows = [words.stage_row(judged, each) for each in judged.stages]
-        # Its ten columns are more than a terminal is wide.
-        for columns in ((0, 1, 2, 3, 4, 5, 6), (0, 7, 8, 9)):
+        for columns in words.STAGE_COLUMNS:
+            shown = (0, *columns)
             yield from _table(
-                [words.STAGE_HEAD[each] for each in columns],
-                [[row[each] for each in columns] for row in rows],
+                [words.STAGE_HEAD[each] for each in shown], [[row[each] for each in shown] for row in rows]
             )
             yield ""
         for each in words.remarks(judged):

@@ -54,6 +54,7 @@ def _render(template: str, judged: Judged, *, escape: bool) -> str:
         kind=kind,
         reason="; ".join(judged.reasons) or all_good,
         stage_head=words.STAGE_HEAD,
+        stage_columns=words.STAGE_COLUMNS,
         stages=[
             (words.stage_row(judged, each), _KINDS[each.carries], each.stage.must) for each in judged.stages
         ],

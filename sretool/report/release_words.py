@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 STAGE_HEAD: Final = ("Stage", "Needs", "Carried", "Holds", "Breaks", "Knee", "Headroom", "At its line first",
                      "A month", "Needed")  # fmt: skip
+STAGE_COLUMNS: Final = ((1, 2, 3, 4, 5, 6), (7, 8, 9))
+"""Beside the stage; all together are more than a terminal or a page is wide."""
 LINE_HEAD: Final = ("Resource", "At most", "Safe", "Warning", "Danger", "Level")
 _CARRIED: Final = {True: "yes", False: "no", None: "?"}
 
