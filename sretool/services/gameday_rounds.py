@@ -267,12 +267,17 @@ def words(of: Compared) -> str:
     """`p99 +212% ± 30%`."""
     found, measure = of.found, of.measure
     if found.relative:
-        change = f"{found.change * 100:+.3g}%"
-        margin = None if found.margin is None else f"{found.margin * 100:.2g}%"
+        change = f"{_percent(found.change):+.3g}%"
+        margin = None if found.margin is None else f"{_percent(found.margin):.2g}%"
     elif measure.unit == "ratio":
-        change = f"{found.change * 100:+.3g} points"
-        margin = None if found.margin is None else f"{found.margin * 100:.2g}"
+        change = f"{_percent(found.change):+.3g} points"
+        margin = None if found.margin is None else f"{_percent(found.margin):.2g}"
     else:
         change = f"{'+' if found.change >= 0 else ''}{value_words(found.change, measure.unit, 3)}"
         margin = None if found.margin is None else value_words(found.margin, measure.unit, 2)
     return f"{measure.name} {change}" + (f" ± {margin}" if margin is not None else "")
+
+
+def _percent(share: float) -> float:
+    """Without what computing left of nothing."""
+    return round(share * 100, 4)

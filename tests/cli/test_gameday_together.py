@@ -1,0 +1,141 @@
+"""`sretool gameday rounds` and `dose`: what is refused, what is shown, what is told in the end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sretool.cli import gameday_dose, gameday_rounds
+from sretool.core.plans.gameday.dose import Aim, Ending, Result, Trial
+from sretool.core.plans.gameday.rounds import MEASURED, order
+from sretool.core.runs.events import LoadTick, PhaseBegan, RequestTick, RunEvent, StepBegan, StepEnded
+from sretool.core.runs.model import Check, Outcome, RunKind, RunRecord, RunState, Verdict
+from sretool.core.runs.rounds import rounds
+from sretool.services import gameday_dose as dose_services
+from sretool.services import gameday_rounds as round_services
+from sretool.services.gameday_together import Ending as Ended
+from tests.cli.test_gameday import project, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["project"]
+AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
+DOSE = ("dose", "slow", "--variable", "who", "--from", "1", "--to", "9", "--load", "users")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("rounds", "nothing", "--load", "users"), "there is no experiment 'nothing'"),
+        (("rounds", "slow", "--load", "user"), "user"),
+        (("rounds", "slow", "--load", "users", "--rate", "5", "--users", "3"), "two kinds of load"),
+        (("rounds", "slow", "--load", "users", "--capacity", "--rate", "5"), "give --to R"),
+        (("rounds", "slow", "--load", "users", "--waive", "lock"), "'lock' cannot be waived"),
+        (("rounds", "slow", "--load", "users", "--approve", "ann"), "--approve ann: not an approval"),
+        (("rounds", "slow", "--load", "users", "--budget", "much"), "'much'"),
+        (("rounds", "slow", "--load", "users", "--vars", "who=api-9"), "no instance is named"),
+        (DOSE, "give --check TEXT or --slo ID"),
+        ((*DOSE, "--check", "p95 < 1s", "--slo", "a/b"), "give --check TEXT or --slo ID"),
+        ((*DOSE[:-2], "--check", "p95 < 1s"), "is of a load"),
+        ((*DOSE, "--check", "p95 is fine"), "is no objective"),
+        ((*DOSE, "--check", "slo: a/b"), "give --slo a/b"),
+        ((*DOSE, "--check", "p95 < 1s", "--vars", "who:int=3"), "it is the dose"),
+        ((*DOSE, "--check", "p95 < 1s", "--precision", "90%"), "cannot be aimed at"),
+        ((*DOSE, "--check", "p95 < 1s", "--from", "9"), "nothing to look for"),
+        ((*DOSE, "--check", "p95 < 1s", "--from", "few"), "--from few: a dose is a number"),
+        ((*DOSE, "--check", "p95 < 1s", "--variable", "whom"), "no variable 'whom'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(
+    project: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], says: str
+) -> None:
+    assert run(*arguments) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert says in told.err
+    assert "Traceback" not in told.err
+    assert not list((project.parent / "state").rglob("runs/*"))
+
+
+def test_it_is_shown_before_and_nobody_can_be_asked_here(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("rounds", "slow", "--load", "users", "--pairs", "3", "--seed", "7", "--waive", "sources") == 2
+    told = capsys.readouterr().err
+    assert "6 rounds of the load users, every second one with this fault, 30s of each compared" in told
+    assert "seed 7; ends when any error budget has lost 50%" in told
+    assert "give --yes" in told
+
+
+def record(verdict: Verdict) -> RunRecord:
+    return RunRecord("abc", RunKind.GAMEDAY, "x", RunState.FINISHED, AT, verdict=verdict)
+
+
+def told_events(pairs: int) -> list[RunEvent]:
+    """Each round 10 s of 40 requests a second; with the fault a tenth of them fail, and all are slower."""
+    found, clock = [], AT
+
+    def tell(what: object) -> None:
+        found.append(RunEvent(clock, (clock - AT).total_seconds(), what))  # type: ignore[arg-type]
+
+    for each in order(pairs, 1):
+        tell(StepBegan(each.id))
+        tell(PhaseBegan(MEASURED))
+        for _ in range(10):
+            clock += timedelta(seconds=1)
+            request = RequestTick("GET /", 40, 4 if each.fault else 0, ((4400 + 64 * each.fault, 40),))
+            tell(LoadTick(1.0, None, (request,)))
+        tell(PhaseBegan("between"))
+        tell(StepEnded(each.id, Outcome.PASSED))
+    return found
+
+
+def test_the_differences_are_told_as_a_table() -> None:
+    names = {each.id: (each.pair, each.fault) for each in order(3, 1)}
+    made = round_services.Made(
+        Ended(record(Verdict(Outcome.PASSED, "as it came"))), rounds(told_events(3), names, MEASURED)
+    )
+    of = round_services.Order(
+        title="x", pairs=3, seed=1, window=10, lead=5, load=(), capacity=(), chaos=(), dosed=True,
+        longest=60, people={},
+    )  # fmt: skip
+    lines = "\n".join(gameday_rounds._lines(made, of))
+    assert "3 of 3 pairs count" in lines
+    assert (
+        "errors             0%        10%     +10 pt  +10 pt … +10 pt        25.0% (the least there is)"
+        in lines
+    )
+    assert "throughput       40/s       36/s       -10%" in lines
+    document = gameday_rounds._document(made)
+    assert [each["measure"] for each in document["differences"]] == ["p95", "errors", "throughput"]
+    assert document["differences"][1]["worse"] is True
+    assert len(document["rounds"]) == 6
+
+
+def test_the_trials_of_a_dose_are_told_as_a_table() -> None:
+    trials = (Trial(10, broke=False), Trial(205, broke=True), Trial(108, broke=None, why="too few requests"))
+    made = dose_services.Made(
+        Ended(record(Verdict(Outcome.INCONCLUSIVE, "as it came"))),
+        Result(Ending.UNKNOWN, 10, 205, True, False, trials),
+        (
+            Check("trial-1: latency=10", 0.2, 0.061, "s", True),
+            Check("trial-2: latency=205", 0.2, 0.4, "s", False),
+        ),
+    )
+    of = dose_services.Order(
+        title="x", aim=Aim(10, 400), variable="latency", what="p95 < 200ms", check=None, server=None, load=(),
+        chaos=(), longest=60, people={},
+    )  # fmt: skip
+    assert list(gameday_dose._lines(made, of)) == [
+        "inconclusive: as it came",
+        "  the ends of this were not tried again",
+        "",
+        "  TRIAL  LATENCY          p95 < 200ms",
+        "      1       10  holds   61ms",
+        "      2      205  breaks  400ms",
+        "      3      108  ?       too few requests",
+    ]
+    assert gameday_dose._document(made)["ending"] == "unknown"
