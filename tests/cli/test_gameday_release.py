@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pytest
 
+from sretool import wiring
 from sretool.cli import diagnostics, gameday
 from sretool.cli.context import Settings
+from sretool.core.plans.gameday.read import read
+from sretool.core.runs.events import Checked, GateSaid
+from sretool.ports import Endpoint
+from tests.support.prometheus_server import catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sretool.core.runs.events import What
 
 AMAS = Path(__file__).parents[2] / "sretool" / "systems" / "amas"
 BUNDLED = Path(__file__).parents[2] / "experiments" / "gamedays" / "pre-release.yaml"
@@ -112,3 +126,41 @@ def test_what_it_names_must_be_there(project: Path, capsys: pytest.CaptureFixtur
     assert len(told) == len(expected)
     for each in expected:
         assert any(line.startswith(each) for line in told), (each, told)
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """A Prometheus with two objectives that have 50 to 60 % of their budgets left."""
+    command = [sys.executable, "-m", "tests.support.prometheus_server", "--delay", "0", "--slos", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    with process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.terminate()
+
+
+def settled(project: Path, address: str) -> tuple[What, ...]:
+    file = project / "slos.yaml"
+    file.write_text(catalog(2))
+    system = wiring.system((file,), project / "cache")
+    of = read("pre.yaml", BUNDLED.read_text()).release
+    assert of is not None
+    return asyncio.run(wiring.releasing(of, system, Endpoint(address)).settle(()))
+
+
+def test_the_gate_is_asked_by_the_budgets_of_a_server(project: Path, server: str) -> None:
+    (said,) = [each for each in settled(project, server) if isinstance(each, GateSaid)]
+    assert (said.change, said.outcome, said.needs) == ("normal", "go", "a second reviewer")
+    assert said.slo.startswith("svc-000")
+    assert said.budget_left is not None
+    assert 0.5 <= said.budget_left <= 0.6
+
+
+def test_a_server_that_is_down_leaves_the_gate_open(project: Path) -> None:
+    told = settled(project, NOWHERE)
+    (said,) = [each for each in told if isinstance(each, GateSaid)]
+    assert (said.outcome, said.budget_left) == ("unknown", None)
+    assert "cannot decide" in said.reason
+    checks = {each.check.name: each.check for each in told if isinstance(each, Checked)}
+    assert {each.ok for each in checks.values()} == {None}
+    assert len(checks) == 7
