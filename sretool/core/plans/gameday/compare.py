@@ -25,7 +25,7 @@ class Relevant:
     """How large a difference must be to matter."""
 
     relative: float = 0.2
-    """Of times and budgets, in relation to before."""
+    """Of times and budgets, in relation to the smaller one."""
     seconds: float = 5.0
     """And of times; both must be exceeded."""
     budget: float = 0.01
@@ -180,12 +180,12 @@ def _figure(name: str, before: float | None, after: float | None, relevant: Rele
     if name == "lost_writes":
         return _less(before - after, 1)
     least = relevant.seconds if name in _SPANS else relevant.budget
-    return _less(before - after, max(least, relevant.relative * before))
+    return _less(before - after, max(least, relevant.relative * min(before, after)))
 
 
 def _less(gain: float, least: float) -> Change:
     """`gain`: how much better it became."""
-    if abs(gain) < least:
+    if not gain or abs(gain) < least:
         return Change.SAME
     return Change.BETTER if gain > 0 else Change.WORSE
 
