@@ -188,6 +188,7 @@ def look_at(run: StoredRun, seal: str | None = None) -> Verified:
         else:
             verified.findings += problems
     _look_at_release(run, happened, verified)
+    _look_at_result(run, happened, verified)
     _look_at_plan(run, happened, verified)
     _look_at_undo(run.folder, verified)
     _look_at_seal(run.folder, verified, seal)
@@ -229,6 +230,19 @@ def _look_at_release(run: StoredRun, happened: list[RunEvent], verified: Verifie
         if last.get(each.name, each) != each
     ]
     verified.note("release", f"{judged.decision.value}, the same from the events", wrong)
+
+
+def _look_at_result(run: StoredRun, happened: list[RunEvent], verified: Verified) -> None:
+    """Whether what rounds or a search for a dose found follows from the events."""
+    from sretool.cli import gameday_recheck
+    from sretool.core.runs.model import RunKind
+
+    found = gameday_recheck.wrong(run.folder, happened) if run.record.kind is RunKind.GAMEDAY else None
+    if found is not None:
+        name, problems = found
+        verified.note(
+            "result", f"{name}, the same from the events", [Finding(name, each) for each in problems]
+        )
 
 
 def _problem(text: str) -> Finding:

@@ -186,17 +186,21 @@ class _Doses:
             return Trial(dose, None, f"no fault was made: {chaos.why}".rstrip(": "))
         if verdict is not None and verdict.outcome is Outcome.ABORTED:
             # Its own guards stop what burns: a harsher dose would not burn less.
+            self._tell(Check(f"{step}: {self._name(dose)}", self._order.what, verdict.reason, ok=False))
             return Trial(dose, True, verdict.reason)
         if verdict is None or verdict.outcome is Outcome.ERROR or chaos.guard:
             # A guard that is no sign of harm: nobody could see any more.
             return Trial(dose, None, verdict.reason if verdict is not None else "it has no verdict")
         check = await self._check(begin, end, load)
         kept = Check(f"{step}: {self._name(dose)}", check.want, check.got, check.unit, check.ok)
-        self._beside.record(Checked(kept))
-        self._checks.append(kept)
+        self._tell(kept)
         if check.ok is None:
             return Trial(dose, None, f"too little is known of {self._order.what}")
         return Trial(dose, not check.ok, f"{self._order.what}: {value_words(check.got, check.unit, 4)}")
+
+    def _tell(self, check: Check) -> None:
+        self._beside.record(Checked(check))
+        self._checks.append(check)
 
     async def _check(self, begin: datetime, end: datetime, load: Running | None) -> Check:
         order = self._order
