@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sretool.cli import gameday_dose, gameday_rounds
+from sretool.cli import gameday_dose, gameday_recheck, gameday_rounds
 from sretool.core.plans.gameday.dose import Aim, Ending, Result, Trial
 from sretool.core.plans.gameday.rounds import MEASURED, order
-from sretool.core.runs.events import LoadTick, PhaseBegan, RequestTick, RunEvent, StepBegan, StepEnded
+from sretool.core.runs.events import (
+    Checked,
+    LoadTick,
+    PhaseBegan,
+    RequestTick,
+    RunEvent,
+    StepBegan,
+    StepEnded,
+)
 from sretool.core.runs.model import Check, Outcome, RunKind, RunRecord, RunState, Verdict
 from sretool.core.runs.rounds import rounds
 from sretool.services import gameday_dose as dose_services
@@ -20,6 +29,8 @@ from tests.cli.test_gameday import project, run
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sretool.core.runs.events import What
 
 __all__ = ["project"]
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -139,3 +150,59 @@ def test_the_trials_of_a_dose_are_told_as_a_table() -> None:
         "      3      108  ?       too few requests",
     ]
     assert gameday_dose._document(made)["ending"] == "unknown"
+
+
+def kept(folder: Path, plan: dict[str, Any], name: str, result: dict[str, Any]) -> Path:
+    (folder / "input").mkdir(parents=True, exist_ok=True)
+    (folder / "input" / "plan.json").write_text(json.dumps(plan))
+    (folder / f"{name}.json").write_text(json.dumps(result, default=str))
+    return folder
+
+
+def test_differences_must_follow_from_the_events(tmp_path: Path) -> None:
+    happened = told_events(3)
+    names = {each.id: (each.pair, each.fault) for each in order(3, 1)}
+    made = round_services.Made(
+        Ended(record(Verdict(Outcome.PASSED, "as it came"))), rounds(happened, names, MEASURED)
+    )
+    plan, result = {"kind": "rounds", "pairs": 3, "seed": 1}, gameday_rounds._document(made)
+    folder = kept(tmp_path, plan, "rounds", result)
+    assert gameday_recheck.wrong(folder, happened) == ("rounds.json", [])
+    result["differences"][0]["change"] = 0.01
+    result["pairs_that_count"] = 4
+    found = gameday_recheck.wrong(kept(tmp_path, plan, "rounds", result), happened)
+    assert found is not None
+    assert found[1][0] == "4 pairs count; by the events 3 do"
+    assert found[1][1].startswith("p95: change 0.01; by the events ")
+    assert gameday_recheck.wrong(kept(tmp_path, plan, "rounds", {}), happened) == (
+        "rounds.json",
+        ["is no result of rounds: KeyError 'pairs_that_count'"],
+    )
+    (tmp_path / "rounds.json").write_text("{")
+    assert gameday_recheck.wrong(tmp_path, happened) == ("rounds.json", ["is missing, or no JSON"])
+
+
+def test_a_dose_must_follow_from_the_events(tmp_path: Path) -> None:
+    whats: list[What] = [
+        Checked(Check("trial-1: latency=10", 0.2, 0.06, "s", True)),
+        StepEnded("trial-1", Outcome.PASSED),
+        StepEnded("trial-2", Outcome.INCONCLUSIVE, "too few"),
+        Checked(Check("trial-3: latency=205", 0.2, 0.4, "s", False)),
+        StepEnded("trial-3", Outcome.PASSED),
+        StepEnded("trial-4", Outcome.ABORTED, "by hand"),
+    ]
+    happened = [RunEvent(AT, 0.0, each) for each in whats]
+    plan = {"kind": "dose", "from": 10, "to": 400, "precision": 0.05, "confirm": 1}
+    trials = [{"broke": False}, {"broke": None}, {"broke": True}]
+    result = {"trials": trials, "holds": 10, "breaks": 205}
+    assert gameday_recheck.wrong(kept(tmp_path, plan, "dose", result), happened) == ("dose.json", [])
+    forged = {"trials": trials[:2], "holds": 10, "breaks": 400}
+    assert gameday_recheck.wrong(kept(tmp_path, plan, "dose", forged), happened) == (
+        "dose.json",
+        ["2 trials are told otherwise than the events tell 3", "breaks 400; by the events 205.0"],
+    )
+
+
+def test_other_runs_have_no_such_result(tmp_path: Path) -> None:
+    assert gameday_recheck.wrong(tmp_path, []) is None
+    assert gameday_recheck.wrong(kept(tmp_path, {"name": "drill"}, "rounds", {}), []) is None
