@@ -118,6 +118,11 @@ def figures(report: GameDayReport) -> list[chaos.Figure]:
     day = report.day
     if day is None:
         return []
+    if report.release is not None and not day.experiments:
+        return [
+            *release.figures(report.release),
+            chaos.Figure("Budget", share_words(day.budget_spent), "spent, the worst"),
+        ]
     passed = "" if day.experiments is None else f"of {day.experiments} experiments"
     pages = "" if not day.pages else f"{day.pages_acked or 0} of {day.pages} pages"
     faults = "the worst"
@@ -278,6 +283,8 @@ class StepRow:
 def step(report: GameDayReport, of: StepSpan) -> StepRow:
     child = report.children.get(of.plan.id)
     word, kind = _outcome(of, child)
+    if of.plan.noted and kind == "bad":
+        word, kind = f"{word}, only noted", "warn"
     lasted = None if of.begin is None else (of.end if of.end is not None else report.end) - of.begin
     # A load that its steps were over before is ended, and that is as it should be.
     passed = of.ended is not None and of.ended.outcome is Outcome.PASSED

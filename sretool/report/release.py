@@ -10,13 +10,14 @@ from sretool.core.analysis.release import Decision, Level
 from sretool.core.runs.words import value_words
 from sretool.report import release_words as words
 from sretool.report import templating
+from sretool.report.chaos import Figure
 from sretool.report.postmortem import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from decimal import Decimal
 
-    from sretool.core.analysis.release import Judged
+    from sretool.core.analysis.release import Judged, LineFound
 
 _DECIDED: Final = {
     Decision.GO: ("go", "good", "everything that decides is good"),
@@ -67,6 +68,35 @@ def _render(template: str, judged: Judged, *, escape: bool) -> str:
         gate=judged.gate.reason if judged.gate is not None else "",
         gate_kind=_KINDS[judged.gate.go] if judged.gate is not None else "",
     )
+
+
+def figures(judged: Judged) -> list[Figure]:
+    """What is to be seen first."""
+    word, kind, _ = _DECIDED[judged.decision]
+    bad = {True: "", False: "bad", None: "warn"}
+    found = [Figure("Release", word, "", "" if kind == "good" else kind)]
+    for each in judged.stages:
+        if each.stage.must:
+            held = value_words(each.search.lower if each.search is not None else None, "1/s")
+            wanted = f"of {value_words(each.stage.rate, '1/s')}"
+            found.append(Figure(each.stage.id, held, wanted, bad[each.carries]))
+    if judged.headroom is not None:
+        left = words.share(judged.headroom.share)
+        found.append(Figure("Above forecast", left, "headroom", bad[judged.headroom.ok]))
+    if judged.lines:
+        worst = min(judged.lines, key=lambda each: (each.ok is None, _room(each)))
+        most = words.level(worst.line, worst.most)
+        found.append(Figure("Fullest at peak", most, worst.resource, bad[worst.ok]))
+    if judged.gate is not None:
+        go = {True: "go", False: "stop", None: "unknown"}[judged.gate.go]
+        left = "" if judged.gate.budget_left is None else f"{judged.gate.budget_left:.0%} of budget left"
+        found.append(Figure("Gate", go, left, bad[judged.gate.go]))
+    return found
+
+
+def _room(line: LineFound) -> float:
+    """Share of the way to its warning line that is left."""
+    return 1 - line.most / line.line.warn if line.most is not None and line.line.warn else 1.0
 
 
 # --- what is to be done

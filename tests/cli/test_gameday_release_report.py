@@ -49,6 +49,10 @@ async def test_a_report_has_the_release_in_every_form(tmp_path: Path) -> None:
     page = text(folder, record, "html")
     assert '<h2>Release: <b class="bad">no-go</b></h2>' in page
     assert "Let the change wait until the budgets allow it" in page
+    assert '<td class="warn">failed, only noted</td>' in page
+    # What decides comes before what happened.
+    assert page.index("Release:") < page.index("What happened when")
+    assert "Lost writes" not in page
     assert "## Release: no-go" in text(folder, record, "md")
     document = json.loads(text(folder, record, "json"))
     assert document["release"]["decision"] == "no-go"

@@ -166,3 +166,16 @@ def test_what_is_to_be_done_makes_it_a_go() -> None:
     nothing = list(release.actions(judged(found=Found())))
     assert {each.kind for each in nothing} == {"measure"}
     assert len(nothing) == 5
+
+
+def test_figures_to_be_seen_first() -> None:
+    told = [(each.title, each.text, each.beside, each.kind) for each in release.figures(judged())]
+    assert told == [
+        ("Release", "go", "", ""),
+        ("launch", "80/s", "of 20/s", ""),
+        ("Above forecast", "4.4x", "headroom", ""),
+        ("Fullest at peak", "70%", "Host disk sda", ""),
+        ("Gate", "go", "97% of budget left", ""),
+    ]
+    kinds = {each.title: each.kind for each in release.figures(judged(found=Found()))}
+    assert set(kinds.values()) == {"warn"}
