@@ -40,6 +40,8 @@ _PAGE_CHART: Final = 11
 _TINY: Final = 14
 """Rows below which there is no chart."""
 _LEAST_LOG: Final = 5
+_TITLE: Final = 28
+"""Cells of a step's title where they stand side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +258,10 @@ def steps_line(page: RunPage, view: View, width: int) -> list[Line]:
             continue
         sign, role = _sign(span)
         begun += sign != " "
-        spans.append(Span(f" [{sign}] {span.plan.title} ", role))
+        title = span.plan.title
+        if cells([Span(title)]) > _TITLE:
+            title = fmt.fit(title, _TITLE, ellipsis=view.glyphs.ellipsis)
+        spans.append(Span(f" [{sign}] {title} ", role))
     left_out = 0
     while left_out < begun - 1 and cells([head, *spans[left_out:begun]]) > width - 5:
         left_out += 1

@@ -119,6 +119,7 @@ class GameDayApp(CockpitApp):
         self.start_poll(_EYE, self._read, _EVERY)
 
     async def _read(self) -> bool:
+        before = self.story.last
         try:
             # What was undone long ago may take a while to read again; keys are answered meanwhile.
             await asyncio.to_thread(self._eye.look)
@@ -126,7 +127,7 @@ class GameDayApp(CockpitApp):
             self.board.log.append((self.clock(), f"{self.work.run}: {error}"))
             return False
         self._announce_asked()
-        if isinstance(self.screen, GameDayCockpit):
+        if self.story.last is not before and isinstance(self.screen, GameDayCockpit):
             self.repaint()
         return True
 

@@ -320,6 +320,7 @@ STEPS: dict[str, tuple[Step, ...]] = {
         Step("pause", worked("hold"), arrange=idle),
         Step("mine", worked("mark"), arrange=idle),
         Step("open", last_row("y yes"), after=("escape",)),
+        Step("note", last_row("note: "), after=("escape",)),
     ),
     "CockpitScreen": (
         Step("copy", copied(".sretool")),

@@ -162,7 +162,9 @@ class GameDayCockpit(GameDayPage):
     BINDINGS: ClassVar[list[BindingType]] = [
         keys.bind("end"),
         keys.bind("pause", "hold"),
-        keys.bind("open", "reply"),
+        # With priority: what is typed ahead of a line must find it open. An x in it would abort.
+        keys.bind("open", "reply", priority=True),
+        keys.bind("note", priority=True),
         keys.bind("mine", "moment"),
         keys.bind("copy"),
     ]
@@ -174,6 +176,11 @@ class GameDayCockpit(GameDayPage):
 
     def page(self, view: View) -> RunPage | None:
         return self.cockpit.page(view)
+
+    def on_screen_resume(self) -> None:
+        # BoardScreen's own is called by Textual, too. A screen that was held still elsewhere goes on here.
+        if self.dash.view().frozen_at is not None:
+            self.dash.action_freeze()
 
     def bar_items(self) -> Sequence[str | tuple[str, str]]:
         read = ("inspect", ("export", later("report")), "next_pane", "zoom_in", "zoom_out", "now")
