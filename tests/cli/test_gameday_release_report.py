@@ -53,7 +53,12 @@ async def test_a_report_has_the_release_in_every_form(tmp_path: Path) -> None:
     # What decides comes before what happened.
     assert page.index("Release:") < page.index("What happened when")
     assert "Lost writes" not in page
-    assert "## Release: no-go" in text(folder, record, "md")
+    told = text(folder, record, "md")
+    assert (
+        told.index("### What is to be done")
+        < told.index("### Release: no-go")
+        < told.index("What people said")
+    )
     document = json.loads(text(folder, record, "json"))
     assert document["release"]["decision"] == "no-go"
     assert document["release"]["stages"][0]["lower"] == 60
