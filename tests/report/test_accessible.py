@@ -1,0 +1,105 @@
+"""Pages of reports in a real browser, held against the rules of accessibility that axe-core knows."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from sretool.cli import run_reports
+from sretool.core.runs import lines
+from tests.support import gameday_runs as days
+from tests.support.runs import passed_load, store_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW: Final = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+BROWSER: Final = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+VIEWS: Final = {
+    "desktop": ["--window-size=1280,900"],
+    "phone": ["--window-size=400,800"],
+    "dark": ["--window-size=1280,900", "--blink-settings=preferredColorScheme=0"],
+}
+RUN: Final = """
+axe.run(document, {resultTypes: ["violations"]}).then(found => {
+  const told = document.createElement("pre");
+  told.id = "axe-found";
+  told.textContent = JSON.stringify({
+    violations: found.violations.map(each => ({id: each.id, first: each.nodes[0].html})),
+    passes: found.passes.map(each => each.id),
+  });
+  document.body.appendChild(told);
+});
+"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """One page of each kind of run."""
+    state = tmp_path_factory.mktemp("state")
+    day = days.judged(days.gameday(state))
+    load = passed_load(*store_at(state))
+    (drill,) = (state / "runs").glob("*db-failover*")
+    found = {}
+    for kind, folder in (("gameday", day.folder), ("load", load), ("chaos", drill)):
+        record = lines.decode_record((folder / "run.json").read_bytes())
+        found[kind] = run_reports.texts(folder, record, "html", NOW)["report.html"]
+    return found
+
+
+def looked_at(page: str, folder: Path, arguments: list[str]) -> dict[str, Any]:
+    """What axe finds in it."""
+    axe = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    file = folder / "page.html"
+    file.write_text(
+        page.replace("</body>", f"<script>{axe}</script><script>{RUN}</script></body>"), encoding="utf-8"
+    )
+    assert BROWSER is not None
+    done = subprocess.run(
+        [
+            *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000"),
+            *(f"--user-data-dir={folder / 'profile'}", *arguments, "--dump-dom", file.as_uri()),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    told = re.search(r'<pre id="axe-found">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert told is not None, "axe did not come to an end"
+    found = json.loads(html.unescape(told[1]))
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("kind", ["gameday", "chaos", "load"])
+def test_nothing_keeps_anybody_from_reading_it(
+    pages: dict[str, str], tmp_path: Path, kind: str, view: str
+) -> None:
+    found = looked_at(pages[kind], tmp_path, VIEWS[view])
+    assert found["violations"] == []
+    assert {"color-contrast", "svg-img-alt", "heading-order", "landmark-one-main"} <= set(found["passes"])
+
+
+def test_what_is_wrong_is_found(pages: dict[str, str], tmp_path: Path) -> None:
+    page = (
+        pages["gameday"].replace('<html lang="en">', "<html>").replace("--soft: #5b6675", "--soft: #c9ced4")
+    )
+    found = looked_at(page, tmp_path, VIEWS["desktop"])
+    assert {"html-has-lang", "color-contrast"} <= {each["id"] for each in found["violations"]}
