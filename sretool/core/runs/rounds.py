@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from sretool.core.analysis.paired import Difference
     from sretool.core.runs.events import RunEvent
 
-LEAST_SHARE: Final = 0.8
-"""Of the time that is measured: a round whose load tells less of it does not count."""
+MISSING: Final = 0.2
+"""Share of the time that is measured: a round whose load leaves more of it out does not count."""
+_EDGES: Final = 2.0
+"""Seconds that may be missing in any case: ticks that only begin or end within do not count."""
 _LEAST_TAIL: Final = 10
 """Requests beyond a percentile that it takes to compare it."""
 _CLOCK: Final = 2.0
@@ -168,6 +170,6 @@ def _lacks(load: Load, seconds: float, *, jumps: bool) -> str:
         return "the clock was set meanwhile"
     if not load.totals.whole.requests:
         return "there were no requests"
-    if load.totals.seconds < LEAST_SHARE * seconds:
+    if seconds - load.totals.seconds > max(MISSING * seconds, _EDGES):
         return f"the load tells {load.totals.seconds:.0f} of {seconds:.0f} s"
     return ""
