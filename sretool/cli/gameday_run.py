@@ -510,7 +510,7 @@ def _say_end(ending: Ending, folder: Path, output_format: str) -> None:
 
 def summary(record: RunRecord) -> Iterator[str]:
     """How it ended, in a few lines."""
-    from sretool.core.runs.words import seconds_words, share_words, value_words
+    from sretool.core.runs.words import NONE, seconds_words, share_words, value_words
 
     verdict, found = record.verdict, record.measures.gameday
     assert verdict is not None
@@ -520,9 +520,14 @@ def summary(record: RunRecord) -> Iterator[str]:
         yield f"  {sign:<6}  {check.name}: {value_words(check.got, check.unit, 3)}"
     if found is None:
         return
-    yield (
-        f"detected {seconds_words(found.mttd_s)}  taken {seconds_words(found.mtta_s)}"
-        f"  recovered {seconds_words(found.mttr_s)}  RTO {seconds_words(found.rto_s)}"
-        f"  lost writes {value_words(found.lost_writes, '')}"
-        f"  budget spent {share_words(found.budget_spent)}"
+    figures = (
+        ("detected", seconds_words(found.mttd_s)),
+        ("acknowledged", seconds_words(found.mtta_s)),
+        ("recovered", seconds_words(found.mttr_s)),
+        ("RTO", seconds_words(found.rto_s)),
+        ("lost writes", value_words(found.lost_writes, "")),
+        ("budget spent", share_words(found.budget_spent)),
     )
+    known = [f"{name} {value}" for name, value in figures if value != NONE]
+    if known:
+        yield "  ".join(known)

@@ -379,6 +379,7 @@ class GameDaySession:
         self._record(WatchEnded(len(self._events) + len(self._unwritten)))
         happened = [*self._events, *(RunEvent(at, t, what) for what, at, t in self._unwritten)]
         verdict, measures = judge(happened)
+        left = tuple(text for _, end in self._results.values() if end is not None for text in end.left)
         await self._end_announcement(f"{verdict.outcome.value}, {verdict.reason}")
         try:
             self._write_rest()
@@ -387,9 +388,8 @@ class GameDaySession:
             raise ChaosError(
                 f"the game day cannot be written down ({error.strerror}); its verdict: "
                 f"{verdict.outcome.value}, {verdict.reason}",
-                remedy=f"everything was undone; make room for {self._journal.folder}",
+                remedy=f"{_undone(left)}; make room for {self._journal.folder}",
             ) from error
-        left = tuple(text for _, end in self._results.values() if end is not None for text in end.left)
         return Ending(self._journal.run, not left, left, self._interrupted)
 
     async def _look_at_release(self) -> None:
@@ -760,6 +760,10 @@ def _load_gone(event: machines.Event, step: Played | None, commands: Sequence[ma
         and step.under == event.step
         and any(isinstance(each, machines.StopAll) for each in commands)
     )
+
+
+def _undone(left: Sequence[str]) -> str:
+    return f"not undone: {', '.join(left)}" if left else "everything was undone"
 
 
 def _to_hold(claim: Claim) -> Check:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.alerting.acks import ack_of
 from sretool.core.observe.drills import is_drill
 from sretool.core.observe.model import AlertState
 from sretool.core.plans.chaos.experiment import Block, Stop, StopCondition
@@ -90,14 +91,14 @@ class GameDayWatchers(Watchers):
 
 def _hidden(alert: Alert, silences: Mapping[str, Silence]) -> tuple[str, str, datetime | None]:
     """Why nobody is told of it any more, who saw to that, and since when; empty: it is told."""
-    if alert.ack is not None:
-        return "acknowledged", alert.ack.owner, alert.ack.since
     if alert.state is AlertState.SILENCED:
-        found = [silences[each] for each in alert.silenced_by if each in silences]
-        if found:
-            first = min(found, key=lambda each: each.starts)
-            return "silenced", first.created_by, first.starts
-        return "silenced", "", None
+        found = sorted(
+            (silences[each] for each in alert.silenced_by if each in silences), key=lambda each: each.starts
+        )
+        ack = next((ack for each in found if (ack := ack_of(each)) is not None), None)
+        if ack is not None:
+            return "acknowledged", ack.owner, ack.since
+        return ("silenced", found[0].created_by, found[0].starts) if found else ("silenced", "", None)
     return ("inhibited", "", None) if alert.state is AlertState.INHIBITED else ("", "", None)
 
 

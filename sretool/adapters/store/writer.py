@@ -16,6 +16,7 @@ running, whatever killed its program.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -157,7 +158,11 @@ class RunWriter:
         if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
             self.finish(Verdict(Outcome.ABORTED, "interrupted by hand"))
         elif error is not None:
-            self.finish(Verdict(Outcome.ERROR, f"the run itself failed: {error or type(error).__name__}"))
+            # What went wrong is told, not that it cannot be written down.
+            with contextlib.suppress(OSError):
+                self.finish(Verdict(Outcome.ERROR, f"the run itself failed: {error or type(error).__name__}"))
+            with contextlib.suppress(OSError):
+                self.close()
         else:
             self.finish(Verdict(Outcome.ERROR, "the program ended without a verdict"))
 
