@@ -140,7 +140,9 @@ def figures(report: GameDayReport) -> list[chaos.Figure]:
     ]
     if day.undone is False:
         found.append(("Undone", "no", "sretool chaos heal", "bad"))
-    return [chaos.Figure(*each) for each in found]
+    return [
+        chaos.Figure(name, text, beside if text != NONE else "", kind) for name, text, beside, kind in found
+    ]
 
 
 def _span(seconds: float | None) -> str:
@@ -409,7 +411,7 @@ def recovery(report: GameDayReport) -> list[RecoveryRow]:
     An experiment stands for the kind of failure whose RTO and RPO it promises.
     """
     rows = []
-    for each in report.recovery:
+    for each in report.recovery if report.experiments else ():
         rto, rpo = each.rto.total_seconds(), each.rpo.total_seconds()
         tried = [
             child

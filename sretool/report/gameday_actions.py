@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sretool.core.plans.gameday import claims
+from sretool.core.plans.gameday import claims, judge
 from sretool.core.plans.gameday.claims import Claims
 from sretool.core.runs.model import Outcome, RunKind
 from sretool.errors import UsageError
@@ -36,6 +36,7 @@ def actions(report: GameDayReport) -> Iterator[Action]:
         if not fault.ok or fault.end is None:
             yield Action(f"Undo {fault.text} (`sretool chaos heal`), and find out why it stayed", "recover",
                          f"{fault.fault} is still in")  # fmt: skip
+    yield from _of_guards(report)
     broken: set[str] = set()
     for each in report.experiments:
         child = report.children.get(each.plan.id)
@@ -55,6 +56,25 @@ def actions(report: GameDayReport) -> Iterator[Action]:
         yield from _of_step(report, each)
 
 
+def _of_guards(report: GameDayReport) -> Iterator[Action]:
+    """What a guard has ended it for; nothing where somebody wanted its end."""
+    steps = {each.plan.id for each in report.steps}
+    for _, sort, text in report.marks:
+        guard, _, said = text.partition(": ")
+        if sort != "guard" or guard in steps or guard in (judge.INTERRUPTED, _STOP_FILE):
+            continue
+        if guard.startswith(judge.BLIND):
+            yield Action("Find out why nobody could see what happened", "measure", said or guard)
+        elif guard == judge.LOAD:
+            yield Action("Find out where the load has gone", "measure", said)
+        else:
+            yield Action(f"Find out what went beyond “{guard}”", "prevent", said or guard)
+
+
+_STOP_FILE: Final = "stop file"
+"""Guard of a game day that somebody ended for the whole machine."""
+
+
 def _of_experiment(step: StepSpan, child: Child | None) -> Iterator[Action]:
     if child is None or child.verdict is None:
         if step.begin is not None and (step.end is not None or child is not None):
@@ -64,13 +84,16 @@ def _of_experiment(step: StepSpan, child: Child | None) -> Iterator[Action]:
     verdict, name = child.verdict, child.record.title
     if verdict.outcome is Outcome.PASSED:
         return
+    if verdict.outcome is Outcome.ABORTED:
+        # What was not measured because it was ended says nothing.
+        yield Action(f"Try it again: {name}", "measure", f"{name}: {verdict.reason}")
+        return
     wrong = [each for each in verdict.checks if each.ok is False]
     for each in wrong:
         item = mend(each)
         yield Action(item.text, item.kind, f"{name}: {item.check}")
     if not wrong:
-        again = "Try it again" if verdict.outcome is Outcome.ABORTED else "Have it measured, and try it again"
-        yield Action(f"{again}: {name}", "measure", f"{name}: {verdict.reason}")
+        yield Action(f"Have {name} measured, and try it again", "measure", f"{name}: {verdict.reason}")
 
 
 def _of_claim(report: GameDayReport, check: Check, broken: set[str]) -> Iterator[Action]:
@@ -96,7 +119,8 @@ def _of_claim(report: GameDayReport, check: Check, broken: set[str]) -> Iterator
             names = sorted({each.name for each in report.story.firings if each.resolved_at is None})
             yield Action(f"Find out what keeps {', '.join(names) or 'a page'} firing", "recover", why)
         case Claims.UNDONE:
-            yield Action(f"Undo what is left (`sretool chaos heal`): {got}", "recover", why)
+            if all(fault.ok and fault.end is not None for fault in report.faults):
+                yield Action(f"Undo what is left (`sretool chaos heal`): {got}", "recover", why)
         case _:
             yield Action(f"Make “{check.name}” hold: {got} now", "prevent", why)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 BEGAN = days.BEGAN
 
+
 def report_of(*happened: tuple[float, events.What]) -> GameDayReport:
     record = RunRecord("k7f3qa", RunKind.GAMEDAY, "day", RunState.RUNNING, BEGAN, targets=("database",))
     report = GameDayReport(record)
@@ -295,3 +296,36 @@ def test_an_experiment_promises_by_its_own_criteria(state: Path) -> None:
     assert row.title == "cpu-throttle"
     detected = row.cells[gameday.HEADS.index("Detected")]
     assert (detected.text, detected.beside, detected.kind) == ("78s", "of 45s", "bad")
+
+
+@pytest.mark.parametrize(
+    ("guard", "text", "told"),
+    [
+        (
+            "budget > 5%",
+            "shop/api has spent 7%",
+            [("Find out what went beyond “budget > 5%”", "shop/api has spent 7%")],
+        ),
+        (
+            "blind 30s",
+            "no answer for 30s",
+            [("Find out why nobody could see what happened", "no answer for 30s")],
+        ),
+        ("load", "the load peak is lost", [("Find out where the load has gone", "the load peak is lost")]),
+        ("interrupted", "by hand (Ctrl-C)", []),
+        ("stop file", "/run/stop says so", []),
+        ("crash: after 10m", "that was said by the experiment", []),
+    ],
+)
+def test_what_a_guard_ended_it_for_is_an_item(guard: str, text: str, told: list[tuple[str, str]]) -> None:
+    plan = PlannedStep("crash", "experiment", "crash")
+    assert actions_of(report_of((0, started(plan)), (5, events.GuardTripped(guard, text)))) == told
+
+
+def test_an_experiment_that_was_ended_is_only_to_be_tried_again(state: Path) -> None:
+    report, _ = gameday_reports.told(*day_of(state))
+    child = report.children["db-failover"]
+    broken = Verdict(Outcome.ABORTED, "by hand", (Check("RTO", 5.0, None, "s", ok=False),))
+    report.children["db-failover"] = replace(child, record=replace(child.record, verdict=broken))
+    assert ("Try it again: db-failover", "db-failover: by hand") in actions_of(report)
+    assert not any("RTO" in why for _, why in actions_of(report))
