@@ -53,7 +53,8 @@ class Lines:
                     yield told
             return
         if seen is not None:
-            self._shown.add(id(event))
+            if self._veil.keeps:
+                self._shown.add(id(event))
             yield seen
 
     def _tell(self, event: RunEvent) -> None:

@@ -211,7 +211,7 @@ class Watchers:
             interval_s=alert.interval_s,
         )
 
-    def _expects(self, name: str) -> bool:
+    def _expects(self, name: str) -> bool | None:
         return name in self.expected
 
     async def _look_at_board(self) -> None:

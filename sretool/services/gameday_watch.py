@@ -45,6 +45,10 @@ def stop_block(plan: GameDayPlan) -> Block:
 class GameDayWatchers(Watchers):
     """As those of an experiment; besides, who took an alert and since when."""
 
+    def _expects(self, name: str) -> bool | None:
+        # Whether an alert may come beside those that are expected, each experiment says for itself.
+        return True if name in self.expected else None
+
     async def _look_at_board(self) -> None:
         assert self.sources.board is not None
         try:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sretool.errors import ChaosError
@@ -19,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_PROGRAM: Final = "from sretool.cli.main import main; main()"
-_PR_SET_PDEATHSIG: Final = 1
-_libc: Final = ctypes.CDLL(None, use_errno=True)
+_PROGRAM: Final = (
+    "from sretool.adapters.children.bound import end_with; end_with({parent}, {number});"
+    " from sretool.cli.main import main; main()"
+)
 _SHOWN: Final = 2048
 """Bytes at the end of its log that are looked at for its last words."""
 _ERROR: Final = "sretool: "
@@ -55,16 +54,16 @@ class Program:
 
     async def start(self) -> None:
         """ChaosError where it cannot be started."""
+        program = _PROGRAM.format(parent=os.getpid(), number=int(self._notices[0][0]))
         try:
             with self._log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-c", _PROGRAM, *self._arguments),
+                    *(sys.executable, "-c", program, *self._arguments),
                     stdin=DEVNULL,
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
                     env=self._environment,
-                    preexec_fn=partial(end_with, os.getpid(), self._notices[0][0]),
                 )
         except OSError as error:
             raise ChaosError(
@@ -118,11 +117,3 @@ class Program:
         lines = [line.strip() for line in told if line.strip()]
         complaints = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
         return (complaints or lines or [""])[-1]
-
-
-def end_with(parent: int, number: signal.Signals) -> None:
-    """In the child: the kernel asks it to end when `parent` is gone."""
-    _libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
-    if os.getppid() != parent:
-        # It was gone before the kernel knew.
-        os.kill(os.getpid(), signal.SIGKILL)
