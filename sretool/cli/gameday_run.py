@@ -3,52 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import secrets
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sretool.cli import diagnostics, output
-from sretool.errors import ChaosError, UsageError
+from sretool.cli import diagnostics, gameday_session, output
+from sretool.cli.gameday_session import Wanted
+from sretool.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from sretool.adapters.lab.record import LabRecord
-    from sretool.adapters.store.writer import RunWriter
     from sretool.cli.context import Settings
     from sretool.cli.gameday_prepare import Prepared
-    from sretool.core.plans.chaos.gates import Approval, Refusal
-    from sretool.core.plans.gameday.plan import Played
+    from sretool.core.plans.chaos.gates import Refusal
     from sretool.core.runs.model import RunRecord
-    from sretool.ports import MetricsSource
-    from sretool.services.chaos_watch import Sources
     from sretool.services.gameday import Ending, GameDaySession
-    from sretool.services.gameday_children import Child
 
 _STALE: Final = 10.0
 """Seconds after which the gates are looked at again: much happens while somebody makes up their mind."""
 _SEEDS: Final = 100_000
-_DEADLINE: Final = timedelta(seconds=2)
-"""For one question to a server."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The options of `run` that say how it is carried out."""
-
-    approvals: tuple[str, ...]
-    """As given: NAME:HASH."""
-    waived: tuple[str, ...]
-    target: str | None
-    meant: bool
-    tui: bool
-    reveal: bool
 
 
 @click.command()
@@ -140,7 +117,7 @@ def run(
         from sretool.cli import gameday_cockpit
 
         gameday_cockpit.needs_a_terminal()
-    wanted = Asked(approvals, waived, target, meant, tui, reveal)
+    wanted = Wanted(approvals, waived, target, meant, tui, reveal)
     prepared = gameday_prepare.prepare(
         settings,
         gameday,
@@ -175,13 +152,7 @@ def _text(file: Path) -> str:
 # --- before it begins -------------------------------------------------------------------------------------
 
 
-def _approvals(wanted: Asked) -> tuple[Approval, ...]:
-    from sretool.cli.chaos_run import approval
-
-    return tuple(approval(each) for each in wanted.approvals)
-
-
-def _pass_gates(prepared: Prepared, wanted: Asked) -> tuple[tuple[Refusal, ...], Any]:
+def _pass_gates(prepared: Prepared, wanted: Wanted) -> tuple[tuple[Refusal, ...], Any]:
     """Gates that are opened by hand, and what was found; Exit where one is closed."""
     from sretool.cli import gameday_ready
     from sretool.core.plans.chaos.gates import Refusal
@@ -190,7 +161,7 @@ def _pass_gates(prepared: Prepared, wanted: Asked) -> tuple[tuple[Refusal, ...],
         raise _refused(
             [Refusal("sources", "no Prometheus is known", "a game day that nobody watches is not begun")]
         )
-    found = asyncio.run(gameday_ready.look(prepared, _approvals(wanted)))
+    found = asyncio.run(gameday_ready.look(prepared, wanted.approved))
     refusals = (
         *found.refusals,
         *(Refusal("sources", each, "a game day that nobody watches is not begun") for each in found.silent),
@@ -227,26 +198,28 @@ def _carry_out(
     settings: Settings,
     prepared: Prepared,
     answers: Mapping[str, str],
-    wanted: Asked,
+    wanted: Wanted,
     opened: tuple[Refusal, ...],
 ) -> tuple[Ending, Path]:
     from sretool import wiring
     from sretool.cli.gameday_talk import Lines, listening
 
     environment = settings.environment or {}
-    sources = wiring.chaos_sources(_endpoints(prepared), prepared.lab.name if prepared.lab else None)
+    sources = wiring.chaos_sources(
+        gameday_session.endpoints(prepared), prepared.lab.name if prepared.lab else None
+    )
     journal = wiring.gameday_journal(
         settings.project,
         environment,
         prepared.plan.name,
-        targets=_services(prepared),
+        targets=gameday_session.services(prepared),
         production=_in_production(prepared),
-        inputs=_inputs(settings, prepared),
+        inputs=tuple(gameday_session.inputs(settings, prepared)),
     )
     lines = Lines(reveal=wanted.reveal)
     assert prepared.sources is not None
-    metrics = wiring.metrics(prepared.sources.prometheus, _DEADLINE)
-    session = _session(settings, prepared, answers, wanted, opened, sources, metrics, journal)
+    metrics = wiring.metrics(prepared.sources.prometheus, gameday_session.DEADLINE)
+    session = gameday_session.session(settings, prepared, answers, wanted, opened, sources, metrics, journal)
 
     async def carry_out() -> Ending:
         try:
@@ -265,151 +238,10 @@ def _carry_out(
         if wanted.tui:
             from sretool.cli import gameday_cockpit
 
-            ending = gameday_cockpit.run(
-                settings, session.run_id, session, carry_out, reveal=wanted.reveal
-            )
+            ending = gameday_cockpit.run(settings, session.run_id, session, carry_out, reveal=wanted.reveal)
         else:
             ending = asyncio.run(in_lines())
     return ending, journal.folder
-
-
-def _session(
-    settings: Settings,
-    prepared: Prepared,
-    answers: Mapping[str, str],
-    wanted: Asked,
-    opened: tuple[Refusal, ...],
-    sources: Sources,
-    metrics: MetricsSource,
-    journal: RunWriter,
-) -> GameDaySession:
-    from sretool import wiring
-    from sretool.core.plans.gameday.planned import hidden, planned_steps
-    from sretool.services.gameday import Around, GameDaySession, Order
-
-    environment, plan = settings.environment or {}, prepared.plan
-    told = [
-        (each.step.id, prepared.known.experiments[each.step.id])
-        for each in prepared.table.slots
-        if each.step.id in prepared.known.experiments and not hidden(plan, each.step)
-    ]
-    order = Order(
-        plan=plan,
-        steps=tuple(each.step for each in prepared.table.slots),
-        planned=planned_steps(plan, prepared.table.slots),
-        people=prepared.people,
-        by=prepared.me,
-        answers=answers,
-        remarks=(
-            *(f"approved by {each.by} ({each.hash[:12]})" for each in _approvals(wanted)),
-            *(f"gate {each.gate} opened by hand: {each.text}" for each in opened),
-        ),
-        expected_alerts=frozenset(
-            alert.name for each in prepared.known.experiments.values() for alert in each.block.expected_alerts
-        ),
-        seconds=prepared.table.whole.most,
-        blast_radius=tuple(
-            f"{step}: {', '.join(dict.fromkeys(target.target for target in each.targets))}"
-            for step, each in told
-            if each.targets
-        ),
-        services=_services(prepared),
-        plan_hash=_hash(prepared),
-    )
-    around = Around(
-        child=_children(settings, prepared, wanted, journal),
-        sources=sources,
-        clock=wiring.SystemClock(),
-        stop_file=lambda: str(wiring.chaos_stop_file(environment) or ""),
-        metrics=metrics,
-        slos=prepared.system.slos if prepared.system is not None else (),
-        releasing=wiring.releasing(plan.release, prepared.system, prepared.sources.prometheus)
-        if plan.release is not None and prepared.sources is not None
-        else None,
-    )
-    return GameDaySession(order, around, journal)
-
-
-def _endpoints(prepared: Prepared) -> Any:
-    from sretool import wiring
-
-    sources, system = prepared.sources, prepared.system
-    assert sources is not None
-    return wiring.Endpoints(
-        slos=system.slos if system is not None else (),
-        prometheus=sources.prometheus,
-        alertmanager=sources.alertmanager,
-        deadline=_DEADLINE,
-        policy=system.policy if system is not None else None,
-    )
-
-
-def _children(
-    settings: Settings, prepared: Prepared, wanted: Asked, journal: RunWriter
-) -> Callable[[Played], Child]:
-    """What makes the program of a step."""
-    from sretool import wiring
-    from sretool.core.plans.gameday import planned
-    from sretool.core.plans.gameday.plan import CapacityStep, DoseStep, ExperimentStep, LoadStep, RoundsStep
-
-    before = global_options(settings, prepared.lab)
-    gates = [
-        *(part for each in wanted.approvals for part in ("--approve", each)),
-        *(part for each in wanted.waived for part in ("--waive", each)),
-    ]
-    to = ["--target", wanted.target] if wanted.target is not None else []
-    to += ["--yes-this-is-mine"] if wanted.meant else []
-
-    def arguments(step: Played) -> tuple[str, ...]:
-        match step:
-            case LoadStep():
-                return (*before, *planned.load_arguments(step), *to)
-            case CapacityStep():
-                return (*before, *planned.capacity_arguments(step), *to)
-            case ExperimentStep():
-                file = prepared.files[step.id]
-                loaded = to if isinstance(step, RoundsStep | DoseStep) else ()
-                return (*before, *planned.experiment_arguments(step, str(file)), *gates, *loaded)
-            case _:
-                raise ChaosError(f"step {step.id} is no program")
-
-    def child(step: Played) -> Child:
-        return wiring.gameday_child(
-            settings.project,
-            settings.environment or {},
-            journal,
-            step.id,
-            arguments(step),
-            load=isinstance(step, LoadStep | CapacityStep),
-            announced=prepared.plan.title if planned.hidden(prepared.plan, step) else "",
-        )
-
-    return child
-
-
-def global_options(settings: Settings, lab: LabRecord | None) -> tuple[str, ...]:
-    """For another `sretool`: the same servers, lab and catalog as ours."""
-    found: list[str] = []
-    for path in settings.catalog:
-        found += ["--catalog", str(path)]
-    if settings.prometheus is not None:
-        found += ["--prometheus", settings.prometheus]
-    if settings.alertmanager is not None:
-        found += ["--alertmanager", settings.alertmanager]
-    if settings.context is not None:
-        found += ["--context", settings.context]
-    elif lab is not None:
-        found += ["--lab", lab.name]
-    return tuple(found)
-
-
-def _services(prepared: Prepared) -> tuple[str, ...]:
-    """What may feel it; what is hidden is not told by it."""
-    from sretool.core.plans.gameday.planned import hidden
-
-    steps = [each.step for each in prepared.table.slots if not hidden(prepared.plan, each.step)]
-    found = [prepared.known.experiments[each.id] for each in steps if each.id in prepared.known.experiments]
-    return tuple(dict.fromkeys(name for each in found for name in each.block.blast_radius.services))
 
 
 def _listen(session: GameDaySession) -> None:
@@ -423,42 +255,6 @@ def _listen(session: GameDaySession) -> None:
         # Under nohup a closed terminal is no reason to end.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, session.interrupt, how)
-
-
-# --- its record -------------------------------------------------------------------------------------------
-
-
-def _hash(prepared: Prepared) -> str:
-    return hashlib.sha256(_document(prepared)).hexdigest()
-
-
-def _document(prepared: Prepared) -> bytes:
-    from sretool.cli import gameday_ready, gameday_shown
-
-    document = gameday_shown.document(prepared, gameday_ready.NOT_LOOKED, reveal=True)
-    return json.dumps(document, indent=1, default=str).encode()
-
-
-def _inputs(settings: Settings, prepared: Prepared) -> Iterator[tuple[str, bytes, str]]:
-    """The plan, what it refers to, and the catalog it is judged by."""
-    from sretool import wiring
-
-    yield prepared.file.name, prepared.file.read_bytes(), str(prepared.file)
-    yield "plan.json", _document(prepared), "plan.json"
-    played = {each.step.id for each in prepared.table.slots}
-    for step, file in prepared.files.items():
-        if step in played and step in prepared.known.experiments:
-            document = prepared.known.experiments[step].experiment.document
-            content = wiring.without_secrets(file.read_bytes(), document)
-            yield f"experiment-{step}{file.suffix}", content, str(file)
-    for load in prepared.plan.loads:
-        stored = wiring.load_profile(load.profile, settings.project, None)
-        for name, content in stored.files:
-            yield f"load-{load.id}-{name.replace('/', '_')}", content, str(stored.folder / name)
-    for path in prepared.sources.catalog if prepared.sources is not None else ():
-        for file in sorted(path.rglob("*.y*ml")) if path.is_dir() else (path,):
-            name = str(file.relative_to(path.parent)).replace("/", "_")
-            yield f"catalog-{name}", file.read_bytes(), str(file)
 
 
 # --- when it is over --------------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ class Prepared:
         return (*self._before(), "chaos", "run", str(self.experiment.file), "--yes", *given)
 
     def _before(self) -> tuple[str, ...]:
-        from sretool.cli.gameday_run import global_options
+        from sretool.cli.gameday_session import global_options
 
         return global_options(self.settings, self.experiment.lab)
 
