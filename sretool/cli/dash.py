@@ -172,7 +172,7 @@ def _open(
         if record:
             folder.start()
         watch = BackgroundWatch(lambda: RecordedWatch(wiring.watch(endpoints), session))
-        desk = _desk(stage)
+        desk = desk_of(stage)
         try:
             # Importing Textual takes longer than the first answers; they arrive meanwhile.
             from sretool.tui.app import DashApp
@@ -189,7 +189,7 @@ def _open(
                 view=view,
                 readonly=readonly,
                 system=stage.system,
-                triage=_triage(stage, desk),
+                triage=triage_of(stage, desk),
                 reader=stage.reader,
                 contexts=contexts,
                 notebook=_notebook(endpoints.state, stage.reader.me),
@@ -235,7 +235,7 @@ def _paint_early(early: EarlyFrame, stage: Stage, chosen: Looks, refresh: timede
     early.paint(board.view(now))
 
 
-def _desk(stage: Stage) -> BackgroundDesk | None:
+def desk_of(stage: Stage) -> BackgroundDesk | None:
     """Where alerts are acknowledged and silenced; None without an Alertmanager."""
     from sretool import wiring
     from sretool.tui.desk import BackgroundDesk
@@ -247,7 +247,7 @@ def _desk(stage: Stage) -> BackgroundDesk | None:
     return BackgroundDesk(lambda: wiring.duty(alertmanager, endpoints.prometheus, severities))
 
 
-def _triage(stage: Stage, desk: BackgroundDesk | None) -> Triage:
+def triage_of(stage: Stage, desk: BackgroundDesk | None) -> Triage:
     from sretool.tui.triage import Triage
 
     reader = stage.reader

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from sretool.cli import diagnostics, looks
+from sretool.cli import dash, diagnostics, looks
 from sretool.cli.stages import open_stage
 from sretool.errors import SourceError, UsageError
 from sretool.tui import words
@@ -142,6 +142,7 @@ def _show(
     watch = BackgroundWatch(lambda: wiring.watch(stage.endpoints)) if stage is not None else NoServers(_now())
     state = settings.state()
     reader = looks.reader(settings.configuration(), None, settings.project) if stage is None else stage.reader
+    desk = dash.desk_of(stage) if stage is not None else None
     try:
         app = screen()(
             work,
@@ -154,6 +155,7 @@ def _show(
             origin=stage.origin if stage is not None else "",
             alerts_configured=stage is not None and stage.endpoints.alertmanager is not None,
             system=stage.system if stage is not None else None,
+            triage=dash.triage_of(stage, desk) if stage is not None else None,
             reader=reader,
             notebook=wiring.notebook(state, reader.me or os.environ.get("USER") or ""),
             commands=(command,),
@@ -163,6 +165,8 @@ def _show(
     finally:
         if isinstance(watch, BackgroundWatch):
             watch.close()
+        if desk is not None:
+            desk.close()
 
 
 def _stage(settings: Settings) -> Stage | None:

@@ -377,11 +377,11 @@ def _detected(one: Detected, view: View) -> list[Span]:
     firing = one.firing
     if firing is None:
         return [Span(tr("no alert has fired since the fault"), "dim")]
-    after = seconds_words((firing.at - one.fault.on_at).total_seconds())
+    after = fmt.age(firing.at - one.fault.on_at)
     spans = [Span(f"{firing.name} {view.clock(firing.at)} (+{after})")]
     if firing.taken_at is None:
         return [*spans, Span("  " + tr("nobody has taken it"), "dim")]
-    took = seconds_words(max((firing.taken_at - firing.at).total_seconds(), 0.0))
+    took = fmt.age(firing.taken_at - firing.at)
     by = firing.taken_by or "?"
     return [
         *spans,
@@ -626,10 +626,10 @@ def _detected_short(one: Detected) -> list[Span]:
     firing = one.firing
     if firing is None:
         return [Span(tr("detected: no alert yet"), "dim")]
-    after = seconds_words((firing.at - one.fault.on_at).total_seconds())
+    after = fmt.age(firing.at - one.fault.on_at)
     spans = [Span(tr("detected +{after}", after=after))]
     if firing.taken_at is not None:
-        took = seconds_words(max((firing.taken_at - firing.at).total_seconds(), 0.0))
+        took = fmt.age(firing.taken_at - firing.at)
         return [*spans, Span("  " + tr("taken +{took} by {who}", took=took, who=firing.taken_by or "?"))]
     return [*spans, Span("  " + tr("nobody has taken it"), "dim")]
 
