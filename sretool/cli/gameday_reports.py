@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sretool.core.analysis.score import ServiceScore
-    from sretool.core.catalog.model import RecoveryObjective
+    from sretool.core.catalog.model import System
     from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunRecord
 
@@ -91,7 +91,10 @@ def told(
                 report.children[step.plan.id] = child
             else:
                 report.missing.append(f"the run of {step.plan.id} is not told of: {child}")
-    report.recovery = _recovery(folder, record)
+    system = _catalog(folder, record)
+    if system is not None:
+        report.recovery = system.recovery
+        report.objectives = {str(slo.id): float(slo.objective) for slo in system.slos}
     report.release = gameday_release.of_run(folder, record, found)
     report.scores = _scores(folder, report, known)
     if tail.unreadable:
@@ -112,8 +115,8 @@ def _child(folder: Path, step: str) -> Child | str:
     return Child(step, folder.name, record, promised, page=(folder / NAMES["html"]).is_file())
 
 
-def _recovery(folder: Path, record: RunRecord) -> tuple[RecoveryObjective, ...]:
-    """By the catalog as it was then; empty where there was none, or it cannot be read any more."""
+def _catalog(folder: Path, record: RunRecord) -> System | None:
+    """As it was then; None where there was none, or it cannot be read any more."""
     paths = {each.sha256: PurePath(each.path) for each in record.inputs}
     copies = {
         copy: paths.get(hashlib.sha256(copy.read_bytes()).hexdigest())
@@ -121,7 +124,7 @@ def _recovery(folder: Path, record: RunRecord) -> tuple[RecoveryObjective, ...]:
     }
     known = {copy: path for copy, path in copies.items() if path is not None and _plain(path)}
     if not known:
-        return ()
+        return None
     top = os.path.commonpath([path.parent for path in known.values()])
     # What belongs to a catalog is seen by where it lies in its folder.
     with tempfile.TemporaryDirectory(prefix="sretool-catalog-") as name:
@@ -130,9 +133,9 @@ def _recovery(folder: Path, record: RunRecord) -> tuple[RecoveryObjective, ...]:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(copy, place)
         try:
-            return catalog.load([Path(name)]).recovery
+            return catalog.load([Path(name)])
         except SretoolError:
-            return ()
+            return None
 
 
 def _plain(path: PurePath) -> bool:

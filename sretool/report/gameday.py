@@ -70,6 +70,7 @@ def _render(
         },
         functions={
             "pictures": gameday_charts.over_time,
+            "left_out": gameday_charts.left_out,
             "lanes": gameday_charts.lanes,
             "trend": gameday_charts.trend,
             "change": change,

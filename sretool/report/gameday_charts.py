@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sretool.core.analysis.score import ServiceScore
     from sretool.core.runs.story import StepSpan
+    from sretool.report.chaos_story import Point, SloReading
     from sretool.report.gameday_story import GameDayReport
 
 _SLOS: Final = 6
@@ -33,36 +34,63 @@ def over_time(report: GameDayReport) -> list[Picture]:
 
 
 def _indicators(report: GameDayReport) -> Iterator[Picture]:
-    """Share of good events, one picture an objective."""
-    spent = {
-        slo: max((each.budget_spent for each in found if each.budget_spent is not None), default=0.0)
-        for slo, found in report.slos.items()
-    }
-    shown = sorted(spent, key=lambda slo: -spent[slo])
-    for slo in shown[:_SLOS]:
-        points = [(each.t, each.sli) for each in report.slos[slo]]
+    """Share of good events, one picture an objective, with what the catalog or a claim asks of it."""
+    for slo in _moved(report)[:_SLOS]:
+        points = _points(report, slo)
         known = [value for _, value in points if value is not None]
-        if not known:
-            continue
         limits = _claimed(report, slo)
+        objective = report.objectives.get(slo)
+        if objective is not None:
+            limits.append((objective, f"objective {chaos_charts.percent(objective)}"))
         low = min([*known, *(bound for bound, _ in limits)])
         # A line along the edge could not be told from it.
         room = max((1 - low) * 0.08, 1e-4)
-        plot = chaos_charts.over_run(
-            report,
-            f"Good events of {slo}",
-            1 + room,
-            chaos_charts.percent,
-            low=max(low - room, 0.0),
-            height=90,
-        )
+        title = f"Good events of {slo}"
+        high, low = 1 + room, max(low - room, 0.0)
+        plot = chaos_charts.over_run(report, title, high, chaos_charts.percent, low=low, height=90)
         # What is worst of neighbours is the lowest here.
         worst = [(t, None if value is None else -value) for t, value in points]
         drawn = [(t, None if value is None else -value) for t, value in chaos_charts.thinned(worst)]
         plot.line(drawn, "line", chaos_charts.gap(report, drawn))
         for bound, text in limits:
             plot.limit(bound, text)
-        yield Picture(slo, plot.svg())
+        yield Picture(f"Good events: {slo}", plot.svg())
+
+
+def _moved(report: GameDayReport) -> list[str]:
+    """Objectives whose share of good events was not the same all the time; what spent most comes first."""
+    spent = {
+        slo: max((each.budget_spent for each in found if each.budget_spent is not None), default=0.0)
+        for slo, found in report.slos.items()
+        if len({value for _, value in _points(report, slo) if value is not None}) > 1
+    }
+    return sorted(spent, key=lambda slo: -spent[slo])
+
+
+def left_out(report: GameDayReport) -> str:
+    """Objectives without a picture, in words; empty: every one has its own."""
+    moved = _moved(report)
+    silent = [slo for slo in report.slos if all(value is None for _, value in _points(report, slo))]
+    still = [slo for slo in report.slos if slo not in (*moved, *silent)]
+    told = [f"not drawn, as they spent less: {', '.join(moved[_SLOS:])}"] if moved[_SLOS:] else []
+    told += [f"did not move: {', '.join(still)}"] if still else []
+    told += [f"no data: {', '.join(silent)}"] if silent else []
+    return "; ".join(told)
+
+
+def _points(report: GameDayReport, slo: str) -> list[Point]:
+    objective = report.objectives.get(slo)
+    return [(each.t, _good(each, objective)) for each in report.slos[slo]]
+
+
+def _good(reading: SloReading, objective: float | None) -> float | None:
+    """Share of good events over the shortest window that alerts look at, as its burn rate tells it.
+
+    Where the objective is not known: over the objective's own window, which hardly moves within a day.
+    """
+    if objective is None or reading.burn is None:
+        return reading.sli
+    return max(0.0, 1 - reading.burn * (1 - objective))
 
 
 def _claimed(report: GameDayReport, slo: str) -> list[tuple[float, str]]:

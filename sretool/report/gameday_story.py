@@ -60,6 +60,8 @@ class GameDayReport(ChaosReport):
         self.children = {each.step: each for each in children}
         self.scores = scores
         self.recovery = recovery
+        self.objectives: dict[str, float] = {}
+        """Objective → share of events that must be good, where the catalog is known."""
         self.release: Judged | None = None
         """What was found out about a release; None: nothing was asked of one."""
         self.held: list[Moment] = []

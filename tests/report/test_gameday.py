@@ -329,3 +329,22 @@ def test_an_experiment_that_was_ended_is_only_to_be_tried_again(state: Path) -> 
     report.children["db-failover"] = replace(child, record=replace(child.record, verdict=broken))
     assert ("Try it again: db-failover", "db-failover: by hand") in actions_of(report)
     assert not any("RTO" in why for _, why in actions_of(report))
+
+
+def ticks(slo: str, *burns: float | None) -> list[tuple[float, events.What]]:
+    return [(5.0 * place, events.SloTick(slo, 0.9, burn, 0.0)) for place, burn in enumerate(burns)]
+
+
+def test_good_events_are_those_of_the_shortest_window_where_the_objective_is_known() -> None:
+    report = report_of((0, started()), *ticks("shop/api", 0.0, 5.0, 200.0), *ticks("shop/web", 0.0, 1.0))
+    assert gameday_charts.left_out(report) == "did not move: shop/api, shop/web"
+    report.objectives = {"shop/api": 0.99}
+    assert gameday_charts.left_out(report) == "did not move: shop/web"
+    (picture,) = [each for each in gameday_charts.over_time(report) if each.title.startswith("Good")]
+    assert picture.title == "Good events: shop/api"
+    assert "objective 99%" in picture.svg
+    (line,) = re.findall(r'<polyline points="([^"]*)" class="line"', picture.svg)
+    heights = [float(each.partition(",")[2]) for each in line.split()]
+    # 1, 0.95 and no good event at all.
+    assert heights == sorted(heights)
+    assert (heights[1] - heights[0]) / (heights[2] - heights[0]) == pytest.approx(0.05, abs=0.01)
