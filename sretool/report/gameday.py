@@ -291,15 +291,18 @@ def step(report: GameDayReport, of: StepSpan) -> StepRow:
     lasted = None if of.begin is None else (of.end if of.end is not None else report.end) - of.begin
     # A load that its steps were over before is ended, and that is as it should be.
     passed = of.ended is not None and of.ended.outcome is Outcome.PASSED
-    said = _load(child) if passed else why(of, child)
+    said = _result(child) if passed else why(of, child)
     return StepRow(of, of.plan.title, word, kind, said, lasted, child)
 
 
-def _load(child: Child | None) -> str:
-    """What a load came to."""
-    load = child.record.measures.load if child is not None else None
-    if load is None or not load.requests or child is None or child.record.kind is not RunKind.LOAD:
+def _result(child: Child | None) -> str:
+    """What its run came to, where a word is not all."""
+    if child is None:
         return ""
+    load = child.record.measures.load
+    if load is None or not load.requests or child.record.kind is not RunKind.LOAD:
+        # Searches and rounds say what they found.
+        return child.verdict.reason if child.verdict is not None else ""
     failed = share_words((load.failures or 0) / load.requests)
     return f"{count_words(load.requests)} requests, {failed} failed, p99 {_span(load.p99_s)}"
 
