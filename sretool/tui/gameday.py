@@ -102,19 +102,20 @@ def _tiny(page: RunPage, view: View, width: int, height: int) -> list[Line]:
 
 def _narrow(page: RunPage, view: View, width: int, height: int, look: Look) -> list[Line]:
     few = height < 28
+    asked = question_lines(page, view, width)
     head = [
-        *question_lines(page, view, width),
+        *asked,
         *guard_line(page, width),
         *steps_line(page, view, width),
     ]
     tail = [
-        *fault_lines(page, view, width, 3 if few else 8),
+        *fault_lines(page, view, width, (2 if asked else 3) if few else 8),
         *detection_line(page, view, width),
         *load_line(page, width),
-        *claim_lines(page, width, 3 if few else 6),
+        *claim_lines(page, width, (2 if asked else 3) if few else 6),
     ]
     room = height - len(head) - len(tail)
-    log = _LEAST_LOG if few else room // 3
+    log = _LEAST_LOG - (len(asked) > 0) if few else room // 3
     drawn = _charts(page, view, width, room - log, look)
     return [*head, *drawn, *tail, *runs.log_lines(page, view, width, room - len(drawn))]
 
