@@ -190,9 +190,11 @@ def experiment(report: GameDayReport, step: StepSpan) -> ExperimentRow:
     if measured is None and step.ended is not None:
         measured = step.ended.chaos
     word, kind = _outcome(step, child)
+    name = title(step, child)
+    alike = [each for each in report.experiments if title(each, report.children.get(each.plan.id)) == name]
     return ExperimentRow(
         step,
-        title(step, child),
+        f"{step.plan.id}: {name}" if len(alike) > 1 else name,
         word,
         kind,
         why(step, child),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from sretool.core.plans.gameday import claims, judge
 from sretool.core.plans.gameday.claims import Claims
-from sretool.core.runs.model import Outcome, RunKind
+from sretool.core.runs.model import Outcome, RunKind, RunState
 from sretool.errors import UsageError
 from sretool.report import chaos, release
 from sretool.report.postmortem import Action, mend
@@ -31,11 +31,14 @@ _OF_EXPERIMENTS: Final = {
 
 
 def actions(report: GameDayReport) -> Iterator[Action]:
-    """What is worst first: a fault that is still in, then experiments, claims, and what people said."""
+    """What is worst first: a fault that is still in, guards, experiments, claims, what people said."""
     for fault in report.faults:
-        if not fault.ok or fault.end is None:
+        left = fault.end is None and report.record.state is not RunState.RUNNING
+        if not fault.ok or left:
             yield Action(f"Undo {fault.text} (`sretool chaos heal`), and find out why it stayed", "recover",
                          f"{fault.fault} is still in")  # fmt: skip
+    if not report.rehearsal:
+        return
     yield from _of_guards(report)
     broken: set[str] = set()
     for each in report.experiments:
@@ -77,7 +80,8 @@ _STOP_FILE: Final = "stop file"
 
 def _of_experiment(step: StepSpan, child: Child | None) -> Iterator[Action]:
     if child is None or child.verdict is None:
-        if step.begin is not None and (step.end is not None or child is not None):
+        going = child is not None and child.record.state is RunState.RUNNING
+        if step.begin is not None and not going and (step.end is not None or child is not None):
             what = f"Find out why {step.plan.id} broke off, and try it again"
             yield Action(what, "measure", f"{step.plan.id} has no verdict")
         return

@@ -96,6 +96,12 @@ class GameDayReport(ChaosReport):
         return EXPERIMENT if child is not None and child.record.kind is RunKind.CHAOS else step.plan.kind
 
     @property
+    def rehearsal(self) -> bool:
+        """Whether it followed a plan; rounds and searches for a dose measure, and rehearse nothing."""
+        started = self.story.started
+        return started is None or bool(started.plan_hash)
+
+    @property
     def day(self) -> GameDayMeasures | None:
         finished = self.story.finished
         return finished.measures.gameday if finished is not None else self.record.measures.gameday

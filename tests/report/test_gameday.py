@@ -38,6 +38,7 @@ def report_of(*happened: tuple[float, events.What]) -> GameDayReport:
 
 
 def started(*steps: PlannedStep, checks: tuple[Check, ...] = (), **words: Any) -> events.Started:
+    words = {"plan_hash": "77aa"} | words
     return events.Started(RunKind.GAMEDAY, "day", steps=steps, checks=checks, **words)
 
 
@@ -348,3 +349,22 @@ def test_good_events_are_those_of_the_shortest_window_where_the_objective_is_kno
     # 1, 0.95 and no good event at all.
     assert heights == sorted(heights)
     assert (heights[1] - heights[0]) / (heights[2] - heights[0]) == pytest.approx(0.05, abs=0.01)
+
+
+def test_rounds_and_searches_rehearse_nothing() -> None:
+    pages = [(5.0, events.AlertChange("Down", "firing", "page", "a"))]
+    steps = PlannedStep("trial-1", "experiment", "latency"), PlannedStep("trial-2", "experiment", "latency")
+    report = report_of((0, started(*steps, plan_hash="")), *pages)
+    assert actions_of(report) == []
+    assert [gameday.experiment(report, each).title for each in report.experiments] == [
+        "trial-1: latency",
+        "trial-2: latency",
+    ]
+
+
+def test_a_fault_of_a_day_that_goes_on_is_not_left() -> None:
+    fault = events.FaultOn("crash/f1", "kill app-1", "app-1", undo_ready=True)
+    report = report_of((0, started()), (3, fault))
+    assert actions_of(report) == []
+    report.record = replace(report.record, state=RunState.LOST)
+    assert len(actions_of(report)) == 1
