@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sretool.adapters import project
 from sretool.adapters.files import catalog
 from sretool.adapters.store import seal
-from sretool.adapters.store.runs import RunStore
+from sretool.adapters.store.runs import FOLDER, RunStore
 from sretool.adapters.store.tail import EventTail
 from sretool.adapters.store.trials import criteria, trials
 from sretool.adapters.store.writer import EVENTS, INPUT, RECORD
@@ -86,7 +86,7 @@ def told(
     report.take_all(found)
     for step in report.steps:
         if step.run:
-            child = _child(folder.parent / step.run, step.plan.id)
+            child = _child(folder.parent, step.run, step.plan.id)
             if isinstance(child, Child):
                 report.children[step.plan.id] = child
             else:
@@ -103,8 +103,11 @@ def told(
     return report, found
 
 
-def _child(folder: Path, step: str) -> Child | str:
+def _child(runs: Path, name: str, step: str) -> Child | str:
     """Why it cannot be read, where it cannot."""
+    if not FOLDER.fullmatch(name) or "/" in name:
+        return f"{name!r} is no name of a run's folder"
+    folder = runs / name
     try:
         record = lines.decode_record((folder / RECORD).read_bytes())
     except FileNotFoundError:

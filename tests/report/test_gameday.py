@@ -368,3 +368,14 @@ def test_a_fault_of_a_day_that_goes_on_is_not_left() -> None:
     assert actions_of(report) == []
     report.record = replace(report.record, state=RunState.LOST)
     assert len(actions_of(report)) == 1
+
+
+def test_a_step_names_no_folder_elsewhere(state: Path, tmp_path: Path) -> None:
+    folder, record = day_of(state)
+    copy = tmp_path / "runs" / folder.name
+    shutil.copytree(folder, copy)
+    (evil,) = (state / "runs").glob("20261120*db-failover*")
+    file = copy / "events.jsonl"
+    file.write_text(file.read_text().replace(evil.name, f"{evil.name}/../../elsewhere-a1b2c3"))
+    report, _ = gameday_reports.told(copy, record)
+    assert any("is no name of a run's folder" in each for each in report.missing)

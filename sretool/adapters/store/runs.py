@@ -147,11 +147,13 @@ class RunStore:
     def open(self, name: str) -> StoredRun:
         """The run `name`: `last`, or a unique beginning of its id or of its folder's name.
 
+        `last` is the newest that is no step of another one: what somebody has begun last.
+
         UsageError where there is none or several, RunUnreadable where its run.json is damaged.
         """
         names = self._names()
         if name == "last":
-            fitting = names[:1]
+            fitting = self._last(names)
         else:
             fitting = [
                 each for each in names if name and (each.startswith(name) or _id(each).startswith(name))
@@ -173,6 +175,14 @@ class RunStore:
             return run
         problem = run.problem if run is not None else "it has just been removed"
         raise RunUnreadable(f"{self.root / fitting[0]}: {problem}")
+
+    def _last(self, names: Sequence[str]) -> list[str]:
+        known = {_id(each) for each in names}
+        for each in names:
+            run = self._read(each)
+            if not isinstance(run, StoredRun) or run.record.parent not in known:
+                return [each]
+        return []
 
     def children(self, run: StoredRun) -> tuple[StoredRun, ...]:
         """The runs that were steps of it, oldest first."""

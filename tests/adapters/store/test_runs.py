@@ -323,3 +323,16 @@ def test_thousands_of_runs_are_listed(tmp_path: Path) -> None:
     fresh = RunStore(tmp_path)
     assert len(fresh.newest(200)) == 200
     assert len(fresh.newest()) == 3001
+
+
+def test_the_last_one_is_no_step_of_another(tmp_path: Path) -> None:
+    store, clock = store_at(tmp_path)
+    with store.create(RunKind.GAMEDAY, "quarterly") as day:
+        for name in ("evening", "db-failover"):
+            clock.sleep(1)
+            with store.create(RunKind.CHAOS, name, parent=day.run.id):
+                assert store.open("last").record.id == day.run.id
+    clock.sleep(1)
+    # The one it was a step of is gone.
+    with store.create(RunKind.CHAOS, "alone", parent="zzzzzz") as alone:
+        assert store.open("last").record.id == alone.run.id
