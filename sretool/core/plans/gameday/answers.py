@@ -44,8 +44,7 @@ def read_answers(file: str, text: str, steps: Iterable[Played | Shuffle]) -> dic
 def _problem(id_: str, value: yaml.Node, asking: dict[str, AskStep | CheckStep]) -> str:
     """Why it is no answer; empty where it is one."""
     if id_ not in asking:
-        there = f"; those that do: {', '.join(asking)}" if asking else ", as none does"
-        return f"no step {id_!r} asks anybody{did_you_mean(id_, asking) or there}"
+        return f"no step {id_!r} asks anybody{did_you_mean(id_, asking) if asking else '; none does'}"
     text = " ".join(value.value.split()) if isinstance(value, yaml.ScalarNode) else ""
     if not text:
         return f"{id_}: an answer is a text"
