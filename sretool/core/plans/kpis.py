@@ -15,7 +15,7 @@ from sretool.core.plans.chaos.criteria import FAULT_MADE
 from sretool.core.runs.model import Outcome, RunKind, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sretool.core.catalog.kpis import Kpi, Quarter
     from sretool.core.catalog.model import Target
@@ -93,12 +93,15 @@ def standing(
 
 def from_runs(what: FromRuns, quarter: Quarter, records: Iterable[RunRecord]) -> RunsSay:
     """Of runs that began in the quarter and are over."""
+    records = list(records)
     of_quarter = [each for each in records if quarter.start <= each.started < quarter.end]
     over = [each for each in of_quarter if each.verdict]
     if what in (FromRuns.MTTR, FromRuns.MTTD):
         # Nobody saw what became of a fault whose run broke off.
         lost = [each for each in of_quarter if each.kind is RunKind.CHAOS and each.state is RunState.LOST]
-        return _mean([*_times(what, over), *((each.parent, None) for each in lost)])
+        days = {each.id: each.parent for each in records}
+        times = [*_times(what, over), *((each, None) for each in lost)]
+        return _mean([(_day(each, days), time) for each, time in times])
     # Steps of a game day are under a fault on purpose, and searches for the limit go beyond it.
     loads = [
         each.measures.load
@@ -111,8 +114,17 @@ def from_runs(what: FromRuns, quarter: Quarter, records: Iterable[RunRecord]) ->
     )
 
 
-def _times(what: FromRuns, over: Sequence[RunRecord]) -> Iterator[tuple[str | None, float | None]]:
-    """Of each experiment: the game day it was a step of, and its time."""
+def _day(run: RunRecord, parents: Mapping[str, str | None]) -> str | None:
+    """The game day it was a step of, or a step of a step; None: of none."""
+    day, seen = run.parent, {run.id}
+    while day is not None and day not in seen and parents.get(day) is not None:
+        seen.add(day)
+        day = parents[day]
+    return day
+
+
+def _times(what: FromRuns, over: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, float | None]]:
+    """Of each experiment."""
     for each in over:
         measured = each.measures.chaos
         checks = each.verdict.checks if each.verdict is not None else ()
@@ -120,9 +132,9 @@ def _times(what: FromRuns, over: Sequence[RunRecord]) -> Iterator[tuple[str | No
         if each.kind is not RunKind.CHAOS or measured is None or not made:
             continue
         if what is FromRuns.MTTR:
-            yield each.parent, measured.mttr_s
+            yield each, measured.mttr_s
         elif measured.mttd_s is not None or any(alert.expected for alert in measured.alerts):
-            yield each.parent, measured.mttd_s
+            yield each, measured.mttd_s
 
 
 def _mean(times: Sequence[tuple[str | None, float | None]]) -> RunsSay:

@@ -150,3 +150,12 @@ def test_it_lies_between_0_and_100_and_100_means_that_all_held(
             and all(answers and set(answers) == {True} for answers in each.newest.answers.values())
             for each in found.experiments
         )
+
+
+def test_the_score_after_each_game_day_is_that_of_its_last_run() -> None:
+    first = [replace(trial(0, undo=(False,)), parent="d1"), replace(trial(1, "latency"), parent="d1")]
+    alone = [trial(2, "latency", hypotheses=(False,))]
+    second = [replace(trial(3), parent="d2")]
+    found = one(*first, *alone, *second)
+    assert [(each.parent, each.score) for each in found.days] == [("d1", 87.5), ("d2", 87.5)]
+    assert one(*alone).days == ()

@@ -36,11 +36,19 @@ def drill(
     at: datetime = AT,
     made: bool = True,
     expected: bool = False,
+    day: str | None = None,
 ) -> RunRecord:
     measured = ChaosMeasures(mttr_s=mttr, mttd_s=mttd, alerts=EXPECTED if expected else ())
     verdict = Verdict(outcome, "", (MADE,) if made else ())
     return RunRecord(
-        "r", RunKind.CHAOS, "t", RunState.FINISHED, at, verdict=verdict, measures=Measures(chaos=measured)
+        "r",
+        RunKind.CHAOS,
+        "t",
+        RunState.FINISHED,
+        at,
+        parent=day,
+        verdict=verdict,
+        measures=Measures(chaos=measured),
     )
 
 
@@ -82,6 +90,17 @@ def test_what_became_of_a_fault_whose_run_broke_off_is_missing() -> None:
     lost = RunRecord("r", RunKind.CHAOS, "t", RunState.LOST, AT)
     assert from_runs(FromRuns.MTTR, Q4, [drill(10.0), lost]) == RunsSay(10.0, 1, 1)
     assert from_runs(FromRuns.MTTD, Q4, [lost]) == RunsSay(None, 0, 1)
+
+
+def test_a_game_day_counts_once_with_the_mean_over_its_experiments() -> None:
+    runs = [drill(10.0), *(drill(each, day="d1") for each in (40.0, 60.0, None)), drill(30.0, day="d2")]
+    assert from_runs(FromRuns.MTTR, Q4, runs) == RunsSay(30.0, 3, 1, 2)
+
+
+def test_rounds_of_a_game_day_are_part_of_it() -> None:
+    rounds = RunRecord("s1", RunKind.GAMEDAY, "rounds", RunState.FINISHED, AT, parent="d1")
+    runs = [rounds, drill(10.0, day="d1"), drill(30.0, day="s1")]
+    assert from_runs(FromRuns.MTTR, Q4, runs) == RunsSay(20.0, 1, 0, 1)
 
 
 def test_an_alert_that_was_expected_and_never_came_is_missing_from_mttd() -> None:
