@@ -79,7 +79,9 @@ class Aim:
             found = self.mild * (self.harsh / self.mild) ** place
         else:
             found = self.mild + (self.harsh - self.mild) * place
-        return float(round(found)) if self.whole else float(f"{found:.{_DIGITS}g}")
+        rounded = float(round(found)) if self.whole else float(f"{found:.{_DIGITS}g}")
+        # Rounding must not lead beyond either end.
+        return min(max(rounded, min(self.mild, self.harsh)), max(self.mild, self.harsh))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +205,12 @@ class _Known:
         if not self._told:
             return (0.0, 0.0)
         places = sorted({*self._held, *self._broke})
-        if not self._broke:
-            if places[-1] >= 1:
-                return None
-            # Close to the harshest dose, that itself is what is left.
-            return (places[-1], 1.0) if self._wide(places[-1], 1.0) else (1.0, 1.0)
         for one, other in pairwise(places):
             if (one == self._holds or other == self._breaks) and self._wide(one, other):
                 return (one, other)
+        if self._breaks is None and places[-1] < 1:
+            # Nothing is sure to break yet. Close to the harshest dose, that itself is what is left.
+            return (places[-1], 1.0) if self._wide(places[-1], 1.0) else (1.0, 1.0)
         return None
 
     def _wide(self, one: float, other: float) -> bool:

@@ -87,7 +87,7 @@ def test_an_end_that_does_not_stand_widens_the_answer() -> None:
 
 
 def test_both_sides_of_a_grey_zone_are_narrowed() -> None:
-    search = Search(Aim(0, 100, precision=0.1))
+    search = Search(Aim(0, 100, precision=0.1, whole=True))
     for dose, broke in (
         (0, False),
         (50, True),
@@ -101,6 +101,11 @@ def test_both_sides_of_a_grey_zone_are_narrowed() -> None:
     # 44 and 50 did both: above 50 nothing is sure, and below 44 it is.
     result = search.result()
     assert (result.holds, result.breaks, result.monotone) == (38, None, False)
+    assert search.next() == 75
+    for dose in (75, 62, 56):
+        assert search.next() == dose
+        search.take(Trial(dose, broke=True))
+    assert search.result().breaks == 56
 
 
 def test_less_may_be_harsher() -> None:
