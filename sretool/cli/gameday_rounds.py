@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sretool.services.gameday_rounds import Made, Order
 
 _SEEDS: Final = 100_000
+_LEAD: Final = 10.0
+"""Seconds until an experiment has asked for its steady state, about."""
 
 
 @click.command()
@@ -133,7 +135,7 @@ def _order(
         pairs=pairs,
         seed=seed,
         window=window,
-        lead=max(plan.least_seconds, 10.0),
+        lead=_LEAD,
         load=() if capacity else prepared.load(),
         capacity=prepared.capacity(within, most) if capacity else (),
         chaos=prepared.chaos(),
