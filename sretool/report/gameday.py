@@ -57,6 +57,8 @@ def _render(
     section: Any,
     links: bool = False,
 ) -> str:
+    # Trials of a search, or rounds, are compared with one another and not with what they promise.
+    tried = report.experiments if report.rehearsal else []
     return templating.render(
         template,
         escape=escape,
@@ -83,8 +85,9 @@ def _render(
         reason=chaos.reason(report),
         figures=figures(report),
         checks=chaos.checks(report),
-        experiments=[experiment(report, each) for each in report.experiments],
-        others=[step(report, each) for each in report.steps if each not in report.experiments],
+        rehearsal=report.rehearsal,
+        experiments=[experiment(report, each) for each in tried],
+        others=[step(report, each) for each in report.steps if each not in tried],
         actions=list(gameday_actions.actions(report)),
         faults=[chaos.fault_row(report, each) for each in report.faults],
         alerts=alerts(report),
@@ -119,11 +122,11 @@ def figures(report: GameDayReport) -> list[chaos.Figure]:
     day = report.day
     if day is None:
         return []
+    budget = chaos.Figure("Budget", share_words(day.budget_spent), "spent, the worst")
+    if not report.rehearsal:
+        return [chaos.Figure("Faults made", _count(day.experiments)), budget]
     if report.release is not None and not day.experiments:
-        return [
-            *release.figures(report.release),
-            chaos.Figure("Budget", share_words(day.budget_spent), "spent, the worst"),
-        ]
+        return [*release.figures(report.release), budget]
     passed = "" if day.experiments is None else f"of {day.experiments} experiments"
     pages = "" if not day.pages else f"{day.pages_acked or 0} of {day.pages} pages"
     faults = "the worst"
@@ -304,7 +307,8 @@ def _result(child: Child | None) -> str:
     load = child.record.measures.load
     if load is None or not load.requests or child.record.kind is not RunKind.LOAD:
         # Searches and rounds say what they found.
-        return child.verdict.reason if child.verdict is not None else ""
+        found = child.verdict if child.record.kind in (RunKind.GAMEDAY, RunKind.CAPACITY) else None
+        return found.reason if found is not None else ""
     failed = share_words((load.failures or 0) / load.requests)
     return f"{count_words(load.requests)} requests, {failed} failed, p99 {_span(load.p99_s)}"
 

@@ -360,6 +360,11 @@ def test_rounds_and_searches_rehearse_nothing() -> None:
         "trial-1: latency",
         "trial-2: latency",
     ]
+    page, text = gameday.html(report, NOW), gameday.markdown(report, NOW)
+    assert "measurement on database" in page
+    for words in ("What is to be done", "<h2>Experiments", "The other steps"):
+        assert words not in page
+    assert "| trial-2 | latency | - | **not begun** |" in text
 
 
 def test_a_fault_of_a_day_that_goes_on_is_not_left() -> None:
