@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from sretool.adapters.store.runs import RunStore
 from sretool.core.runs.model import RunState
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sretool.adapters.store.runs import StoredRun
-    from sretool.adapters.store.tail import Follower
+    from sretool.adapters.store.tail import Follower, News
     from sretool.tui.board import View
     from sretool.tui.line import Line
     from sretool.tui.source import Watched
@@ -61,6 +61,11 @@ class GameDayAtWork(LoadAtWork, Protocol):
         ...
 
 
+class Look(NamedTuple):
+    stored: StoredRun
+    found: list[News]
+
+
 class RunEye:
     """One run of a project, followed by whoever calls `look`, from one thread at a time."""
 
@@ -72,16 +77,24 @@ class RunEye:
         self._follower: Follower | None = None
         self._stored: StoredRun | None = None
 
-    def look(self) -> None:
-        """Take in what is new; OSError and RunUnreadable where that cannot be read."""
+    def look(self) -> Look:
+        """What is new, to be given to `take`; OSError and RunUnreadable where that cannot be read."""
         stored = self._store.open(self._run)
         if self._follower is None:
             self._follower = self._store.follow(stored)
-        self._follower.catch_up()
         if self._reveal or stored.record.state is RunState.LOST:
             self._follower.unveil()
-            self._follower.catch_up()
-        self._stored = stored
+        found = [self._follower.read()]
+        while found[-1].events or found[-1].story is not None:
+            found.append(self._follower.read())
+        return Look(stored, found)
+
+    def take(self, look: Look) -> None:
+        """On the thread that draws."""
+        assert self._follower is not None
+        for news in look.found:
+            self._follower.take(news)
+        self._stored = look.stored
 
     @property
     def story(self) -> Story:
@@ -122,7 +135,7 @@ class GameDayApp(CockpitApp):
         before = self.story.last
         try:
             # What was undone long ago may take a while to read again; keys are answered meanwhile.
-            await asyncio.to_thread(self._eye.look)
+            self._eye.take(await asyncio.to_thread(self._eye.look))
         except (OSError, SretoolError) as error:
             self.board.log.append((self.clock(), f"{self.work.run}: {error}"))
             return False

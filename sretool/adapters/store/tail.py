@@ -12,6 +12,7 @@ from sretool.core.runs.veil import Veil
 from sretool.errors import RunUnreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from sretool.core.runs.events import RunEvent
@@ -86,6 +87,15 @@ class EventTail:
             return None
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a follower has read and not yet taken in."""
+
+    events: tuple[RunEvent, ...]
+    story: Story | None = None
+    """In place of the one so far, which is void."""
+
+
 class Follower:
     """The story of a run, told again from the start where its events are replaced.
 
@@ -100,23 +110,46 @@ class Follower:
 
     def advance(self) -> bool:
         """Take in what is new, some megabytes at most; whether there was anything."""
-        read = self.tail.read()
-        if read.restarted:
-            self._veil, self.story = Veil(), Story()
-        self.story.take_all(each for event in read.events if (each := self._veil.seen(event)) is not None)
-        if self._veil.lifted:
-            self._tell_again(self._veil.again())
-        return bool(read.events) or read.restarted
-
-    def unveil(self) -> None:
-        """Nothing is kept back any more."""
-        if self._veil.keeps:
-            self._tell_again(Veil(open=True))
-
-    def _tell_again(self, veil: Veil) -> None:
-        self._veil, self.tail, self.story = veil, EventTail(self._file), Story()
+        news = self.read()
+        self.take(news)
+        return bool(news.events) or news.story is not None
 
     def catch_up(self) -> None:
         """Take in everything there is."""
         while self.advance():
             pass
+
+    def unveil(self) -> None:
+        """Nothing is kept back any more."""
+        if self._veil.keeps:
+            self.story = self._again(Veil(open=True))
+
+    def read(self) -> News:
+        """What is new, some megabytes at most. It leaves the story alone, which another thread may read."""
+        read = self.tail.read()
+        fresh = None
+        if read.restarted:
+            self._veil, fresh = Veil(), Story()
+        seen = _seen(self._veil, read.events)
+        if self._veil.lifted:
+            return News((), self._again(self._veil.again()))
+        return News(seen, fresh)
+
+    def take(self, news: News) -> None:
+        self.story = news.story or self.story
+        self.story.take_all(news.events)
+
+    def _again(self, veil: Veil) -> Story:
+        """The whole story from the first event on."""
+        while True:
+            tail, story = EventTail(self._file), Story()
+            while (read := tail.read()).events:
+                story.take_all(_seen(veil, read.events))
+            if not veil.lifted:
+                self._veil, self.tail = veil, tail
+                return story
+            veil = veil.again()
+
+
+def _seen(veil: Veil, found: Iterable[RunEvent]) -> tuple[RunEvent, ...]:
+    return tuple(event for each in found if (event := veil.seen(each)) is not None)
