@@ -15,6 +15,7 @@ from sretool.cli.chaos_shown import undo_words
 from sretool.cli.gameday_prepare import plain
 from sretool.core.plans.chaos.plan import percent
 from sretool.core.plans.chaos.targets import HEALS
+from sretool.core.plans.gameday import planned
 from sretool.core.plans.gameday.lint import price
 from sretool.core.plans.gameday.plan import (
     AskStep,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from sretool.cli.gameday_prepare import Prepared
     from sretool.cli.gameday_ready import Ready
     from sretool.core.plans.chaos.targets import Target
-    from sretool.core.plans.gameday.plan import GameDayPlan, Played
+    from sretool.core.plans.gameday.plan import Played
     from sretool.core.plans.gameday.timetable import Span
     from sretool.errors import Problem
 
@@ -127,18 +128,13 @@ class _Row:
 def _rows(prepared: Prepared, *, reveal: bool) -> list[_Row]:
     rows: list[_Row] = []
     for slot in prepared.table.slots:
-        secret = is_hidden(prepared.plan, slot.step) and not reveal
+        secret = planned.hidden(prepared.plan, slot.step) and not reveal
         if secret and rows and rows[-1].hidden:
             last = rows.pop()
             rows.append(_Row(last.begin, slot.end, (*last.steps, slot.step), hidden=True))
         else:
             rows.append(_Row(slot.begin, slot.end, (slot.step,), hidden=secret))
     return rows
-
-
-def is_hidden(plan: GameDayPlan, step: Played) -> bool:
-    """Whether whoever responds is not told of it; what a seed has put there is hidden, pauses too."""
-    return (isinstance(step, ExperimentStep) and step.hidden) or step not in plan.steps
 
 
 def _timetable(prepared: Prepared, *, reveal: bool) -> Iterator[str]:
@@ -223,7 +219,7 @@ def _hurts(prepared: Prepared, *, reveal: bool) -> Iterator[str]:
         return
     yield from ("", "Hurts")
     for step in _played(prepared):
-        if is_hidden(prepared.plan, step) and not reveal:
+        if planned.hidden(prepared.plan, step) and not reveal:
             continue
         yield from _of_step(prepared, step)
     secret = [] if reveal else [each for each in prepared.plan.experiments if each.hidden]
@@ -352,7 +348,7 @@ def document(prepared: Prepared, ready: Ready, *, reveal: bool) -> dict[str, Any
         "targets": [
             {"step": step.id, **asdict(target)}
             for step in _played(prepared)
-            if reveal or not is_hidden(plan, step)
+            if reveal or not planned.hidden(plan, step)
             for target in _targets(prepared, step)
         ]
         if prepared.asked

@@ -36,36 +36,36 @@ class Lines:
         self._shown: set[int] = set()
 
     def show(self, event: RunEvent) -> None:
-        if self._veil.keeps or not self._events:
+        keeps = self._veil.keeps or not self._events
+        if keeps:
             self._events.append(event)
-        for each in self._seen(event):
-            self._tell(each)
-
-    def _seen(self, event: RunEvent) -> Iterator[RunEvent]:
         seen = self._veil.seen(event)
         if self._veil.lifted:
-            # What was kept back till now comes first.
-            self._veil = self._veil.again()
-            for each in self._events:
-                told = self._veil.seen(each)
-                if told is not None and id(each) not in self._shown:
-                    self._shown.add(id(each))
-                    yield told
-            return
-        if seen is not None:
-            if self._veil.keeps:
+            self._tell_again()
+        elif seen is not None:
+            if keeps:
                 self._shown.add(id(event))
-            yield seen
+            self._tell(seen)
 
-    def _tell(self, event: RunEvent) -> None:
-        before = len(self._story.log)
+    def _tell_again(self) -> None:
+        """What was kept back till now; the story of it begins anew, as names are known now."""
+        self._veil, self._story = self._veil.again(), Story()
+        for each in self._events:
+            seen = self._veil.seen(each)
+            if seen is not None:
+                self._tell(seen, silent=id(each) in self._shown)
+                self._shown.add(id(each))
+
+    def _tell(self, event: RunEvent, *, silent: bool = False) -> None:
         self._story.take(event)
-        for line in self._story.log[before:]:
+        lines, self._story.log = self._story.log, []
+        if silent:
+            return
+        for line in lines:
             result = f"  {line.result}" if line.result else ""
             # Where stderr goes to a full disk, the game day goes on without an audience.
             with contextlib.suppress(OSError):
                 diagnostics.talk(f"{line.t:7.1f}s  {line.source:<5}  {line.text}{result}")
-        del self._story.log[:]
         if isinstance(event.what, Asked) and event.what.answers:
             diagnostics.talk(f"{'':>8}  one of: {', '.join(event.what.answers)}")
 
@@ -77,7 +77,7 @@ def listening(session: GameDaySession, me: str) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    typed = _Typed(session, me)
+    typed = Typed(session, me)
     descriptor = sys.stdin.fileno()
 
     def read() -> None:
@@ -103,7 +103,7 @@ def listening(session: GameDaySession, me: str) -> Iterator[None]:
         loop.remove_reader(descriptor)
 
 
-class _Typed:
+class Typed:
     """Whole lines of what comes from a terminal."""
 
     def __init__(self, session: GameDaySession, me: str) -> None:
