@@ -373,7 +373,7 @@ class GameDaySession:
 
     async def _finish(self) -> Ending:
         for step in [each for each in self._steps if each in self._begun - self._over]:
-            self._record(StepEnded(step, Outcome.ABORTED, "everything was ended"))
+            self._record(StepEnded(step, Outcome.ABORTED, _ENDED))
         await self._look_at_release()
         self._tell_checks(over=True)
         self._record(WatchEnded(len(self._events) + len(self._unwritten)))
@@ -465,6 +465,8 @@ class GameDaySession:
             undone = end is None or not end.left
             if outcome is Outcome.PASSED:
                 why = ""
+            elif outcome is Outcome.ABORTED and self._phase is machines.Phase.STOPPING:
+                why = _ENDED
             self._record(StepEnded(step, outcome, why, undone, measures.chaos, measures.load))
 
     def _tell_phase(self) -> None:
@@ -749,6 +751,7 @@ class GameDaySession:
         return announcement(self._drill, run=self.run_id, by=self._order.by, ends=ends, verdict=verdict)
 
 
+_ENDED: Final = "ended with the game day"
 _GOES_ON: Final = (machines.Phase.RUNNING, machines.Phase.HELD)
 
 

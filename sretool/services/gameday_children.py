@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.plans.gameday.judge import INTERRUPTED
 from sretool.core.runs.events import (
     CapacityFound,
     CurvePoint,
@@ -30,7 +31,7 @@ _LOOK: Final = 0.1
 """Seconds between two looks at what a child has written."""
 _REFUSED: Final = 4
 """Return code of an experiment that a gate has refused; then it has no run."""
-_INTERRUPTED: Final = 130
+_ENDED_BY_HAND: Final = 130
 _LEAST_CODE: Final = 0
 
 
@@ -101,7 +102,7 @@ def came(end: ChildEnd, *, asked: bool) -> Came:
     if record is None:
         if end.code == _REFUSED:
             return Came(Outcome.INCONCLUSIVE, end.said or "it was refused")
-        if asked or end.code == _INTERRUPTED:
+        if asked or end.code == _ENDED_BY_HAND:
             return Came(Outcome.ABORTED, "it was ended before it began")
         return Came(Outcome.ERROR, end.said or f"its program ended with {end.code}")
     verdict = record.verdict
@@ -133,7 +134,8 @@ def relayed(step: str, kind: str, what: What) -> What | None:
             return replace(what, fault=f"{step}/{what.fault}")
         case FaultOff():
             return replace(what, fault=f"{step}/{what.fault}")
-        case GuardTripped() if kind != "load":
+        # Who asked it to end says so himself.
+        case GuardTripped() if kind != "load" and what.guard != INTERRUPTED:
             return replace(what, guard=f"{step}: {what.guard}")
         case SteadyState() | WritesFound():
             return what

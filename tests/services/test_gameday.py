@@ -255,6 +255,7 @@ async def test_aborting_asks_every_program_at_once_and_waits_until_all_is_undone
     assert played.of(FaultOff)[0].how == "healed"
     assert played.t(FaultOff) < 7
     assert played.ended("drill").outcome is Outcome.ABORTED
+    assert played.ended("drill").why == "ended with the game day"
     assert [each.name for each in played.of(PhaseBegan)] == ["steps", "stopping"]
     assert judge(played.events)[0] == played.verdict
     assert not played.ending.interrupted
