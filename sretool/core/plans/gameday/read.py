@@ -229,7 +229,10 @@ def _typed(written: dict[str, str]) -> dict[str, Any]:
     """As YAML would read them: `3` is a number, `true` is true."""
     found = {}
     for name, raw in written.items():
-        value = yaml.safe_load(raw) if raw.strip() else raw
+        try:
+            value = yaml.safe_load(raw) if raw.strip() else raw
+        except yaml.YAMLError:
+            value = raw
         found[name] = value if isinstance(value, bool | int | float) else raw
     return found
 
