@@ -99,7 +99,7 @@ class GameDayReport(ChaosReport):
     def rehearsal(self) -> bool:
         """Whether it followed a plan; rounds and searches for a dose measure, and rehearse nothing."""
         started = self.story.started
-        return started is None or bool(started.plan_hash)
+        return started is None or bool(started.plan_hash or started.checks)
 
     @property
     def day(self) -> GameDayMeasures | None:
