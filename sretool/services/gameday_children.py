@@ -32,7 +32,6 @@ _LOOK: Final = 0.1
 _REFUSED: Final = 4
 """Return code of an experiment that a gate has refused; then it has no run."""
 _ENDED_BY_HAND: Final = 130
-_LEAST_CODE: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +103,10 @@ def came(end: ChildEnd, *, asked: bool) -> Came:
             return Came(Outcome.INCONCLUSIVE, end.said or "it was refused")
         if asked or end.code == _ENDED_BY_HAND:
             return Came(Outcome.ABORTED, "it was ended before it began")
-        return Came(Outcome.ERROR, end.said or f"its program ended with {end.code}")
+        return Came(Outcome.ERROR, end.said or _ended(end.code))
     verdict = record.verdict
     if record.state is not RunState.FINISHED or verdict is None:
-        how = f"was killed by signal {-end.code}" if end.code < _LEAST_CODE else f"ended with {end.code}"
-        return Came(Outcome.ERROR, f"its program {how}")
+        return Came(Outcome.ERROR, _ended(end.code))
     outcome, why = verdict.outcome, verdict.reason
     if asked and outcome is Outcome.ABORTED and record.kind is RunKind.LOAD:
         broken = [each.name for each in verdict.checks if each.ok is False]
@@ -116,6 +114,10 @@ def came(end: ChildEnd, *, asked: bool) -> Came:
             return Came(Outcome.FAILED, f"broken: {', '.join(broken)}")
         return Came(Outcome.PASSED, "")
     return Came(outcome, "" if outcome is Outcome.PASSED else why)
+
+
+def _ended(code: int) -> str:
+    return f"its program was killed by signal {-code}" if code < 0 else f"its program ended with {code}"
 
 
 def relayed(step: str, kind: str, what: What) -> What | None:

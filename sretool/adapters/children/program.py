@@ -50,6 +50,8 @@ class Program:
         self._environment = dict(environment)
         self._notices = tuple(notices)
         self._process: Process | None = None
+        self._unwanted = False
+        """It was asked to end before it was there."""
         self._ending: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -69,6 +71,8 @@ class Program:
             raise ChaosError(
                 f"`sretool {' '.join(self._arguments[:3])}` cannot be started: {error}"
             ) from error
+        if self._unwanted:
+            self.stop()
 
     @property
     def pid(self) -> int | None:
@@ -85,6 +89,7 @@ class Program:
 
     def stop(self) -> None:
         """Ask it to end; the first signal is sent before this returns."""
+        self._unwanted = True
         if self._process is None or self._process.returncode is not None or self._ending is not None:
             return
         self._send(self._notices[0][0])

@@ -75,6 +75,16 @@ async def test_what_heeds_no_signal_is_killed(tmp_path: Path) -> None:
         assert await program.wait() == -signal.SIGKILL
 
 
+async def test_one_that_was_to_end_before_it_began_ends(tmp_path: Path) -> None:
+    pipe = tmp_path / "profile.yaml"
+    os.mkfifo(pipe)
+    program = Program(("load", "run", str(pipe)), tmp_path / "step.log", dict(os.environ))
+    program.stop()
+    await program.start()
+    async with asyncio.timeout(20):
+        assert await program.wait() != 0
+
+
 def test_it_ends_when_its_parent_is_killed() -> None:
     parent = subprocess.Popen([sys.executable, "-c", _ALONE], stdout=subprocess.PIPE)
     assert parent.stdout is not None
