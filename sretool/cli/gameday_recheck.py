@@ -48,7 +48,7 @@ def _rounds(
     from sretool.core.plans.gameday import rounds as plans
     from sretool.core.runs.rounds import rounds
 
-    made = plans.order(int(plan["pairs"]), int(plan["seed"]))
+    made = plans.order(plans.most_pairs(int(plan["pairs"])), int(plan["seed"]))
     names = {each.id: (each.pair, each.fault) for each in made}
     found = rounds(happened, names, plans.MEASURED)
     if found.pairs != result["pairs_that_count"]:

@@ -14,7 +14,7 @@ from sretool.core.runs.events import Checked, Note, PhaseBegan, Started, StepBeg
 from sretool.core.runs.load import Load
 from sretool.core.runs.model import Check, GameDayMeasures, Measures, Outcome, RunKind, Verdict
 from sretool.core.runs.words import value_words
-from sretool.services.gameday_together import Ending, Limits, Stopped, Together
+from sretool.services.gameday_together import Ending, Limits, Stopped, Together, no_fault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -183,7 +183,7 @@ class _Doses:
     async def _judged(self, step: str, dose: float, chaos: Running, load: Running | None) -> Trial:
         verdict, begin, end = chaos.verdict, chaos.fault_on, chaos.fault_off
         if begin is None or end is None:
-            return Trial(dose, None, f"no fault was made: {chaos.why}".rstrip(": "))
+            return Trial(dose, None, no_fault(chaos))
         if verdict is not None and verdict.outcome is Outcome.ABORTED:
             # Its own guards stop what burns: a harsher dose would not burn less.
             self._tell(Check(f"{step}: {self._name(dose)}", self._order.what, verdict.reason, ok=False))

@@ -7,15 +7,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.plans.gameday import rounds as plans
-from sretool.core.plans.gameday.rounds import BETWEEN, MEASURED
+from sretool.core.plans.gameday.rounds import BETWEEN, LOST, MEASURED
 from sretool.core.runs import rounds as seen
 from sretool.core.runs.events import PhaseBegan, PlannedStep, Started, StepBegan, StepEnded
 from sretool.core.runs.model import GameDayMeasures, Measures, Outcome, RunKind, Verdict
 from sretool.core.runs.words import value_words
-from sretool.services.gameday_together import Ending, Limits, Stopped, Together
+from sretool.services.gameday_together import Ending, Limits, Stopped, Together, no_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sretool.core.plans.gameday.rounds import Round
@@ -95,12 +95,11 @@ class _Rounds:
         self._lead = order.lead
 
     async def run(self) -> Made:
-        made = plans.order(self._order.pairs, self._order.seed)
+        made = plans.order(plans.most_pairs(self._order.pairs), self._order.seed)
         outcome, why = Outcome.PASSED, ""
         try:
-            self._beside.record(self._started(made))
-            for each in made:
-                await self._round(each)
+            self._beside.record(self._started(made[: 2 * self._order.pairs]))
+            await self._pairs(made)
         except Stopped as stopped:
             outcome, why = stopped.outcome, stopped.why
         finally:
@@ -133,7 +132,18 @@ class _Rounds:
             ),
         )
 
-    async def _round(self, which: Round) -> None:
+    async def _pairs(self, made: Sequence[Round]) -> None:
+        """As many as were asked for that count; one that does not is made again."""
+        counted = lost = 0
+        for one, other in zip(made[::2], made[1::2], strict=True):
+            # Where the first round does not count, there is nothing to compare the second one with.
+            good = await self._round(one) and await self._round(other)
+            counted, lost = counted + good, 0 if good else lost + 1
+            if counted == self._order.pairs or lost == LOST:
+                return
+
+    async def _round(self, which: Round) -> bool:
+        """Whether it counts."""
         self._beside.record(StepBegan(which.id))
         outcome, why, undone = Outcome.ABORTED, "it was not over", True
         try:
@@ -149,6 +159,7 @@ class _Rounds:
             self._beside.record(StepEnded(which.id, outcome, why, undone))
         if not undone:
             raise Stopped(Outcome.ERROR, self._beside.left[0])
+        return outcome is Outcome.PASSED
 
     # --- the same load ------------------------------------------------------------------------------------
 
@@ -233,7 +244,7 @@ class _Rounds:
     def _came_out(self, chaos: Running) -> tuple[Outcome, str]:
         verdict = chaos.verdict
         if chaos.fault_on is None:
-            return Outcome.INCONCLUSIVE, f"no fault was made: {chaos.why}".rstrip(": ")
+            return Outcome.INCONCLUSIVE, no_fault(chaos)
         if verdict is None:
             return Outcome.ERROR, "the experiment has no verdict"
         unknown = verdict.outcome is Outcome.INCONCLUSIVE and not (self._order.dosed or chaos.guard)

@@ -152,6 +152,12 @@ class Running:
         return found
 
 
+def no_fault(chaos: Running) -> str:
+    """Why an experiment that is over has made none."""
+    start = "no fault was made"
+    return f"{start}: {chaos.why.removeprefix(start).lstrip(': ')}".rstrip(": ")
+
+
 class Together:
     def __init__(
         self,

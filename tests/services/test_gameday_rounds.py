@@ -147,6 +147,22 @@ async def test_rounds_that_do_not_count(tmp_path: Path, world: World, why: str) 
     assert why in " ".join(each.why for each in played.made.rounds.rounds)
 
 
+async def test_a_pair_that_does_not_count_is_made_again(tmp_path: Path) -> None:
+    world = World(fault_for=15, refused=1)
+    played = await play(tmp_path, world, order(pairs=2))
+    assert (played.outcome, played.made.rounds.pairs) == (Outcome.PASSED, 2)
+    lost = [each for each in played.made.rounds.rounds if each.why]
+    assert [each.fault for each in lost] == [True]
+    assert {each.pair for each in played.made.rounds.rounds} == {1, 2, 3}
+
+
+async def test_it_is_not_made_again_for_ever(tmp_path: Path) -> None:
+    world = World(refuses="no proxy")
+    played = await play(tmp_path, world, order(pairs=6))
+    assert played.outcome is Outcome.INCONCLUSIVE
+    assert len({each.pair for each in played.made.rounds.rounds}) == 2
+
+
 @pytest.mark.parametrize(("guard", "pairs"), [("", 3), ("blind 60s", 0)])
 async def test_without_a_dose_a_fault_counts_that_stayed(tmp_path: Path, guard: str, pairs: int) -> None:
     world = World(outcome=Outcome.INCONCLUSIVE, fault_for=15, guard=guard)

@@ -67,6 +67,8 @@ class World:
     """Ends each experiment when its fault has been in for its time."""
     refuses: str = ""
     """Why experiments do not begin."""
+    refused: int = 0
+    """So many experiments do not begin, then they do."""
     burns: float = 0.0
     """Share of a budget that each experiment takes."""
     left: tuple[str, ...] = ()
@@ -172,8 +174,9 @@ class MadeUp:
         return 0
 
     async def _experiment(self) -> int:
-        if self._world.refuses:
-            self._said = self._world.refuses
+        if self._world.refuses or self._world.refused:
+            self._world.refused = max(self._world.refused - 1, 0)
+            self._said = self._world.refuses or "refused"
             return 4
         given = [each.partition("=")[2] for each in self._arguments if each.startswith("dose:")]
         interrupted = not await self._pass(4)

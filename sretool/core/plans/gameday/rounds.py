@@ -17,6 +17,9 @@ MEASURED: Final = "measured"
 """The phase whose load is compared; what is before and after it is `BETWEEN`."""
 BETWEEN: Final = "between"
 
+LOST: Final = 2
+"""Pairs one after the other that do not count, after which no more are made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -36,6 +39,11 @@ def of(step: str) -> Round | None:
     if side not in (WITH, WITHOUT) or not pair.isdecimal():
         return None
     return Round(int(pair), side == WITH)
+
+
+def most_pairs(pairs: int) -> int:
+    """How many are begun at most so that so many count: one that does not is made again."""
+    return pairs + max(pairs // 2, LOST)
 
 
 def order(pairs: int, seed: int) -> tuple[Round, ...]:
