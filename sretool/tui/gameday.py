@@ -326,7 +326,7 @@ def fault_lines(page: RunPage, view: View, width: int, most: int) -> list[Line]:
     faults = sorted(page.story.faults.values(), key=lambda fault: (fault.end is None, fault.begin))[-most:]
     if not faults:
         return []
-    names = min(max(len(fault.text) for fault in faults), max(width // 3, 12))
+    names = min(max(cells([Span(fault.text)]) for fault in faults), max(width // 3, 12))
     room = max(width - names - 18, 8)
     begin, end = span_of(page, view, WHOLE)
     found: list[Line] = []
@@ -526,7 +526,7 @@ def timeline_lines(page: RunPage, view: View, width: int, most: int, look: Look)
     if not page.story.steps:
         return []
     hidden = _secret(list(page.story.steps.values()))
-    names = min(max((len(span.plan.title) for span in told), default=8), max(width // 3, 12))
+    names = min(max((cells([Span(span.plan.title)]) for span in told), default=8), max(width // 3, 12))
     room = max(width - names - 26, 8)
     begin, end = span_of(page, view, look)
     rows: list[Line] = []
@@ -601,10 +601,9 @@ def _claims(page: RunPage, view: View, width: int) -> list[Line]:
     for check in page.story.checks.values():
         sign, role, words = runs.check_sign(check, page)
         got = words or value_words(check.got, check.unit)
-        name = fmt.fit(
-            check.name, max(width - 4 - max(cells([Span(got)]), 9) - 1, 8), ellipsis=view.glyphs.ellipsis
-        )
-        found.append(crop([Span(f" {sign} ", role), Span(name), Span(f" {got:>9}", role)], width))
+        value = fmt.fit(got, max(cells([Span(got)]), 9), "right")
+        name = fmt.fit(check.name, max(width - cells([Span(value)]) - 5, 8), ellipsis=view.glyphs.ellipsis)
+        found.append(crop([Span(f" {sign} ", role), Span(name), Span(f" {value}", role)], width))
     return found
 
 

@@ -429,8 +429,9 @@ def chart_pane(title: str, what: chart.Chart, view: View, width: int, height: in
         ]
     legend = chart.legend(what, view.glyphs)
     head = heading(title, width, stroke=view.glyphs.rule)
-    if legend and cells(legend) <= max(width - len(title) - 10, 0):
-        used = len(view.glyphs.rule) * 2 + len(tr(title)) + 2
+    named = cell_len(tr(title))
+    if legend and cells(legend) <= max(width - named - 10, 0):
+        used = len(view.glyphs.rule) * 2 + named + 2
         rest = width - used - cells(legend) - 2
         head = [
             Span(f"{view.glyphs.rule * 2} {tr(title)} ", "title"),
