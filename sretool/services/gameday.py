@@ -20,7 +20,7 @@ from sretool.core.plans.chaos.guards import Guards, Tripped
 from sretool.core.plans.gameday import claims as claim_forms
 from sretool.core.plans.gameday import machine as machines
 from sretool.core.plans.gameday import release as releases
-from sretool.core.plans.gameday.judge import BLIND, INTERRUPTED, LOAD, Judging, judge
+from sretool.core.plans.gameday.judge import BLIND, INTERRUPTED, LOAD, Judging
 from sretool.core.plans.gameday.plan import ExperimentStep, LoadStep, WaitForStep
 from sretool.core.runs.events import (
     AlertChange,
@@ -377,8 +377,7 @@ class GameDaySession:
         await self._look_at_release()
         self._tell_checks(over=True)
         self._record(WatchEnded(len(self._events) + len(self._unwritten)))
-        happened = [*self._events, *(RunEvent(at, t, what) for what, at, t in self._unwritten)]
-        verdict, measures = judge(happened)
+        verdict, measures = self._judging.verdict(), self._judging.measures()
         left = tuple(text for _, end in self._results.values() if end is not None for text in end.left)
         await self._end_announcement(f"{verdict.outcome.value}, {verdict.reason}")
         try:
@@ -482,6 +481,9 @@ class GameDaySession:
     # --- steps ----------------------------------------------------------------------------------------------
 
     def _start(self, step: str) -> None:
+        if self.machine.phase in _LAST:
+            # Something has tripped since it was decided.
+            return
         self._tell_begin(step)
         try:
             child = self._around.child(self._steps[step])
@@ -588,8 +590,7 @@ class GameDaySession:
 
     def _trip(self, tripped: Tripped | None) -> None:
         """The first one ends it."""
-        over = self.machine.phase in (machines.Phase.STOPPING, machines.Phase.FINISHED)
-        if tripped is None or self._tripped or over:
+        if tripped is None or self._tripped or self.machine.phase in _LAST:
             return
         self._tripped = True
         text = f"{tripped.guard}: {tripped.text}"
@@ -664,7 +665,7 @@ class GameDaySession:
         slos = [each for each in self._around.slos if str(each.id) in wanted]
         since = Since(slos, self._around.metrics)
         while slos:
-            self._good |= await since.good(self._began_at, self._around.clock.now())
+            self._good |= await since.good(self._journal.elapsed(), self._around.clock.now())
             await asyncio.sleep(_SINCE_EVERY)
 
     def _tell_checks(self, *, over: bool = False) -> None:
@@ -752,6 +753,7 @@ class GameDaySession:
 
 
 _ENDED: Final = "ended with the game day"
+_LAST: Final = (machines.Phase.STOPPING, machines.Phase.FINISHED)
 _GOES_ON: Final = (machines.Phase.RUNNING, machines.Phase.HELD)
 
 

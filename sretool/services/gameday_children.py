@@ -84,7 +84,8 @@ class Child:
         try:
             while not ended.done():
                 await asyncio.wait((ended,), timeout=_LOOK)
-                tell(self._folder.events())
+                if new := self._folder.events():
+                    tell(new)
             left = tuple(await self._folder.settle())
             while new := self._folder.events():
                 tell(new)

@@ -149,12 +149,13 @@ class Since:
         self._slos = tuple(slos)
         self._metrics = metrics
 
-    async def good(self, began: datetime, now: datetime) -> dict[str, float]:
-        """By the id of the objective; one without any event, or without an answer, is not there."""
+    async def good(self, passed: float, now: datetime) -> dict[str, float]:
+        """Of the last `passed` seconds, by the id of the objective; one without any event, or without an
+        answer, is not there."""
         found: dict[str, float] = {}
         if self._metrics is None:
             return found
-        window = max(timedelta(seconds=round((now - began).total_seconds())), _LEAST)
+        window = max(timedelta(seconds=round(passed)), _LEAST)
         for slo in self._slos:
             try:
                 bad = await self._value(slo.bad_rate(window), now)

@@ -184,6 +184,6 @@ class MadeUpMetrics:
 )
 async def test_good_events_since_the_begin(bad: float | None, total: float, good: float | None) -> None:
     metrics, wanted = MadeUpMetrics(bad, total), slo()
-    found = await Since([wanted], metrics).good(T0, T0 + timedelta(seconds=90))
+    found = await Since([wanted], metrics).good(90.0, T0)
     assert found == ({} if good is None else {str(wanted.id): good})
     assert "[1m30s]" in metrics.asked[0]
