@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sretool.core.analysis.score import ServiceScore
     from sretool.core.runs.model import ChaosMeasures, Verdict
-    from sretool.core.runs.story import LogLine, StepSpan
+    from sretool.core.runs.story import Firing, LogLine, StepSpan
     from sretool.report.gameday_story import Child, GameDayReport
 
 _KINDS: Final = {Outcome.PASSED: "good", Outcome.FAILED: "bad", Outcome.ERROR: "bad"}
@@ -264,17 +264,19 @@ def _detected(
 
 
 def _taken(report: GameDayReport, step: StepSpan) -> Cell:
-    """From the first page of its faults to whoever takes it."""
-    pages = [
-        each for each in report.story.firings if report.is_page(each) and report.step_of(each) == step.plan.id
-    ]
-    if not pages:
-        return Cell(NONE)
-    taken = [(each.taken_at - each.at).total_seconds() for each in pages if each.taken_at is not None]
-    if not taken:
+    """From a page of its faults to whoever takes it."""
+    return _taken_of(report, [each for each in report.story.firings if report.step_of(each) == step.plan.id])
+
+
+def _taken_of(report: GameDayReport, firings: list[Firing]) -> Cell:
+    """Of a measurement nobody is to take anything."""
+    taken = [(each.taken_at - each.at).total_seconds() for each in firings if each.taken_at is not None]
+    if taken:
+        by = sorted({each.taken_by for each in firings if each.taken_by})
+        return Cell(_span(sum(taken) / len(taken)), f"by {', '.join(by)}" if by else "")
+    if report.rehearsal and any(report.is_page(each) for each in firings):
         return Cell("nobody", kind="bad")
-    by = sorted({each.taken_by for each in pages if each.taken_by})
-    return Cell(_span(sum(taken) / len(taken)), f"by {', '.join(by)}" if by else "")
+    return Cell(NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,36 +324,39 @@ class AlertRow:
     name: str
     severity: str
     step: str
+    many: int
+    """How often it fired."""
     fired: float
+    """The first time."""
     after: float | None
     """Seconds after the newest fault before it."""
     taken: Cell
     resolved: float | None
-    """Seconds after it fired."""
+    """Seconds from the first time until it was over the last time; None: it still fires."""
 
 
 def alerts(report: GameDayReport) -> list[AlertRow]:
-    """Each time that one fired."""
-    rows = []
+    """Each alert that fired, once for each step whose fault was the newest then."""
+    groups: dict[tuple[str, str | None, str | None], list[Firing]] = {}
     for each in report.story.firings:
-        faults = [fault.on_at for fault in report.story.faults.values() if fault.on_at <= each.at]
-        taken = Cell(NONE)
-        if each.taken_at is not None:
-            took = _span((each.taken_at - each.at).total_seconds())
-            taken = Cell(took, f"by {each.taken_by}" if each.taken_by else "")
-        elif report.is_page(each):
-            taken = Cell("nobody", kind="bad")
-        known = report.alerts.get(each.name)
+        groups.setdefault((each.name, each.severity, report.step_of(each)), []).append(each)
+    rows = []
+    for (name, severity, during), firings in groups.items():
+        first = min(firings, key=lambda each: each.at)
+        faults = [fault.on_at for fault in report.story.faults.values() if fault.on_at <= first.at]
+        over = [each.resolved_at for each in firings]
+        known = report.alerts.get(name)
         rows.append(
             AlertRow(
                 known.tag if known is not None else "",
-                each.name,
-                each.severity or "",
-                report.step_of(each) or "",
-                report.seconds(each),
-                (each.at - max(faults)).total_seconds() if faults else None,
-                taken,
-                None if each.resolved_at is None else (each.resolved_at - each.at).total_seconds(),
+                name,
+                severity or "",
+                during or "",
+                len(firings),
+                report.seconds(first),
+                (first.at - max(faults)).total_seconds() if faults else None,
+                _taken_of(report, firings),
+                None if None in over else max((each - first.at).total_seconds() for each in over if each),
             )
         )
     return rows

@@ -50,13 +50,19 @@ def actions(report: GameDayReport) -> Iterator[Action]:
         yield from _of_claim(report, check, broken)
     if report.release is not None:
         yield from release.actions(report.release)
-    untaken = {each.name for each in report.story.firings if report.is_page(each) and each.taken_at is None}
-    for name in sorted(untaken):
+    for name in _untaken(report):
         yield Action(
             f"Find out why nobody took {name}", "detect", f"{name} fired, and nobody acknowledged it"
         )
     for each in report.steps:
         yield from _of_step(report, each)
+
+
+def _untaken(report: GameDayReport) -> list[str]:
+    """Pages that nobody took although they fired, once or more often, during the same step."""
+    pages = [(each, report.step_of(each)) for each in report.story.firings if report.is_page(each)]
+    taken = {(each.name, step) for each, step in pages if each.taken_at is not None}
+    return sorted({each.name for each, step in pages if (each.name, step) not in taken})
 
 
 def _of_guards(report: GameDayReport) -> Iterator[Action]:

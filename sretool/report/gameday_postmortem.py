@@ -38,7 +38,8 @@ def _detection(report: GameDayReport) -> Iterator[str]:
             if row.resolved is None
             else f"over {seconds_words(row.resolved, 3)} later"
         )
-        yield f"{row.name} fired at {clock_words(row.fired)}{during}{after}; {taken}; {over}."
+        many = f" {row.many} times, first" if row.many > 1 else ""
+        yield f"{row.name} fired{many} at {clock_words(row.fired)}{during}{after}; {taken}; {over}."
     for source in sorted({each.state for each in report.silent}):
         yield f"{source} did not answer all the time: what it did not say may have happened all the same."
     day = report.day

@@ -384,3 +384,23 @@ def test_a_step_names_no_folder_elsewhere(state: Path, tmp_path: Path) -> None:
     file.write_text(file.read_text().replace(evil.name, f"{evil.name}/../../elsewhere-a1b2c3"))
     report, _ = gameday_reports.told(copy, record)
     assert any("is no name of a run's folder" in each for each in report.missing)
+
+
+def test_an_alert_that_comes_and_goes_is_one_row_for_each_step() -> None:
+    def change(state: str, t: float, **words: Any) -> tuple[float, events.What]:
+        return t, events.AlertChange("Flaps", state, "page", "a", **words)
+
+    fault = events.FaultOn("crash/f1", "kill app-1", "app-1", undo_ready=True)
+    happened = [
+        (0.0, started(PlannedStep("crash", "experiment", "crash"))),
+        *(change("firing", 2), change("resolved", 4), (10.0, fault)),
+        *(change("firing", 20), change("resolved", 25), change("firing", 30)),
+        *(change("acknowledged", 36, by="mia"), change("resolved", 50)),
+    ]
+    before, during = gameday.alerts(report_of(*happened))
+    assert (before.step, before.many, before.after, before.taken.text) == ("", 1, None, "nobody")
+    assert (during.step, during.many, during.after, during.resolved) == ("crash", 2, 10, 30)
+    assert (during.taken.text, during.taken.beside) == ("6s", "by mia")
+    assert gameday.alerts(report_of(*happened[:-1]))[1].resolved is None
+    assert [text for text, _ in actions_of(report_of(*happened[:1], *happened[3:]))] == []
+    assert "| Flaps × 2 | crash |" in gameday.markdown(report_of(*happened), NOW)
