@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,6 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sretool.core.analysis.paired import Pair, chance, difference, t_quantile, within
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 FIGURES = st.lists(
     st.tuples(st.floats(0.001, 1e6), st.floats(0.001, 1e6)).map(lambda both: Pair(*both)),
@@ -117,12 +123,13 @@ def test_the_chance_is_that_of_counting_every_way(whole: list[int]) -> None:
 def test_the_interval_holds_the_truth_as_often_as_it_says(pairs: int, shape: str) -> None:
     """Latencies that scatter by a factor; a fault makes them 1.5 times as long."""
     dice = np.random.default_rng(7)
-    draw = {"normal": dice.normal, "laplace": dice.laplace, "uniform": dice.uniform}[shape]
+    shapes: dict[str, Callable[..., NDArray[np.float64]]]
+    shapes = {"normal": dice.normal, "laplace": dice.laplace, "uniform": dice.uniform}
     ends = (-0.3, 0.3) if shape == "uniform" else (0.0, 0.2)
     held, times = 0, 1000
     for _ in range(times):
         level = dice.normal(0, 1, pairs)
-        noise = draw(*ends, size=(2, pairs))
+        noise = shapes[shape](*ends, size=(2, pairs))
         without, with_ = np.exp(level + noise[0]), np.exp(level + noise[1]) * 1.5
         found = difference([Pair(*each) for each in zip(without, with_, strict=True)])
         assert found is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -157,7 +157,7 @@ def test_it_ends_after_as_many_trials_as_there_may_be() -> None:
         ({"mild": 1, "harsh": 5, "precision": 0.6}, "cannot be aimed at"),
     ],
 )
-def test_what_cannot_be_looked_for(given_: dict[str, float], words: str) -> None:
+def test_what_cannot_be_looked_for(given_: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         Aim(**given_)
 
