@@ -12,7 +12,7 @@ from sretool.core.plans.load import objectives
 from sretool.core.plans.load.objectives import Measure
 from sretool.core.runs.events import Checked, Note, PhaseBegan, Started, StepBegan, StepEnded
 from sretool.core.runs.load import Load
-from sretool.core.runs.model import Check, GameDayMeasures, Measures, Outcome, RunKind, Verdict
+from sretool.core.runs.model import Check, Outcome, RunKind, Verdict
 from sretool.core.runs.words import value_words
 from sretool.services.gameday_together import Ending, Limits, Stopped, Together, no_fault
 
@@ -85,7 +85,6 @@ class _Doses:
         on_event: Callable[[RunEvent], None],
     ) -> None:
         self._order = order
-        self._journal = journal
         self._beside = Together(journal, around, control, on_event, order.limits)
         self._search = Search(order.aim)
         self._checks: list[Check] = []
@@ -102,8 +101,7 @@ class _Doses:
         finally:
             await self._beside.close()
         result = self._search.result()
-        self._journal.finish(self._verdict(failed, result), Measures(gameday=self._measures()))
-        ending = Ending(self._journal.run, tuple(self._beside.left), self._beside.interrupted)
+        ending = self._beside.finish(self._verdict(failed, result))
         return Made(ending, result, tuple(self._checks))
 
     def _started(self) -> Started:
@@ -222,15 +220,6 @@ class _Doses:
             return Verdict(failed.outcome, f"{failed.why}; {told}")
         good = result.ending in (Ended.FOUND, Ended.NOTHING_BREAKS, Ended.ALL_BREAKS)
         return Verdict(Outcome.PASSED if good else Outcome.INCONCLUSIVE, told)
-
-    def _measures(self) -> GameDayMeasures:
-        beside = self._beside
-        return GameDayMeasures(
-            experiments=len(beside.experiments),
-            experiments_passed=sum(each is Outcome.PASSED for each in beside.experiments),
-            budget_spent=beside.worst_spent(),
-            undone=not beside.left,
-        )
 
 
 def _enough(of: Objective, counted: Load) -> bool:

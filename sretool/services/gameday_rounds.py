@@ -10,7 +10,7 @@ from sretool.core.plans.gameday import rounds as plans
 from sretool.core.plans.gameday.rounds import BETWEEN, LOST, MEASURED
 from sretool.core.runs import rounds as seen
 from sretool.core.runs.events import PhaseBegan, PlannedStep, Started, StepBegan, StepEnded
-from sretool.core.runs.model import GameDayMeasures, Measures, Outcome, RunKind, Verdict
+from sretool.core.runs.model import Outcome, RunKind, Verdict
 from sretool.core.runs.words import value_words
 from sretool.services.gameday_together import Ending, Limits, Stopped, Together, no_fault
 
@@ -83,7 +83,6 @@ class _Rounds:
         on_event: Callable[[RunEvent], None],
     ) -> None:
         self._order = order
-        self._journal = journal
         self._events: list[RunEvent] = []
 
         def take(event: RunEvent) -> None:
@@ -106,10 +105,7 @@ class _Rounds:
             await self._beside.close()
         names = {each.id: (each.pair, each.fault) for each in made}
         found = seen.rounds(self._events, names, MEASURED)
-        verdict = self._verdict(outcome, why, found)
-        self._journal.finish(verdict, Measures(gameday=self._measures()))
-        left = tuple(self._beside.left)
-        return Made(Ending(self._journal.run, left, self._beside.interrupted), found)
+        return Made(self._beside.finish(self._verdict(outcome, why, found)), found)
 
     def _started(self, made: tuple[Round, ...]) -> Started:
         order = self._order
@@ -263,15 +259,6 @@ class _Rounds:
             because = f": {reasons[0]}" if reasons else ""
             return Verdict(Outcome.INCONCLUSIVE, f"{found.pairs} of {self._order.pairs} pairs count{because}")
         return Verdict(Outcome.PASSED, told)
-
-    def _measures(self) -> GameDayMeasures:
-        beside = self._beside
-        return GameDayMeasures(
-            experiments=len(beside.experiments),
-            experiments_passed=sum(each is Outcome.PASSED for each in beside.experiments),
-            budget_spent=beside.worst_spent(),
-            undone=not beside.left,
-        )
 
 
 def words(of: Compared) -> str:

@@ -27,7 +27,7 @@ from sretool.core.runs.events import (
     StepRun,
 )
 from sretool.core.runs.load import Load
-from sretool.core.runs.model import Outcome
+from sretool.core.runs.model import GameDayMeasures, Measures, Outcome
 from sretool.errors import ChaosError
 from sretool.services.gameday_children import relayed
 
@@ -263,12 +263,25 @@ class Together:
             with contextlib.suppress(Stopped):
                 await self.end(each)
 
-    @property
-    def interrupted(self) -> bool:
-        return self._control.stop.is_set()
-
-    def worst_spent(self) -> float | None:
-        return max(self.spent.values(), default=None)
+    def finish(self, verdict: Verdict) -> Ending:
+        """ChaosError where the disk does not take the verdict."""
+        measures = GameDayMeasures(
+            experiments=len(self.experiments),
+            experiments_passed=sum(each is Outcome.PASSED for each in self.experiments),
+            budget_spent=max(self.spent.values(), default=None),
+            undone=not self.left,
+        )
+        try:
+            self._journal.finish(verdict, Measures(gameday=measures))
+        except OSError as error:
+            told = f"{verdict.outcome.value}, {verdict.reason}"
+            raise ChaosError(
+                f"the run cannot be written down ({error.strerror}); its verdict: {told}",
+                remedy="undo what is left with `sretool chaos heal`"
+                if self.left
+                else f"everything was undone; make room for {self._journal.folder}",
+            ) from error
+        return Ending(self._journal.run, tuple(self.left), self._control.stop.is_set())
 
     # --- what the children tell -----------------------------------------------------------------------------
 

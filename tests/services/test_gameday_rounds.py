@@ -21,6 +21,7 @@ from sretool.core.runs.events import (
     StepRun,
 )
 from sretool.core.runs.model import Outcome, RunState
+from sretool.errors import ChaosError
 from sretool.services.chaos import Control
 from sretool.services.gameday_rounds import Made, Order, run, words
 from sretool.services.gameday_together import Limits
@@ -179,6 +180,26 @@ async def test_an_interruption_ends_everything_and_tells_what_is_known(tmp_path:
     assert played.reason.startswith("interrupted by hand")
     assert played.made.ending.interrupted
     assert len(played.of(StepEnded)) == len(played.of(StepBegan)) < 6
+
+
+async def test_a_full_disk_ends_everything(tmp_path: Path) -> None:
+    world, full = World(fault_for=15), list[Any]()
+    writer = journal(tmp_path)
+    writes = writer.record
+
+    def record(what: Any, **when: Any) -> RunEvent:
+        if full or world.dose is not None:
+            full.append(what)
+            raise OSError(28, "No space left on device")
+        return writes(what, **when)
+
+    writer.record = record  # type: ignore[method-assign]
+    with pytest.raises(ChaosError, match="cannot be written down .No space left on device.*: error") as found:
+        await run(order(), world.around, writer, Control(), lambda _: None)
+    writer.close()
+    assert "everything was undone" in (found.value.remedy or "")
+    assert world.at_work == 0, "a child was left"
+    assert world.dose is None, "a fault was left"
 
 
 async def test_a_budget_ends_it(tmp_path: Path) -> None:
