@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LEAST_PAIRS: Final = 2
 """Of which both rounds count; fewer show no interval."""
+_LOPSIDED: Final = 0.2
+"""How much farther one end of an interval may be than the other, of its half, for it to be told as ±."""
 _BEGINS: Final = 60.0
 """Seconds in which a load must have made its first request that counts, its warm-up left out."""
 _COUNT: Final = (Outcome.PASSED, Outcome.FAILED)
@@ -262,18 +264,21 @@ class _Rounds:
 
 
 def words(of: Compared) -> str:
-    """`p99 +212% ± 30%`."""
-    found, measure = of.found, of.measure
-    if found.relative:
-        change = f"{_percent(found.change):+.3g}%"
-        margin = None if found.margin is None else f"{_percent(found.margin):.2g}%"
-    elif measure.unit == "ratio":
-        change = f"{_percent(found.change):+.3g} points"
-        margin = None if found.margin is None else f"{_percent(found.margin):.2g}"
-    else:
-        change = f"{'+' if found.change >= 0 else ''}{value_words(found.change, measure.unit, 3)}"
-        margin = None if found.margin is None else value_words(found.margin, measure.unit, 2)
-    return f"{measure.name} {change}" + (f" ± {margin}" if margin is not None else "")
+    """`capacity -38% ± 5%`; where the interval is lopsided `p95 +58% (+9.1% … +128%)`."""
+    found, unit = of.found, of.measure.unit
+
+    def told(value: float, digits: int = 3) -> str:
+        if found.relative or unit == "ratio":
+            return f"{_percent(value):+.{digits}g}{'%' if found.relative else ' points'}"
+        return f"{'+' if value >= 0 else ''}{value_words(value, unit, digits)}"
+
+    change = f"{of.measure.name} {told(found.change)}"
+    if found.low is None or found.high is None or found.margin is None:
+        return change
+    lopsided = abs(found.high + found.low - 2 * found.change) > _LOPSIDED * found.margin
+    if lopsided:
+        return f"{change} ({told(found.low, 2)} … {told(found.high, 3)})"
+    return f"{change} ± {told(found.margin, 2).lstrip('+')}"
 
 
 def _percent(share: float) -> float:
