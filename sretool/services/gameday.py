@@ -224,6 +224,8 @@ class GameDaySession:
         self._clock_off = 0.0
         self._began_at = around.clock.now()
         self._beside: list[asyncio.Task[None]] = []
+        self._looking: list[asyncio.Task[None]] = []
+        """Who looks at what is asked of a release."""
         self._drill = Drill(order.plan.title, self._began_at, order.services)
 
     # --- from outside ---------------------------------------------------------------------------------------
@@ -294,9 +296,12 @@ class GameDaySession:
             self._heed()
             self._guards.begin(self._journal.elapsed())
             self._aside(self._ask_since())
+            self._look(lambda releasing: releasing.gate())
             self._take(machines.Begin())
             while self.machine.phase is not machines.Phase.FINISHED:
                 await self._beat()
+            if self._looking and not self._tripped:
+                await asyncio.wait(self._looking)
         finally:
             await self._put_away()
         return await self._finish()
@@ -374,7 +379,9 @@ class GameDaySession:
     async def _finish(self) -> Ending:
         for step in [each for each in self._steps if each in self._begun - self._over]:
             self._record(StepEnded(step, Outcome.ABORTED, _ENDED))
-        await self._look_at_release()
+        if self._around.releasing is not None:
+            for told in self._around.releasing.checks(self._events):
+                self._tell_check(told.check)
         self._tell_checks(over=True)
         self._record(WatchEnded(len(self._events) + len(self._unwritten)))
         verdict, measures = self._judging.verdict(), self._judging.measures()
@@ -391,15 +398,18 @@ class GameDaySession:
             ) from error
         return Ending(self._journal.run, not left, left, self._interrupted)
 
-    async def _look_at_release(self) -> None:
-        """One that was ended early is decided by that alone."""
-        if self._around.releasing is None or self._tripped:
+    def _look(self, at: Callable[[Releasing], Coroutine[Any, Any, tuple[What, ...]]]) -> None:
+        """At something that is asked of a release, while the game day goes on."""
+        releasing = self._around.releasing
+        if releasing is None or self._tripped:
             return
-        for what in await self._around.releasing.settle(tuple(self._events)):
-            if isinstance(what, Checked):
-                self._tell_check(what.check)
-            else:
-                self._record(what)
+
+        async def look() -> None:
+            for what in await at(releasing):
+                self._queue.put_nowait(what)
+
+        self._looking.append(asyncio.create_task(look()))
+        self._beside.append(self._looking[-1])
 
     # --- the machine ----------------------------------------------------------------------------------------
 
@@ -467,6 +477,8 @@ class GameDaySession:
             elif outcome is Outcome.ABORTED and self._phase is machines.Phase.STOPPING:
                 why = _ENDED
             self._record(StepEnded(step, outcome, why, undone, measures.chaos, measures.load))
+            if self._plan.release is not None and self._plan.release.during == step:
+                self._look(lambda releasing: releasing.uses(tuple(self._events)))
 
     def _tell_phase(self) -> None:
         phase = self.machine.phase

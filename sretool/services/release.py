@@ -1,4 +1,4 @@
-"""What is looked at for a release at the end of a game day: what was used up at the peak, and the gate."""
+"""What is looked at for a release on a game day: the gate before it begins, what is used up at its peak."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sretool.core.slo.policy import decide
 from sretool.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sretool.core.analysis.release import Release
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sretool.services.capacity import Resources
 
 PATIENCE: Final = 10.0
-"""Seconds for each question: the game day is over, and somebody waits for its verdict."""
+"""Seconds for each question."""
 
 
 class Budgets(Protocol):
@@ -43,7 +43,7 @@ class Budgets(Protocol):
 
 @dataclass
 class Releasing:
-    """Takes what the steps' runs tell; asks the rest when they are over."""
+    """Asks what a game day's own steps do not tell. Nothing is raised: silence is told."""
 
     release: Release
     clock: Clock
@@ -54,42 +54,40 @@ class Releasing:
     policy: Policy | None = None
     patience: float = PATIENCE
 
-    async def settle(self, happened: Sequence[RunEvent]) -> tuple[What, ...]:
-        """What is to be written down, by what happened so far; that a server is silent is among it."""
-        found: list[What] = []
-        for each in await asyncio.gather(self._uses(happened), self._gate()):
-            found += each
-        now = self.clock.now()
-        told = [*happened, *(RunEvent(now, 0.0, each) for each in found)]
-        return (*found, *map(Checked, releases.checks(releases.judged(self.release, told))))
+    def checks(self, happened: Sequence[RunEvent]) -> tuple[Checked, ...]:
+        """What decides, as far as the events say."""
+        judged = releases.judged(self.release, happened)
+        return tuple(map(Checked, releases.checks(judged)))
 
-    async def _uses(self, happened: Sequence[RunEvent]) -> list[What]:
+    async def uses(self, happened: Sequence[RunEvent]) -> tuple[What, ...]:
+        """What was used up at the peak, to be asked when that is over."""
         during = self.release.during
         if not during:
-            return []
+            return ()
         began = _at(happened, StepBegan, during)
         ended = _at(happened, StepEnded, during) or self.clock.now()
         if began is None:
-            return [Note(f"what is used up at the peak is not known: {during} did not begin")]
+            return (Note(f"what is used up at the peak is not known: {during} did not begin"),)
         if self.resources is None:
-            return [Note("what is used up at the peak is not known: no catalog says what is watched")]
+            return (Note("what is used up at the peak is not known: no catalog says what is watched"),)
         try:
             async with asyncio.timeout(self.patience):
                 reached = await self.resources.reached(began, ended)
         except SourceError as error:
-            return [Note(f"what is used up at the peak is not known: {error.message}")]
+            return (Note(f"what is used up at the peak is not known: {error.message}"),)
         except TimeoutError:
-            return [Note(f"what is used up at the peak is not known: no answer in {self.patience:g} s")]
-        return [ResourceUsed(during, each.title, each.most, each.line) for each in reached]
+            return (Note(f"what is used up at the peak is not known: no answer in {self.patience:g} s"),)
+        return tuple(ResourceUsed(during, each.title, each.most, each.line) for each in reached)
 
-    async def _gate(self) -> list[What]:
+    async def gate(self) -> tuple[What, ...]:
+        """What the budgets allow, to be asked before the game day itself takes from them."""
         change = self.release.change
         if not change:
-            return []
+            return ()
         standings: Sequence[Standing] = ()
         why = None
         if self.budgets is None or self.policy is None:
-            return [GateSaid(change, "unknown", "no catalog with objectives is known")]
+            return (GateSaid(change, "unknown", "no catalog with objectives is known"),)
         try:
             async with asyncio.timeout(self.patience):
                 standings = await self.budgets.standings()
@@ -97,18 +95,17 @@ class Releasing:
             why = " ".join(error.message.split())
         except TimeoutError:
             why = f"no answer in {self.patience:g} s"
-        return list(self._said(self.policy, standings, why))
-
-    def _said(self, policy: Policy, standings: Sequence[Standing], why: str | None) -> Iterator[What]:
-        decision = decide(policy, standings, self.release.change, why_unknown=why)
+        decision = decide(self.policy, standings, change, why_unknown=why)
         state = decision.state
-        yield GateSaid(
-            self.release.change,
-            decision.outcome.value,
-            decision.reason,
-            str(state.slo) if state is not None else "",
-            state.left if state is not None else None,
-            decision.needs or "",
+        return (
+            GateSaid(
+                change,
+                decision.outcome.value,
+                decision.reason,
+                str(state.slo) if state is not None else "",
+                state.left if state is not None else None,
+                decision.needs or "",
+            ),
         )
 
 

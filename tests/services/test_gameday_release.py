@@ -129,6 +129,13 @@ async def test_a_release_that_must_wait(
     assert broken[0].name in played.verdict.reason
 
 
+async def test_the_gate_is_asked_before_the_day_takes_from_the_budgets(tmp_path: Path) -> None:
+    played = await play(tmp_path)
+    assert played.t(GateSaid) < 1
+    # As soon as the peak is over, whatever becomes of the rest.
+    assert played.t(ResourceUsed) < played.t(CapacityFound)
+
+
 async def test_what_nobody_can_tell_leaves_it_open(tmp_path: Path) -> None:
     played = await play(tmp_path, used=Used(SILENT), left=SILENT)
     assert played.verdict.outcome is Outcome.INCONCLUSIVE
@@ -145,21 +152,22 @@ async def test_a_manual_check_counts_beside_it(tmp_path: Path) -> None:
     assert played.verdict.reason.startswith("step back failed")
 
 
-async def test_a_day_that_was_ended_early_asks_nobody(tmp_path: Path) -> None:
+async def test_a_day_that_was_ended_early_keeps_what_was_known_by_then(tmp_path: Path) -> None:
     used = Used(USED)
     played = await play(
-        tmp_path, used=used, day=Day(tmp_path, disturb={25.0: lambda session: session.abort("ann")})
+        tmp_path, used=used, day=Day(tmp_path, disturb={10.0: lambda session: session.abort("ann")})
     )
     assert played.verdict.outcome is Outcome.ABORTED
     assert used.asked == []
-    assert set(release_checks(played).values()) == {None}
+    assert release_checks(played) == {"launch": None, "reserve": None, "Replica": None, "error": True}
 
 
 async def test_a_prometheus_that_is_lost_half_way(tmp_path: Path) -> None:
     played = await play(tmp_path, day=Day(tmp_path, rules=MadeUpRules(hangs_from=25.0)))
     assert played.verdict.outcome is Outcome.INCONCLUSIVE
     assert played.ending.undone
-    assert set(release_checks(played).values()) == {None}
+    assert played.verdict.reason.startswith("blind 5s")
+    assert release_checks(played)["Replica"] is True
 
 
 async def test_without_the_word_a_failed_outlook_fails_the_day(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from sretool.core.observe.saturation import Reached
 from sretool.core.plans.gameday.read import read
 from sretool.core.runs.events import (
     CapacityFound,
-    Checked,
     GateSaid,
     Note,
     PlannedStep,
@@ -105,13 +104,10 @@ def releasing(resources: Resources | None, budgets: Budgets | None, *, patience:
 
 def settled(of: Releasing, *steps: str) -> tuple[list[What], dict[str, bool | None]]:
     """What is told beside the checks, and the checks without the words they begin with."""
-    whats = asyncio.run(of.settle(happened(*(steps or ("peak", "launch")))))
-    told: list[What] = [each for each in whats if not isinstance(each, Checked)]
-    return told, {
-        each.check.name.split(": ", 1)[1].split(" ")[0]: each.check.ok
-        for each in whats
-        if isinstance(each, Checked)
-    }
+    before = happened(*(steps or ("peak", "launch")))
+    told = [*asyncio.run(of.uses(before)), *asyncio.run(of.gate())]
+    checks = of.checks([*before, *(RunEvent(BEGAN, 0.0, each) for each in told)])
+    return told, {each.check.name.split(": ", 1)[1].split(" ")[0]: each.check.ok for each in checks}
 
 
 def test_what_was_used_up_at_the_peak_and_the_gate_are_asked() -> None:
