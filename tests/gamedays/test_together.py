@@ -189,7 +189,7 @@ def _answers(way: Way) -> None:
 
 def test_rounds_find_what_the_proxy_adds(way: Way) -> None:
     process = way.together(
-        "rounds", "--pairs", "2", "--window", "3s", "--seed", "3", "--vars", "latency:int=200"
+        "rounds", "--pairs", "2", "--window", "4s", "--seed", "3", "--vars", "latency:int=200"
     )
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
