@@ -264,7 +264,7 @@ def steps_line(page: RunPage, view: View, width: int) -> list[Line]:
             title = fmt.fit(title, _TITLE, ellipsis=view.glyphs.ellipsis)
         spans.append(Span(f" [{sign}] {title} ", role))
     left_out = 0
-    while left_out < begun - 1 and cells([head, *spans[left_out:begun]]) > width - 5:
+    while left_out < begun - 1 and cells([head, *spans[left_out : begun + 1]]) > width - 5:
         left_out += 1
     more = [Span(f" {view.glyphs.ellipsis} ", "dim")] if left_out else []
     return [crop_text([head, *more, *spans[left_out:]], width, view.glyphs.ellipsis)]

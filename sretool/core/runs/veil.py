@@ -86,7 +86,14 @@ class Veil:
             case events.GuardTripped(guard=guard) if guard.partition(": ")[0] in self._hidden:
                 return None
             # One experiment goes on at a time: these are its own.
-            case events.SteadyState() | events.WritesFound() | events.ChaosStep() if self._now:
+            case (
+                events.SteadyState()
+                | events.WritesFound()
+                | events.ChaosStep()
+                | events.ProcessChange()
+                | events.TrafficTick()
+                | events.RunnerEnded()
+            ) if self._now:
                 return None
         return event
 

@@ -14,6 +14,7 @@ from sretool.core.runs.events import (
     Note,
     PhaseBegan,
     PlannedStep,
+    ProcessChange,
     RunEvent,
     Started,
     SteadyState,
@@ -56,6 +57,7 @@ OF_ONE = (
     StepRun("one", "20261120T190000Z-chaos-cache-loss-a12345"),
     SteadyState("before", met=True),
     FaultOn("one/f1", "blackhole cache-1"),
+    ProcessChange("cache-1", "ended"),
     GuardTripped("one: burn > 100", "120 against 100"),
     FaultOff("one/f1"),
 )
@@ -96,9 +98,9 @@ def test_the_end_of_a_hidden_pause_does_not_tell_that_the_next_step_begins() -> 
 )
 def test_what_must_be_known_is_told(last: What) -> None:
     veil = Veil()
-    shown(veil, BEGIN, *OF_ONE[:4], last)
+    shown(veil, BEGIN, *OF_ONE[:5], last)
     assert veil.lifted
-    assert FaultOn("one/f1", "blackhole cache-1") in shown(veil.again(), BEGIN, *OF_ONE[:4], last)
+    assert FaultOn("one/f1", "blackhole cache-1") in shown(veil.again(), BEGIN, *OF_ONE[:5], last)
 
 
 def test_what_is_not_hidden_is_told_at_once() -> None:
