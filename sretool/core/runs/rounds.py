@@ -110,51 +110,48 @@ def rounds(found: Iterable[RunEvent], names: Mapping[str, tuple[int, bool]], pha
 
 
 def _seen(found: Sequence[RunEvent], names: Mapping[str, tuple[int, bool]], phase: str) -> list[RoundSeen]:
-    seen: list[RoundSeen] = []
+    seen: list[tuple[RoundSeen, list[RunEvent]]] = []
     now: RoundSeen | None = None
     for event in found:
+        if isinstance(event.what, events.StepBegan) and event.what.step in names:
+            pair, fault = names[event.what.step]
+            now = RoundSeen(event.what.step, fault, pair, why="it was not over")
+            seen.append((now, []))
+        if now is None:
+            continue
+        seen[-1][1].append(event)
         match event.what:
-            case events.StepBegan(step) if step in names:
-                pair, fault = names[step]
-                now = RoundSeen(step, fault, pair, why="it was not over")
-                seen.append(now)
-            case events.PhaseBegan(name) if now is not None:
+            case events.PhaseBegan(name):
                 if name == phase:
                     now.begin = event.at
                 elif now.begin is not None and now.end is None:
                     now.end = event.at
-            case events.CapacityFound(lower=lower) if now is not None and lower:
+            case events.CapacityFound(lower=lower) if lower:
                 now.figures["capacity"] = lower
-            case events.StepEnded(step, outcome, why) if now is not None and step == now.step:
+            case events.StepEnded(step, outcome, why) if step == now.step:
                 now.why = "" if outcome is Outcome.PASSED else why or outcome.value
                 now = None
             case _:
                 pass
-    for each in seen:
-        _measure(each, found)
-    return seen
+    for each, mine in seen:
+        _measure(each, mine)
+    return [each for each, _ in seen]
 
 
-def _measure(of: RoundSeen, found: Sequence[RunEvent]) -> None:
+def _measure(of: RoundSeen, mine: Sequence[RunEvent]) -> None:
     """The load of the stretch; ticks are told later than they are, so that their own times count."""
     if of.begin is None or of.end is None or "capacity" in of.figures:
         return
-    load, jumps, before = Load(), False, None
-    for event in found:
+    load = Load()
+    for event in mine:
         tick = event.what
         if not isinstance(tick, events.LoadTick) or tick.seconds <= 0:
             continue
         if event.at - timedelta(seconds=tick.seconds) >= of.begin and event.at <= of.end:
             load.take(tick)
-            if before is not None:
-                passed = (event.at - before.at).total_seconds() - (event.t - before.t)
-                jumps = jumps or abs(passed) > _CLOCK
-            before = event
     whole = load.totals.whole
     of.requests = whole.requests
-    seconds = (of.end - of.begin).total_seconds()
-    if not of.why:
-        of.why = _lacks(load, seconds, jumps=jumps)
+    of.why = of.why or _lacks(load, (of.end - of.begin).total_seconds(), mine)
     for name, share in _TAILS.items():
         value = whole.quantile(share)
         if value is not None and whole.latency.count * (1 - share) >= _LEAST_TAIL:
@@ -165,8 +162,9 @@ def _measure(of: RoundSeen, found: Sequence[RunEvent]) -> None:
         of.figures["throughput"] = (whole.requests - whole.failures) / load.totals.seconds
 
 
-def _lacks(load: Load, seconds: float, *, jumps: bool) -> str:
-    if jumps:
+def _lacks(load: Load, seconds: float, mine: Sequence[RunEvent]) -> str:
+    ahead = [event.at - timedelta(seconds=event.t) for event in mine]
+    if (max(ahead) - min(ahead)).total_seconds() > _CLOCK:
         return "the clock was set meanwhile"
     if not load.totals.whole.requests:
         return "there were no requests"
