@@ -96,6 +96,18 @@ def remarks(judged: Judged) -> list[str]:
             f"Needed: as many instances as carry the stage{beyond} if each carries as much"
             f" as one of the {scale.tested} tested: at best."
         )
+    held = [each.search.lower for each in judged.stages if each.search is not None and each.search.lower]
+    told += [
+        f"{each.stage.id} broke at {value_words(each.search.upper, '1/s')}, and another search held"
+        f" {value_words(max(held), '1/s')}: the system may not have been itself any more after too much;"
+        " search once more when it is calm."
+        for each in judged.stages
+        if each.search is not None
+        and each.search.lower is None
+        and each.search.upper is not None
+        and held
+        and each.search.upper < max(held)
+    ]
     shared = [each for each in judged.stages if each.shared]
     told += [
         f"{each.stage.id}: {each.shared} was at its line first; more instances do not help that."

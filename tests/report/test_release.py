@@ -179,3 +179,11 @@ def test_figures_to_be_seen_first() -> None:
     ]
     kinds = {each.title: each.kind for each in release.figures(judged(found=Found()))}
     assert set(kinds.values()) == {"warn"}
+
+
+def test_a_system_that_was_not_itself_any_more() -> None:
+    broken = replace(FOUND, searches={"launch": Search(60.9, None), "growth": Search(None, 1.0)})
+    assert remarks(judged(found=broken))[1] == (
+        "growth broke at 1/s, and another search held 60.9/s: the system may not have been itself any more"
+        " after too much; search once more when it is calm."
+    )
