@@ -181,11 +181,13 @@ def _lines(made: Made, order: Order) -> Iterator[str]:
 
 def _change(of: Compared, value: float | None) -> str:
     """`+212%` in relation to without; `+1.2 pt` of shares."""
+    from sretool.services.gameday_rounds import percent
+
     if value is None:
         return "-"
     if of.found.relative:
-        return f"{value * 100:+.3g}%"
-    return f"{value * 100:+.3g} pt" if of.measure.unit == "ratio" else f"{value:+.3g}"
+        return f"{percent(value)}%"
+    return f"{percent(value)} pt" if of.measure.unit == "ratio" else f"{value:+.3g}"
 
 
 def _document(made: Made) -> dict[str, Any]:

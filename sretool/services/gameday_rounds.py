@@ -269,7 +269,7 @@ def words(of: Compared) -> str:
 
     def told(value: float, digits: int = 3) -> str:
         if found.relative or unit == "ratio":
-            return f"{_percent(value):+.{digits}g}{'%' if found.relative else ' points'}"
+            return f"{percent(value, digits)}{'%' if found.relative else ' points'}"
         return f"{'+' if value >= 0 else ''}{value_words(value, unit, digits)}"
 
     change = f"{of.measure.name} {told(found.change)}"
@@ -281,6 +281,7 @@ def words(of: Compared) -> str:
     return f"{change} ± {told(found.margin, 2).lstrip('+')}"
 
 
-def _percent(share: float) -> float:
-    """Without what computing left of nothing."""
-    return round(share * 100, 4)
+def percent(share: float, digits: int = 3) -> str:
+    """`+9.11`, `-38`, `+1,490`: without what computing left of nothing."""
+    found = round(share * 100, 4)
+    return f"{found:+,.0f}" if abs(found) >= 100 else f"{found:+.{digits}g}"
