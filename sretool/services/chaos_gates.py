@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sretool.core.observe.drills import is_drill
 from sretool.core.observe.model import AlertState
@@ -12,9 +12,13 @@ from sretool.core.slo.model import Severity
 from sretool.errors import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from sretool.core.observe.model import Alert, Snapshot
     from sretool.core.plans.chaos.gates import Facts
     from sretool.services.chaos_watch import Sources
+
+_T = TypeVar("_T")
 
 _TRIES: Final = 3
 """How often a server that gives no answer is asked: one that is slow for a moment is no blind one."""
@@ -24,11 +28,8 @@ _KINDS: Final = ("experiment", "chaos", "normal")
 
 async def look(known: Facts, sources: Sources) -> Facts:
     """`known` with what Prometheus and Alertmanager say; a silent source is told, not raised."""
-    for _ in range(_TRIES):
-        snapshot, pages = await asyncio.gather(_snapshot(sources), _pages(sources))
-        problems = list(dict.fromkeys(each for each in (snapshot, pages) if isinstance(each, str)))
-        if not problems:
-            break
+    snapshot, pages = await asyncio.gather(_answer(_snapshot, sources), _answer(_pages, sources))
+    problems = list(dict.fromkeys(each for each in (snapshot, pages) if isinstance(each, str)))
     if sources.rules is None:
         problems.insert(0, "no Prometheus is known")
     found = replace(known, sources=tuple(problems))
@@ -38,6 +39,15 @@ async def look(known: Facts, sources: Sources) -> Facts:
         return found
     budgets = {str(each.slo.id): each.budget_left for each in snapshot.statuses}
     return replace(found, budgets=budgets, frozen=_frozen(snapshot))
+
+
+async def _answer(ask: Callable[[Sources], Awaitable[_T | str]], sources: Sources) -> _T | str:
+    """What it says; a text says why there is no answer."""
+    for _ in range(_TRIES):
+        found = await ask(sources)
+        if not isinstance(found, str):
+            break
+    return found
 
 
 async def _snapshot(sources: Sources) -> Snapshot | str | None:

@@ -92,6 +92,23 @@ async def test_one_slow_answer_is_no_silence() -> None:
     assert (await look(KNOWN, Sources(rules=Slow()))).sources == ()
 
 
+async def test_only_who_gave_no_answer_is_asked_again() -> None:
+    asked: list[str] = []
+
+    class Silent(Rules):
+        async def rule_alerts(self) -> Sequence[RuleAlert]:
+            asked.append("rules")
+            return await super().rule_alerts()
+
+    class Counted(Board):
+        async def alerts(self) -> tuple[Alert, ...]:
+            asked.append("board")
+            return await super().alerts()
+
+    await look(KNOWN, Sources(rules=Silent(gone=True), board=Counted()))
+    assert sorted(asked) == ["board", "rules", "rules", "rules"]
+
+
 async def test_objectives_without_figures_have_no_known_budget() -> None:
     def nothing(query: str) -> list[Sample]:
         return []
