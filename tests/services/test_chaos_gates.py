@@ -101,7 +101,7 @@ async def test_only_who_gave_no_answer_is_asked_again() -> None:
             return await super().rule_alerts()
 
     class Counted(Board):
-        async def alerts(self) -> tuple[Alert, ...]:
+        async def alerts(self) -> Sequence[Alert]:
             asked.append("board")
             return await super().alerts()
 
