@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import math
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -28,6 +26,7 @@ from sretool.core.runs.load import Load
 from sretool.core.runs.model import Check, LoadMeasures, Measures, Outcome, RunKind, Verdict
 from sretool.core.runs.words import count_words, value_words
 from sretool.errors import LoadFailed, SourceError
+from sretool.services.load import under
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -168,21 +167,15 @@ class _Run:
         )
         began = self.clock.now()
         session = await self.driver.start(self.order.plan, changed=self._record, log=self.log)
-        self.control.session = session
-        stopping = asyncio.create_task(self._stop_when_told(session))
-        try:
-            for name in session.workers:
-                self._record(ProcessChange(name, "started"))
-            self._enter()
-            async for tick in session.ticks():
-                await self._take(tick, session)
-        except LoadFailed as error:
-            self.failed = error
-        finally:
-            stopping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await stopping
-            await session.aclose()
+        async with under(self.control, session, self._record):
+            try:
+                for name in session.workers:
+                    self._record(ProcessChange(name, "started"))
+                self._enter()
+                async for tick in session.ticks():
+                    await self._take(tick, session)
+            except LoadFailed as error:
+                self.failed = error
         return await self._finish(began, session)
 
     def _record(self, what: What) -> None:
@@ -199,11 +192,6 @@ class _Run:
         self._phase = now
         name = WARM_UP if now[0] is Phase.WARM_UP else f"{now[0].value} {value_words(now[1], '1/s')}"
         self._record(PhaseBegan(name))
-
-    async def _stop_when_told(self, session: LoadSession) -> None:
-        await self.control.stop.wait()
-        self._record(Note(f"stops: {self.control.stopped_by}"))
-        await session.stop()
 
     async def _take(self, tick: LoadTick, session: LoadSession) -> None:
         self._record(tick)
