@@ -311,19 +311,8 @@ def _summary(record: RunRecord) -> None:
 
 
 def _exit_code(ending: Ending) -> int:
-    from sretool.core.runs.model import Outcome
-
-    verdict = ending.record.verdict
     if not ending.undone:
         return diagnostics.NOT_UNDONE
     if ending.interrupted:
         return diagnostics.INTERRUPTED
-    if verdict is None:
-        return diagnostics.BROKEN
-    return {
-        Outcome.PASSED: diagnostics.OK,
-        Outcome.FAILED: diagnostics.FAILED,
-        Outcome.ABORTED: diagnostics.ABORTED,
-        Outcome.INCONCLUSIVE: diagnostics.NO_DATA,
-        Outcome.ERROR: diagnostics.BROKEN,
-    }[verdict.outcome]
+    return diagnostics.verdict_code(ending.record.verdict)

@@ -356,7 +356,9 @@ def run(
     else:
         _summary(record)
         click.echo(str(folder))
-    raise click.exceptions.Exit(diagnostics.INTERRUPTED if interrupted else exit_code(record))
+    raise click.exceptions.Exit(
+        diagnostics.INTERRUPTED if interrupted else diagnostics.verdict_code(record.verdict)
+    )
 
 
 def _builtins(document: Any) -> dict[str, Any]:
@@ -453,18 +455,3 @@ def _summary(record: RunRecord) -> None:
         ("generator", value_words(measures.generator_cpu, "ratio")),
     ]
     click.echo("  ".join(f"{name} {value}" for name, value in figures))
-
-
-def exit_code(record: RunRecord) -> int:
-    from sretool.core.runs.model import Outcome
-
-    verdict = record.verdict
-    if verdict is None:
-        return diagnostics.BROKEN
-    return {
-        Outcome.PASSED: diagnostics.OK,
-        Outcome.FAILED: diagnostics.FAILED,
-        Outcome.ABORTED: diagnostics.ABORTED,
-        Outcome.INCONCLUSIVE: diagnostics.NO_DATA,
-        Outcome.ERROR: diagnostics.BROKEN,
-    }[verdict.outcome]
