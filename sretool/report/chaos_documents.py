@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Any
 
-from sretool.core.runs.model import Outcome
 from sretool.report import chaos as pages
+from sretool.report import run_documents
 
 if TYPE_CHECKING:
-    from sretool.core.runs.model import Check
     from sretool.report.chaos_story import Alert, ChaosReport, Point
-
-_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-"""Signs that no XML document may hold."""
 
 
 def document(report: ChaosReport) -> dict[str, Any]:
     """Ratios 0..1, seconds since the run began, and null where nothing is known."""
-    record, story, verdict = report.record, report.story, report.verdict
+    record, story = report.record, report.story
     started = story.started
     return {
-        "id": record.id,
-        "kind": record.kind.value,
-        "title": record.title,
-        "state": record.state.value,
-        "started": record.started,
-        "ended": record.ended,
+        **run_documents.identity(record),
         "production": record.production,
-        "targets": record.targets,
-        "inputs": [{"path": each.path, "sha256": each.sha256} for each in record.inputs],
-        "versions": dict(record.versions),
+        **run_documents.ground(record),
         "plan_hash": (started.plan_hash or None) if started is not None else None,
-        "verdict": {"outcome": verdict.outcome.value, "reason": verdict.reason} if verdict else None,
-        "checks": [_check(check) for check in story.checks.values()],
+        **run_documents.judgement(report),
         "measures": asdict(report.measures) if report.measures is not None else None,
-        "phases": [
-            {"name": each.name, "planned_s": each.planned, "begin_s": each.begin, "end_s": each.end}
-            for each in story.phases
-        ],
+        "phases": run_documents.phases(report),
         "faults": [
             {
                 "fault": each.fault,
@@ -91,10 +74,6 @@ def _points(points: list[Point]) -> list[dict[str, float | None]]:
     return [{"t": t, "value": value} for t, value in points]
 
 
-def _check(check: Check) -> dict[str, Any]:
-    return {"name": check.name, "want": check.want, "got": check.got, "unit": check.unit, "ok": check.ok}
-
-
 def junit(report: ChaosReport) -> str:
     """A test suite: each check is a test case, and so is the run itself.
 
@@ -103,45 +82,12 @@ def junit(report: ChaosReport) -> str:
     """
     record = report.record
     took = (record.ended - record.started).total_seconds() if record.ended is not None else report.end
-    suite = ElementTree.Element(
-        "testsuite",
-        name=f"chaos {record.title}",
-        timestamp=record.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        time=f"{took:.3f}",
-    )
-    failed = skipped = 0
-    for check in report.story.checks.values():
-        case = _case(suite, report, check.name)
-        got = pages.in_words(check.got, check.unit)
-        if check.ok is False:
-            failed += 1
-            want = pages.in_words(check.want, check.unit)
-            said = f"measured {got}, wanted {want}" if check.want is not None else f"measured {got}"
-            ElementTree.SubElement(case, "failure", message=said)
-        elif check.ok is None:
-            skipped += 1
-            ElementTree.SubElement(case, "skipped", message="not measured")
-        else:
-            ElementTree.SubElement(case, "system-out").text = f"measured {got}"
-    verdict = report.verdict
-    case = _case(suite, report, "the run")
-    broken = verdict is None or verdict.outcome not in (Outcome.PASSED, Outcome.FAILED)
-    if broken:
-        said = f"{pages.word(report)}: {pages.reason(report)}"
-        ElementTree.SubElement(case, "error", message=said)
-    elif verdict is not None and verdict.outcome is Outcome.FAILED and not failed:
-        failed += 1
-        ElementTree.SubElement(case, "failure", message=pages.reason(report))
-    suite.set("tests", str(len(suite)))
-    suite.set("failures", str(failed))
-    suite.set("errors", "1" if broken else "0")
-    suite.set("skipped", str(skipped))
-    root = ElementTree.Element("testsuites")
-    root.append(suite)
-    ElementTree.indent(root)
-    text = ElementTree.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{_UNWRITABLE.sub("?", text)}\n'
-
-
-def _case(suite: ElementTree.Element, report: ChaosReport, name: str) -> ElementTree.Element:
-    return ElementTree.SubElement(suite, "testcase", classname=f"chaos.{report.record.title}", name=name)
+    attributes = {
+        "name": f"chaos {record.title}",
+        "timestamp": record.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "time": f"{took:.3f}",
+    }
+    suite = run_documents.Suite(report, "chaos", attributes)
+    suite.take_checks(pages.in_words)
+    suite.take_run(pages.reason(report))
+    return suite.text()
