@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sretool.adapters.lab import cgroups, record
 from sretool.errors import ChaosError
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sretool.adapters.lab.record import LabRecord
-
-_CPU_FILES: Final = ("cpu.max", "cpu.cfs_quota_us")
-_MEMORY_FILES: Final = ("memory.max", "memory.limit_in_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +121,8 @@ def _facts(lab: LabRecord) -> Lab:
             ready=each.ready,
             restarts=each.restarts,
             port=each.port,
-            cpu_group=_group(lab, each.name, _CPU_FILES),
-            memory_group=_group(lab, each.name, _MEMORY_FILES),
+            cpu_group=_group(lab, each.name, "cpu"),
+            memory_group=_group(lab, each.name, "memory"),
             log=each.log,
         )
         for each in lab.processes
@@ -144,14 +141,14 @@ def _facts(lab: LabRecord) -> Lab:
     )
 
 
-def _group(lab: LabRecord, process: str, files: tuple[str, ...]) -> str | None:
-    """The one of the lab's groups that is this process's and has one of these files."""
+def _group(lab: LabRecord, process: str, controller: str) -> str | None:
+    """The one of the lab's groups that is this process's and has a limit of this controller."""
     return next(
         (
             folder
             for folder in lab.cgroups
             if Path(folder).name == f"{cgroups.prefix(lab.marker)}-{process}"
-            and any(Path(folder, file).exists() for file in files)
+            and any(Path(folder, file).exists() for file in cgroups.LIMITS[controller])
         ),
         None,
     )

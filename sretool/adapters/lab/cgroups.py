@@ -8,13 +8,15 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sretool.core.plans.processes import CgroupPaths, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+LIMITS: Final = {"cpu": ("cpu.max", "cpu.cfs_quota_us"), "memory": ("memory.max", "memory.limit_in_bytes")}
+"""Controller → the file with its limit, in version 2 and in version 1."""
 _PERIOD_US = 100_000
 
 
