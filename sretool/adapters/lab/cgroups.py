@@ -121,6 +121,14 @@ def directories(groups: Mapping[str, CgroupPaths]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for group in groups.values() for path in (group.cpu, group.memory)))
 
 
+def tried() -> tuple[str, Path] | None:
+    """`v1` or `v2`, and the folder that groups with limits can be made in; None: nowhere."""
+    made = create(f"sretool-doctor-{os.getpid()}", {"try": Limits(0.5, 64 * 1024**2)})
+    folders = directories(made)
+    remove(folders)
+    return ("v2" if len(folders) == 1 else "v1", Path(folders[0]).parent) if folders else None
+
+
 def create_v1(
     prefix: str, limits: Mapping[str, Limits], mounts: list[Mount], membership: str
 ) -> dict[str, CgroupPaths]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from sretool.adapters.lab import cgroups, install, ports, programs, record
 from sretool.core.plans import topology
-from sretool.core.plans.processes import Limits
 from sretool.errors import PortTaken
 
 if TYPE_CHECKING:
@@ -109,18 +108,16 @@ def _libraries() -> Finding:
 
 def _limits() -> Finding:
     subject = "CPU and memory limits"
-    groups = cgroups.create(f"sretool-doctor-{os.getpid()}", {"try": Limits(0.5, 64 * 1024**2)})
-    directories = cgroups.directories(groups)
-    cgroups.remove(directories)
-    if not groups:
+    found = cgroups.tried()
+    if found is None:
         return Finding(
             subject,
             State.LIMITED,
             f"no control group can be made: {_why_no_groups()}; replicas share the machine without limits",
             "run the lab as root, or give your user cgroups of its own (systemd: loginctl enable-linger)",
         )
-    version = "v2" if len(directories) == 1 else "v1"
-    return Finding(subject, State.OK, f"control groups {version} below {Path(directories[0]).parent}")
+    version, folder = found
+    return Finding(subject, State.OK, f"control groups {version} below {folder}")
 
 
 def _why_no_groups() -> str:
