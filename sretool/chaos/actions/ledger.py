@@ -111,17 +111,20 @@ def plan_mark_fault(**_: Any) -> list[dict[str, Any]]:
     return []
 
 
-def stop_ledger(name: str = "writes") -> dict[str, Any]:
+def stop_ledger(name: str = "writes", calm: float = 0.0, within: float = 120.0) -> dict[str, Any]:
     """Stop the ledger and say what became of its writes, in the words of `sretool.chaos.ledger`.
 
-    The fault is the first one that was put into the undo log after the ledger began.
+    The fault is the first one that was put into the undo log after the ledger began. `calm`: it goes on
+    until every write of so many seconds went well, for `within` seconds at most, so that the end of an outage
+    is seen, whoever answered whatever before; 0 stops it now.
     """
     running = _of(name)
     at = _first_fault_since(running.began)
     if at is not None:
         _order(running, {"mark": at})
-    _order(running, {"stop": True})
-    line = _line(running, running.settle + 60.0)
+    waits = within if calm else 0.0
+    _order(running, {"stop": True, "calm": calm, "within": waits})
+    line = _line(running, waits + running.settle + 60.0)
     _end(name)
     if line is None:
         raise ActivityFailed(f"the ledger {name!r} ended without saying what became of its writes")

@@ -36,12 +36,19 @@ def primary(servers: Servers = None, lab: str = "", commits: bool = False) -> st
     return found[0]
 
 
-def primaries(servers: Servers = None, lab: str = "", commits: bool = True) -> int:
+def primaries(servers: Servers = None, lab: str = "", commits: bool = True, wait: float = 0.0) -> int:
     """How many servers commit writes at this moment; more than 1 is a split brain.
 
-    `commits` false: how many say that they would.
+    `commits` false: how many say that they would. `wait`: seconds that it may take until it is one.
     """
-    return sum(state == WRITABLE for state in _states(servers, lab, commits=commits).values())
+    found = [0]
+
+    def one() -> bool:
+        found[0] = sum(state == WRITABLE for state in _states(servers, lab, commits=commits).values())
+        return found[0] == 1
+
+    sources.wait_until(one, wait)
+    return found[0]
 
 
 def standbys(servers: Servers = None, lab: str = "") -> int:
