@@ -18,7 +18,6 @@ from sretool.chaos.actions import groups, helper
 from sretool.chaos.actions.faults import Fault, figure, seconds, undone
 from sretool.chaos.actions.faults import share as share_of
 from sretool.chaos.actions.victims import Group, Victim, group_of, victim
-from sretool.errors import ChaosError
 
 HARD_STOP: Final = 0.95
 """Share of the limit that no ballast and no leak goes beyond: above it the kernel kills."""
@@ -259,10 +258,8 @@ def _leak(share: float | str, process: str, lab: str, ttl_s: float | None) -> tu
 
 def _url(who: Victim, lab: str) -> str:
     found = sources.lab(lab)
-    try:
+    with sources.told():
         return f"{found.endpoint(who.name.replace('-', '_'))}/upkeep/leak"
-    except ChaosError as error:
-        raise ActivityFailed(error.message) from error
 
 
 def _hook(method: str, url: str, body: dict[str, float] | None = None) -> dict[str, Any]:

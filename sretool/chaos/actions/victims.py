@@ -16,7 +16,6 @@ from chaoslib.exceptions import ActivityFailed
 
 from sretool.adapters.lab import cgroups
 from sretool.chaos import sources
-from sretool.errors import ChaosError
 from sretool.undo import identity
 
 if TYPE_CHECKING:
@@ -103,10 +102,8 @@ def victim(process: str = "", lab: str = "", pid: int | str | None = None) -> Vi
 
 def _of_lab(process: str, lab: str) -> Victim:
     found = sources.lab(lab)
-    try:
+    with sources.told():
         one: LabProcess = found.node(process) if process in _ROLES else found.process(process)
-    except ChaosError as error:
-        raise ActivityFailed(error.message) from error
     return Victim(
         label=f"{found.name}/{one.label}",
         name=one.name,
