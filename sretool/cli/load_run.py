@@ -42,11 +42,8 @@ def list_(settings: Settings, output_format: str) -> None:
     else:
         rows = [("PROFILE", "LOAD", "TAKES", "TITLE")]
         rows += [(each.profile.name, *_load_words(each.profile), each.profile.title) for each in found]
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        for row in rows:
-            click.echo(
-                "  ".join((*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[3]))
-            )
+        for line in output.columns(rows):
+            click.echo(line)
     for problem in broken:
         diagnostics.talk(str(problem))
     if broken:
