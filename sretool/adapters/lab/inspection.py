@@ -6,13 +6,12 @@ import importlib.util
 import os
 import pwd
 import shutil
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sretool.adapters.lab import cgroups, install, ports, programs, record
 from sretool.core.plans import topology
+from sretool.core.plans.findings import Finding, State
 from sretool.errors import PortTaken
 
 if TYPE_CHECKING:
@@ -32,25 +31,6 @@ _LIBRARIES = (
     "starlette",
     "uvicorn",
 )
-
-
-class State(StrEnum):
-    OK = "ok"
-    LIMITED = "limited"
-    """Works, but something falls away."""
-    FAILED = "failed"
-    """The lab, or what was asked for, cannot work like this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at."""
-
-    subject: str
-    state: State
-    detail: str
-    remedy: str | None = None
-    """What to do; None where nothing needs to be done, or nothing can be."""
 
 
 def inspect() -> Iterator[Finding]:
