@@ -177,7 +177,7 @@ class _Reader:
         if not isinstance(background, bool):
             self._problem((*path, "background"), f"background: {background!r} is neither true nor false")
         before, after = self._pauses((*path, "pauses"), value.get("pauses"), known)
-        if section is Section.HYPOTHESIS:
+        if section is Section.HYPOTHESIS or (what == "probe" and "tolerance" in value):
             self._tolerance(path, value)
         if not complete or not isinstance(provider, dict):
             return None
