@@ -140,9 +140,7 @@ def _probes(of: Criteria, timeline: Timeline) -> Check:
 
 def _wanted(of: Criteria, timeline: Timeline) -> Iterator[Check]:
     """What the toolkit does not look at: it goes on whatever a probe of the method answers."""
-    asked = [
-        each for each in timeline.steps if each.what == "probe" and each.section == "method" and each.ok
-    ]
+    asked = [each for each in timeline.steps if each.what == "probe" and each.section == "method" and each.ok]
     wrong = sorted({each.name for each in asked if each.met is False})
     unknown = {each.name for each in asked if each.name in of.tolerated and each.met is None}
     if wrong:
