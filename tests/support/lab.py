@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sretool.adapters.lab import record
+import pytest
+
+from sretool.adapters.lab import cgroups, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +65,16 @@ class LabHome:
 
     def process(self, name: str, process: str) -> Process:
         return self.lab(name).process_by_name[process]
+
+
+def need_groups(made: object) -> None:
+    """Skips a test that works with the control groups `made` where this machine lets nobody make any."""
+    if not made and cgroups.tried() is None:
+        pytest.skip(
+            "no control groups with limits can be made here: run as root, or give your user control groups"
+            " of its own (systemd: loginctl enable-linger)"
+        )
+    assert made, "control groups can be made here, and there are none"
 
 
 def eventually(what: str, check: Callable[[], Any], *, within: float) -> float:
