@@ -543,28 +543,27 @@ async def chaos_facts(
 
 
 def chaos_load(
-    plan: ChaosPlan, environment: Mapping[str, str], lab: LabRecord | None, facts: Facts
+    plan: ChaosPlan, project: Path, environment: Mapping[str, str], lab: LabRecord | None, facts: Facts
 ) -> tuple[Callable[[Path], LoadChild] | None, Facts]:
     """The load that an experiment brings, by the folder of its run; None: the traffic that is there is it."""
-    from importlib.util import find_spec
-
     from sretool.adapters.chaostoolkit.load import LoadRun
 
     wanted = plan.block.load
     if wanted is None:
         return None, facts
-    if find_spec("sretool.cli.load") is None:
-        if lab is not None and "traffic" in lab.process_by_name:
-            return None, facts
-        return None, replace(facts, load=f"this sretool cannot make the load {wanted.profile!r}")
+    if wanted.target is None and lab is None:
+        return None, replace(facts, load=f"nothing says what to put under the load {wanted.profile!r}")
     arguments = [wanted.profile]
     if wanted.rate is not None:
         arguments += ["--rate", str(wanted.rate)]
-    # It lasts longer than whatever the experiment may take, and is ended with it.
+    if wanted.target is not None:
+        arguments += ["--target", wanted.target]
+    # All of it is there from the beginning, and it lasts longer than whatever the experiment may take and is
+    # ended with it; that the fault breaks what a load test promises is no reason to take it away.
     longest = (plan.most_seconds or 3600.0) + plan.least_seconds
     seconds = longest + plan.block.recovery_deadline.total_seconds()
-    arguments += ["--duration", f"{seconds:.0f}s"]
-    before = ["--lab", lab.name] if lab is not None else []
+    arguments += ["--duration", f"{seconds:.0f}s", "--flat", "--no-abort-on-breach"]
+    before = ["-C", str(project), *(["--lab", lab.name] if lab is not None else [])]
 
     def made(folder: Path) -> LoadChild:
         raw = folder / "raw"

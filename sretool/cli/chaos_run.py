@@ -17,7 +17,7 @@ from sretool.cli.chaos_prepare import prepare, tell_problems, vars_option
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from sretool.cli.chaos_prepare import Prepared
@@ -143,9 +143,9 @@ async def _carry_out_with(
 
     environment = settings.environment or {}
     diagnostics.talk(chaos_shown.text(prepared.plan))
-    opened, load = await _pass_gates(environment, prepared, tuple(approvals), sources, waived)
+    opened, load = await _pass_gates(settings, prepared, tuple(approvals), sources, waived)
     if not yes and _ask() > _STALE:
-        opened, load = await _pass_gates(environment, prepared, tuple(approvals), sources, waived)
+        opened, load = await _pass_gates(settings, prepared, tuple(approvals), sources, waived)
     journal = wiring.chaos_journal(settings.project, environment, prepared.plan, prepared.file, prepared.data)
     order = chaos.Order(
         plan=prepared.plan,
@@ -177,7 +177,7 @@ async def _carry_out_with(
 
 
 async def _pass_gates(
-    environment: Mapping[str, str],
+    settings: Settings,
     prepared: Prepared,
     approvals: tuple[Approval, ...],
     sources: Sources,
@@ -188,8 +188,8 @@ async def _pass_gates(
     from sretool.core.plans.chaos.gates import refusals
 
     plan = prepared.plan
-    facts = await wiring.chaos_facts(environment, prepared.me, approvals, sources)
-    load, facts = wiring.chaos_load(plan, prepared.environment, prepared.lab, facts)
+    facts = await wiring.chaos_facts(settings.environment or {}, prepared.me, approvals, sources)
+    load, facts = wiring.chaos_load(plan, settings.project, prepared.environment, prepared.lab, facts)
     closed = refusals(plan, facts, waived)
     if closed:
         raise _refused(closed)

@@ -207,6 +207,7 @@ def prepare(
     rate: float | None = None,
     users: int | None = None,
     seconds: float | None = None,
+    flat: bool = False,
     bind: str = "",
     join: str = "",
 ) -> Ready:
@@ -233,7 +234,7 @@ def prepare(
         model = Open(flat(rate, seconds)) if rate else Closed(flat(users or 0, seconds))
         profile = replace(profile, model=model)
     else:
-        profile = profile.adjusted(rate=rate, users=users, seconds=seconds)
+        profile = profile.adjusted(rate=rate, users=users, seconds=seconds, flat=flat)
     around = load_around.look(settings, wanted.target)
     profile, slos = load_around.with_slos(profile, around)
     target = targets.parse(around.target)
@@ -273,6 +274,7 @@ def prepare(
 @click.option("--rate", type=RATE, metavar="R", help="Highest rate of arrivals a second, like 200 or 200/s.")
 @click.option("--users", type=click.IntRange(min=1), metavar="N", help="Highest number of users.")
 @click.option("--duration", type=DURATION, metavar="D", help="Stretch the whole profile to so long, like 5m.")
+@click.option("--flat", is_flag=True, help="Its highest rate or number of users all the time.")
 @click.option(
     "--abort-on-breach/--no-abort-on-breach",
     default=None,
@@ -293,6 +295,7 @@ def run(
     rate: float | None,
     users: int | None,
     duration: float | None,
+    flat: bool,
     abort_on_breach: bool | None,
     abort_after: float | None,
     abort_delay: float | None,
@@ -327,6 +330,7 @@ def run(
         rate=rate,
         users=users,
         seconds=duration,
+        flat=flat,
         bind=_place(master),
         join=_place(worker),
     )

@@ -135,6 +135,8 @@ class Load:
     profile: str
     rate: Decimal | None = None
     """Requests per second."""
+    target: str | None = None
+    """Address of what is put under load; None: that of the lab."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def _closed(plan: ChaosPlan, facts: Facts) -> Iterator[Refusal]:
             "write a steady-state-hypothesis that is asked before the method",
         )
     if facts.load:
-        yield Refusal("load", facts.load)
+        yield Refusal("load", facts.load, "give its `target`, or run it on a lab")
     if plan.production:
         yield from _production(plan, facts)
 

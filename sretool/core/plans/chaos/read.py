@@ -379,7 +379,7 @@ def _block(written: spec.BlockSpec) -> Block:
             BlastRadius(radius.max_targets, radius.max_share, radius.services) if radius else BlastRadius()
         ),
         fmea=written.fmea,
-        load=Load(load.profile, load.rate) if load else None,
+        load=Load(load.profile, load.rate, load.target) if load else None,
         objectives=(
             Objectives(objectives.rto, objectives.rpo, objectives.lost_writes) if objectives else Objectives()
         ),

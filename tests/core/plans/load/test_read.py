@@ -165,6 +165,18 @@ def test_another_height_or_length() -> None:
     assert closed.adjusted(users=100).model == Closed(Shape((Stage(10, 100, 5),)))
 
 
+def test_the_height_all_the_time() -> None:
+    profile = read("p.yaml", MIXED)
+    highest = profile.adjusted(rate=50).shape.highest  # type: ignore[union-attr]
+    assert profile.adjusted(rate=50, seconds=600, flat=True).shape == Shape((Stage(highest, highest, 600),))
+    # What a target needs to get warm does not become longer with it.
+    assert profile.adjusted(seconds=600, flat=True).warm_up == profile.warm_up
+    assert profile.adjusted(seconds=1, flat=True).warm_up <= 0.5
+    with pytest.raises(UsageError) as told:
+        read("p.yaml", SMALL).adjusted(flat=True)
+    assert "--flat" in (told.value.remedy or "")
+
+
 def test_a_height_the_model_does_not_have() -> None:
     profile, own = read("p.yaml", MIXED), read("p.yaml", SMALL)
     closed = read("p", SMALL + "closed: {stages: [{users: [1, 10], for: 5s}]}\n")
