@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sretool.adapters.lab import cgroups, record
 from sretool.errors import ChaosError
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sretool.adapters.lab.record import LabRecord
+
+NODES: Final = ("pg-1", "pg-2")
+"""Of the database; not imported from the plan of labs, which would load catalogs into every probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Lab:
         """The process of the PostgreSQL node that is the `primary` or the `standby` at present."""
         if role not in ("primary", "standby"):
             raise ChaosError(f"{role!r} is no part of a database; say primary or standby")
-        nodes = [name for name in self.names if name in ("pg-1", "pg-2")]
+        nodes = [name for name in self.names if name in NODES]
         wanted = [name for name in nodes if self._is_standby(name) == (role == "standby")]
         if len(wanted) != 1:
             raise ChaosError(

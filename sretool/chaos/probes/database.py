@@ -15,6 +15,7 @@ import psycopg
 from chaoslib.exceptions import ActivityFailed
 
 from sretool.chaos import sources
+from sretool.chaos.lab import NODES
 from sretool.chaos.servers import Server
 from sretool.chaos.writes import STANDBY, WRITABLE
 
@@ -116,9 +117,9 @@ def _addresses(servers: Servers, lab: str) -> dict[str, str]:
         return dict(servers)
     endpoints: Mapping[str, str] = sources.lab(lab).endpoints
     found = {
-        name.replace("_", "-"): endpoints[name].replace("://", "://probe@", 1)
-        for name in ("pg_1", "pg_2")
-        if name in endpoints
+        node: endpoints[name].replace("://", "://probe@", 1)
+        for node in NODES
+        if (name := node.replace("-", "_")) in endpoints
     }
     if not found:
         raise ActivityFailed("the lab has no database")
