@@ -219,9 +219,9 @@ def prepare(
 
     from sretool import wiring
     from sretool.core.plans.load import plan as plans
+    from sretool.core.plans.load import shape
     from sretool.core.plans.load import target as targets
     from sretool.core.plans.load.profile import Closed, Open, OwnShape
-    from sretool.core.plans.load.shape import flat
 
     stored = wiring.load_profile(wanted.profile, settings.project, wanted.mapping)
     profile = stored.profile
@@ -231,7 +231,7 @@ def prepare(
             raise UsageError(f"nothing says how long {profile.name} is to run", remedy="give --duration")
         if rate and users:
             raise UsageError("a rate and a number of users are two kinds of load", remedy="give one of them")
-        model = Open(flat(rate, seconds)) if rate else Closed(flat(users or 0, seconds))
+        model = Open(shape.flat(rate, seconds)) if rate else Closed(shape.flat(users or 0, seconds))
         profile = replace(profile, model=model)
     else:
         profile = profile.adjusted(rate=rate, users=users, seconds=seconds, flat=flat)
