@@ -318,20 +318,18 @@ def _await_made(api: Any, plural: str, ns: str, name: str, target: str) -> None:
             found = objects.get_namespaced_custom_object(
                 GROUP, VERSION, ns, plural, name, _request_timeout=PATIENCE
             )
-        status = found.get("status") or {}
-        conditions = {each["type"]: each["status"] for each in status.get("conditions") or ()}
-        if conditions.get("AllInjected") == "True":
+        if cluster.conditions(found).get("AllInjected") == "True":
             return
         if time.monotonic() > until:
             raise ActivityFailed(
-                f"Chaos Mesh has not made its fault in {target} after {_IN:.0f} s{_why_not(status)}"
+                f"Chaos Mesh has not made its fault in {target} after {_IN:.0f} s{_why_not(found)}"
             )
         time.sleep(_LOOK)
 
 
-def _why_not(status: dict[str, Any]) -> str:
+def _why_not(found: dict[str, Any]) -> str:
     """The newest thing that the records of a chaos object complain about."""
-    records = (status.get("experiment") or {}).get("containerRecords") or ()
+    records = ((found.get("status") or {}).get("experiment") or {}).get("containerRecords") or ()
     said = [
         str(event["message"])
         for record in records
