@@ -524,10 +524,15 @@ def chaos_stop_file(environment: Mapping[str, str]) -> Path | None:
 
 
 async def chaos_facts(
-    environment: Mapping[str, str], me: str, approvals: tuple[Approval, ...], sources: ChaosSources
+    project: Path,
+    environment: Mapping[str, str],
+    me: str,
+    approvals: tuple[Approval, ...],
+    sources: ChaosSources,
 ) -> Facts:
     """What the gates of an experiment look at; the machine's lock is the caller's."""
-    from sretool.core.plans.chaos.gates import Facts
+    from sretool.core.plans.chaos.gates import Earlier, Facts
+    from sretool.core.runs.model import RunKind
     from sretool.services import chaos_gates
     from sretool.undo import index
     from sretool.undo.heal import open_faults
@@ -538,6 +543,11 @@ async def chaos_facts(
         stop_file=str(chaos_stop_file(environment) or ""),
         left_over=open_faults(index.place(environment)),
         approvals=approvals,
+        earlier=tuple(
+            Earlier(each.record.id, each.record.title, each.record.started, each.record.ended)
+            for each in runs(project, environment).newest(10, [RunKind.CHAOS])
+            if each.record.ended is not None
+        ),
     )
     return await chaos_gates.look(known, sources)
 

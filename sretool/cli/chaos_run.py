@@ -188,7 +188,9 @@ async def _pass_gates(
     from sretool.core.plans.chaos.gates import refusals
 
     plan = prepared.plan
-    facts = await wiring.chaos_facts(settings.environment or {}, prepared.me, approvals, sources)
+    facts = await wiring.chaos_facts(
+        settings.project, settings.environment or {}, prepared.me, approvals, sources
+    )
     load, facts = wiring.chaos_load(plan, settings.project, prepared.environment, prepared.lab, facts)
     closed = refusals(plan, facts, waived)
     if closed:

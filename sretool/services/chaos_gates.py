@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from sretool.core.observe.drills import is_drill
 from sretool.core.observe.model import AlertState
+from sretool.core.plans.chaos.gates import Page
 from sretool.core.slo.model import Severity
-from sretool.errors import SourceError
+from sretool.errors import SourceError, SretoolError
+from sretool.units import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
+    from datetime import timedelta
 
     from sretool.core.observe.model import Alert, Snapshot
     from sretool.core.plans.chaos.gates import Facts
@@ -34,7 +37,7 @@ async def look(known: Facts, sources: Sources) -> Facts:
         problems.insert(0, "no Prometheus is known")
     found = replace(known, sources=tuple(problems))
     if isinstance(pages, tuple):
-        found = replace(found, pages=tuple(sorted(set(pages))))
+        found = replace(found, pages=pages)
     if snapshot is None or isinstance(snapshot, str):
         return found
     budgets = {str(each.slo.id): each.budget_left for each in snapshot.statuses}
@@ -65,23 +68,33 @@ async def _snapshot(sources: Sources) -> Snapshot | str | None:
     return problem or snapshot
 
 
-async def _pages(sources: Sources) -> tuple[str, ...] | str:
+async def _pages(sources: Sources) -> tuple[Page, ...] | str:
     """Pages that fire; by their rules where there is no Alertmanager, which knows of silences."""
     try:
         if sources.board is not None:
             return tuple(
-                _words(each)
+                Page(_words(each), each.since, _remembers(each.labels))
                 for each in await sources.board.alerts()
                 if each.severity is Severity.PAGE and each.state is AlertState.FIRING and not is_drill(each)
             )
         if sources.rules is not None:
             found = await sources.rules.rule_alerts()
             return tuple(
-                each.name for each in found if each.firing and each.labels.get("severity") == Severity.PAGE
+                Page(each.name, each.since, _remembers(each.labels))
+                for each in found
+                if each.firing and each.labels.get("severity") == Severity.PAGE
             )
     except SourceError as error:
         return error.message
     return ()
+
+
+def _remembers(labels: Mapping[str, str]) -> timedelta | None:
+    """The short window of an alert on a burn rate."""
+    try:
+        return parse_duration(labels["short"])
+    except (KeyError, SretoolError):
+        return None
 
 
 def _words(alert: Alert) -> str:
