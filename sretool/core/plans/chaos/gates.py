@@ -138,12 +138,13 @@ def _page(plan: ChaosPlan, facts: Facts) -> Iterator[Refusal]:
         ours = [page for page, whose in tails if whose == drill]
         window = max(page.remembers for page in ours if page.remembers is not None)
         ago = format_duration(_whole(facts.now - drill.ended))
+        over = f"{drill.ended + window:%H:%M} UTC"
         yield Refusal(
             "page",
             f"a page fires: {', '.join(sorted({_since(page, facts) for page in ours}))}: "
             f"the tail of {drill.title!r} (run {drill.run}), which ended {ago} ago",
-            f"wait until about {drill.ended + window:%H:%M} UTC, when the window of {format_duration(window)} "
-            f"has forgotten it{_or_waive('page', plan)}",
+            f"wait until about {over}, when the window of {format_duration(window)} has forgotten it"
+            f"{_or_waive('page', plan)}",
         )
 
 
