@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sretool.core.analysis.capacity import Ending, Phase, Result, Search, Second
-from sretool.core.analysis.totals import Totals, merged
+from sretool.core.analysis.totals import merged
 from sretool.core.observe import saturation
 from sretool.core.plans.load.objectives import Measure, Objective, judge_steps
 from sretool.core.runs.events import (
@@ -255,24 +255,8 @@ class _Run:
 
     def _measures(self, result: Result) -> LoadMeasures | None:
         """Of the seconds in which the confirmed rate held; of all of them where none did."""
-        measured = self.load.measures()
         at = [step.totals for step in result.steps if step.held and step.asked == result.asked]
-        if measured is None or not at:
-            return measured
-        totals: Totals = merged(at)
-        whole = totals.whole
-        return replace(
-            measured,
-            requests=whole.requests,
-            failures=whole.failures,
-            rate=totals.rate(),
-            p50_s=whole.quantile(0.5),
-            p90_s=whole.quantile(0.9),
-            p95_s=whole.quantile(0.95),
-            p99_s=whole.quantile(0.99),
-            p999_s=whole.quantile(0.999),
-            max_s=whole.most,
-        )
+        return (replace(self.load, totals=merged(at)) if at else self.load).measures()
 
     def _verdict(self, result: Result, checks: tuple[Check, ...], session: LoadSession) -> Verdict:
         def told(outcome: Outcome, reason: str) -> Verdict:
