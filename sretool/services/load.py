@@ -150,6 +150,7 @@ class _Run:
         self._control, self._on_event, self._server, self._log = control, on_event, server, log
         profile = order.profile
         self._phases = list(profile.phases)
+        self._begin_of_next = 0.0
         self._passed = 0.0
         self._whole, self._judged = Load(), Load()
         self._keeping = Keeping()
@@ -238,8 +239,6 @@ class _Run:
             self._phases.pop(0)
             self._begin_of_next = begin + seconds
             self._record(PhaseBegan(name))
-
-    _begin_of_next = 0.0
 
     async def _take(self, tick: LoadTick, session: LoadSession) -> None:
         judged = self._passed >= self._order.profile.warm_up - _NEARLY
