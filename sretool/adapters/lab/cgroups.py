@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LIMITS: Final = {"cpu": ("cpu.max", "cpu.cfs_quota_us"), "memory": ("memory.max", "memory.limit_in_bytes")}
 """Controller → the file with its limit, in version 2 and in version 1."""
 _PERIOD_US = 100_000
+_WEIGHT: Final = {"cpu.weight": "1000", "cpu.shares": "10240"}
+"""Ten times that of what else runs here, so that a process gets what its limit says on a busy machine, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def create_v1(
             memory.mkdir(exist_ok=True)
             (cpu / "cpu.cfs_period_us").write_text(str(_PERIOD_US))
             (cpu / "cpu.cfs_quota_us").write_text(str(round(limit.cpu_cores * _PERIOD_US)))
+            (cpu / "cpu.shares").write_text(_WEIGHT["cpu.shares"])
             (memory / "memory.limit_in_bytes").write_text(str(limit.memory_bytes))
         _try_out(made)
     except OSError:
@@ -188,6 +191,7 @@ def _create_below(parent: Path, prefix: str, limits: Mapping[str, Limits]) -> di
             made[name] = CgroupPaths(str(group), str(group))
             group.mkdir(exist_ok=True)
             (group / "cpu.max").write_text(f"{round(limit.cpu_cores * _PERIOD_US)} {_PERIOD_US}")
+            (group / "cpu.weight").write_text(_WEIGHT["cpu.weight"])
             (group / "memory.max").write_text(str(limit.memory_bytes))
         _try_out(made)
     except OSError:
