@@ -19,7 +19,7 @@ LIMITS: Final = {"cpu": ("cpu.max", "cpu.cfs_quota_us"), "memory": ("memory.max"
 """Controller → the file with its limit, in version 2 and in version 1."""
 _PERIOD_US = 100_000
 _WEIGHT: Final = {"cpu.weight": "1000", "cpu.shares": "10240"}
-"""Ten times that of what else runs here, so that a process gets what its limit says on a busy machine, too."""
+"""Ten times what others have, so that a process gets what its limit says on a busy machine, too."""
 
 
 @dataclass(frozen=True, slots=True)
