@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -180,12 +181,13 @@ def test_the_height_all_the_time() -> None:
 def test_a_height_the_model_does_not_have() -> None:
     profile, own = read("p.yaml", MIXED), read("p.yaml", SMALL)
     closed = read("p", SMALL + "closed: {stages: [{users: [1, 10], for: 5s}]}\n")
-    for wrong, options in (
+    heights: list[tuple[LoadProfile, dict[str, Any]]] = [
         (profile, {"users": 5}),
         (closed, {"rate": 5}),
         (own, {"rate": 5}),
         (own, {"users": 5}),
-    ):
+    ]
+    for wrong, options in heights:
         with pytest.raises(UsageError):
             wrong.adjusted(**options)
     assert own.adjusted() is own
