@@ -125,7 +125,7 @@ def test_a_peak() -> None:
         ("- slo: amas/learning-latency", "- [1, 2]", "p.yaml:22: objectives: an objective is one line"),
         ("POST /answer: p99 < 300ms", "p95 < 200ms", "p.yaml:21: objectives: 'p95 < 200ms' is given twice"),
         ("name: mixed", "name: Mixed Up", "p.yaml:1: name: 'Mixed Up' is not an id"),
-        ("  arrivals: uniform", "  repeat: 9999999", "p.yaml:5: repeat: makes more than 10000 stages"),
+        ("  arrivals: uniform", "  repeat: 99999999999", "p.yaml:5: repeat: makes more than 10000 stages"),
         ("accounts: accounts.csv", "a b: accounts.csv", "p.yaml:16: data: 'a b' is not a name"),
         ("name: mixed", "- mixed", "p.yaml:2: not YAML"),
     ],
