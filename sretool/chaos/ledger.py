@@ -47,7 +47,8 @@ are unix seconds made from the monotonic clock, so that they never run backwards
      "rpo_s",            0 where nothing is lost; else from the ack of the first lost write to the fault, or
                          to the ack of the last lost one where that is later; null where `lost` is null
      "rto_s",            of the service: from the fault to the ack after the last write that failed or was
-                         late; 0 where none was; null without a fault or where the outage is not over
+                         late; 0 where none was; null without a fault or where the outage is not over: no
+                         good write came after it, or a bad one came within the `calm` asked for
      "rto_database_s",   from the fault until some server accepted writes for good, looked at directly, with a
                          resolution of 0.1 s; 0 where one always did; null as above or without servers
      "first_failed_at", "last_failed_at",       of writes sent after the fault (all, without one)
@@ -185,6 +186,7 @@ class Ledger:
         self._first_ack = asyncio.Event()
         self._open: dict[int, float] = {}
         """Writes without an answer yet → when they were sent."""
+        self._calm_wanted = 0.0
         self._bad_at = self._good_at = float("-inf")
         """When the last write ended badly, and well."""
 
@@ -226,8 +228,9 @@ class Ledger:
                 if "mark" in order:
                     await self._paper.write(fault=float(order["mark"]) - self._offset)
                 if order.get("stop"):
-                    calm, within = float(order.get("calm", 0)), float(order.get("within", 0))
-                    stopping.add(asyncio.create_task(self._calm(calm, within)))
+                    self._calm_wanted = float(order.get("calm", 0))
+                    wait = self._calm(self._calm_wanted, float(order.get("within", 0)))
+                    stopping.add(asyncio.create_task(wait))
                 line = asyncio.ensure_future(orders.readline())
         finally:
             for task in (line, *stopping):
@@ -341,7 +344,7 @@ class Ledger:
     # ---- the end
 
     async def _finish(self) -> None:
-        await self._paper.write(stopped=time.monotonic())
+        await self._paper.write(stopped=time.monotonic(), calm=self._calm_wanted)
         if self._end is not None:
             await asyncio.gather(*(self._leave(words) for words in self._words.values()))
         until = time.monotonic() + self._settle
