@@ -163,6 +163,7 @@ def test_every_write_is_on_the_disk_and_counted(service: Service, tmp_path: Path
     assert all(isinstance(each["n"], int) and each["session"].startswith("s") for each in service.seen)
 
 
+@pytest.mark.slow
 def test_a_service_that_hangs_holds_nothing_up(service: Service, tmp_path: Path) -> None:
     program = Program(tmp_path, configuration(service, rate=40))
     program.hear()
@@ -177,6 +178,7 @@ def test_a_service_that_hangs_holds_nothing_up(service: Service, tmp_path: Path)
     program.finish()
 
 
+@pytest.mark.slow
 def test_an_outage_is_seen_to_its_end(service: Service, tmp_path: Path) -> None:
     program = Program(tmp_path, configuration(service))
     program.hear()
@@ -196,6 +198,7 @@ def test_an_outage_is_seen_to_its_end(service: Service, tmp_path: Path) -> None:
     assert program.finish()[0] == 0
 
 
+@pytest.mark.slow
 def test_an_outage_that_does_not_end_is_not_waited_for_for_ever(service: Service, tmp_path: Path) -> None:
     program = Program(tmp_path, configuration(service, late_s=0.1))
     program.hear()
@@ -208,6 +211,7 @@ def test_an_outage_that_does_not_end_is_not_waited_for_for_ever(service: Service
     assert program.finish()[0] == 0
 
 
+@pytest.mark.slow
 def test_whoever_is_gone_waits_for_no_end_of_an_outage(service: Service, tmp_path: Path) -> None:
     program = Program(tmp_path, configuration(service))
     program.hear()
@@ -219,6 +223,7 @@ def test_whoever_is_gone_waits_for_no_end_of_an_outage(service: Service, tmp_pat
     assert not (tmp_path / "result.json").exists()
 
 
+@pytest.mark.slow
 def test_without_whoever_started_it_it_ends(service: Service, tmp_path: Path) -> None:
     program = Program(tmp_path, configuration(service))
     program.hear()
@@ -238,6 +243,7 @@ def test_what_ends_it_hard_leaves_what_was_acknowledged(service: Service, tmp_pa
     assert {line["n"] for line in acked} <= {line["n"] for line in program.journal if "sent" in line}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -267,6 +273,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     undoing.log.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("alone")
 def test_as_activities(service: Service) -> None:
     given = configuration(service)
@@ -288,6 +295,7 @@ def test_as_activities(service: Service) -> None:
         actions.stop_ledger("mine")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("alone")
 def test_a_service_that_takes_no_writes_is_no_beginning(
     service: Service, monkeypatch: pytest.MonkeyPatch

@@ -522,6 +522,7 @@ async def test_five_thousand_alerts_are_all_there() -> None:
         assert "app-" in dash.text()
 
 
+@pytest.mark.slow
 async def test_an_alert_that_ends_while_it_is_on_screen() -> None:
     async with alerts_view() as (dash, room):
         await dash.press("enter")

@@ -50,6 +50,7 @@ async def test_ascii_needs_no_other_signs() -> None:
         assert dash.text().isascii()
 
 
+@pytest.mark.slow
 async def test_the_summary_names_the_worst_and_when_it_is_full() -> None:
     async with infra(160, 48) as dash:
         summary = dash.lines()[1]
@@ -115,6 +116,7 @@ async def test_copy_takes_all_that_is_known_of_a_row() -> None:
         assert "disk            91%" in dash.app.clipboard
 
 
+@pytest.mark.slow
 async def test_a_value_that_is_too_old_says_how_old_whole() -> None:
     async with infra() as dash:
         dash.watch.down.add("prometheus")
@@ -190,6 +192,7 @@ async def test_without_anything_configured_each_list_says_how() -> None:
             assert f"not configured: add `{section}` to the catalog" in shown
 
 
+@pytest.mark.slow
 async def test_trends_of_requests_stand_in_one_column_under_those_of_resources() -> None:
     async with infra() as dash:
         at = row(dash, "TREND 1h").index("TREND 1h")
