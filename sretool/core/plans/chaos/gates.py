@@ -128,35 +128,39 @@ def _closed(plan: ChaosPlan, facts: Facts) -> Iterator[Refusal]:
 
 
 def _page(plan: ChaosPlan, facts: Facts) -> Iterator[Refusal]:
-    """A page is either about something that is wrong, or the tail of a drill that we made ourselves."""
+    """A page is either about something that is wrong, or the tail of drills that we made ourselves."""
     tails = [(page, _tail_of(page, facts)) for page in facts.pages]
     others = sorted({_since(page, facts) for page, drill in tails if drill is None})
     if others:
         yield Refusal("page", f"a page fires: {', '.join(others)}", "mend that first")
         return
-    for drill in dict.fromkeys(drill for _, drill in tails if drill is not None):
-        ours = [page for page, whose in tails if whose == drill]
-        window = max(page.remembers for page in ours if page.remembers is not None)
-        ago = format_duration(_whole(facts.now - drill.ended))
-        over = f"{drill.ended + window:%H:%M} UTC"
-        yield Refusal(
-            "page",
-            f"a page fires: {', '.join(sorted({_since(page, facts) for page in ours}))}: "
-            f"the tail of {drill.title!r} (run {drill.run}), which ended {ago} ago",
-            f"wait until about {over}, when the window of {format_duration(window)} has forgotten it"
-            f"{_or_waive('page', plan)}",
-        )
+    ours = [
+        (drill, page.remembers) for page, drill in tails if drill is not None and page.remembers is not None
+    ]
+    if not ours:
+        return
+    last = max((drill for drill, _ in ours), key=lambda drill: drill.ended)
+    over, window = max((drill.ended + remembers, remembers) for drill, remembers in ours)
+    ago = format_duration(_whole(facts.now - last.ended))
+    yield Refusal(
+        "page",
+        f"a page fires: {', '.join(sorted({_since(page, facts) for page in facts.pages}))}: "
+        f"the tail of {last.title!r} (run {last.run}), which ended {ago} ago",
+        f"wait until about {over:%H:%M} UTC, when the window of {format_duration(window)} has forgotten it"
+        f"{_or_waive('page', plan)}",
+    )
 
 
 def _tail_of(page: Page, facts: Facts) -> Earlier | None:
-    if page.since is None or page.remembers is None:
+    """The last of the drills that keep it firing; None: it is about something else."""
+    since, window = page.since, page.remembers
+    if since is None or window is None:
         return None
-    for each in facts.earlier:
-        forgotten = each.ended + page.remembers
-        # What still fires when it should have forgotten the drill is about something else.
-        if each.began <= page.since <= forgotten and facts.now <= forgotten + _LATE:
-            return each
-    return None
+    if not any(each.began <= since <= each.ended + window for each in facts.earlier):
+        return None
+    last = max((each for each in facts.earlier if each.ended + window >= since), key=lambda each: each.ended)
+    # What still fires when it should have forgotten the last of them is about something else.
+    return last if facts.now <= last.ended + window + _LATE else None
 
 
 def _since(page: Page, facts: Facts) -> str:
