@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from sretool.core.plans.chaos.plan import ChaosPlan
@@ -130,9 +130,9 @@ def _closed(plan: ChaosPlan, facts: Facts) -> Iterator[Refusal]:
 def _page(plan: ChaosPlan, facts: Facts) -> Iterator[Refusal]:
     """A page is either about something that is wrong, or the tail of drills that we made ourselves."""
     tails = [(page, _tail_of(page, facts)) for page in facts.pages]
-    others = sorted({_since(page, facts) for page, drill in tails if drill is None})
+    others = [page for page, drill in tails if drill is None]
     if others:
-        yield Refusal("page", f"a page fires: {', '.join(others)}", "mend that first")
+        yield Refusal("page", f"a page fires: {_told(others, facts)}", "mend that first")
         return
     ours = [
         (drill, page.remembers) for page, drill in tails if drill is not None and page.remembers is not None
@@ -144,7 +144,7 @@ def _page(plan: ChaosPlan, facts: Facts) -> Iterator[Refusal]:
     ago = format_duration(_whole(facts.now - last.ended))
     yield Refusal(
         "page",
-        f"a page fires: {', '.join(sorted({_since(page, facts) for page in facts.pages}))}: "
+        f"a page fires: {_told(facts.pages, facts)}: "
         f"the tail of {last.title!r} (run {last.run}), which ended {ago} ago",
         f"wait until about {over:%H:%M} UTC, when the window of {format_duration(window)} has forgotten it"
         f"{_or_waive('page', plan)}",
@@ -163,10 +163,18 @@ def _tail_of(page: Page, facts: Facts) -> Earlier | None:
     return last if facts.now <= last.ended + window + _LATE else None
 
 
-def _since(page: Page, facts: Facts) -> str:
-    if page.since is None:
-        return page.text
-    return f"{page.text} since {format_duration(_whole(max(facts.now - page.since, timedelta())))}"
+def _told(pages: Iterable[Page], facts: Facts) -> str:
+    """Each once, though several pairs of windows fire for one objective, with the longest time."""
+    spans: dict[str, timedelta | None] = {}
+    for page in pages:
+        span = None if page.since is None else max(facts.now - page.since, timedelta())
+        spans[page.text] = max(
+            (each for each in (spans.get(page.text), span) if each is not None), default=None
+        )
+    told = sorted(spans.items())
+    return ", ".join(
+        text if span is None else f"{text} since {format_duration(_whole(span))}" for text, span in told
+    )
 
 
 def _whole(span: timedelta) -> timedelta:

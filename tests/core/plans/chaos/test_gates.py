@@ -94,7 +94,8 @@ def test_the_tail_of_our_own_drill_is_told_with_its_end() -> None:
 def test_a_page_that_one_drill_raised_is_kept_up_by_the_next() -> None:
     after = Earlier("b2", "The network is slow", NOW - 3 * MINUTE, NOW - MINUTE)
     short = Page("SLOBudgetBurn (shop/fast)", NOW - 2 * MINUTE, 5 * MINUTE)
-    found = refusals(plan(), facts(pages=(TAIL, short), earlier=(after, DRILL)))
+    again = Page(TAIL.text, NOW - 3 * MINUTE, 5 * MINUTE)
+    found = refusals(plan(), facts(pages=(TAIL, short, again), earlier=(after, DRILL)))
     assert [each.text for each in found] == [
         "a page fires: SLOBudgetBurn (shop/fast) since 2m, SLOBudgetBurn (shop/up) since 8m: the tail of "
         "'The network is slow' (run b2), which ended 1m ago"
