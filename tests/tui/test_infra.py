@@ -58,6 +58,7 @@ async def test_the_summary_names_the_worst_and_when_it_is_full() -> None:
         assert "conn pool web-1 96% full in" in summary
 
 
+@pytest.mark.slow
 async def test_tab_goes_through_the_lists_and_enter_opens_the_charts_of_a_row() -> None:
     async with infra() as dash:
         await dash.press("enter")
@@ -136,6 +137,7 @@ async def test_nothing_is_asked_any_more_once_the_view_is_left() -> None:
         assert dash.watch.asked["panels"] == asked
 
 
+@pytest.mark.slow
 async def test_a_view_asks_again_when_what_lay_over_it_is_closed() -> None:
     async with infra() as dash:
         for _ in range(3):
