@@ -75,7 +75,7 @@ fuzz: env  ## Let atheris look for answers that break the load tests' client (no
 lab-tests: env
 	@$(BIN)/pytest -q -m "lab and not gameday"
 
-gamedays: packages env  ## Every bundled experiment on a real lab, under sretool and under Chaos Toolkit: half an hour.
+gamedays: packages env  ## Every bundled experiment on a real lab, under sretool and under Chaos Toolkit: twenty minutes.
 	@$(BIN)/pytest -q tests/gamedays
 
 SEEDS ?= 3
