@@ -178,7 +178,9 @@ def test_only_what_fires_in_the_span_is_told_but_the_past_before_it_counts() -> 
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(6, 2800), st.integers(1, 300), st.floats(0, 1)), min_size=1, max_size=4),
+    st.lists(
+        st.tuples(st.integers(6 * 60 + 6, 2800), st.integers(1, 300), st.floats(0, 1)), min_size=1, max_size=4
+    ),
     st.sampled_from(["0.99", "0.999", "0.9999"]),
     st.sampled_from([2.5, 5.0, 15.0, 30.0]),
 )
