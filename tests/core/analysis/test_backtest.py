@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -176,11 +177,13 @@ def test_only_what_fires_in_the_span_is_told_but_the_past_before_it_counts() -> 
     assert warm_up([CHECKOUT]) == 3 * DAY + 5 * MINUTE
 
 
+UNEVEN = st.integers(0, 1000).map(lambda number: number * math.pi / 3200)
+"""Shares of which no sum is just at a limit, where rounding decides."""
+
+
 @settings(max_examples=30, deadline=None)
 @given(
-    st.lists(
-        st.tuples(st.integers(6 * 60 + 6, 2800), st.integers(1, 300), st.floats(0, 1)), min_size=1, max_size=4
-    ),
+    st.lists(st.tuples(st.integers(6 * 60 + 6, 2800), st.integers(1, 300), UNEVEN), min_size=1, max_size=4),
     st.sampled_from(["0.99", "0.999", "0.9999"]),
     st.sampled_from([2.5, 5.0, 15.0, 30.0]),
 )
