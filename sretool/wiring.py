@@ -592,10 +592,15 @@ def chaos_stop_file(environment: Mapping[str, str]) -> Path | None:
 
 
 async def chaos_facts(
-    environment: Mapping[str, str], me: str, approvals: tuple[Approval, ...], sources: ChaosSources
+    project: Path,
+    environment: Mapping[str, str],
+    me: str,
+    approvals: tuple[Approval, ...],
+    sources: ChaosSources,
 ) -> Facts:
     """What the gates of an experiment look at; the machine's lock is the caller's."""
-    from sretool.core.plans.chaos.gates import Facts
+    from sretool.core.plans.chaos.gates import Earlier, Facts
+    from sretool.core.runs.model import RunKind
     from sretool.services import chaos_gates
     from sretool.undo import index
     from sretool.undo.heal import open_faults
@@ -606,33 +611,37 @@ async def chaos_facts(
         stop_file=str(chaos_stop_file(environment) or ""),
         left_over=open_faults(index.place(environment)),
         approvals=approvals,
+        earlier=tuple(
+            Earlier(each.record.id, each.record.title, each.record.started, each.record.ended)
+            for each in runs(project, environment).newest(10, [RunKind.CHAOS])
+            if each.record.ended is not None
+        ),
     )
     return await chaos_gates.look(known, sources)
 
 
 def chaos_load(
-    plan: ChaosPlan, environment: Mapping[str, str], lab: LabRecord | None, facts: Facts
+    plan: ChaosPlan, project: Path, environment: Mapping[str, str], lab: LabRecord | None, facts: Facts
 ) -> tuple[Callable[[Path], LoadChild] | None, Facts]:
     """The load that an experiment brings, by the folder of its run; None: the traffic that is there is it."""
-    from importlib.util import find_spec
-
     from sretool.adapters.children.load import LoadRun
 
     wanted = plan.block.load
     if wanted is None:
         return None, facts
-    if find_spec("sretool.cli.load") is None:
-        if lab is not None and "traffic" in lab.process_by_name:
-            return None, facts
-        return None, replace(facts, load=f"this sretool cannot make the load {wanted.profile!r}")
+    if wanted.target is None and lab is None:
+        return None, replace(facts, load=f"nothing says what to put under the load {wanted.profile!r}")
     arguments = [wanted.profile]
     if wanted.rate is not None:
         arguments += ["--rate", str(wanted.rate)]
-    # It lasts longer than whatever the experiment may take, and is ended with it.
+    if wanted.target is not None:
+        arguments += ["--target", wanted.target]
+    # All of it is there from the beginning, and it lasts longer than whatever the experiment may take and is
+    # ended with it; that the fault breaks what a load test promises is no reason to take it away.
     longest = (plan.most_seconds or 3600.0) + plan.least_seconds
     seconds = longest + plan.block.recovery_deadline.total_seconds()
-    arguments += ["--duration", f"{seconds:.0f}s"]
-    before = ["--lab", lab.name] if lab is not None else []
+    arguments += ["--duration", f"{seconds:.0f}s", "--flat", "--no-abort-on-breach"]
+    before = ["-C", str(project), *(["--lab", lab.name] if lab is not None else [])]
 
     def made(folder: Path) -> LoadChild:
         raw = folder / "raw"

@@ -19,6 +19,8 @@ collect_ignore = [] if "tests.load.patched" in sys.modules else ["load"]
 
 # A busy machine makes examples slow, not wrong.
 settings.register_profile("sretool", deadline=None)
+# For `make check`; as they are other ones each time, many quick runs see what a long one does.
+settings.register_profile("quick", settings.get_profile("sretool"), max_examples=20)
 settings.load_profile("sretool")
 
 if programs.prefix().is_dir():

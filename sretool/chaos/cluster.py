@@ -163,6 +163,11 @@ def is_ready(pod: Any) -> bool:
     return is_running(pod) and any(each.type == "Ready" and each.status == "True" for each in conditions)
 
 
+def conditions(found: dict[str, Any]) -> dict[str, str]:
+    """What an object of Chaos Mesh says of its state: `AllInjected` → `True`, …"""
+    return {each["type"]: each["status"] for each in (found.get("status") or {}).get("conditions") or ()}
+
+
 def controller(of: Any) -> Any | None:
     """Its owner that would replace it; None: nobody would."""
     return next((each for each in of.metadata.owner_references or () if each.controller), None)

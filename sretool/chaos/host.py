@@ -29,7 +29,6 @@ from sretool.chaos.actions import disk
 from sretool.chaos.actions.cpu import systemd_problem
 from sretool.chaos.actions.network import netem_problem
 from sretool.chaos.actions.queue import queue_problem
-from sretool.core.plans.processes import Limits
 from sretool.errors import ChaosError
 from sretool.undo import heal, index
 from sretool.undo.entry import UndoEntry
@@ -93,11 +92,9 @@ def _log(state: Path) -> tuple[str | None, float | None]:
 
 
 def _groups() -> tuple[str | None, str | None]:
-    made = cgroups.create(f"sretool-doctor-{os.getpid()}", {"try": Limits(0.5, 64 * 2**20)})
-    folders = cgroups.directories(made)
-    cgroups.remove(folders)
-    if folders:
-        return ("v2" if len(folders) == 1 else "v1"), None
+    found = cgroups.tried()
+    if found is not None:
+        return found[0], None
     who = "root" if os.geteuid() == 0 else "this user"
     return None, f"no control group with limits can be made by {who}"
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from sretool.adapters.lab.record import LabRecord
 
-_CPU_FILES: Final = ("cpu.max", "cpu.cfs_quota_us")
-_MEMORY_FILES: Final = ("memory.max", "memory.limit_in_bytes")
+NODES: Final = ("pg-1", "pg-2")
+"""Of the database; not imported from the plan of labs, which would load catalogs into every probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Lab:
         """The process of the PostgreSQL node that is the `primary` or the `standby` at present."""
         if role not in ("primary", "standby"):
             raise ChaosError(f"{role!r} is no part of a database; say primary or standby")
-        nodes = [name for name in self.names if name in ("pg-1", "pg-2")]
+        nodes = [name for name in self.names if name in NODES]
         wanted = [name for name in nodes if self._is_standby(name) == (role == "standby")]
         if len(wanted) != 1:
             raise ChaosError(
@@ -124,8 +124,8 @@ def _facts(lab: LabRecord) -> Lab:
             ready=each.ready,
             restarts=each.restarts,
             port=each.port,
-            cpu_group=_group(lab, each.name, _CPU_FILES),
-            memory_group=_group(lab, each.name, _MEMORY_FILES),
+            cpu_group=_group(lab, each.name, "cpu"),
+            memory_group=_group(lab, each.name, "memory"),
             log=each.log,
         )
         for each in lab.processes
@@ -144,14 +144,14 @@ def _facts(lab: LabRecord) -> Lab:
     )
 
 
-def _group(lab: LabRecord, process: str, files: tuple[str, ...]) -> str | None:
-    """The one of the lab's groups that is this process's and has one of these files."""
+def _group(lab: LabRecord, process: str, controller: str) -> str | None:
+    """The one of the lab's groups that is this process's and has a limit of this controller."""
     return next(
         (
             folder
             for folder in lab.cgroups
             if Path(folder).name == f"{cgroups.prefix(lab.marker)}-{process}"
-            and any(Path(folder, file).exists() for file in files)
+            and any(Path(folder, file).exists() for file in cgroups.LIMITS[controller])
         ),
         None,
     )

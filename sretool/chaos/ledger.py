@@ -26,8 +26,9 @@ may hold `{writer}`, `{user}`, `{n}` (number of the write), `{time}` (RFC 3339),
 microseconds, never given twice) and what `begin` took. `server` is the key of the JSON answer to a write that
 names the database server which stored it.
 
-Later lines: `{"mark": UNIX_TIME}` (a fault was made) and `{"stop": true}`. When standard input ends without
-`stop`, it ends at once.
+Later lines: `{"mark": UNIX_TIME}` (a fault was made) and `{"stop": true, "calm": 10, "within": 120}`: it goes
+on until every write of the last 10 seconds went well, for 120 seconds at most (without them it stops now), so
+that the end of an outage is seen, not guessed. Once standard input ends, it ends at once.
 
 **Output**: a line `{"event": "writing"}` after the first acknowledged write, and at the end one line
 `{"event": "writes", "result": RESULT}`; FOLDER gets `journal.jsonl` and `result.json` (RESULT). Times `…_at`
@@ -46,7 +47,8 @@ are unix seconds made from the monotonic clock, so that they never run backwards
      "rpo_s",            0 where nothing is lost; else from the ack of the first lost write to the fault, or
                          to the ack of the last lost one where that is later; null where `lost` is null
      "rto_s",            of the service: from the fault to the ack after the last write that failed or was
-                         late; 0 where none was; null without a fault or where the outage is not over
+                         late; 0 where none was; null without a fault or where the outage is not over: no
+                         good write came after it, or a bad one came within the `calm` asked for
      "rto_database_s",   from the fault until some server accepted writes for good, looked at directly, with a
                          resolution of 0.1 s; 0 where one always did; null as above or without servers
      "first_failed_at", "last_failed_at",       of writes sent after the fault (all, without one)
@@ -89,7 +91,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 LOOK: Final = 0.1
-"""Seconds between two looks at a server."""
+"""Seconds between two looks at a server, and at whether writes go well."""
 _SETTLED: Final = 0.5
 """Seconds between two readings at the end."""
 _TEMPLATE: Final = re.compile(r"\{(\w+)\}")
@@ -182,6 +184,11 @@ class Ledger:
         self._words: dict[int, dict[str, Any]] = {}
         self._micros = 0
         self._first_ack = asyncio.Event()
+        self._open: dict[int, float] = {}
+        """Writes without an answer yet → when they were sent."""
+        self._calm_wanted = 0.0
+        self._bad_at = self._good_at = float("-inf")
+        """When the last write ended badly, and well."""
 
     async def run(self, orders: asyncio.StreamReader) -> None:
         """Write and look until told to stop, then say what became of it."""
@@ -205,20 +212,38 @@ class Ledger:
 
     async def _obey(self, orders: asyncio.StreamReader, writing: asyncio.Task[None]) -> bool:
         """True: asked to stop in good order."""
-        while True:
-            line = asyncio.ensure_future(orders.readline())
-            await asyncio.wait({line, writing}, return_when=asyncio.FIRST_COMPLETED)
-            if writing.done():
-                line.cancel()
-                writing.result()
-            raw = await line
-            if not raw:
-                return False
-            order = json.loads(raw)
-            if "mark" in order:
-                await self._paper.write(fault=float(order["mark"]) - self._offset)
-            if order.get("stop"):
-                return True
+        stopping: set[asyncio.Task[None]] = set()
+        line = asyncio.ensure_future(orders.readline())
+        try:
+            while True:
+                await asyncio.wait({line, writing, *stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if writing.done():
+                    writing.result()
+                if any(task.done() for task in stopping):
+                    return True
+                raw = await line
+                if not raw:
+                    return False
+                order = json.loads(raw)
+                if "mark" in order:
+                    await self._paper.write(fault=float(order["mark"]) - self._offset)
+                if order.get("stop"):
+                    self._calm_wanted = float(order.get("calm", 0))
+                    wait = self._calm(self._calm_wanted, float(order.get("within", 0)))
+                    stopping.add(asyncio.create_task(wait))
+                line = asyncio.ensure_future(orders.readline())
+        finally:
+            for task in (line, *stopping):
+                task.cancel()
+
+    async def _calm(self, seconds: float, within: float) -> None:
+        """Wait until all writes of so many seconds went well, one at least."""
+        until = time.monotonic() + within
+        while (now := time.monotonic()) < until:
+            late = any(now - sent > self._late for sent in self._open.values())
+            if not late and self._bad_at < now - seconds < self._good_at:
+                return
+            await asyncio.sleep(LOOK)
 
     async def _tell_first(self) -> None:
         await self._first_ack.wait()
@@ -261,7 +286,9 @@ class Ledger:
 
     async def _write(self, number: int, writer: int) -> None:
         words = {**self._words[writer], **self._instant(), "n": number}
-        await self._paper.write(n=number, id=str(_filled(self._id, words)), sent=time.monotonic())
+        sent = time.monotonic()
+        await self._paper.write(n=number, id=str(_filled(self._id, words)), sent=sent)
+        self._open[number] = sent
         status, server, instance, error = 0, "", "", ""
         try:
             async with asyncio.timeout(self._timeout):
@@ -272,9 +299,13 @@ class Ledger:
         except (httpx.HTTPError, TimeoutError, ValueError) as problem:
             error = type(problem).__name__
         line = {"server": server, "instance": instance, "error": error}
-        await self._paper.write(
-            n=number, ended=time.monotonic(), status=status, **{k: v for k, v in line.items() if v}
-        )
+        ended = time.monotonic()
+        await self._paper.write(n=number, ended=ended, status=status, **{k: v for k, v in line.items() if v})
+        del self._open[number]
+        if writes.Write("", sent, ended, status).bad(self._late):
+            self._bad_at = ended
+        else:
+            self._good_at = ended
         if 200 <= status < 300:
             self._first_ack.set()
 
@@ -313,7 +344,7 @@ class Ledger:
     # ---- the end
 
     async def _finish(self) -> None:
-        await self._paper.write(stopped=time.monotonic())
+        await self._paper.write(stopped=time.monotonic(), calm=self._calm_wanted)
         if self._end is not None:
             await asyncio.gather(*(self._leave(words) for words in self._words.values()))
         until = time.monotonic() + self._settle

@@ -11,6 +11,7 @@ import math
 import os
 import ssl
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ from sretool.chaos import lab as labs
 from sretool.errors import ChaosError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 PATIENCE: Final = 5.0
 """Seconds for one question."""
@@ -36,8 +37,15 @@ that go with the address there (`SRETOOL_PROMETHEUS_TOKEN`, `…_USERNAME`, `…
 
 def lab(name: str) -> labs.Lab:
     """The running lab; ActivityFailed where there is none."""
-    try:
+    with told():
         return labs.find(name)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """ActivityFailed for what a lab does not have, in its own words."""
+    try:
+        yield
     except ChaosError as error:
         raise ActivityFailed(error.message) from error
 

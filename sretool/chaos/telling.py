@@ -100,9 +100,19 @@ def before_activity_control(context: dict[str, Any], **_: Any) -> None:
 
 
 # Whether a probe's answer is within its tolerance is decided after this; the hypothesis as a whole tells it.
-def after_activity_control(context: dict[str, Any], state: dict[str, Any] | None = None, **_: Any) -> None:
+# The toolkit decides nothing for probes of the method.
+def after_activity_control(
+    context: dict[str, Any],
+    state: dict[str, Any] | None = None,
+    configuration: dict[str, Any] | None = None,
+    secrets: dict[str, Any] | None = None,
+    **_: Any,
+) -> None:
     run = state or {}
     error = run.get("exception")
+    judged = (
+        _section["now"] == "method" and context.get("type") == "probe" and run.get("status") == "succeeded"
+    )
     tell(
         "activity",
         state="ok" if run.get("status") == "succeeded" else "failed",
@@ -112,4 +122,27 @@ def after_activity_control(context: dict[str, Any], state: dict[str, Any] | None
         output=run.get("output"),
         duration=run.get("duration"),
         text=error[-1].strip() if isinstance(error, list) and error else "",
+        met=_met(context, run.get("output"), configuration, secrets) if judged else None,
     )
+
+
+def _met(
+    probe: dict[str, Any],
+    output: Any,
+    configuration: dict[str, Any] | None,
+    secrets: dict[str, Any] | None,
+) -> bool | None:
+    """Whether an answer is as wanted: within its tolerance; without one False is not. None: unknown."""
+    if "tolerance" not in probe:
+        return False if output is False else None
+    from chaoslib import substitute
+    from chaoslib.hypothesis import within_tolerance
+
+    wanted = probe["tolerance"]
+    try:
+        if isinstance(wanted, str):
+            wanted = substitute(wanted, configuration, secrets)
+        return bool(within_tolerance(wanted, output, configuration=configuration, secrets=secrets))
+    except Exception:
+        # Whatever a tolerance of others raises: nobody knows then.
+        return None

@@ -15,7 +15,6 @@ import contextlib
 import itertools
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 from functools import cache
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sretool.chaos.telling import tell
-from sretool.undo import index
+from sretool.undo import index, warden
 from sretool.undo.apply import apply
 from sretool.undo.entry import UndoEntry
 from sretool.undo.lease import RENEW, Lease
@@ -106,11 +105,8 @@ def _of_our_own() -> UndoLog:
     folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=runs))
     lease = Lease(folder)
     index.add(places, folder)
-    warden = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "sretool.undo.warden", str(folder)),
-            *("--lease", str(lease.descriptor), "--index", str(places)),
-        ],
+    process = subprocess.Popen(
+        warden.command(folder, lease, places),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         pass_fds=[lease.descriptor],
@@ -119,10 +115,10 @@ def _of_our_own() -> UndoLog:
     ended = threading.Event()
 
     def say(word: bytes) -> None:
-        assert warden.stdin is not None
+        assert process.stdin is not None
         with contextlib.suppress(OSError):
-            warden.stdin.write(word + b"\n")
-            warden.stdin.flush()
+            process.stdin.write(word + b"\n")
+            process.stdin.flush()
 
     def beat() -> None:
         while not ended.wait(RENEW):
@@ -131,9 +127,9 @@ def _of_our_own() -> UndoLog:
     def end() -> None:
         ended.set()
         say(b"done")
-        assert warden.stdin is not None
-        warden.stdin.close()
-        if warden.wait() == 0:
+        assert process.stdin is not None
+        process.stdin.close()
+        if process.wait() == 0:
             _remove(folder)
 
     threading.Thread(target=beat, daemon=True, name="beats of the undo log").start()

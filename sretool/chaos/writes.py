@@ -75,6 +75,8 @@ class Journal:
     """When the first fault was made."""
     began: float = 0.0
     ended: float = 0.0
+    calm: float = 0.0
+    """Seconds without a bad write that were to pass before the end."""
 
 
 def read(lines: Iterable[Mapping[str, Any]]) -> Journal:
@@ -95,7 +97,7 @@ def read(lines: Iterable[Mapping[str, Any]]) -> Journal:
             case {"began": at}:
                 journal.began = at
             case {"stopped": at}:
-                journal.ended = at
+                journal.ended, journal.calm = at, line.get("calm", 0.0)
     return journal
 
 
@@ -239,7 +241,12 @@ class _Fold:
         if not outages:
             # Nothing was sent any more: nobody knows.
             return 0.0 if any(write.sent > self._fault for write in self._acked) else None
-        well = self._well_after(outages[-1][-1])
+        last = outages[-1][-1]
+        calm = self._journal.calm
+        if calm and (last.ended is None or last.ended > self._journal.ended - calm):
+            # One that went well proves nothing while others fail, as half of them do behind a load balancer.
+            return None
+        well = self._well_after(last)
         return None if well is None else max(well - self._fault, 0.0)
 
     def _rto_database(self) -> float | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 import click
 
 from sretool.cli import diagnostics
-from sretool.cli.output import format_option, write_json
+from sretool.cli.output import columns, format_option, write_json
 from sretool.errors import UsageError
 from sretool.units import format_duration, format_time
 
@@ -194,10 +194,7 @@ def _as_json(found: Open, at: datetime) -> dict[str, Any]:
 def _table(shown: Sequence[Open], at: datetime) -> None:
     rows = [("SEV", "SERVICE", "ALERT", "FOR", "OWNER", "STATE")]
     rows += [_row(each, at) for each in shown]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    for row, found in zip(rows, [None, *shown], strict=True):
-        cells = [f"{cell:<{width}}" for cell, width in zip(row[:5], widths, strict=True)]
-        line = "  ".join((*cells, row[5])).rstrip()
+    for line, found in zip(columns(rows), [None, *shown], strict=True):
         severity = found.alert.severity if found is not None and found.stage == "new" else None
         click.echo(click.style(line, **_STYLES[severity]) if severity is not None else line)
 
@@ -330,9 +327,8 @@ def history(ctx: click.Context, matchers: tuple[str, ...], days: int, output_for
         return
     rows: list[tuple[str, ...]] = [("TIMES", "ALERT", "SEV", "LAST", "LASTED", "IN ALL")]
     rows += [_past_row(firings, end) for firings in ranked]
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    for row in rows:
-        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in columns(rows):
+        click.echo(line)
     diagnostics.talk(f"to {format_duration(step_for(back))}")
 
 

@@ -9,7 +9,7 @@ import click
 
 from sretool.cli import diagnostics
 from sretool.cli.alerts import matchers_of, me, now, place, read_alerts, run, span_text
-from sretool.cli.output import format_option, write_json
+from sretool.cli.output import columns, format_option, write_json
 from sretool.errors import UsageError
 from sretool.units import format_time
 
@@ -136,10 +136,8 @@ def list_(ctx: click.Context, expired: bool, idle: bool, output_format: str) -> 
                 silence.comment if ack is None else ack.note,
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    for row in rows:
-        cells = [f"{cell:<{width}}" for cell, width in zip(row[:6], widths, strict=True)]
-        click.echo("  ".join((*cells, row[6])).rstrip())
+    for line in columns(rows):
+        click.echo(line)
 
 
 def _as_json(silence: Silence, hits: Sequence[Alert], at: datetime) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def _example(page: Page, needed: Sequence[str]) -> Iterator[str]:
     yield f"  - type: {page.kind}"
     yield f"    name: {page.func.replace('_', ' ')}"
     if page.kind == "probe":
-        yield "    tolerance: …            # in the hypothesis only"
+        yield "    tolerance: …            # in the method: without it any answer but False is as wanted"
     yield "    provider:"
     yield "      type: python"
     yield f"      module: {page.module}"

@@ -23,7 +23,8 @@ def doctor(settings: Settings, output_format: str) -> None:
     Exit: 0 experiments can be run, 1 something must be put right first.
     """
     from sretool.adapters.chaostoolkit import host
-    from sretool.core.plans.chaos.host import State, findings
+    from sretool.core.plans.chaos.host import findings
+    from sretool.core.plans.findings import State
 
     found = list(findings(host.look(settings.environment or os.environ, settings.lab or "")))
     failed = sum(each.state is State.FAILED for each in found)

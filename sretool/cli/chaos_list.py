@@ -101,7 +101,4 @@ def _lines(found: list[_Listed]) -> Iterator[str]:
         fmea = (experiment.block.fmea if experiment else None) or "-"
         place = "sretool" if each.bundled else os.path.relpath(each.file.parent)
         rows.append((each.name, fmea, place, title if not each.problems else f"{title} (has problems)"))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
-        yield "  ".join((*cells, row[-1])).rstrip()
+    return output.columns(rows)

@@ -17,7 +17,7 @@ from sretool.cli.chaos_prepare import prepare, tell_problems, vars_option
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from sretool.cli.chaos_prepare import Prepared
@@ -145,9 +145,9 @@ async def _carry_out_with(
 
     environment = settings.environment or {}
     diagnostics.talk(chaos_shown.text(prepared.plan))
-    opened, load = await _pass_gates(environment, prepared, tuple(approvals), sources, waived)
+    opened, load = await _pass_gates(settings, prepared, tuple(approvals), sources, waived)
     if not yes and ask() > _STALE:
-        opened, load = await _pass_gates(environment, prepared, tuple(approvals), sources, waived)
+        opened, load = await _pass_gates(settings, prepared, tuple(approvals), sources, waived)
     journal = wiring.chaos_journal(settings.project, environment, prepared.plan, prepared.file, prepared.data)
     order = chaos.Order(
         plan=prepared.plan,
@@ -180,7 +180,7 @@ async def _carry_out_with(
 
 
 async def _pass_gates(
-    environment: Mapping[str, str],
+    settings: Settings,
     prepared: Prepared,
     approvals: tuple[Approval, ...],
     sources: Sources,
@@ -191,8 +191,10 @@ async def _pass_gates(
     from sretool.core.plans.chaos.gates import refusals
 
     plan = prepared.plan
-    facts = await wiring.chaos_facts(environment, prepared.me, approvals, sources)
-    load, facts = wiring.chaos_load(plan, prepared.environment, prepared.lab, facts)
+    facts = await wiring.chaos_facts(
+        settings.project, settings.environment or {}, prepared.me, approvals, sources
+    )
+    load, facts = wiring.chaos_load(plan, settings.project, prepared.environment, prepared.lab, facts)
     closed = refusals(plan, facts, waived)
     if closed:
         raise _refused(closed)
@@ -314,19 +316,8 @@ def _summary(record: RunRecord) -> None:
 
 
 def exit_code(ending: Ending | GameDayEnding | TogetherEnding) -> int:
-    from sretool.core.runs.model import Outcome
-
-    verdict = ending.record.verdict
     if not ending.undone:
         return diagnostics.NOT_UNDONE
     if ending.interrupted:
         return diagnostics.INTERRUPTED
-    if verdict is None:
-        return diagnostics.BROKEN
-    return {
-        Outcome.PASSED: diagnostics.OK,
-        Outcome.FAILED: diagnostics.FAILED,
-        Outcome.ABORTED: diagnostics.ABORTED,
-        Outcome.INCONCLUSIVE: diagnostics.NO_DATA,
-        Outcome.ERROR: diagnostics.BROKEN,
-    }[verdict.outcome]
+    return diagnostics.verdict_code(ending.record.verdict)

@@ -40,7 +40,8 @@ def _lines(plan: ChaosPlan) -> Iterator[str]:
     yield from _field("budget", _price(plan))
     if block.load is not None:
         rate = f" at {amount(block.load.rate, '')}/s" if block.load.rate is not None else ""
-        yield from _field("load", f"{block.load.profile}{rate}")
+        against = f" against {block.load.target}" if block.load.target else ""
+        yield from _field("load", f"{block.load.profile}{rate}{against}")
     if block.blast_radius.services:
         yield from _field("may be felt", ", ".join(block.blast_radius.services))
     yield ""

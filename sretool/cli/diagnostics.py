@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
+    from sretool.core.runs.model import Verdict
     from sretool.errors import Problem
 
 OK = 0
@@ -63,6 +64,21 @@ _UNUSABLE_FOLDER = {
 
 def exit_code(error: SretoolError) -> int:
     return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), BROKEN)
+
+
+def verdict_code(verdict: Verdict | None) -> int:
+    """Of a run that is over; None: it came to no verdict."""
+    from sretool.core.runs.model import Outcome
+
+    if verdict is None:
+        return BROKEN
+    return {
+        Outcome.PASSED: OK,
+        Outcome.FAILED: FAILED,
+        Outcome.ABORTED: ABORTED,
+        Outcome.INCONCLUSIVE: NO_DATA,
+        Outcome.ERROR: BROKEN,
+    }[verdict.outcome]
 
 
 def talk(text: str) -> None:

@@ -5,37 +5,20 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import click
 
 from sretool.cli import diagnostics
 from sretool.cli.output import format_option, write_json
+from sretool.core.plans.findings import Finding, State
 from sretool.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from enum import StrEnum
 
-    from sretool.adapters.lab.inspection import Finding
     from sretool.cli.context import Settings
     from sretool.ports import Endpoint
-
-
-class Told(Protocol):
-    """A finding of any doctor."""
-
-    @property
-    def subject(self) -> str: ...
-
-    @property
-    def state(self) -> StrEnum: ...
-
-    @property
-    def detail(self) -> str: ...
-
-    @property
-    def remedy(self) -> str | None: ...
 
 
 _COLOURS = {"ok": "green", "limited": "yellow", "failed": "red"}
@@ -49,7 +32,7 @@ def command(ctx: click.Context, output_format: str) -> None:
 
     Ends with 1 where something the lab needs is missing or an endpoint does not answer.
     """
-    from sretool.adapters.lab.inspection import State, inspect
+    from sretool.adapters.lab.inspection import inspect
 
     findings = []
     for finding in (*inspect(), *_endpoints(ctx.obj)):
@@ -66,8 +49,6 @@ def command(ctx: click.Context, output_format: str) -> None:
 
 def _endpoints(settings: Settings) -> Iterator[Finding]:
     """The servers given, otherwise those of the lab that would be used."""
-    from sretool.adapters.lab.inspection import Finding, State
-
     try:
         prometheus, alertmanager = settings.endpoints(settings.chosen_lab())
     except UsageError as error:
@@ -82,8 +63,6 @@ def _endpoints(settings: Settings) -> Iterator[Finding]:
 def _reach(name: str, endpoint: Endpoint) -> Finding:
     import asyncio
     import time
-
-    from sretool.adapters.lab.inspection import Finding, State
 
     ask = _ask_prometheus if name == "Prometheus" else _ask_alertmanager
     began = time.monotonic()
@@ -120,7 +99,7 @@ async def _ask_alertmanager(endpoint: Endpoint) -> str:
     return f"{len(alerts)} alert{'s' if len(alerts) != 1 else ''}"
 
 
-def findings_document(findings: Iterable[Told], *, ok: bool) -> dict[str, object]:
+def findings_document(findings: Iterable[Finding], *, ok: bool) -> dict[str, object]:
     rows = [
         {
             "subject": finding.subject,
@@ -133,7 +112,7 @@ def findings_document(findings: Iterable[Told], *, ok: bool) -> dict[str, object
     return {"ok": ok, "findings": rows}
 
 
-def write_finding(finding: Told) -> None:
+def write_finding(finding: Finding) -> None:
     """One line, and one for its remedy; folded below their beginning on a terminal."""
     state = click.style(f"{finding.state.value:<8}", fg=_COLOURS[finding.state.value])
     head = f"{'':<8} {finding.subject:<28} "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Final, cast
+from typing import Final
 
 import click
+
+from sretool.cli import lazy
 
 COMMANDS: Final = {
     "list": ("gameday_list.list_", "The game days and experiments there are, and which of them are due."),
@@ -18,23 +19,6 @@ COMMANDS: Final = {
 """Name → where it is in `sretool.cli`, and its line in the list."""
 
 
-class Group(click.Group):
-    """A group over `COMMANDS`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name][0].partition(".")
-        return cast("click.Command", getattr(import_module(f"sretool.cli.{module}"), name))
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-
-
-@click.command(cls=Group)
+@click.command(cls=lazy.Group, table=COMMANDS)
 def command() -> None:
     """Game days: which are due, and what one of them would do."""

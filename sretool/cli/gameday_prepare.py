@@ -31,6 +31,7 @@ _AT_ONCE: Final = 2
 @dataclass(frozen=True, slots=True)
 class Prepared:
     plan: GameDayPlan
+    project: Path
     file: Path
     seed: int
     known: Known
@@ -102,6 +103,7 @@ def prepare(
     own = sorted((*found.problems, *table.problems), key=lambda each: each.line)
     return Prepared(
         plan=plan,
+        project=settings.project,
         file=file,
         seed=seed,
         known=known,

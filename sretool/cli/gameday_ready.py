@@ -53,7 +53,9 @@ async def look(
         prepared.lab.name if prepared.lab is not None else None,
     )
     try:
-        facts = await wiring.chaos_facts(prepared.environment, prepared.me, approvals or (), asked)
+        facts = await wiring.chaos_facts(
+            prepared.project, prepared.environment, prepared.me, approvals or (), asked
+        )
     finally:
         await asked.aclose()
     found = [Refusal("budget", each) for each in too_dear(prepared.plan, facts.budgets)]

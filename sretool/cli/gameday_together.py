@@ -285,7 +285,9 @@ def _calm(prepared: Prepared, sources: Sources) -> Callable[[], Awaitable[Sequen
     experiment, waived = prepared.experiment, frozenset(prepared.wanted.waived)
 
     async def look() -> Sequence[str]:
-        facts = await wiring.chaos_facts(experiment.environment, experiment.me, prepared.approvals, sources)
+        facts = await wiring.chaos_facts(
+            prepared.settings.project, experiment.environment, experiment.me, prepared.approvals, sources
+        )
         return [f"{each.gate}: {each.text}" for each in refusals(experiment.plan, facts, waived)]
 
     return look

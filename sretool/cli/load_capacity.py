@@ -164,7 +164,9 @@ def capacity(
         for line in _text(answer, ready, profile):
             click.echo(line)
         click.echo(str(folder))
-    raise click.exceptions.Exit(diagnostics.INTERRUPTED if interrupted else load_run.exit_code(answer.record))
+    raise click.exceptions.Exit(
+        diagnostics.INTERRUPTED if interrupted else diagnostics.verdict_code(answer.record.verdict)
+    )
 
 
 def _start(profile: LoadProfile) -> float:

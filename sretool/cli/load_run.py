@@ -42,11 +42,8 @@ def list_(settings: Settings, output_format: str) -> None:
     else:
         rows = [("PROFILE", "LOAD", "TAKES", "TITLE")]
         rows += [(each.profile.name, *_load_words(each.profile), each.profile.title) for each in found]
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        for row in rows:
-            click.echo(
-                "  ".join((*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[3]))
-            )
+        for line in output.columns(rows):
+            click.echo(line)
     for problem in broken:
         diagnostics.talk(str(problem))
     if broken:
@@ -210,6 +207,7 @@ def prepare(
     rate: float | None = None,
     users: int | None = None,
     seconds: float | None = None,
+    flat: bool = False,
     bind: str = "",
     join: str = "",
 ) -> Ready:
@@ -221,9 +219,9 @@ def prepare(
 
     from sretool import wiring
     from sretool.core.plans.load import plan as plans
+    from sretool.core.plans.load import shape
     from sretool.core.plans.load import target as targets
     from sretool.core.plans.load.profile import Closed, Open, OwnShape
-    from sretool.core.plans.load.shape import flat
 
     stored = wiring.load_profile(wanted.profile, settings.project, wanted.mapping)
     profile = stored.profile
@@ -233,10 +231,10 @@ def prepare(
             raise UsageError(f"nothing says how long {profile.name} is to run", remedy="give --duration")
         if rate and users:
             raise UsageError("a rate and a number of users are two kinds of load", remedy="give one of them")
-        model = Open(flat(rate, seconds)) if rate else Closed(flat(users or 0, seconds))
+        model = Open(shape.flat(rate, seconds)) if rate else Closed(shape.flat(users or 0, seconds))
         profile = replace(profile, model=model)
     else:
-        profile = profile.adjusted(rate=rate, users=users, seconds=seconds)
+        profile = profile.adjusted(rate=rate, users=users, seconds=seconds, flat=flat)
     around = load_around.look(settings, wanted.target)
     profile, slos = load_around.with_slos(profile, around)
     target = targets.parse(around.target)
@@ -276,6 +274,7 @@ def prepare(
 @click.option("--rate", type=RATE, metavar="R", help="Highest rate of arrivals a second, like 200 or 200/s.")
 @click.option("--users", type=click.IntRange(min=1), metavar="N", help="Highest number of users.")
 @click.option("--duration", type=DURATION, metavar="D", help="Stretch the whole profile to so long, like 5m.")
+@click.option("--flat", is_flag=True, help="Its highest rate or number of users all the time.")
 @click.option(
     "--abort-on-breach/--no-abort-on-breach",
     default=None,
@@ -296,6 +295,7 @@ def run(
     rate: float | None,
     users: int | None,
     duration: float | None,
+    flat: bool,
     abort_on_breach: bool | None,
     abort_after: float | None,
     abort_delay: float | None,
@@ -330,6 +330,7 @@ def run(
         rate=rate,
         users=users,
         seconds=duration,
+        flat=flat,
         bind=_place(master),
         join=_place(worker),
     )
@@ -356,7 +357,9 @@ def run(
     else:
         _summary(record)
         click.echo(str(folder))
-    raise click.exceptions.Exit(diagnostics.INTERRUPTED if interrupted else exit_code(record))
+    raise click.exceptions.Exit(
+        diagnostics.INTERRUPTED if interrupted else diagnostics.verdict_code(record.verdict)
+    )
 
 
 def _builtins(document: Any) -> dict[str, Any]:
@@ -453,18 +456,3 @@ def _summary(record: RunRecord) -> None:
         ("generator", value_words(measures.generator_cpu, "ratio")),
     ]
     click.echo("  ".join(f"{name} {value}" for name, value in figures))
-
-
-def exit_code(record: RunRecord) -> int:
-    from sretool.core.runs.model import Outcome
-
-    verdict = record.verdict
-    if verdict is None:
-        return diagnostics.BROKEN
-    return {
-        Outcome.PASSED: diagnostics.OK,
-        Outcome.FAILED: diagnostics.FAILED,
-        Outcome.ABORTED: diagnostics.ABORTED,
-        Outcome.INCONCLUSIVE: diagnostics.NO_DATA,
-        Outcome.ERROR: diagnostics.BROKEN,
-    }[verdict.outcome]

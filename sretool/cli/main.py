@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from sretool import __version__
-from sretool.cli import diagnostics, leftovers
+from sretool.cli import diagnostics, lazy, leftovers
 from sretool.cli.context import Settings
 
 if TYPE_CHECKING:
@@ -42,24 +41,14 @@ COMMANDS = {
 """Command → line in the list of commands. The command is `command` of module `sretool.cli.<name>`."""
 
 
-class LazyGroup(click.Group):
-    """A group over `COMMANDS`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return cast("click.Command", import_module(f"sretool.cli.{cmd_name}").command)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+class LazyGroup(lazy.Group):
+    """A group over `COMMANDS`, whose names it completes without importing them."""
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         commands = [
-            CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)
+            CompletionItem(name, help=line)
+            for name, (_, line) in self.table.items()
+            if name.startswith(incomplete)
         ]
         return commands + click.Command.shell_complete(self, ctx, incomplete)
 
@@ -72,7 +61,11 @@ def _change_directory(ctx: click.Context, param: click.Parameter, value: Path | 
     os.chdir(value)
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=LazyGroup,
+    table={name: (f"{name}.command", line) for name, line in COMMANDS.items()},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "-C",
     "directory",

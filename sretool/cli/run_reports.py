@@ -8,6 +8,7 @@ from sretool.adapters import project
 from sretool.adapters.store.tail import EventTail
 from sretool.adapters.store.writer import EVENTS
 from sretool.cli import chaos_reports, gameday_reports
+from sretool.cli.chaos_reports import NAMES
 from sretool.cli.output import json_text
 from sretool.core.runs.model import RunKind
 from sretool.errors import UsageError
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunRecord
 
-FORMS: Final = ("html", "md", "json", "junit", "csv")
-_NAMES: Final = {"html": "report.html", "md": "report.md", "json": "report.json", "junit": "junit.xml"}
 KINDS: Final = (RunKind.LOAD, RunKind.CAPACITY)
 """Kinds of runs whose reports are made here; those of experiments and game days are made beside."""
 
@@ -49,7 +48,7 @@ def texts(
         )
     if form == "csv":
         return load_csv.files(_events(folder))
-    return {_NAMES[form]: _text(_report(folder, record), form, now)}
+    return {NAMES[form]: _text(_report(folder, record), form, now)}
 
 
 def write(
@@ -61,7 +60,7 @@ def write(
     if record.kind in chaos_reports.KINDS:
         return chaos_reports.write(folder, record, now)
     report = _report(folder, record)
-    made = {name: _text(report, form, now) for form, name in _NAMES.items()} | load_csv.files(_events(folder))
+    made = {name: _text(report, form, now) for form, name in NAMES.items()} | load_csv.files(_events(folder))
     for name, text in made.items():
         project.replace_file(folder / name, text.encode())
     return [folder / name for name in made]

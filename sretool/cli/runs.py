@@ -61,10 +61,8 @@ def list_(ctx: click.Context, kind: tuple[str, ...], newest: int | None, output_
     now = _now()
     rows: list[tuple[str, ...]] = [("ID", "KIND", "STARTED", "TOOK", "VERDICT", "TITLE")]
     rows += [_row(run, now) for run in runs]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    for row in rows:
-        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
-        click.echo("  ".join((*cells, row[-1])).rstrip())
+    for line in output.columns(rows):
+        click.echo(line)
 
 
 @command.command()

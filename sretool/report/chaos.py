@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sretool.core.plans.chaos import criteria as holding
-from sretool.core.runs.model import Outcome, RunState
 from sretool.core.runs.words import (
     NONE,
-    clock_words,
     count_words,
     number_words,
     seconds_words,
     value_words,
 )
-from sretool.report import chaos_charts, templating
+from sretool.report import chaos_charts, run, templating
+from sretool.report.run import Figure, kind
+from sretool.report.run import word as word
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from sretool.core.runs.story import LogLine
     from sretool.report.chaos_story import Alert, ChaosReport, Fault
 
-_DIGITS: Final = 4
-"""Significant ones of figures that are compared with a limit."""
 _SMALL: Final = 1e-5
 """Shares below it are not told exactly."""
 
@@ -49,12 +47,9 @@ def _render(template: str, report: ChaosReport, made_at: datetime, *, escape: bo
         template,
         escape=escape,
         filters={
+            **run.FILTERS,
             "count": _count,
-            "seconds": lambda value: seconds_words(value, _DIGITS),
-            "brief": lambda value: seconds_words(value, 3),
             "after": _after,
-            "clock": clock_words,
-            "moment": moment,
         },
         functions={"pictures": chaos_charts.over_time, "lanes": chaos_charts.lanes},
         report=report,
@@ -79,45 +74,9 @@ def _render(template: str, report: ChaosReport, made_at: datetime, *, escape: bo
 # --- words
 
 
-def word(report: ChaosReport) -> str:
-    """`passed`, `running`, `lost`."""
-    verdict = report.verdict
-    return verdict.outcome.value if verdict is not None else report.record.state.value
-
-
-def kind(report: ChaosReport) -> str:
-    """How the verdict looks: `good`, `bad`, `warn`."""
-    match report.verdict:
-        case None:
-            return "warn"
-        case verdict if verdict.outcome is Outcome.PASSED:
-            return "good"
-        case verdict if verdict.outcome in (Outcome.FAILED, Outcome.ERROR):
-            return "bad"
-        case _:
-            return "warn"
-
-
 def reason(report: ChaosReport) -> str:
     """The run in one sentence."""
-    verdict = report.verdict
-    if verdict is not None:
-        return verdict.reason
-    if report.record.state is RunState.LOST:
-        return "its program ended without a word; this is what it saw up to then"
-    return "it is not over; this is what was seen so far"
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One number to be seen first."""
-
-    title: str
-    text: str
-    beside: str = ""
-    """What it is to be compared with."""
-    kind: str = ""
-    """`bad`, `warn`, or empty."""
+    return run.reason(report, "this is what it saw up to then", "this is what was seen so far")
 
 
 def figures(report: ChaosReport) -> list[Figure]:
@@ -168,11 +127,11 @@ class CheckRow:
 
     @property
     def result(self) -> str:
-        return {True: "holds", False: "broken", None: "not measured"}[self.ok]
+        return run.RESULTS[self.ok]
 
     @property
     def kind(self) -> str:
-        return {True: "good", False: "bad", None: "warn"}[self.ok]
+        return run.LOOKS[self.ok]
 
 
 def checks(report: ChaosReport) -> list[CheckRow]:
@@ -192,7 +151,7 @@ def in_words(value: float | str | None, unit: str) -> str:
             return "0s"
         if unit == "ratio" and 0 < abs(value) < _SMALL:
             return f"<{_SMALL:.3%}"
-    return value_words(value, unit, _DIGITS)
+    return value_words(value, unit, run.DIGITS)
 
 
 # --- faults
@@ -301,8 +260,6 @@ def writes(found: WritesFound | None) -> list[tuple[str, str, str]]:
 
 # --- the rest
 
-_TOLD: Final = ("run", "guard", "proc", "hum", "act", "sig")
-
 
 def promises(report: ChaosReport) -> list[tuple[str, str]]:
     """What the plan said beside its checks."""
@@ -322,7 +279,7 @@ def happened(report: ChaosReport) -> list[LogLine]:
     return [
         line
         for line in report.story.log
-        if line.source in _TOLD or (line.source == "probe" and line.good is False)
+        if line.source in run.TOLD or (line.source == "probe" and line.good is False)
     ][:_LINES]
 
 
@@ -347,7 +304,3 @@ def _after(value: float | None) -> str:
     whole = f"{abs(value):.1f}".removesuffix(".0")
     words = f"{number_words(float(whole))}s" if abs(value) < 120 else seconds_words(abs(value))
     return f"{'−' if value < 0 else '+'}{words}"
-
-
-def moment(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y %H:%M:%S} UTC"

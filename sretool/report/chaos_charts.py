@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
 
@@ -13,7 +13,7 @@ from sretool.core.plans.chaos import spec
 from sretool.core.plans.chaos.experiment import Stop
 from sretool.core.runs.words import clock_words, count_words, number_words, seconds_words
 from sretool.errors import UsageError
-from sretool.report.plot import BOTTOM, LEFT, RIGHT, WIDTH, Plot, moments
+from sretool.report.plot import BOTTOM, LEFT, RIGHT, WIDTH, Picture, Plot, moments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,13 +31,6 @@ _PROBES: Final = 4
 """Probes with a picture of their own, at most."""
 _PHASE_SIGN: Final = 6.2
 """Width of a letter in lanes."""
-
-
-class Picture(NamedTuple):
-    title: str
-    svg: Markup
-    legend: tuple[tuple[str, str], ...] = ()
-    """(class of the line, what it is)."""
 
 
 def over_time(report: ChaosReport) -> list[Picture]:

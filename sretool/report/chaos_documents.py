@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Any
 
-from sretool.core.runs.model import Outcome
 from sretool.report import chaos as pages
+from sretool.report import run_documents
+from sretool.report.run import word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-
-    from sretool.core.runs.model import Check, Verdict
     from sretool.report.chaos_story import Alert, ChaosReport, Point
-
-_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-"""Signs that no XML document may hold."""
 
 
 def document(report: ChaosReport) -> dict[str, Any]:
@@ -26,10 +18,7 @@ def document(report: ChaosReport) -> dict[str, Any]:
     story = report.story
     return head(report) | {
         "measures": asdict(report.measures) if report.measures is not None else None,
-        "phases": [
-            {"name": each.name, "planned_s": each.planned, "begin_s": each.begin, "end_s": each.end}
-            for each in story.phases
-        ],
+        "phases": run_documents.phases(report),
         "faults": [
             {
                 "fault": each.fault,
@@ -56,21 +45,13 @@ def document(report: ChaosReport) -> dict[str, Any]:
 
 def head(report: ChaosReport) -> dict[str, Any]:
     """What the run is, how it ended, and what was to hold."""
-    record, verdict, started = report.record, report.verdict, report.story.started
+    record, started = report.record, report.story.started
     return {
-        "id": record.id,
-        "kind": record.kind.value,
-        "title": record.title,
-        "state": record.state.value,
-        "started": record.started,
-        "ended": record.ended,
+        **run_documents.identity(record),
         "production": record.production,
-        "targets": record.targets,
-        "inputs": [{"path": each.path, "sha256": each.sha256} for each in record.inputs],
-        "versions": dict(record.versions),
+        **run_documents.ground(record),
         "plan_hash": (started.plan_hash or None) if started is not None else None,
-        "verdict": {"outcome": verdict.outcome.value, "reason": verdict.reason} if verdict else None,
-        "checks": [check(each) for each in report.story.checks.values()],
+        **run_documents.judgement(report),
     }
 
 
@@ -104,10 +85,6 @@ def _points(of: list[Point]) -> list[dict[str, float | None]]:
     return [{"t": t, "value": value} for t, value in of]
 
 
-def check(of: Check) -> dict[str, Any]:
-    return {"name": of.name, "want": of.want, "got": of.got, "unit": of.unit, "ok": of.ok}
-
-
 def junit(report: ChaosReport) -> str:
     """A test suite: each check is a test case, and so is the run itself.
 
@@ -116,62 +93,13 @@ def junit(report: ChaosReport) -> str:
     """
     record = report.record
     took = (record.ended - record.started).total_seconds() if record.ended is not None else report.end
-    suite = Suite(f"chaos {record.title}", f"chaos.{record.title}", record.started, took)
+    attributes = {
+        "name": f"chaos {record.title}",
+        "timestamp": record.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "time": f"{took:.3f}",
+    }
+    suite = run_documents.Suite(f"chaos.{record.title}", attributes)
     for check in report.story.checks.values():
-        suite.check(check)
-    suite.run(report.verdict, pages.word(report), pages.reason(report))
-    return junit_text([suite])
-
-
-class Suite:
-    """Test cases that belong together."""
-
-    def __init__(self, name: str, classname: str, at: datetime, took: float) -> None:
-        self.element = ElementTree.Element(
-            "testsuite", name=name, timestamp=at.strftime("%Y-%m-%dT%H:%M:%SZ"), time=f"{took:.3f}"
-        )
-        self._classname = classname
-        self.counts = {"failures": 0, "errors": 0, "skipped": 0}
-
-    def case(self, name: str, ok: bool | None, said: str, took: float | None = None) -> None:
-        """`said`: why not, or what was measured; None: nobody knows."""
-        case = ElementTree.SubElement(self.element, "testcase", classname=self._classname, name=name)
-        if took is not None:
-            case.set("time", f"{took:.3f}")
-        if ok is False:
-            self.counts["failures"] += 1
-            ElementTree.SubElement(case, "failure", message=said)
-        elif ok is None:
-            self.counts["skipped"] += 1
-            ElementTree.SubElement(case, "skipped", message=said)
-        elif said:
-            ElementTree.SubElement(case, "system-out").text = said
-
-    def check(self, check: Check) -> None:
-        got = pages.in_words(check.got, check.unit)
-        said = f"measured {got}"
-        if check.ok is False and check.want is not None:
-            said = f"{said}, wanted {pages.in_words(check.want, check.unit)}"
-        self.case(check.name, check.ok, said if check.ok is not None else "not measured")
-
-    def run(self, verdict: Verdict | None, word: str, reason: str) -> None:
-        """The last case: the run itself."""
-        case = ElementTree.SubElement(self.element, "testcase", classname=self._classname, name="the run")
-        if verdict is None or verdict.outcome not in (Outcome.PASSED, Outcome.FAILED):
-            self.counts["errors"] += 1
-            ElementTree.SubElement(case, "error", message=f"{word}: {reason}")
-        elif verdict.outcome is Outcome.FAILED and not self.counts["failures"]:
-            self.counts["failures"] += 1
-            ElementTree.SubElement(case, "failure", message=reason)
-
-
-def junit_text(suites: Iterable[Suite]) -> str:
-    root = ElementTree.Element("testsuites")
-    for suite in suites:
-        suite.element.set("tests", str(len(suite.element)))
-        for name, count in suite.counts.items():
-            suite.element.set(name, str(count))
-        root.append(suite.element)
-    ElementTree.indent(root)
-    text = ElementTree.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{_UNWRITABLE.sub("?", text)}\n'
+        suite.check(check, pages.in_words)
+    suite.run(report.verdict, word(report), pages.reason(report))
+    return run_documents.junit([suite])

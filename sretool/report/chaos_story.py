@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from sretool.core.plans.chaos import criteria as holding
 from sretool.core.plans.chaos.criteria import Criteria
 from sretool.core.runs import events
-from sretool.core.runs.story import Story
 from sretool.errors import RunUnreadable
+from sretool.report.run import RunReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from sretool.core.runs.events import RunEvent
-    from sretool.core.runs.model import ChaosMeasures, RunRecord, Verdict
+    from sretool.core.runs.model import ChaosMeasures, RunRecord
 
 Point = tuple[float, float | None]
 """Seconds since the run began, and a reading."""
@@ -135,12 +135,11 @@ class LoadReading:
     p99_s: float | None
 
 
-class ChaosReport:
+class ChaosReport(RunReport):
     """A run as far as its events were taken."""
 
     def __init__(self, record: RunRecord) -> None:
-        self.record = record
-        self.story = Story()
+        super().__init__(record)
         self.faults: list[Fault] = []
         self.alerts: dict[str, Alert] = {}
         self.slos: dict[str, list[SloReading]] = {}
@@ -230,11 +229,6 @@ class ChaosReport:
             return holding.from_document(started.criteria) if started is not None else Criteria()
         except RunUnreadable:
             return Criteria()
-
-    @property
-    def verdict(self) -> Verdict | None:
-        finished = self.story.finished
-        return finished.verdict if finished is not None else self.record.verdict
 
     @property
     def measures(self) -> ChaosMeasures | None:

@@ -16,8 +16,8 @@ from markupsafe import escape as markup_escape
 from sretool.core.analysis.score import Aspect
 from sretool.core.plans.chaos import criteria as holding
 from sretool.core.runs.model import Outcome, RunKind, RunState
-from sretool.core.runs.words import NONE, clock_words, count_words, seconds_words, share_words, value_words
-from sretool.report import chaos, gameday_actions, gameday_charts, release, templating
+from sretool.core.runs.words import NONE, count_words, seconds_words, share_words, value_words
+from sretool.report import chaos, gameday_actions, gameday_charts, release, run, templating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +63,8 @@ def _render(
         template,
         escape=escape,
         filters={
+            **run.FILTERS,
             "count": lambda value: NONE if value is None else count_words(value),
-            "brief": lambda value: seconds_words(value, 3),
-            "clock": clock_words,
-            "moment": chaos.moment,
             "points": points_words,
             "coded": _coded,
         },
@@ -80,8 +78,8 @@ def _render(
         report=report,
         record=report.record,
         story=report.story,
-        word=chaos.word(report),
-        kind=chaos.kind(report),
+        word=run.word(report),
+        kind=run.kind(report),
         reason=chaos.reason(report),
         figures=figures(report),
         checks=chaos.checks(report),
@@ -117,14 +115,14 @@ _CODE: Final = re.compile("`([^`]+)`")
 # --- figures
 
 
-def figures(report: GameDayReport) -> list[chaos.Figure]:
+def figures(report: GameDayReport) -> list[run.Figure]:
     """Those that a game day is compared by; what nobody measured has a dash."""
     day = report.day
     if day is None:
         return []
-    budget = chaos.Figure("Budget", share_words(day.budget_spent), "spent, the worst")
+    budget = run.Figure("Budget", share_words(day.budget_spent), "spent, the worst")
     if not report.rehearsal:
-        return [chaos.Figure("Faults made", _count(day.experiments)), budget]
+        return [run.Figure("Faults made", _count(day.experiments)), budget]
     if report.release is not None and not day.experiments:
         return [*release.figures(report.release), budget]
     passed = "" if day.experiments is None else f"of {day.experiments} experiments"
@@ -145,7 +143,7 @@ def figures(report: GameDayReport) -> list[chaos.Figure]:
     if day.undone is False:
         found.append(("Undone", "no", "sretool chaos heal", "bad"))
     return [
-        chaos.Figure(name, text, beside if text != NONE else "", kind) for name, text, beside, kind in found
+        run.Figure(name, text, beside if text != NONE else "", kind) for name, text, beside, kind in found
     ]
 
 

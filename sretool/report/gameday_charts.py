@@ -12,7 +12,8 @@ from sretool.core.runs.model import Outcome
 from sretool.core.runs.words import clock_words
 from sretool.errors import UsageError
 from sretool.report import chaos_charts
-from sretool.report.chaos_charts import Lane, Picture, span
+from sretool.report.chaos_charts import Lane, span
+from sretool.report.plot import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

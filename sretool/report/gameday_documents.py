@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sretool.core.analysis.score import Aspect
 from sretool.core.runs.model import Outcome
-from sretool.report import chaos, chaos_documents, gameday, gameday_actions, release
-from sretool.report.chaos_documents import Suite
+from sretool.report import chaos, chaos_documents, gameday, gameday_actions, release, run_documents
+from sretool.report.run import word
+from sretool.report.run_documents import Suite
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sretool.core.analysis.score import ServiceScore
     from sretool.core.runs.story import Firing, StepSpan
     from sretool.report.gameday_story import Child, GameDayReport
@@ -82,7 +85,7 @@ def _run(child: Child) -> dict[str, Any]:
         "id": child.record.id,
         "folder": child.folder,
         "verdict": {"outcome": verdict.outcome.value, "reason": verdict.reason} if verdict else None,
-        "checks": [chaos_documents.check(each) for each in verdict.checks] if verdict is not None else [],
+        "checks": [run_documents.check(each) for each in verdict.checks] if verdict is not None else [],
         "promised": {"rto_s": of.rto_s, "rpo_s": of.rpo_s, "budget_price": of.budget_price} if of else None,
         "measures": {
             name: value
@@ -124,11 +127,11 @@ def junit(report: GameDayReport) -> str:
     record = report.record
     took = (record.ended - record.started).total_seconds() if record.ended is not None else report.end
     name = f"gameday.{record.title}"
-    held = Suite(f"game day {record.title}", name, record.started, took)
+    held = _suite(f"game day {record.title}", name, record.started, took)
     for check in report.story.checks.values():
-        held.check(check)
-    held.run(report.verdict, chaos.word(report), chaos.reason(report))
-    steps = Suite("steps", f"{name}.steps", record.started, took)
+        held.check(check, chaos.in_words)
+    held.run(report.verdict, word(report), chaos.reason(report))
+    steps = _suite("steps", f"{name}.steps", record.started, took)
     for each in report.steps:
         ended, child = each.ended, report.children.get(each.plan.id)
         outcome = ended.outcome if ended is not None else None
@@ -142,12 +145,17 @@ def junit(report: GameDayReport) -> str:
             continue
         own = child.record
         lasted = (own.ended - own.started).total_seconds() if own.ended is not None else 0.0
-        suite = Suite(f"{own.kind.value} {own.title}", f"{name}.{child.step}", own.started, lasted)
+        suite = _suite(f"{own.kind.value} {own.title}", f"{name}.{child.step}", own.started, lasted)
         for check in child.verdict.checks:
-            suite.check(check)
+            suite.check(check, chaos.in_words)
         suite.run(child.verdict, child.verdict.outcome.value, child.verdict.reason)
         suites.append(suite)
-    return chaos_documents.junit_text(suites)
+    return run_documents.junit(suites)
+
+
+def _suite(name: str, classname: str, at: datetime, took: float) -> Suite:
+    attributes = {"name": name, "timestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "time": f"{took:.3f}"}
+    return Suite(classname, attributes)
 
 
 _OPEN: Final = (None, Outcome.INCONCLUSIVE)

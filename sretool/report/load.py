@@ -12,18 +12,17 @@ from sretool.core.analysis.generator import KEEPS_UP
 from sretool.core.analysis.totals import NANO
 from sretool.core.runs.events import LoadTick
 from sretool.core.runs.load import NEAR_ITS_LIMIT, WORTH_TELLING_S
-from sretool.core.runs.model import Outcome, RunKind, RunState
+from sretool.core.runs.model import RunKind
 from sretool.core.runs.slices import Slices
-from sretool.core.runs.story import Story
 from sretool.core.runs.words import (
     NONE,
-    clock_words,
     count_words,
     seconds_words,
     share_words,
     value_words,
 )
-from sretool.report import load_charts, templating
+from sretool.report import load_charts, run, templating
+from sretool.report.run import Figure, RunReport, kind, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,23 +31,20 @@ if TYPE_CHECKING:
     from sretool.core.analysis.totals import Total
     from sretool.core.runs.events import CurvePoint, RunEvent, Stage
     from sretool.core.runs.load import Load
-    from sretool.core.runs.model import Check, RunRecord, Verdict
+    from sretool.core.runs.model import Check, RunRecord
     from sretool.core.runs.story import LogLine
 
 SHARES: Final = (0.5, 0.9, 0.95, 0.99, 0.999)
 """Quantiles of the tables."""
-_DIGITS: Final = 4
-"""Significant ones of latencies that are compared with a limit."""
 _LATE: Final = 0.001
 """Share of the requests from which on late starts are worth a warning."""
 
 
-class LoadReport:
+class LoadReport(RunReport):
     """A run as far as its events were taken."""
 
     def __init__(self, record: RunRecord) -> None:
-        self.record = record
-        self.story = Story()
+        super().__init__(record)
         self.slices = Slices()
 
     def take_all(self, found: Iterable[RunEvent]) -> None:
@@ -56,11 +52,6 @@ class LoadReport:
             self.story.take(event)
             if isinstance(event.what, LoadTick):
                 self.slices.take(event.t, event.what)
-
-    @property
-    def verdict(self) -> Verdict | None:
-        finished = self.story.finished
-        return finished.verdict if finished is not None else self.record.verdict
 
 
 def html(report: LoadReport, made_at: datetime) -> str:
@@ -78,12 +69,9 @@ def _render(template: str, report: LoadReport, made_at: datetime, *, escape: boo
         template,
         escape=escape,
         filters={
+            **run.FILTERS,
             "count": count_words,
             "share": share_words,
-            "seconds": lambda value: seconds_words(value, _DIGITS),
-            "brief": lambda value: seconds_words(value, 3),
-            "clock": clock_words,
-            "moment": _moment,
             "rate": lambda value: value_words(value, "1/s"),
             "size": size_words,
         },
@@ -122,44 +110,9 @@ def _render(template: str, report: LoadReport, made_at: datetime, *, escape: boo
 # --- words
 
 
-def word(report: LoadReport) -> str:
-    """`passed`, `running`, `lost`."""
-    verdict = report.verdict
-    return verdict.outcome.value if verdict is not None else report.record.state.value
-
-
-def kind(report: LoadReport) -> str:
-    """How the verdict looks: `good`, `bad`, `warn`."""
-    match report.verdict:
-        case None:
-            return "warn"
-        case verdict if verdict.outcome is Outcome.PASSED:
-            return "good"
-        case verdict if verdict.outcome in (Outcome.FAILED, Outcome.ERROR):
-            return "bad"
-        case _:
-            return "warn"
-
-
 def reason(report: LoadReport) -> str:
     """The run in one sentence."""
-    verdict = report.verdict
-    if verdict is not None:
-        return verdict.reason
-    if report.record.state is RunState.LOST:
-        return "its program ended without a word; these are its figures up to then"
-    return "it is not over; these are its figures so far"
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One number to be seen first."""
-
-    title: str
-    text: str
-    beside: str = ""
-    """What it is to be compared with."""
-    bad: bool = False
+    return run.reason(report, "these are its figures up to then", "these are its figures so far")
 
 
 def figures(report: LoadReport) -> list[Figure]:
@@ -177,7 +130,7 @@ def figures(report: LoadReport) -> list[Figure]:
             "Errors",
             share_words(whole.error_share),
             count_words(whole.failures) if whole.failures else "",
-            bad=whole.failures > 0,
+            kind="bad" if whole.failures else "",
         ),
     ]
     return found
@@ -191,7 +144,12 @@ def _capacity_figures(report: LoadReport) -> list[Figure]:
     times = f"held {found.rounds} times" if found.rounds > 1 else "held once" if found.rounds else ""
     figures = [
         Figure("Holds", value_words(found.lower, "1/s"), times),
-        Figure("Breaks at", value_words(found.upper, "1/s"), ", ".join(found.why), bad=bool(found.why)),
+        Figure(
+            "Breaks at",
+            value_words(found.upper, "1/s"),
+            ", ".join(found.why),
+            kind="bad" if found.why else "",
+        ),
         Figure("Answers stop following at", value_words(found.knee, "1/s")),
     ]
     finished = report.story.finished
@@ -211,7 +169,7 @@ def carried(stage: Stage) -> str:
 
 
 def carried_kind(stage: Stage) -> str:
-    return {True: "good", False: "bad", None: "warn"}[stage.carries]
+    return run.LOOKS[stage.carries]
 
 
 def headroom(stage: Stage) -> str:
@@ -226,7 +184,7 @@ def held(point: CurvePoint) -> str:
 
 
 def held_kind(point: CurvePoint) -> str:
-    return {True: "good", False: "bad", None: "warn"}[point.held]
+    return run.LOOKS[point.held]
 
 
 def _of_planned(rate: float | None) -> str:
@@ -249,11 +207,11 @@ class ObjectiveRow:
 
     @property
     def result(self) -> str:
-        return {True: "holds", False: "broken", None: "not measured"}[self.ok]
+        return run.RESULTS[self.ok]
 
     @property
     def kind(self) -> str:
-        return {True: "good", False: "bad", None: "warn"}[self.ok]
+        return run.LOOKS[self.ok]
 
 
 _CLIENT: Final = " (client)"
@@ -276,9 +234,9 @@ def _objective(name: str, check: Check, server: Check | None, report: LoadReport
     ok = False if False in decisions else None if None in decisions else True
     return ObjectiveRow(
         name,
-        value_words(check.want, check.unit, _DIGITS),
-        value_words(client.got, client.unit, _DIGITS) if client is not None else "",
-        value_words(server.got, server.unit, _DIGITS) if server is not None else "",
+        value_words(check.want, check.unit, run.DIGITS),
+        value_words(client.got, client.unit, run.DIGITS) if client is not None else "",
+        value_words(server.got, server.unit, run.DIGITS) if server is not None else "",
         ok,
         why(report, check.name),
     )
@@ -381,12 +339,10 @@ def generators(report: LoadReport) -> list[tuple[str, str]]:
 
 # --- the rest
 
-_TOLD: Final = ("run", "guard", "proc", "hum", "act", "sig")
-
 
 def happened(report: LoadReport) -> list[LogLine]:
     """What is worth knowing beside the figures."""
-    return [line for line in report.story.log if line.source in _TOLD]
+    return [line for line in report.story.log if line.source in run.TOLD]
 
 
 def size_words(size: float) -> str:
@@ -396,7 +352,3 @@ def size_words(size: float) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:,.1f} TB"
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y %H:%M:%S} UTC"

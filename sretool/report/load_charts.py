@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from sretool.core.analysis.latency import middle
 from sretool.core.analysis.totals import NANO
 from sretool.core.runs.events import WARM_UP
 from sretool.core.runs.load import NEAR_ITS_LIMIT
 from sretool.core.runs.words import clock_words, count_words, seconds_words, share_words, value_words
-from sretool.report.plot import Plot, decades, moments, steps
+from sretool.report.plot import Picture, Plot, decades, moments, steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 
 _WIDE: Final = 20
 """From this ratio of the highest to the lowest latency on they are drawn on a scale of powers."""
-
-
-class Picture(NamedTuple):
-    title: str
-    svg: Markup
-    legend: tuple[tuple[str, str], ...]
-    """(class of the line, what it is)."""
 
 
 def over_time(report: LoadReport) -> list[Picture]:
@@ -149,7 +142,7 @@ def _errors(report: LoadReport, slices: Sequence[Slice]) -> Picture:
         if share:
             said = f"{clock_words(each.begin)} {share_words(share)} of {count_words(each.whole.requests)}"
             plot.bar(each.begin, each.end, share, "failed", said)
-    return Picture("Errors, share of the requests", plot.svg(), ())
+    return Picture("Errors, share of the requests", plot.svg())
 
 
 def _users(report: LoadReport, slices: Sequence[Slice]) -> Picture:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from markupsafe import Markup, escape
 
@@ -21,6 +21,13 @@ TOP: Final = 20
 BOTTOM: Final = 20
 _LABEL: Final = 6.0
 """Width of a sign of a label."""
+
+
+class Picture(NamedTuple):
+    title: str
+    svg: Markup
+    legend: tuple[tuple[str, str], ...] = ()
+    """(class of the line, what it is)."""
 
 
 class Plot:

@@ -10,8 +10,8 @@ from sretool.core.analysis.release import Decision, Level
 from sretool.core.runs.words import value_words
 from sretool.report import release_words as words
 from sretool.report import templating
-from sretool.report.chaos import Figure
 from sretool.report.postmortem import Action
+from sretool.report.run import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import math
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sretool.core.analysis.capacity import Ending, Phase, Result, Search, Second
-from sretool.core.analysis.totals import Totals, merged
+from sretool.core.analysis.totals import merged
 from sretool.core.observe import saturation
 from sretool.core.plans.load.objectives import Measure, Objective, judge_steps
 from sretool.core.runs.events import (
@@ -28,6 +26,7 @@ from sretool.core.runs.load import Load
 from sretool.core.runs.model import Check, LoadMeasures, Measures, Outcome, RunKind, Verdict
 from sretool.core.runs.words import count_words, value_words
 from sretool.errors import LoadFailed, SourceError
+from sretool.services.load import under
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -168,21 +167,15 @@ class _Run:
         )
         began = self.clock.now()
         session = await self.driver.start(self.order.plan, changed=self._record, log=self.log)
-        self.control.session = session
-        stopping = asyncio.create_task(self._stop_when_told(session))
-        try:
-            for name in session.workers:
-                self._record(ProcessChange(name, "started"))
-            self._enter()
-            async for tick in session.ticks():
-                await self._take(tick, session)
-        except LoadFailed as error:
-            self.failed = error
-        finally:
-            stopping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await stopping
-            await session.aclose()
+        async with under(self.control, session, self._record):
+            try:
+                for name in session.workers:
+                    self._record(ProcessChange(name, "started"))
+                self._enter()
+                async for tick in session.ticks():
+                    await self._take(tick, session)
+            except LoadFailed as error:
+                self.failed = error
         return await self._finish(began, session)
 
     def _record(self, what: What) -> None:
@@ -199,11 +192,6 @@ class _Run:
         self._phase = now
         name = WARM_UP if now[0] is Phase.WARM_UP else f"{now[0].value} {value_words(now[1], '1/s')}"
         self._record(PhaseBegan(name))
-
-    async def _stop_when_told(self, session: LoadSession) -> None:
-        await self.control.stop.wait()
-        self._record(Note(f"stops: {self.control.stopped_by}"))
-        await session.stop()
 
     async def _take(self, tick: LoadTick, session: LoadSession) -> None:
         self._record(tick)
@@ -267,24 +255,8 @@ class _Run:
 
     def _measures(self, result: Result) -> LoadMeasures | None:
         """Of the seconds in which the confirmed rate held; of all of them where none did."""
-        measured = self.load.measures()
         at = [step.totals for step in result.steps if step.held and step.asked == result.asked]
-        if measured is None or not at:
-            return measured
-        totals: Totals = merged(at)
-        whole = totals.whole
-        return replace(
-            measured,
-            requests=whole.requests,
-            failures=whole.failures,
-            rate=totals.rate(),
-            p50_s=whole.quantile(0.5),
-            p90_s=whole.quantile(0.9),
-            p95_s=whole.quantile(0.95),
-            p99_s=whole.quantile(0.99),
-            p999_s=whole.quantile(0.999),
-            max_s=whole.most,
-        )
+        return (replace(self.load, totals=merged(at)) if at else self.load).measures()
 
     def _verdict(self, result: Result, checks: tuple[Check, ...], session: LoadSession) -> Verdict:
         def told(outcome: Outcome, reason: str) -> Verdict:

@@ -152,12 +152,11 @@ class _Run:
         self._tripped: Tripped | None = None
         self._fired: set[str] = set()
         self._faults: dict[str, float] = {}
-        """Faults that are in → when they were made."""
+        """Faults → when they were first told to be in."""
         self._off: set[str] = set()
         """Those that are told to be undone."""
         self._closed: set[str] = set()
         """Those that the undo log had as undone when it was last looked at."""
-        self._first_fault: float | None = None
         self._runner_gone = False
         self._runner_ended = False
         self._still_since: float | None = None
@@ -291,9 +290,9 @@ class _Run:
         return (*alerts, *self._watchers.away, *self._to_come())
 
     def _to_come(self) -> tuple[str, ...]:
-        if self._first_fault is None or self._around.sources.rules is None:
+        if not self._faults or self._around.sources.rules is None:
             return ()
-        since = self._journal.elapsed() - self._first_fault
+        since = self._journal.elapsed() - min(self._faults.values())
         return tuple(
             each.name
             for each in self._plan.block.expected_alerts
@@ -359,7 +358,7 @@ class _Run:
         """What only time decides."""
         now = self._journal.elapsed()
         self._trip(self._guards.tick(now))
-        if self._faults and now - self._log_read > _LOG_EVERY:
+        if self._still_in and now - self._log_read > _LOG_EVERY:
             self._log_read = now
             self._note_log()
         file = self._around.stop_file()
@@ -436,11 +435,8 @@ class _Run:
     def _take_note(self, what: What) -> None:
         match what:
             case FaultOn(fault):
-                self._faults[fault] = self._journal.elapsed()
-                if self._first_fault is None:
-                    self._first_fault = self._journal.elapsed()
+                self._faults.setdefault(fault, self._journal.elapsed())
             case FaultOff(fault, ok=True):
-                self._faults.pop(fault, None)
                 self._off.add(fault)
             case AlertChange(name, "firing"):
                 self._fired.add(name)
@@ -449,14 +445,19 @@ class _Run:
             case _:
                 pass
 
+    @property
+    def _still_in(self) -> set[str]:
+        return self._faults.keys() - self._off
+
     def _note_log(self, *, last: bool = False) -> None:
         """Faults that were undone without the runner telling: their time was over, or it was killed.
 
         While it lives its word may still be on the way, so that the log counts from the second look on.
         """
+        still_in = self._still_in
         for standing in self._around.session.standings():
             entry, how = standing.entry, standing.closed
-            if entry.id not in self._faults or how is None:
+            if entry.id not in still_in or how is None:
                 continue
             if last or entry.id in self._closed:
                 self._record(FaultOff(entry.id, "expired" if entry.ttl else how))
@@ -464,7 +465,7 @@ class _Run:
 
     def _note_healed(self, healed: Healed) -> None:
         for each in healed.results:
-            if each.id in self._faults:
+            if each.id in self._still_in:
                 self._record(FaultOff(each.id, "healed" if each.ok else each.text, ok=each.ok))
             elif not each.ok:
                 self._record(Note(f"{each.fault} could not be undone: {each.text}"))

@@ -92,6 +92,7 @@ def _step(line: Mapping[str, Any]) -> ChaosStep:
         state=state,
         text=text,
         value=_number(output) if state == "ok" else None,
+        met=_flag(line.get("met")),
     )
 
 

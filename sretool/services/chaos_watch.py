@@ -49,9 +49,6 @@ class SloReading:
     ticks: tuple[SloTick, ...]
 
 
-Seen = "What | Answered | SloReading"
-
-
 @dataclass(slots=True)
 class Sources:
     """Who can be asked; None: there is nobody."""

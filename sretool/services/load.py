@@ -27,7 +27,7 @@ from sretool.core.runs.words import value_words
 from sretool.errors import LoadFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -105,21 +105,33 @@ async def run(
 async def work(plan: LoadPlan, *, driver: LoadDriver, tell: Callable[[str], None], control: Control) -> None:
     """As a worker of a master elsewhere, until that has no more use for it."""
     session = await driver.start(plan)
-    control.session = session
-    tell(f"works for {plan.join}; Ctrl-C ends it")
+    async with under(control, session):
+        tell(f"works for {plan.join}; Ctrl-C ends it")
+        async for _ in session.ticks():
+            pass
+    tell("done")
+
+
+@contextlib.asynccontextmanager
+async def under(
+    control: Control, session: LoadSession, record: Callable[[What], None] = lambda _: None
+) -> AsyncIterator[None]:
+    """Load that ends in order when `control` says so, and is put away afterwards in any case."""
 
     async def stop() -> None:
         await control.stop.wait()
+        record(Note(f"stops: {control.stopped_by}"))
         await session.stop()
 
-    stopping = asyncio.ensure_future(stop())
+    control.session = session
+    stopping = asyncio.create_task(stop())
     try:
-        async for _ in session.ticks():
-            pass
+        yield
     finally:
         stopping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await stopping
         await session.aclose()
-    tell("done")
 
 
 class _Run:
@@ -138,6 +150,7 @@ class _Run:
         self._control, self._on_event, self._server, self._log = control, on_event, server, log
         profile = order.profile
         self._phases = list(profile.phases)
+        self._begin_of_next = 0.0
         self._passed = 0.0
         self._whole, self._judged = Load(), Load()
         self._keeping = Keeping()
@@ -163,21 +176,15 @@ class _Run:
             verdict = Verdict(Outcome.ABORTED, f"{self._control.stopped_by} before it began")
             self._journal.finish(verdict)
             return self._journal.run
-        self._control.session = session
-        stopping = asyncio.create_task(self._stop_when_told(session))
-        try:
-            for name in session.workers:
-                self._record(ProcessChange(name, "started"))
-            self._next_phase()
-            async for tick in session.ticks():
-                await self._take(tick, session)
-        except LoadFailed as error:
-            self._failed = error
-        finally:
-            stopping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await stopping
-            await session.aclose()
+        async with under(self._control, session, self._record):
+            try:
+                for name in session.workers:
+                    self._record(ProcessChange(name, "started"))
+                self._next_phase()
+                async for tick in session.ticks():
+                    await self._take(tick, session)
+            except LoadFailed as error:
+                self._failed = error
         return await self._finish(session)
 
     async def _begin(self) -> LoadSession | None:
@@ -233,8 +240,6 @@ class _Run:
             self._begin_of_next = begin + seconds
             self._record(PhaseBegan(name))
 
-    _begin_of_next = 0.0
-
     async def _take(self, tick: LoadTick, session: LoadSession) -> None:
         judged = self._passed >= self._order.profile.warm_up - _NEARLY
         if judged and self._judged_from is None:
@@ -271,11 +276,6 @@ class _Run:
         for each in self._order.profile.objectives:
             if each.measure is not Measure.SLO:
                 self._record(Checked(judge(each, self._judged.totals)))
-
-    async def _stop_when_told(self, session: LoadSession) -> None:
-        await self._control.stop.wait()
-        self._record(Note(f"stops: {self._control.stopped_by}"))
-        await session.stop()
 
     async def _finish(self, session: LoadSession) -> RunRecord:
         own = [each for each in self._order.profile.objectives if each.measure is not Measure.SLO]

@@ -35,6 +35,14 @@ _LOOK: Final = 0.25
 """Seconds between two looks at what is overdue."""
 
 
+def command(folder: Path, lease: Lease, places: Path) -> list[str]:
+    """What starts the warden of `folder`; it inherits the descriptor of `lease`."""
+    return [
+        *(sys.executable, "-m", "sretool.undo.warden", str(folder)),
+        *("--lease", str(lease.descriptor), "--index", str(places)),
+    ]
+
+
 class Warden:
     """Watches over one log until its experiment is over or everything is undone."""
 

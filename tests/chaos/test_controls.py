@@ -132,6 +132,7 @@ def test_what_is_still_in_at_the_end_is_undone_and_the_verdict_knows(folder: Pat
     assert "steady state after" in run.record.verdict.reason
 
 
+@pytest.mark.slow
 def test_nothing_is_heard_twice_where_two_controls_listen(folder: Path) -> None:
     lines = folder / "live.jsonl"
     controls = [control("live", path=str(lines)), control("record")]
@@ -148,6 +149,7 @@ def test_nothing_is_heard_twice_where_two_controls_listen(folder: Path) -> None:
     assert run.record.verdict.outcome is Outcome.PASSED
 
 
+@pytest.mark.slow
 def test_values_of_secrets_are_in_neither(folder: Path) -> None:
     lines = folder / "live.jsonl"
     controls = [control("live", path=str(lines)), control("record")]
@@ -169,6 +171,7 @@ def test_values_of_secrets_are_in_neither(folder: Path) -> None:
     assert "probes answered" in run.record.verdict.reason
 
 
+@pytest.mark.slow
 def test_a_disk_that_takes_nothing_does_not_stop_the_experiment(folder: Path) -> None:
     (folder / ".sretool").rmdir()
     (folder / ".sretool").mkdir()

@@ -10,6 +10,7 @@ import pytest
 from sretool.adapters.lab import cgroups, record
 from sretool.adapters.lab.record import LabRecord, LabState, Process, ProcessState, Supervisor
 from sretool.chaos import lab
+from sretool.core.plans import database
 from sretool.errors import ChaosError
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ def written(name: str = "amas", *, groups: tuple[str, ...] = (), database: str |
             database=database,
         ),
     )
+
+
+def test_nodes_of_the_database_are_called_as_its_plan_calls_them() -> None:
+    assert lab.NODES == database.NODES
 
 
 def test_a_living_process_is_found_and_a_pid_of_a_stranger_is_not() -> None:

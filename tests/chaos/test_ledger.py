@@ -163,6 +163,7 @@ def test_every_write_is_on_the_disk_and_counted(service: Service, tmp_path: Path
     assert all(isinstance(each["n"], int) and each["session"].startswith("s") for each in service.seen)
 
 
+@pytest.mark.slow
 def test_a_service_that_hangs_holds_nothing_up(service: Service, tmp_path: Path) -> None:
     program = Program(tmp_path, configuration(service, rate=40))
     program.hear()
@@ -177,6 +178,52 @@ def test_a_service_that_hangs_holds_nothing_up(service: Service, tmp_path: Path)
     program.finish()
 
 
+@pytest.mark.slow
+def test_an_outage_is_seen_to_its_end(service: Service, tmp_path: Path) -> None:
+    program = Program(tmp_path, configuration(service))
+    program.hear()
+    program.say({"mark": time.time()})
+    service.status = 503
+    service.asked(10)
+    program.say({"stop": True, "calm": 1.0, "within": 30})
+    # It does not stop while writes fail, and not at the first one that is well again.
+    service.asked(30)
+    service.status = 200
+    well = time.monotonic()
+    result = program.hear()["result"]
+    assert time.monotonic() - well >= 0.9
+    assert result["rto_s"] > 0
+    acked = [line for line in program.journal if line.get("status") == 200]
+    assert len(acked) > 20
+    assert program.finish()[0] == 0
+
+
+@pytest.mark.slow
+def test_an_outage_that_does_not_end_is_not_waited_for_for_ever(service: Service, tmp_path: Path) -> None:
+    program = Program(tmp_path, configuration(service, late_s=0.1))
+    program.hear()
+    program.say({"mark": time.time()})
+    # Answered, but too late to count as well.
+    service.pause = 0.2
+    service.asked(10)
+    program.say({"stop": True, "calm": 1.0, "within": 1.5})
+    assert program.hear()["result"]["rto_s"] is None
+    assert program.finish()[0] == 0
+
+
+@pytest.mark.slow
+def test_whoever_is_gone_waits_for_no_end_of_an_outage(service: Service, tmp_path: Path) -> None:
+    program = Program(tmp_path, configuration(service))
+    program.hear()
+    service.status = 503
+    service.asked(10)
+    program.say({"stop": True, "calm": 1.0, "within": 600})
+    service.asked(10)
+    assert program.finish()[0] == 0
+    assert not (tmp_path / "result.json").exists()
+
+
+@pytest.mark.slow
 def test_without_whoever_started_it_it_ends(service: Service, tmp_path: Path) -> None:
     program = Program(tmp_path, configuration(service))
     program.hear()
@@ -196,6 +243,7 @@ def test_what_ends_it_hard_leaves_what_was_acknowledged(service: Service, tmp_pa
     assert {line["n"] for line in acked} <= {line["n"] for line in program.journal if "sent" in line}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -225,6 +273,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     undoing.log.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("alone")
 def test_as_activities(service: Service) -> None:
     given = configuration(service)
@@ -246,6 +295,7 @@ def test_as_activities(service: Service) -> None:
         actions.stop_ledger("mine")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("alone")
 def test_a_service_that_takes_no_writes_is_no_beginning(
     service: Service, monkeypatch: pytest.MonkeyPatch

@@ -126,6 +126,41 @@ def test_every_step_is_told_and_the_fault_is_undone_by_its_rollback(run: Run, tm
     assert json.loads((tmp_path / "raw" / "journal.json").read_text())["deviated"] is True
 
 
+def test_whether_a_probe_of_the_method_answers_as_wanted_is_told(run: Run, tmp_path: Path) -> None:
+    def asked(name: str, **words: Any) -> dict[str, Any]:
+        found = {**act(name, "is_there", path=str(tmp_path / "fault")), "type": "probe"}
+        return found | words
+
+    run.give(
+        experiment(
+            asked("no, and nobody says what is wanted"),
+            asked("no, as wanted", tolerance=False),
+            {**act("a word", "password", word="x"), "type": "probe", "tolerance": "the word is ${wanted}"},
+            act("break", "break_file", path=str(tmp_path / "fault")),
+            asked("yes, and nobody says what is wanted"),
+            asked("yes, against what is wanted", tolerance=False),
+            asked(
+                "yes, of a tolerance that is none", tolerance={"type": "jsonpath", "path": "$[", "count": 1}
+            ),
+            rollbacks=(act("mend", "mend_file", path=str(tmp_path / "fault")),),
+        )
+        | {"configuration": {"wanted": "x"}}
+    )
+    told = {
+        each["name"]: each["met"]
+        for each in run.events()
+        if each["event"] == "activity" and each["state"] == "ok" and each["what"] == "probe"
+    }
+    assert told == {
+        "no, and nobody says what is wanted": False,
+        "no, as wanted": True,
+        "a word": True,
+        "yes, and nobody says what is wanted": None,
+        "yes, against what is wanted": False,
+        "yes, of a tolerance that is none": None,
+    }
+
+
 def test_without_a_supervisor_it_undoes_and_ends(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "fault"
     run.give(experiment(act("break", "break_file", path=str(path)), act("wait", "wait", seconds=60)))

@@ -50,9 +50,11 @@ class Client:
         there: dict[str, list[str]] | None = None,
         streaming: int = 1,
         servers: dict[str, tuple[str, ...]] | None = None,
+        stopped: float = 100.0,
+        calm: float = 0.0,
     ) -> dict[str, Any]:
         readings = {name: Reading(Counter(ids), streaming) for name, ids in (there or {}).items()}
-        journal = writes.read([*self.lines, {"stopped": 100.0}])
+        journal = writes.read([*self.lines, {"stopped": stopped, "calm": calm}])
         return writes.fold(journal, PAIR if servers is None else servers, readings, offset=OFFSET, late=1.0)
 
 
@@ -108,6 +110,18 @@ def test_an_outage_that_is_not_over_has_no_rto() -> None:
     found = client.result({"a": acked, "b": acked})
     assert found["rto_s"] is None
     assert found["outages"][-1]["until_at"] is None
+
+
+def test_an_outage_of_every_other_write_is_not_over_with_one_that_went_well() -> None:
+    client = calm()
+    client.writes(0, 10)
+    client.fault(10.0)
+    for second in range(10, 20):
+        client.writes(second, second + 0.1, status=503)
+        client.writes(second + 0.1, second + 1)
+    assert client.result(stopped=20.0, calm=2.0)["rto_s"] is None
+    client.writes(20, 23)
+    assert client.result(stopped=23.0, calm=2.0)["rto_s"] == pytest.approx(9.11, abs=0.01)
 
 
 def test_one_bad_write_later_counts() -> None:

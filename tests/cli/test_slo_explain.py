@@ -106,6 +106,7 @@ def test_an_experiment_of_the_project_is_named_by_its_title(
     assert drill["share"] > 0
 
 
+@pytest.mark.slow
 def test_young_rules_have_their_alerts_played(catalog: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(catalog, ID, *AT, "--format", "json", evaluations=10)
     found = json.loads(capsys.readouterr().out)

@@ -42,6 +42,8 @@ def test_loads_nothing_heavy(arguments: list[str]) -> None:
 
 def test_help_imports_no_command() -> None:
     loaded = {name for name in modules_after("--help") if name.startswith("sretool.cli.")}
-    assert loaded == {f"sretool.cli.{name}" for name in ("context", "diagnostics", "leftovers", "main")}
+    assert loaded == {
+        f"sretool.cli.{name}" for name in ("context", "diagnostics", "lazy", "leftovers", "main")
+    }
     # Nothing is left of an experiment, so nothing that undoes it is loaded.
     assert not {name for name in modules_after("--help") if name.startswith("sretool.undo")}

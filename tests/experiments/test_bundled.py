@@ -57,6 +57,8 @@ def test_it_says_what_a_verdict_needs(name: str) -> None:
     found = experiment(name)
     block = found.block
     assert block.fault
+    assert block.fmea
+    assert f"| {block.fmea} |" in README
     assert block.dose is not None
     assert block.objectives.rto is not None
     assert block.objectives.of_writes

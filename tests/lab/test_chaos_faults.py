@@ -20,6 +20,7 @@ from sretool.chaos.actions import cpu, memory, network, process
 from sretool.chaos.probes import resources
 from sretool.undo import heal, identity
 from sretool.undo.log import UndoLog
+from tests.support.lab import need_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,8 +105,7 @@ def _answers(client: redis.Redis) -> bool:
 
 
 def test_a_replica_gets_half_of_its_cpu_and_all_of_it_back(lab: LabRecord, log: UndoLog) -> None:
-    if not lab.cgroups:
-        pytest.skip("the lab has no control groups here")
+    need_groups(lab.cgroups)
     told = cpu.limit_cpu("50%", process="app-2", lab=lab.name)
     assert (told["cores"], told["before_cores"]) == (0.25, 0.5)
     assert resources.cpu_limit("app-2", lab.name) == 0.25
@@ -114,8 +114,7 @@ def test_a_replica_gets_half_of_its_cpu_and_all_of_it_back(lab: LabRecord, log: 
 
 
 def test_memory_of_a_replica_is_filled_with_ballast_and_emptied(lab: LabRecord, log: UndoLog) -> None:
-    if not lab.cgroups:
-        pytest.skip("the lab has no control groups here")
+    need_groups(lab.cgroups)
     before = labs.find(lab.name).process("app-2")
     told = memory.fill_memory("80%", over_s=1, process="app-2", lab=lab.name)
     assert told["share"] == pytest.approx(0.8, abs=0.03)
@@ -126,8 +125,7 @@ def test_memory_of_a_replica_is_filled_with_ballast_and_emptied(lab: LabRecord, 
 
 
 def test_a_replica_leaks_by_its_hook_until_it_is_told_to_stop(lab: LabRecord, log: UndoLog) -> None:
-    if not lab.cgroups:
-        pytest.skip("the lab has no control groups here")
+    need_groups(lab.cgroups)
     # Below the 85 % for which the lab restarts a replica.
     told = memory.leak("60%", over_s=2, process="app-2", lab=lab.name)
     assert 0.58 < told["share"] < 0.65

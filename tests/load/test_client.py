@@ -353,7 +353,7 @@ def test_requests_of_one_user_at_once(user: Make) -> None:
 
 def test_ipv6(user: Make, server: Server) -> None:
     if "ipv6" not in server.ports:
-        pytest.skip("no IPv6 on this machine")
+        pytest.skip("no IPv6 here: give the loopback its address (sysctl net.ipv6.conf.lo.disable_ipv6=0)")
     response = user(host=server.url("ipv6", "[::1]")).client.get("/echo")
     assert sent(response)["host"] == f"[::1]:{server.ports['ipv6']}"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sretool.core.observe.model import Alert, AlertState, RuleAlert
-from sretool.core.plans.chaos.gates import Facts
+from sretool.core.plans.chaos.gates import Facts, Page
 from sretool.core.slo.model import Severity
 from sretool.errors import SourceUnreachable
 from sretool.services.chaos_gates import look
@@ -60,7 +60,7 @@ async def test_pages_are_those_that_alertmanager_lets_through() -> None:
         )
     )
     found = await look(KNOWN, Sources(rules=Rules(rule_alert("Known", firing=True)), board=board))
-    assert found.pages == ("ServiceDown",)
+    assert [each.text for each in found.pages] == ["ServiceDown"]
     assert found.sources == ()
 
 
@@ -70,7 +70,18 @@ async def test_without_an_alertmanager_pages_are_those_of_the_rules() -> None:
         rule_alert("Soon", firing=False),
         rule_alert("Later", firing=True, severity="ticket"),
     )
-    assert (await look(KNOWN, Sources(rules=rules))).pages == ("ServiceDown",)
+    (page,) = (await look(KNOWN, Sources(rules=rules))).pages
+    assert page == Page("ServiceDown", NOW)
+
+
+async def test_pages_on_budgets_say_how_long_they_remember() -> None:
+    labels = {"severity": "page", "long": "6h", "short": "30m"}
+    rules = Rules(
+        RuleAlert("SLOBudgetBurn", labels, firing=True, since=NOW, for_s=0.0, interval_s=1.0),
+        RuleAlert("Strange", labels | {"short": "soon"}, firing=True, since=NOW, for_s=0.0, interval_s=1.0),
+    )
+    found = (await look(KNOWN, Sources(rules=rules))).pages
+    assert [each.remembers for each in found] == [timedelta(minutes=30), None]
 
 
 async def test_what_does_not_answer_is_told_once() -> None:
@@ -90,6 +101,23 @@ async def test_one_slow_answer_is_no_silence() -> None:
             return await super().rule_alerts()
 
     assert (await look(KNOWN, Sources(rules=Slow()))).sources == ()
+
+
+async def test_only_who_gave_no_answer_is_asked_again() -> None:
+    asked: list[str] = []
+
+    class Silent(Rules):
+        async def rule_alerts(self) -> Sequence[RuleAlert]:
+            asked.append("rules")
+            return await super().rule_alerts()
+
+    class Counted(Board):
+        async def alerts(self) -> Sequence[Alert]:
+            asked.append("board")
+            return await super().alerts()
+
+    await look(KNOWN, Sources(rules=Silent(gone=True), board=Counted()))
+    assert sorted(asked) == ["board", "rules", "rules", "rules"]
 
 
 async def test_objectives_without_figures_have_no_known_budget() -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from sretool.adapters.store.runs import RunStore
 from sretool.core.analysis.generator import KEEPS_UP
-from sretool.core.analysis.latency import bucket
 from sretool.core.plans.load.messages import Ended
 from sretool.core.plans.load.objectives import parse
 from sretool.core.plans.load.plan import LoadPlan
@@ -26,7 +25,6 @@ from sretool.core.runs.events import (
     LoadTick,
     PhaseBegan,
     ProcessChange,
-    RequestTick,
     RunEvent,
     Started,
     WorkerTick,
@@ -34,6 +32,7 @@ from sretool.core.runs.events import (
 from sretool.core.runs.model import Check, Outcome, RunKind, RunRecord
 from sretool.errors import LoadFailed, UsageError
 from sretool.services.load import Control, Order, Span, run
+from tests.support.runs import request_tick
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from sretool.core.runs.load import Load
 
 T0 = datetime(2026, 11, 21, 10, tzinfo=UTC)
-MS = 1_000_000
 
 
 def tick(
@@ -55,17 +53,7 @@ def tick(
     late: int = 0,
     lag: float = 0.001,
 ) -> LoadTick:
-    latency = milliseconds / 1000
-    one = RequestTick(
-        name="GET /a",
-        requests=requests,
-        failures=failures,
-        latency=((bucket(milliseconds * MS), requests),) if requests else (),
-        least=latency,
-        most=latency,
-        total=latency * requests,
-        errors={"broken": failures} if failures else {},
-    )
+    one = request_tick("GET /a", [milliseconds / 1000] * requests, failures, "broken")
     return LoadTick(
         seconds=seconds,
         users=None,

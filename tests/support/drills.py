@@ -223,7 +223,7 @@ class Drill:
             state, value = self.seen["dose says"]
         if "dose before says" in self.seen and t < self.fault_at:
             state, value = "ok", self.seen["dose before says"]
-        yield t + 0.3, ChaosStep(section, "dose", "probe", state, value=value)
+        yield t + 0.3, ChaosStep(section, "dose", "probe", state, value=value, met=self.seen.get("dose met"))
 
     def _fault(self) -> Iterator[tuple[float, What]]:
         if self.seen.get("steady", {}).get("before", True) is not True or self.seen.get("no fault"):

@@ -12,14 +12,19 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sretool.adapters.lab import record
+import pytest
+
+from sretool.adapters.lab import cgroups, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sretool.adapters.lab.record import LabRecord, Process
+
+BUSY: Final = 4
+"""How many times as long as an idle machine one may take that other tests run on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +67,25 @@ class LabHome:
         return self.lab(name).process_by_name[process]
 
 
+def need_groups(made: object) -> None:
+    """Skips a test that works with the control groups `made` where this machine lets nobody make any."""
+    if not made and cgroups.tried() is None:
+        pytest.skip(
+            "no control groups with limits can be made here: run as root, or give your user control groups"
+            " of its own (systemd: loginctl enable-linger)"
+        )
+    assert made, "control groups can be made here, and there are none"
+
+
 def eventually(what: str, check: Callable[[], Any], *, within: float) -> float:
     """Seconds until `check` was true (an error counts as not yet).
 
-    `within` is what an idle machine may take; a busy one gets four times as long.
+    `within` is what an idle machine may take; a busy one gets `BUSY` times as long.
     """
+    patience = BUSY * within
     began = time.monotonic()
     said: object = None
-    while time.monotonic() - began < 4 * within:
+    while time.monotonic() - began < patience:
         try:
             said = check()
         except (OSError, urllib.error.URLError, AssertionError) as error:
@@ -78,7 +94,7 @@ def eventually(what: str, check: Callable[[], Any], *, within: float) -> float:
             if said:
                 return time.monotonic() - began
         time.sleep(0.05)
-    raise AssertionError(f"not within {within:.0f} s: {what}; at last: {said!r}")
+    raise AssertionError(f"not within {patience:.0f} s: {what}; at last: {said!r}")
 
 
 def get(url: str, *, timeout: float = 3) -> str:

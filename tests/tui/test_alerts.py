@@ -185,6 +185,7 @@ async def test_escape_takes_the_marks_away_first() -> None:
         assert isinstance(dash.app.screen, AlertsScreen)
 
 
+@pytest.mark.slow
 async def test_taking_over_somebody_elses_ack_says_so() -> None:
     async with alerts_view() as (dash, room):
         await dash.press("j", "j", "a")
@@ -262,6 +263,7 @@ async def test_whoever_only_presses_enter_silences_nothing() -> None:
         assert room.alertmanager.written == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("length", "comment", "said"),
     [
@@ -522,6 +524,7 @@ async def test_five_thousand_alerts_are_all_there() -> None:
         assert "app-" in dash.text()
 
 
+@pytest.mark.slow
 async def test_an_alert_that_ends_while_it_is_on_screen() -> None:
     async with alerts_view() as (dash, room):
         await dash.press("enter")

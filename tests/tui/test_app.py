@@ -149,6 +149,7 @@ async def test_a_lost_alertmanager_marks_its_alerts_only() -> None:
         assert "IT IS US" in dash.lines()[1]
 
 
+@pytest.mark.slow
 async def test_an_outage_is_told_in_one_toast() -> None:
     async with dashboard() as dash:
         dash.watch.down.add("prometheus")
@@ -208,6 +209,7 @@ async def test_q_goes_back_and_quits_only_at_the_root() -> None:
         assert not dash.app.is_running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", [[], ["enter"], ["question_mark"], ["slash"]])
 async def test_ctrl_c_never_quits(where: list[str]) -> None:
     async with dashboard() as dash:
@@ -375,6 +377,7 @@ async def test_alerts_that_end_under_the_cursor_hand_it_back_to_the_slos(ending:
         assert dash.row(" learning-availability ").startswith(">")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", [theme.name for theme in THEMES])
 async def test_every_theme_draws_the_same_text(theme: str) -> None:
     async with dashboard(theme=theme) as dash:
@@ -416,6 +419,7 @@ async def test_history_is_asked_for_the_row_the_cursor_rests_on() -> None:
         assert dash.watch.asked["history"] - asked <= 1
 
 
+@pytest.mark.slow
 async def test_an_age_counts_on_without_answers() -> None:
     async with dashboard() as dash:
         dash.clock.forward(7)

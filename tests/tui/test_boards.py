@@ -70,6 +70,7 @@ async def test_moving_brings_the_selected_panel_on_screen() -> None:
         assert ">" in row(dash, "Requests")
 
 
+@pytest.mark.slow
 async def test_time_is_chosen_with_the_keys_of_all_charts() -> None:
     async with infra(view="overview") as dash:
         await opened(dash)

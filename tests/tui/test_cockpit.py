@@ -136,6 +136,7 @@ async def test_of_a_check_the_side_it_is_of_is_seen(store: tuple[RunStore, RunCl
         run.close()
 
 
+@pytest.mark.slow
 async def test_a_bound_far_above_the_latencies_does_not_flatten_them(
     store: tuple[RunStore, RunClock],
 ) -> None:

@@ -50,6 +50,7 @@ async def test_ascii_needs_no_other_signs() -> None:
         assert dash.text().isascii()
 
 
+@pytest.mark.slow
 async def test_the_summary_names_the_worst_and_when_it_is_full() -> None:
     async with infra(160, 48) as dash:
         summary = dash.lines()[1]
@@ -57,6 +58,7 @@ async def test_the_summary_names_the_worst_and_when_it_is_full() -> None:
         assert "conn pool web-1 96% full in" in summary
 
 
+@pytest.mark.slow
 async def test_tab_goes_through_the_lists_and_enter_opens_the_charts_of_a_row() -> None:
     async with infra() as dash:
         await dash.press("enter")
@@ -115,6 +117,7 @@ async def test_copy_takes_all_that_is_known_of_a_row() -> None:
         assert "disk            91%" in dash.app.clipboard
 
 
+@pytest.mark.slow
 async def test_a_value_that_is_too_old_says_how_old_whole() -> None:
     async with infra() as dash:
         dash.watch.down.add("prometheus")
@@ -134,6 +137,7 @@ async def test_nothing_is_asked_any_more_once_the_view_is_left() -> None:
         assert dash.watch.asked["panels"] == asked
 
 
+@pytest.mark.slow
 async def test_a_view_asks_again_when_what_lay_over_it_is_closed() -> None:
     async with infra() as dash:
         for _ in range(3):
@@ -190,6 +194,7 @@ async def test_without_anything_configured_each_list_says_how() -> None:
             assert f"not configured: add `{section}` to the catalog" in shown
 
 
+@pytest.mark.slow
 async def test_trends_of_requests_stand_in_one_column_under_those_of_resources() -> None:
     async with infra() as dash:
         at = row(dash, "TREND 1h").index("TREND 1h")

@@ -75,6 +75,7 @@ async def test_a_gap_in_the_rota_stands_out() -> None:
         assert "05:00Z" in line
 
 
+@pytest.mark.slow
 async def test_a_gap_outside_the_hours_is_planned() -> None:
     schedule = replace(ONCALL.schedules[0], hours="working")
     system = replace(SYSTEM, oncall=replace(ONCALL, schedules=(schedule,)))

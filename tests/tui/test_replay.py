@@ -256,6 +256,7 @@ async def test_a_recording_that_cannot_be_written_any_more_is_told_and_over() ->
         assert " REC " not in dash.lines()[0]
 
 
+@pytest.mark.slow
 async def test_without_a_place_to_keep_it_there_is_no_recording() -> None:
     async with dashboard() as dash:
         await dash.press(":", *"record", "enter")

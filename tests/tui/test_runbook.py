@@ -277,6 +277,7 @@ async def test_a_bundled_runbook_opens() -> None:
         assert "Nothing can be written" in dash.text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [20, 40, 80, 160])
 async def test_no_line_is_wider_than_the_screen(project: Path, width: int) -> None:
     from rich.cells import cell_len

@@ -86,6 +86,7 @@ async def test_a_running_game_day(store: tuple[RunStore, RunClock], width: int, 
         run.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("view", ["load", "gameday"])
 async def test_without_runs_the_view_says_how_to_start_one(
@@ -121,6 +122,7 @@ async def test_in_ascii_nothing_else_is_drawn(store: tuple[RunStore, RunClock]) 
         run.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_an_aborted_game_day_alone(store: tuple[RunStore, RunClock], width: int, height: int) -> None:
     async with on_view("gameday", store[1], width, height) as dash:

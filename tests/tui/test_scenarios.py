@@ -63,6 +63,7 @@ async def test_the_overview_at_that_moment(scenario: Scenario, width: int, heigh
         check_screen(f"moment-{scenario.name.replace(' ', '-').lower()}", dash)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
 async def test_row_2_answers_on_the_narrowest_normal_screen(scenario: Scenario) -> None:
     async with moment(scenario, 80, 24) as dash:

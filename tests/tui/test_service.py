@@ -19,6 +19,7 @@ async def test_everything_around_a_service(width: int, height: int) -> None:
         check_screen("service", dash)
 
 
+@pytest.mark.slow
 async def test_hops_stand_beside_their_budgets_and_unmeasured_ones_say_how() -> None:
     async with infra(160, 48) as dash:
         await dash.press("d")

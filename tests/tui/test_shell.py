@@ -53,6 +53,7 @@ def _more_toasts(dash: Dash, than: int) -> bool:
 # --- views ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 async def test_every_view_has_its_digit_and_its_command(view: object) -> None:
     from sretool.tui.views import TopView
@@ -256,6 +257,7 @@ async def test_a_view_command_filters_the_view() -> None:
         assert "DeployInProgress" not in dash.text()
 
 
+@pytest.mark.slow
 async def test_theme_graph_and_language_change_at_once() -> None:
     try:
         async with dashboard(160, 48) as dash:
@@ -422,6 +424,7 @@ async def test_what_cannot_be_copied_is_told() -> None:
         assert toasts(dash) == ["there is nothing to copy here"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "suffix"), [("t", "txt"), ("s", "svg"), ("j", "json"), ("m", "md")])
 async def test_a_screen_is_written_into_a_new_file(tmp_path: Path, key: str, suffix: str) -> None:
     async with dashboard(reader=Reader(folder=tmp_path)) as dash:

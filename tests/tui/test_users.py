@@ -72,6 +72,7 @@ async def test_without_enough_history_nothing_is_called_usual() -> None:
         assert row(dash, "orders").startswith((" · ", ">· "))
 
 
+@pytest.mark.slow
 async def test_what_is_not_configured_says_how() -> None:
     async with infra(160, 48, view="users") as dash:
         assert "not configured: load the answers of the survey into a gauge." in row(dash, "NPS")

@@ -10,6 +10,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sretool.undo import index
 from sretool.undo.entry import UndoEntry
 from sretool.undo.heal import finish, heal, open_faults
@@ -18,8 +20,6 @@ from sretool.undo.log import UndoLog
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import pytest
 
 WRITER = """
 import fcntl, os, sys, time
@@ -77,6 +77,7 @@ def test_one_that_was_stopped_while_it_writes_does_not_either(tmp_path: Path) ->
     assert not fault.exists()
 
 
+@pytest.mark.slow
 def test_a_healer_that_hangs_holds_nobody_back_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sretool.errors import ChaosError
 from sretool.undo import heal as healing
-from sretool.undo import identity, index
+from sretool.undo import identity, index, warden
 from sretool.undo.entry import Result
 from sretool.undo.heal import Healed
 from sretool.undo.lease import RENEW, Lease
@@ -68,8 +68,7 @@ class Session:
         except OSError as error:
             raise ChaosError(f"what is to be undone cannot be kept: {error}") from error
         self._warden = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "sretool.undo.warden", str(self.folder)),
-            *("--lease", str(self._lease.descriptor), "--index", str(self._places)),
+            *warden.command(self.folder, self._lease, self._places),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,

@@ -8,14 +8,18 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sretool.core.plans.processes import CgroupPaths, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+LIMITS: Final = {"cpu": ("cpu.max", "cpu.cfs_quota_us"), "memory": ("memory.max", "memory.limit_in_bytes")}
+"""Controller → the file with its limit, in version 2 and in version 1."""
 _PERIOD_US = 100_000
+_WEIGHT: Final = {"cpu.weight": "1000", "cpu.shares": "10240"}
+"""Ten times what others have, so that a process gets what its limit says on a busy machine, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,14 @@ def directories(groups: Mapping[str, CgroupPaths]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for group in groups.values() for path in (group.cpu, group.memory)))
 
 
+def tried() -> tuple[str, Path] | None:
+    """`v1` or `v2`, and the folder that groups with limits can be made in; None: nowhere."""
+    made = create(f"sretool-doctor-{os.getpid()}", {"try": Limits(0.5, 64 * 1024**2)})
+    folders = directories(made)
+    remove(folders)
+    return ("v2" if len(folders) == 1 else "v1", Path(folders[0]).parent) if folders else None
+
+
 def create_v1(
     prefix: str, limits: Mapping[str, Limits], mounts: list[Mount], membership: str
 ) -> dict[str, CgroupPaths]:
@@ -138,6 +150,7 @@ def create_v1(
             memory.mkdir(exist_ok=True)
             (cpu / "cpu.cfs_period_us").write_text(str(_PERIOD_US))
             (cpu / "cpu.cfs_quota_us").write_text(str(round(limit.cpu_cores * _PERIOD_US)))
+            (cpu / "cpu.shares").write_text(_WEIGHT["cpu.shares"])
             (memory / "memory.limit_in_bytes").write_text(str(limit.memory_bytes))
         _try_out(made)
     except OSError:
@@ -178,6 +191,7 @@ def _create_below(parent: Path, prefix: str, limits: Mapping[str, Limits]) -> di
             made[name] = CgroupPaths(str(group), str(group))
             group.mkdir(exist_ok=True)
             (group / "cpu.max").write_text(f"{round(limit.cpu_cores * _PERIOD_US)} {_PERIOD_US}")
+            (group / "cpu.weight").write_text(_WEIGHT["cpu.weight"])
             (group / "memory.max").write_text(str(limit.memory_bytes))
         _try_out(made)
     except OSError:

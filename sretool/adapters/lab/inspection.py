@@ -6,14 +6,12 @@ import importlib.util
 import os
 import pwd
 import shutil
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sretool.adapters.lab import cgroups, install, ports, programs, record
 from sretool.core.plans import topology
-from sretool.core.plans.processes import Limits
+from sretool.core.plans.findings import Finding, State
 from sretool.errors import PortTaken
 
 if TYPE_CHECKING:
@@ -33,25 +31,6 @@ _LIBRARIES = (
     "starlette",
     "uvicorn",
 )
-
-
-class State(StrEnum):
-    OK = "ok"
-    LIMITED = "limited"
-    """Works, but something falls away."""
-    FAILED = "failed"
-    """The lab, or what was asked for, cannot work like this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at."""
-
-    subject: str
-    state: State
-    detail: str
-    remedy: str | None = None
-    """What to do; None where nothing needs to be done, or nothing can be."""
 
 
 def inspect() -> Iterator[Finding]:
@@ -109,18 +88,16 @@ def _libraries() -> Finding:
 
 def _limits() -> Finding:
     subject = "CPU and memory limits"
-    groups = cgroups.create(f"sretool-doctor-{os.getpid()}", {"try": Limits(0.5, 64 * 1024**2)})
-    directories = cgroups.directories(groups)
-    cgroups.remove(directories)
-    if not groups:
+    found = cgroups.tried()
+    if found is None:
         return Finding(
             subject,
             State.LIMITED,
             f"no control group can be made: {_why_no_groups()}; replicas share the machine without limits",
             "run the lab as root, or give your user cgroups of its own (systemd: loginctl enable-linger)",
         )
-    version = "v2" if len(directories) == 1 else "v1"
-    return Finding(subject, State.OK, f"control groups {version} below {Path(directories[0]).parent}")
+    version, folder = found
+    return Finding(subject, State.OK, f"control groups {version} below {folder}")
 
 
 def _why_no_groups() -> str:

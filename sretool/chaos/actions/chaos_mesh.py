@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import secrets
 import time
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chaoslib.exceptions import ActivityFailed
 from kubernetes import client
@@ -20,6 +21,9 @@ from sretool.chaos.cluster import PATIENCE, told
 from sretool.chaos.kubernetes_undo import GROUP, TOKEN, VERSION
 from sretool.errors import UsageError
 from sretool.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _IN: Final = 30.0
 """Seconds in which Chaos Mesh must have made its fault."""
@@ -44,9 +48,8 @@ def latency(
 
     Gives `{"pods", "objects", "at"}`.
     """
-    spec = _slow(to_label_selector, to_ns or ns, delay, jitter)
-    fault = f"latency {delay} to {to_label_selector}"
-    return _made(fault, "networkchaos", spec, label_selector, ns, duration, count, context)
+    wanted = _latency(to_label_selector, to_ns or ns, delay, jitter)
+    return _made(wanted, label_selector, ns, duration, count, context)
 
 
 def plan_latency(
@@ -60,18 +63,18 @@ def plan_latency(
     count: int = 1,
     context: str = "",
 ) -> list[dict[str, Any]]:
-    _slow(to_label_selector, to_ns or ns, delay, jitter)
-    fault = f"latency {delay} to {to_label_selector}"
-    return _would(fault, "networkchaos", label_selector, ns, duration, count, context)
+    wanted = _latency(to_label_selector, to_ns or ns, delay, jitter)
+    return _would(wanted, label_selector, ns, duration, count, context)
 
 
-def _slow(to_label_selector: str, to_ns: str, delay: str, jitter: str) -> dict[str, Any]:
+def _latency(to_label_selector: str, to_ns: str, delay: str, jitter: str) -> _Wanted:
     added = {
         "latency": _span(delay, "delay"),
         "jitter": _span(jitter, "jitter", least=0.0),
         "correlation": "0",
     }
-    return {"action": "delay", "delay": added, **_towards(to_label_selector, to_ns)}
+    spec = {"action": "delay", "delay": added, **_towards(to_label_selector, to_ns)}
+    return _Wanted(f"latency {delay} to {to_label_selector}", "networkchaos", lambda _: spec)
 
 
 def blackhole(
@@ -87,9 +90,8 @@ def blackhole(
 
     Gives `{"pods", "objects", "at"}`.
     """
-    spec = _lost(to_label_selector, to_ns or ns)
-    fault = f"blackhole to {to_label_selector}"
-    return _made(fault, "networkchaos", spec, label_selector, ns, duration, count, context)
+    wanted = _blackhole(to_label_selector, to_ns or ns)
+    return _made(wanted, label_selector, ns, duration, count, context)
 
 
 def plan_blackhole(
@@ -101,14 +103,14 @@ def plan_blackhole(
     count: int = 1,
     context: str = "",
 ) -> list[dict[str, Any]]:
-    _lost(to_label_selector, to_ns or ns)
-    fault = f"blackhole to {to_label_selector}"
-    return _would(fault, "networkchaos", label_selector, ns, duration, count, context)
+    wanted = _blackhole(to_label_selector, to_ns or ns)
+    return _would(wanted, label_selector, ns, duration, count, context)
 
 
-def _lost(to_label_selector: str, to_ns: str) -> dict[str, Any]:
+def _blackhole(to_label_selector: str, to_ns: str) -> _Wanted:
     everything = {"loss": "100", "correlation": "0"}
-    return {"action": "loss", "loss": everything, **_towards(to_label_selector, to_ns)}
+    spec = {"action": "loss", "loss": everything, **_towards(to_label_selector, to_ns)}
+    return _Wanted(f"blackhole to {to_label_selector}", "networkchaos", lambda _: spec)
 
 
 def _towards(label_selector: str, ns: str) -> dict[str, Any]:
@@ -137,9 +139,7 @@ def cpu_limit(
 
     Gives `{"pods", "objects", "at"}`. A pod without a limit of CPU is refused.
     """
-    _share(share)
-    fault = f"CPU {share:.0%} of the limit"
-    return _made(fault, "stresschaos", _Cpu(share, container), label_selector, ns, duration, count, context)
+    return _made(_cpu(share, container), label_selector, ns, duration, count, context)
 
 
 def plan_cpu_limit(
@@ -151,11 +151,20 @@ def plan_cpu_limit(
     count: int = 1,
     context: str = "",
 ) -> list[dict[str, Any]]:
-    _share(share)
-    fault = f"CPU {share:.0%} of the limit"
-    return _would(
-        fault, "stresschaos", label_selector, ns, duration, count, context, spec=_Cpu(share, container)
-    )
+    return _would(_cpu(share, container), label_selector, ns, duration, count, context)
+
+
+def _cpu(share: float, container: str) -> _Wanted:
+    _check_share(share)
+
+    def spec(pod: Any) -> dict[str, Any]:
+        name, cores = cluster.limit(pod, "cpu", container)
+        taken = cores * (1 - share)
+        workers = max(math.ceil(taken), 1)
+        stress = {"cpu": {"workers": workers, "load": max(round(100 * taken / workers), 1)}}
+        return {"stressors": stress, "containerNames": [name]}
+
+    return _Wanted(f"CPU {share:.0%} of the limit", "stresschaos", spec)
 
 
 def memory_stress(
@@ -173,11 +182,7 @@ def memory_stress(
     `used`: what they use themselves, like `180Mi`, so that both together come to that share. Gives `{"pods",
     "objects", "at"}`. A pod without a limit of memory is refused.
     """
-    _share(share)
-    fault = f"memory {share:.0%} of the limit"
-    return _made(
-        fault, "stresschaos", _Memory(share, used, container), label_selector, ns, duration, count, context
-    )
+    return _made(_memory(share, used, container), label_selector, ns, duration, count, context)
 
 
 def plan_memory_stress(
@@ -190,64 +195,52 @@ def plan_memory_stress(
     count: int = 1,
     context: str = "",
 ) -> list[dict[str, Any]]:
-    _share(share)
-    fault = f"memory {share:.0%} of the limit"
-    spec = _Memory(share, used, container)
-    return _would(fault, "stresschaos", label_selector, ns, duration, count, context, spec=spec)
+    return _would(_memory(share, used, container), label_selector, ns, duration, count, context)
 
 
-class _Cpu:
-    def __init__(self, share: float, container: str) -> None:
-        self._share, self._container = share, container
+def _memory(share: float, used: str, container: str) -> _Wanted:
+    _check_share(share)
+    used_bytes = cluster.quantity(used)
 
-    def __call__(self, pod: Any) -> dict[str, Any]:
-        name, cores = cluster.limit(pod, "cpu", self._container)
-        taken = cores * (1 - self._share)
-        workers = max(math.ceil(taken), 1)
-        stress = {"cpu": {"workers": workers, "load": max(round(100 * taken / workers), 1)}}
-        return {"stressors": stress, "containerNames": [name]}
-
-
-class _Memory:
-    def __init__(self, share: float, used: str, container: str) -> None:
-        self._share, self._container = share, container
-        self._used = cluster.quantity(used)
-
-    def __call__(self, pod: Any) -> dict[str, Any]:
-        name, limit = cluster.limit(pod, "memory", self._container)
-        size = limit * self._share - self._used
+    def spec(pod: Any) -> dict[str, Any]:
+        name, limit = cluster.limit(pod, "memory", container)
+        size = limit * share - used_bytes
         if size <= 0:
             raise ActivityFailed(
-                f"pod {pod.metadata.name} uses {self._used:.0f} bytes, {self._share:.0%} of its limit already"
+                f"pod {pod.metadata.name} uses {used_bytes:.0f} bytes, {share:.0%} of its limit already"
             )
         stress = {"memory": {"workers": 1, "size": f"{math.floor(size)}B"}}
         return {"stressors": stress, "containerNames": [name]}
 
+    return _Wanted(f"memory {share:.0%} of the limit", "stresschaos", spec)
 
-def _share(share: float) -> None:
+
+def _check_share(share: float) -> None:
     if not isinstance(share, float) or not 0 < share < 1:
         raise ActivityFailed(f"`share` is {share!r}; give a number between 0 and 1, like 0.5")
 
 
-_Spec = dict[str, Any] | _Cpu | _Memory
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A fault of Chaos Mesh's, before anybody is chosen for it."""
+
+    fault: str
+    """In words."""
+    plural: str
+    """Of its kind, as addresses name it."""
+    spec: Callable[[Any], dict[str, Any]]
+    """For one pod; ActivityFailed where it cannot be had there."""
 
 
 def _made(
-    fault: str,
-    plural: str,
-    spec: _Spec,
-    label_selector: str,
-    ns: str,
-    duration: str,
-    count: int,
-    context: str,
+    wanted: _Wanted, label_selector: str, ns: str, duration: str, count: int, context: str
 ) -> dict[str, Any]:
     """One object of Chaos Mesh for each pod, and each at work when this returns."""
-    seconds = _seconds(duration, "duration")
+    seconds, plural = _seconds(duration, "duration"), wanted.plural
     api = cluster.connected(context)
     chosen, _ = cluster.pods(api, ns, label_selector, count)
     # Everything that can be refused is, before the first fault is made.
-    bodies = [(pod, _body(pod, plural, ns, spec, seconds)) for pod in chosen]
+    bodies = [(pod, _body(pod, wanted, ns, seconds)) for pod in chosen]
     at = time.time()
     for pod, body in bodies:
         meta = body["metadata"]
@@ -258,7 +251,7 @@ def _made(
             "name": meta["name"],
             "token": meta["annotations"][TOKEN],
         }
-        undoing.before(**cluster.planned(fault, pod, words, context, ttl=seconds, heals="duration"))
+        undoing.before(**cluster.planned(wanted.fault, pod, words, context, ttl=seconds, heals="duration"))
         _create(body, plural, ns, context)
     for pod, body in bodies:
         _await_made(api, plural, ns, body["metadata"]["name"], f"pod {ns}/{pod.metadata.name}")
@@ -270,32 +263,26 @@ def _made(
 
 
 def _would(
-    fault: str,
-    plural: str,
-    label_selector: str,
-    ns: str,
-    duration: str,
-    count: int,
-    context: str,
-    spec: _Spec | None = None,
+    wanted: _Wanted, label_selector: str, ns: str, duration: str, count: int, context: str
 ) -> list[dict[str, Any]]:
     seconds = _seconds(duration, "duration")
     chosen, there = cluster.pods(cluster.connected(context), ns, label_selector, count)
     for pod in chosen:
-        _body(pod, plural, ns, spec or {}, seconds)
-    words = {"do": "delete", "plural": plural, "ns": ns}
+        wanted.spec(pod)
+    words = {"do": "delete", "plural": wanted.plural, "ns": ns}
     return [
-        cluster.shown(cluster.planned(fault, pod, words, context, ttl=seconds, heals="duration"), of=there)
+        cluster.shown(
+            cluster.planned(wanted.fault, pod, words, context, ttl=seconds, heals="duration"), of=there
+        )
         for pod in chosen
     ]
 
 
-def _body(pod: Any, plural: str, ns: str, spec: _Spec, seconds: float) -> dict[str, Any]:
+def _body(pod: Any, wanted: _Wanted, ns: str, seconds: float) -> dict[str, Any]:
     token = secrets.token_hex(8)
-    own = spec if isinstance(spec, dict) else spec(pod)
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
-        "kind": _KINDS[plural],
+        "kind": _KINDS[wanted.plural],
         "metadata": {
             "name": f"sretool-{token}",
             "namespace": ns,
@@ -303,7 +290,7 @@ def _body(pod: Any, plural: str, ns: str, spec: _Spec, seconds: float) -> dict[s
             "annotations": {TOKEN: token},
         },
         "spec": {
-            **own,
+            **wanted.spec(pod),
             "mode": "all",
             "selector": {"pods": {ns: [pod.metadata.name]}},
             "duration": f"{math.ceil(seconds)}s",
@@ -331,20 +318,18 @@ def _await_made(api: Any, plural: str, ns: str, name: str, target: str) -> None:
             found = objects.get_namespaced_custom_object(
                 GROUP, VERSION, ns, plural, name, _request_timeout=PATIENCE
             )
-        status = found.get("status") or {}
-        conditions = {each["type"]: each["status"] for each in status.get("conditions") or ()}
-        if conditions.get("AllInjected") == "True":
+        if cluster.conditions(found).get("AllInjected") == "True":
             return
         if time.monotonic() > until:
             raise ActivityFailed(
-                f"Chaos Mesh has not made its fault in {target} after {_IN:.0f} s{_why_not(status)}"
+                f"Chaos Mesh has not made its fault in {target} after {_IN:.0f} s{_why_not(found)}"
             )
         time.sleep(_LOOK)
 
 
-def _why_not(status: dict[str, Any]) -> str:
+def _why_not(found: dict[str, Any]) -> str:
     """The newest thing that the records of a chaos object complain about."""
-    records = (status.get("experiment") or {}).get("containerRecords") or ()
+    records = ((found.get("status") or {}).get("experiment") or {}).get("containerRecords") or ()
     said = [
         str(event["message"])
         for record in records

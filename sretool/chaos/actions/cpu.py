@@ -15,10 +15,11 @@ from typing import Any, Final
 
 from chaoslib.exceptions import ActivityFailed
 
+from sretool.adapters.lab import cgroups
 from sretool.chaos.actions import groups, helper
 from sretool.chaos.actions.faults import Fault, figure, seconds, undone
 from sretool.chaos.actions.faults import share as share_of
-from sretool.chaos.actions.victims import Victim, group_folder, victim
+from sretool.chaos.actions.victims import Group, Victim, group_of, victim
 
 _LOOK: Final = 1.0
 """Seconds over which use is measured."""
@@ -70,10 +71,8 @@ def restore_cpu(process: str = "", lab: str = "", pid: int | None = None, cgroup
     Whom: `process` of `lab` (the only one that runs where none is named), a `pid`, or the folder of a
     `cgroup`.
     """
-    _, folder = _whose(process, lab, pid, cgroup)
-    return sum(
-        undone(kind="cgroup_write", path=str(folder / file)) for file in ("cpu.max", "cpu.cfs_quota_us")
-    )
+    folder = _whose(process, lab, pid, cgroup).folder
+    return sum(undone(kind="cgroup_write", path=str(folder / file)) for file in cgroups.LIMITS["cpu"])
 
 
 def plan_restore_cpu(
@@ -163,20 +162,8 @@ def plan_speed_up(process: str = "", lab: str = "", pid: int | None = None) -> l
 # ---- control groups
 
 
-def _whose(process: str, lab: str, pid: int | None, cgroup: str) -> tuple[Victim | str, Path]:
-    """Who is hurt, and the folder of the group."""
-    if cgroup:
-        if process or pid:
-            raise ActivityFailed("say whom: one of `process`, `pid` and `cgroup`")
-        folder = group_folder(cgroup)
-        return f"control group {folder}", folder
-    who = victim(process, lab, pid)
-    if who.cpu_group is None:
-        raise ActivityFailed(
-            f"{who.label} has no control group of its own with a limit of CPU;"
-            " use slow_down, or see `sretool chaos doctor`"
-        )
-    return who, Path(who.cpu_group)
+def _whose(process: str, lab: str, pid: int | None, cgroup: str) -> Group:
+    return group_of(process, lab, pid, cgroup, "cpu", "use slow_down, or see `sretool chaos doctor`")
 
 
 def _limit(
@@ -189,7 +176,8 @@ def _limit(
     ttl_s: float | None,
 ) -> tuple[Fault, dict[str, Any], float, float | None]:
     part = share_of(share)
-    who, folder = _whose(process, lab, pid, cgroup)
+    group = _whose(process, lab, pid, cgroup)
+    folder = group.folder
     now = groups.cpu_limit(folder)
     cores = part * _base(of, folder, now.cores)
     write = groups.cpu_write(folder, cores)
@@ -199,11 +187,11 @@ def _limit(
     told = f"{cores:g} cores" if of != "usage" else "what it used before"
     fault = Fault(
         fault=f"CPU {part:.0%} of {'a core' if of == 'core' else f'its {of}'}",
-        target=who if isinstance(who, str) else f"{who.label}, control group {folder.name}",
+        target=group.label,
         prior=f"{base}; then {told}",
         undo=groups.undo_of(write),
         ttl=seconds(ttl_s),
-        of=None if isinstance(who, str) else who.of,
+        of=group.of,
     )
     return fault, write, cores, now.cores
 

@@ -14,6 +14,7 @@ from chaoslib.exceptions import ActivityFailed
 
 from sretool.chaos import sources, undoing
 from sretool.chaos.actions.lab import ended, kill, planned, process_of
+from sretool.chaos.lab import NODES
 from sretool.chaos.probes.database import Servers, primary
 
 FAULT: Final = "database failover"
@@ -62,7 +63,7 @@ def plan_failover(
     if servers:
         return [{**_planned_by_command(old, kill_command, restore_command), "of": len(servers)}]
     found = sources.lab(lab)
-    nodes = sum(name in ("pg-1", "pg-2") for name in found.names)
+    nodes = sum(name in NODES for name in found.names)
     return [{**planned(found, process_of(found, old), FAULT, standby=True), "of": nodes}]
 
 

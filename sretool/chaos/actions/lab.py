@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 from chaoslib.exceptions import ActivityFailed
 
 from sretool.chaos import sources, undoing
-from sretool.errors import ChaosError
 from sretool.undo import identity
 
 if TYPE_CHECKING:
@@ -54,10 +53,8 @@ def plan_await_back(process: str, lab: str = "") -> list[dict[str, Any]]:
 
 def process_of(lab: Lab, name: str) -> LabProcess:
     """ActivityFailed where there is none, or it is not alive."""
-    try:
+    with sources.told():
         return lab.process(name)
-    except ChaosError as error:
-        raise ActivityFailed(error.message) from error
 
 
 def planned(lab: Lab, process: LabProcess, fault: str, *, standby: bool = False) -> dict[str, Any]:

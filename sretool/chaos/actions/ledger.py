@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chaoslib.exceptions import ActivityFailed
 
-from sretool.chaos import undoing
-from sretool.chaos.lab import find
+from sretool.chaos import sources, undoing
+from sretool.chaos.lab import NODES
 from sretool.chaos.telling import tell
-from sretool.errors import ChaosError
 from sretool.undo import index
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     from sretool.chaos.lab import Lab
 
-NODES: Final = ("pg-1", "pg-2")
 _FIRST_USER: Final = 900_000_000
 """Users of ledgers, far from those of the lab's own traffic; each run takes a thousand of its own."""
 _RUNS: Final = 99_000
@@ -69,7 +67,7 @@ def start_ledger(
     """
     if name in _running:
         raise ActivityFailed(f"the ledger {name!r} is running already")
-    given = dict(config) if config is not None else _of_lab(_lab(lab))
+    given = dict(config) if config is not None else _of_lab(sources.lab(lab))
     given = {"rate": rate, "late_s": late, "settle_s": settle, **given}
     folder = _folder(name)
     # It ends when its standard input does, so whatever ends us ends it: there is nothing to undo.
@@ -111,17 +109,20 @@ def plan_mark_fault(**_: Any) -> list[dict[str, Any]]:
     return []
 
 
-def stop_ledger(name: str = "writes") -> dict[str, Any]:
+def stop_ledger(name: str = "writes", calm: float = 0.0, within: float = 120.0) -> dict[str, Any]:
     """Stop the ledger and say what became of its writes, in the words of `sretool.chaos.ledger`.
 
-    The fault is the first one that was put into the undo log after the ledger began.
+    The fault is the first one that was put into the undo log after the ledger began. `calm`: it goes on
+    until every write of so many seconds went well, for `within` seconds at most, so that the end of an outage
+    is seen, whoever answered whatever before; 0 stops it now.
     """
     running = _of(name)
     at = _first_fault_since(running.began)
     if at is not None:
         _order(running, {"mark": at})
-    _order(running, {"stop": True})
-    line = _line(running, running.settle + 60.0)
+    waits = within if calm else 0.0
+    _order(running, {"stop": True, "calm": calm, "within": waits})
+    line = _line(running, waits + running.settle + 60.0)
     _end(name)
     if line is None:
         raise ActivityFailed(f"the ledger {name!r} ended without saying what became of its writes")
@@ -141,13 +142,6 @@ def result(name: str = "writes") -> dict[str, Any]:
     if name not in _found:
         raise ActivityFailed(f"the ledger {name!r} has not been stopped yet: nothing is known of its writes")
     return _found[name]
-
-
-def _lab(name: str) -> Lab:
-    try:
-        return find(name)
-    except ChaosError as error:
-        raise ActivityFailed(error.message) from error
 
 
 def _of_lab(lab: Lab) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from typing import Any, Final
 import httpx
 from chaoslib.exceptions import ActivityFailed
 
+from sretool.adapters.lab import cgroups
 from sretool.chaos import sources
 from sretool.chaos.actions import groups, helper
 from sretool.chaos.actions.faults import Fault, figure, seconds, undone
 from sretool.chaos.actions.faults import share as share_of
-from sretool.chaos.actions.victims import Victim, group_folder, victim
-from sretool.errors import ChaosError
+from sretool.chaos.actions.victims import Group, Victim, group_of, victim
 
 HARD_STOP: Final = 0.95
 """Share of the limit that no ballast and no leak goes beyond: above it the kernel kills."""
@@ -70,7 +70,7 @@ def free_memory(process: str = "", lab: str = "", pid: int | None = None, cgroup
     Whom: `process` of `lab` (the only one that runs where none is named), a `pid`, or the folder of a
     `cgroup`.
     """
-    _, folder = _whose(process, lab, pid, cgroup)
+    folder = _whose(process, lab, pid, cgroup).folder
     count = undone(kind="end", ballast=str(folder))
     helper.reap()
     return count
@@ -179,11 +179,8 @@ def restore_memory(process: str = "", lab: str = "", pid: int | None = None, cgr
     Whom: `process` of `lab` (the only one that runs where none is named), a `pid`, or the folder of a
     `cgroup`.
     """
-    _, folder = _whose(process, lab, pid, cgroup)
-    return sum(
-        undone(kind="cgroup_write", path=str(folder / file))
-        for file in ("memory.max", "memory.limit_in_bytes")
-    )
+    folder = _whose(process, lab, pid, cgroup).folder
+    return sum(undone(kind="cgroup_write", path=str(folder / file)) for file in cgroups.LIMITS["memory"])
 
 
 def plan_restore_memory(
@@ -196,19 +193,8 @@ def plan_restore_memory(
 # ---- faults
 
 
-def _whose(process: str, lab: str, pid: int | None, cgroup: str) -> tuple[Victim | str, Path]:
-    """Who is hurt, and the folder of the group."""
-    if cgroup:
-        if process or pid:
-            raise ActivityFailed("say whom: one of `process`, `pid` and `cgroup`")
-        folder = group_folder(cgroup)
-        return f"control group {folder}", folder
-    who = victim(process, lab, pid)
-    if who.memory_group is None:
-        raise ActivityFailed(
-            f"{who.label} has no control group of its own with a limit of memory; see `sretool chaos doctor`"
-        )
-    return who, Path(who.memory_group)
+def _whose(process: str, lab: str, pid: int | None, cgroup: str) -> Group:
+    return group_of(process, lab, pid, cgroup, "memory", "see `sretool chaos doctor`")
 
 
 def _limited(folder: Path) -> int:
@@ -228,16 +214,16 @@ def _ballast(
     ttl_s: float | None,
 ) -> tuple[Fault, Path]:
     part, span = _part(share), figure(over_s, "over_s")
-    who, folder = _whose(process, lab, pid, cgroup)
-    limit = _limited(folder)
+    group = _whose(process, lab, pid, cgroup)
+    folder, limit = group.folder, _limited(group.folder)
     groups.writable(folder / "cgroup.procs")
     fault = Fault(
         fault=f"memory to {part:.0%} of the limit over {span:g} s, with ballast",
-        target=who if isinstance(who, str) else f"{who.label}, control group {folder.name}",
+        target=group.label,
         prior=f"limit {limit / 2**20:.0f} MiB, no ballast",
         undo={**helper.PLANNED, "ballast": str(folder)},
         ttl=seconds(ttl_s),
-        of=None if isinstance(who, str) else who.of,
+        of=group.of,
     )
     return fault, folder
 
@@ -272,10 +258,8 @@ def _leak(share: float | str, process: str, lab: str, ttl_s: float | None) -> tu
 
 def _url(who: Victim, lab: str) -> str:
     found = sources.lab(lab)
-    try:
+    with sources.told():
         return f"{found.endpoint(who.name.replace('-', '_'))}/upkeep/leak"
-    except ChaosError as error:
-        raise ActivityFailed(error.message) from error
 
 
 def _hook(method: str, url: str, body: dict[str, float] | None = None) -> dict[str, Any]:
@@ -302,16 +286,16 @@ def _limit(
     part = share_of(share)
     if part >= 1:
         raise ActivityFailed(f"share: {share!r} is not less than there is")
-    who, folder = _whose(process, lab, pid, cgroup)
-    before = _limited(folder)
-    write = groups.memory_write(folder, int(before * part))
+    group = _whose(process, lab, pid, cgroup)
+    before = _limited(group.folder)
+    write = groups.memory_write(group.folder, int(before * part))
     groups.writable(write["path"])
     fault = Fault(
         fault=f"memory limit at {part:.0%} of what it is",
-        target=who if isinstance(who, str) else f"{who.label}, control group {folder.name}",
+        target=group.label,
         prior=f"limit {before / 2**20:.0f} MiB",
         undo=groups.undo_of(write),
         ttl=seconds(ttl_s),
-        of=None if isinstance(who, str) else who.of,
+        of=group.of,
     )
     return fault, write, int(write["value"]), before

@@ -18,7 +18,6 @@ from chaoslib.exceptions import ActivityFailed
 
 from sretool.chaos import sources
 from sretool.chaos.actions.faults import Fault, figure, seconds, share, undone
-from sretool.errors import ChaosError
 
 PATIENCE: Final = 5.0
 """Seconds for one request to an API."""
@@ -360,9 +359,7 @@ def _toxic(
     if of > 1:
         raise ActivityFailed(f"toxicity: {toxicity!r} is above 1")
     where = _api(api, lab)
-    existing = _ask("GET", f"{where['api']}/proxies/{_in_url(proxy)}", proxy=proxy)
-    if not existing.get("enabled", False):
-        raise ActivityFailed(f"proxy {proxy} at {where['api']} is switched off already")
+    existing = _switched_on(proxy, where)
     if any(each["name"] == name for each in existing.get("toxics", ())):
         raise ActivityFailed(f"proxy {proxy} at {where['api']} has a toxic {name} already")
     body = {"name": name, "type": kind, "stream": stream, "toxicity": of, "attributes": attributes}
@@ -479,9 +476,7 @@ def _in_url(name: str) -> str:
 
 def _refusal(proxy: str, api: str, lab: str, ttl_s: float | None) -> Fault:
     where = _api(api, lab)
-    existing = _ask("GET", f"{where['api']}/proxies/{_in_url(proxy)}", proxy=proxy)
-    if not existing.get("enabled", False):
-        raise ActivityFailed(f"proxy {proxy} at {where['api']} is switched off already")
+    _switched_on(proxy, where)
     return Fault(
         fault=f"connections refused on {proxy}",
         target=f"proxy {proxy} at {where['api']}",
@@ -491,15 +486,21 @@ def _refusal(proxy: str, api: str, lab: str, ttl_s: float | None) -> Fault:
     )
 
 
+def _switched_on(proxy: str, where: dict[str, Any]) -> dict[str, Any]:
+    """As the API has it; ActivityFailed where it is off."""
+    found = _ask("GET", f"{where['api']}/proxies/{_in_url(proxy)}", proxy=proxy)
+    if not found.get("enabled", False):
+        raise ActivityFailed(f"proxy {proxy} at {where['api']} is switched off already")
+    return found
+
+
 def _api(api: str, lab: str) -> dict[str, Any]:
     """`api`; with `pid` and `start` of the lab's own proxy, whose end is the end of every fault in it."""
     if api:
         return {"api": api.rstrip("/")}
     found = sources.lab(lab)
-    try:
+    with sources.told():
         address, process = found.endpoint("toxiproxy"), found.process("toxiproxy")
-    except ChaosError as error:
-        raise ActivityFailed(error.message) from error
     return {"api": address, "pid": process.pid, "start": process.start}
 
 

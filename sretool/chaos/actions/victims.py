@@ -16,7 +16,6 @@ from chaoslib.exceptions import ActivityFailed
 
 from sretool.adapters.lab import cgroups
 from sretool.chaos import sources
-from sretool.errors import ChaosError
 from sretool.undo import identity
 
 if TYPE_CHECKING:
@@ -62,6 +61,38 @@ class Victim:
                 ) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A control group that is hurt as a whole."""
+
+    label: str
+    """As targets are told."""
+    folder: Path
+    of: int | None
+    """How many processes could have been chosen; None: it was named itself."""
+
+
+def group_of(process: str, lab: str, pid: int | None, cgroup: str, controller: str, otherwise: str) -> Group:
+    """The group `cgroup`, or the one for `cpu` or `memory` that a process has for itself.
+
+    ActivityFailed where it has none, and `otherwise` what to do then.
+    """
+    if cgroup:
+        if process or pid:
+            raise ActivityFailed("say whom: one of `process`, `pid` and `cgroup`")
+        folder = group_folder(cgroup)
+        return Group(f"control group {folder}", folder, None)
+    who = victim(process, lab, pid)
+    own = who.cpu_group if controller == "cpu" else who.memory_group
+    if own is None:
+        limit = "CPU" if controller == "cpu" else controller
+        raise ActivityFailed(
+            f"{who.label} has no control group of its own with a limit of {limit}; {otherwise}"
+        )
+    folder = Path(own)
+    return Group(f"{who.label}, control group {folder.name}", folder, who.of)
+
+
 def victim(process: str = "", lab: str = "", pid: int | str | None = None) -> Victim:
     """Exactly one of `process` and `pid`; ActivityFailed where there is none, or it may not be hurt."""
     if bool(process) == (pid not in (None, "")):
@@ -71,10 +102,8 @@ def victim(process: str = "", lab: str = "", pid: int | str | None = None) -> Vi
 
 def _of_lab(process: str, lab: str) -> Victim:
     found = sources.lab(lab)
-    try:
+    with sources.told():
         one: LabProcess = found.node(process) if process in _ROLES else found.process(process)
-    except ChaosError as error:
-        raise ActivityFailed(error.message) from error
     return Victim(
         label=f"{found.name}/{one.label}",
         name=one.name,
@@ -159,13 +188,12 @@ def _own_group(pid: int, controller: str) -> str | None:
         membership = Path(f"/proc/{pid}/cgroup").read_text()
     except OSError:
         return None
-    files = {"cpu": ("cpu.max", "cpu.cfs_quota_us"), "memory": ("memory.max", "memory.limit_in_bytes")}
     for mount in mounts:
         if mount.version == 1 and controller not in mount.controllers:
             continue
         folder = cgroups.own_group(mount, membership)
         if folder is None or folder == Path(mount.point) or is_ours(folder):
             continue
-        if any((folder / file).exists() for file in files[controller]):
+        if any((folder / file).exists() for file in cgroups.LIMITS[controller]):
             return str(folder)
     return None

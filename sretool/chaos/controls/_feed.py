@@ -44,7 +44,13 @@ def before(name: str, context: dict[str, Any]) -> None:
         telling.before_activity_control(context)
 
 
-def after(name: str, context: dict[str, Any], state: dict[str, Any] | None) -> None:
+def after(
+    name: str,
+    context: dict[str, Any],
+    state: dict[str, Any] | None,
+    configuration: dict[str, Any] | None,
+    secrets: dict[str, Any] | None,
+) -> None:
     """An activity has ended."""
     if _feeding.get("by") == name:
-        telling.after_activity_control(context, state)
+        telling.after_activity_control(context, state, configuration, secrets)

@@ -35,8 +35,14 @@ def before_activity_control(context: dict[str, Any], **_: Any) -> None:
     _feed.before(_NAME, context)
 
 
-def after_activity_control(context: dict[str, Any], state: dict[str, Any] | None = None, **_: Any) -> None:
-    _feed.after(_NAME, context, state)
+def after_activity_control(
+    context: dict[str, Any],
+    state: dict[str, Any] | None = None,
+    configuration: dict[str, Any] | None = None,
+    secrets: dict[str, Any] | None = None,
+    **_: Any,
+) -> None:
+    _feed.after(_NAME, context, state, configuration, secrets)
 
 
 def _write(line: dict[str, Any]) -> None:

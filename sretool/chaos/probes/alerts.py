@@ -49,15 +49,33 @@ def received(
 
 
 def resolved(
-    name: str, within: float = 0.0, labels: Labels = None, prometheus: str = "", lab: str = ""
+    name: str | list[str], within: float = 0.0, labels: Labels = None, prometheus: str = "", lab: str = ""
 ) -> bool:
-    """Whether the alert is neither pending nor firing within so many seconds."""
-    return sources.wait_until(lambda: not _of_rules(prometheus, lab, name, labels), within)
+    """Whether the alert, or each of several, is neither pending nor firing within so many seconds."""
+    names = [name] if isinstance(name, str) else name
+    if not names:
+        raise ActivityFailed("no alert is named")
+
+    def over() -> bool:
+        found = _all_of_rules(prometheus, lab)
+        return not any(_is(alert["labels"], each, labels) for alert in found for each in names)
+
+    return sources.wait_until(over, within)
 
 
-def quiet(besides: Iterable[str] = (), severity: str = "page", prometheus: str = "", lab: str = "") -> bool:
-    """Whether no alert of this `severity` (empty: of any) fires now, those named in `besides` left out."""
-    return not loud(besides, severity, prometheus, lab)
+def quiet(
+    besides: Iterable[str] = (),
+    severity: str = "page",
+    prometheus: str = "",
+    lab: str = "",
+    wait: float = 0.0,
+) -> bool:
+    """Whether no alert of this `severity` (empty: of any) fires, those named in `besides` left out.
+
+    `wait`: seconds that it may take until it is so. Alerts on budgets remember for as long as their windows:
+    what is to be said of this moment leaves them out.
+    """
+    return sources.wait_until(lambda: not loud(besides, severity, prometheus, lab), wait)
 
 
 def loud(

@@ -15,6 +15,7 @@ import psycopg
 from chaoslib.exceptions import ActivityFailed
 
 from sretool.chaos import sources
+from sretool.chaos.lab import NODES
 from sretool.chaos.servers import Server
 from sretool.chaos.writes import STANDBY, WRITABLE
 
@@ -36,12 +37,19 @@ def primary(servers: Servers = None, lab: str = "", commits: bool = False) -> st
     return found[0]
 
 
-def primaries(servers: Servers = None, lab: str = "", commits: bool = True) -> int:
+def primaries(servers: Servers = None, lab: str = "", commits: bool = True, wait: float = 0.0) -> int:
     """How many servers commit writes at this moment; more than 1 is a split brain.
 
-    `commits` false: how many say that they would.
+    `commits` false: how many say that they would. `wait`: seconds that it may take until it is one.
     """
-    return sum(state == WRITABLE for state in _states(servers, lab, commits=commits).values())
+    found = [0]
+
+    def one() -> bool:
+        found[0] = sum(state == WRITABLE for state in _states(servers, lab, commits=commits).values())
+        return found[0] == 1
+
+    sources.wait_until(one, wait)
+    return found[0]
 
 
 def standbys(servers: Servers = None, lab: str = "") -> int:
@@ -109,9 +117,9 @@ def _addresses(servers: Servers, lab: str) -> dict[str, str]:
         return dict(servers)
     endpoints: Mapping[str, str] = sources.lab(lab).endpoints
     found = {
-        name.replace("_", "-"): endpoints[name].replace("://", "://probe@", 1)
-        for name in ("pg_1", "pg_2")
-        if name in endpoints
+        node: endpoints[name].replace("://", "://probe@", 1)
+        for node in NODES
+        if (name := node.replace("-", "_")) in endpoints
     }
     if not found:
         raise ActivityFailed("the lab has no database")

@@ -16,7 +16,7 @@ from sretool.chaos import sources
 
 
 def answers(
-    url: str,
+    url: str | list[str],
     status: int = 200,
     within: float = 1.0,
     wait: float = 0.0,
@@ -27,24 +27,28 @@ def answers(
 ) -> bool:
     """Whether `url` answers with `status` within so many seconds. No answer is an answer: False.
 
-    `wait`: seconds that it may take until it does. `sure`: fail instead of giving False, so that no run
-    passes without it.
+    Give the addresses of all replicas where each of them has to: through a load balancer another one answers
+    every time, and one that is well says nothing of the others. `wait`: seconds that it may take until it is
+    so. `sure`: fail instead of giving False, so that no run passes without it.
     """
-    place = address(url, lab)
+    urls = [url] if isinstance(url, str) else url
+    if not urls:
+        raise ActivityFailed("no address is given")
+    places = [address(each, lab) for each in urls]
 
-    def does() -> bool:
+    def does(place: str) -> bool:
         try:
             with httpx.Client(timeout=within, trust_env=False) as client:
                 began = time.monotonic()
                 reply = client.request(method, place, headers=headers)
                 return reply.status_code == status and time.monotonic() - began <= within
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise ActivityFailed(f"{url!r} is not the address of a web server") from error
+            raise ActivityFailed(f"{place!r} is not the address of a web server") from error
         except httpx.HTTPError:
             return False
 
-    problem = f"{url} did not answer with {status} within {wait:.0f} s"
-    return sources.sure_of(sources.wait_until(does, wait), sure, problem)
+    problem = f"{', '.join(urls)} did not answer with {status} within {wait:.0f} s"
+    return sources.sure_of(sources.wait_until(lambda: all(map(does, places)), wait), sure, problem)
 
 
 def seconds_to_answer(

@@ -108,8 +108,7 @@ def faults_made(plural: str, ns: str = "default", context: str = "") -> int:
         found = objects.list_namespaced_custom_object(GROUP, VERSION, ns, plural, _request_timeout=PATIENCE)
     made = 0
     for each in found.get("items") or ():
-        listed = (each.get("status") or {}).get("conditions") or ()
-        conditions = {one["type"]: one["status"] for one in listed}
+        conditions = cluster.conditions(each)
         made += conditions.get("AllInjected") == "True" and conditions.get("AllRecovered") != "True"
     return made
 

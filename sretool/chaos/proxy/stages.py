@@ -113,6 +113,13 @@ class _Holding(Stage):
                 self._traffic.flow()
         self._arm()
 
+    def end(self) -> None:
+        # An end is no data: it waits for what is before it, and for nothing else.
+        if self._queue:
+            self._later(0.0, None, 0.0)
+        else:
+            super().end()
+
     def turn(self) -> None:
         now = time.monotonic() + _TIMER_TOLERANCE
         queue = self._queue
@@ -198,13 +205,6 @@ class _LatencyStage(_Holding):
         # Delays one behind the other add up.
         return due
 
-    def end(self) -> None:
-        # An end is no data: it waits for what is before it, and for nothing else.
-        if self._queue:
-            self._later(0.0, None, 0.0)
-        else:
-            super().end()
-
 
 class _BandwidthStage(_Holding):
     def __init__(self, toxic: Toxic, traffic: Traffic) -> None:
@@ -226,12 +226,6 @@ class _BandwidthStage(_Holding):
             self._free_at += len(piece) / rate
             self._later(self._free_at, piece, born)
 
-    def end(self) -> None:
-        if self._queue:
-            self._later(0.0, None, 0.0)
-        else:
-            super().end()
-
     def changed(self) -> None:
         self._free_at = 0.0
         super().changed()
@@ -250,12 +244,6 @@ class _SlicerStage(_Holding):
         for start, stop in slices(len(data), attributes.average_size, attributes.size_variation):
             self._later(0.0, data[start:stop], born)
         self.turn()
-
-    def end(self) -> None:
-        if self._queue:
-            self._later(0.0, None, 0.0)
-        else:
-            super().end()
 
     def _due(self) -> float:
         return self._free_at

@@ -151,6 +151,8 @@ class ChaosStep:
     text: str = ""
     value: float | None = None
     """What a probe answered, where that is a number; None: it is none, or not finite."""
+    met: bool | None = None
+    """Whether a probe of the method answered as wanted; None: nothing is wanted, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

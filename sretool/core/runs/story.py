@@ -381,7 +381,10 @@ class Story:
     def _step(self, event: RunEvent, what: events.ChaosStep) -> None:
         source: Source = "probe" if what.what == "probe" else "act"
         good = {"ok": True, "failed": False}.get(what.state)
-        self._say(event, source, " ".join(filter(None, (what.name, what.text))), what.state, good=good)
+        result = what.state
+        if what.met is False:
+            good, result = False, "not as wanted"
+        self._say(event, source, " ".join(filter(None, (what.name, what.text))), result, good=good)
 
     def _steady(self, event: RunEvent, what: events.SteadyState) -> None:
         result = {True: "met", False: "not met", None: "not known"}[what.met]

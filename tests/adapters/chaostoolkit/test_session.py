@@ -75,6 +75,7 @@ async def test_without_its_warden_we_undo_ourselves(tmp_path: Path) -> None:
     assert (await session.finish()).complete
 
 
+@pytest.mark.slow
 async def test_a_runner_that_hangs_is_ended(tmp_path: Path) -> None:
     session = await at_work(tmp_path)
     assert session._runner is not None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import pytest
 
 from sretool.adapters.lab import cgroups
 from sretool.adapters.lab.cgroups import Mount
 from sretool.core.plans.processes import CgroupPaths, Limits
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 V1 = """\
 25 20 0:22 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro,mode=755
@@ -72,3 +70,17 @@ def test_an_ordinary_folder_is_no_control_group(tmp_path: Path) -> None:
 def test_directories_of_v2_are_named_once() -> None:
     groups = {"a": CgroupPaths("/x/a", "/x/a"), "b": CgroupPaths("/x/b", "/x/b")}
     assert cgroups.directories(groups) == ("/x/a", "/x/b")
+
+
+def test_a_limited_process_comes_before_what_else_runs_here() -> None:
+    made = cgroups.create(f"sretool-test-{os.getpid()}", LIMITS | {"app-1": Limits(0.5, 64 * 1024**2)})
+    try:
+        if not made:
+            pytest.skip("control groups cannot be made here")
+        (group,) = made.values()
+        found = {name: Path(group.cpu, name) for name in ("cpu.shares", "cpu.weight")}
+        (told,) = (each for each in found.values() if each.exists())
+        # Of one that nobody has said anything about it is 1024, and 100 in version 2.
+        assert int(told.read_text()) == {"cpu.shares": 10240, "cpu.weight": 1000}[told.name]
+    finally:
+        cgroups.remove(cgroups.directories(made))

@@ -312,6 +312,7 @@ def test_pruning_by_age_leaves_what_is_young(tmp_path: Path) -> None:
     assert [each.folder for each in pruned] == [old]
 
 
+@pytest.mark.slow
 def test_thousands_of_runs_are_listed(tmp_path: Path) -> None:
     clock = RunClock()
     store, _ = store_at(tmp_path, clock)

@@ -30,6 +30,7 @@ def used(pid: int, over: float = 1.0) -> float:
     return (groups.process_cpu(pid) - before) / (time.monotonic() - began)
 
 
+@pytest.mark.slow
 def test_half_of_the_limit_is_half_of_what_it_could_use(
     group: Group, spinning: int, undo_log: UndoLog
 ) -> None:
@@ -44,6 +45,7 @@ def test_half_of_the_limit_is_half_of_what_it_could_use(
     assert undo_log.left() == []
 
 
+@pytest.mark.slow
 def test_the_group_of_a_pid_is_found_and_a_share_of_its_use_is_measured(group: Group, spinning: int) -> None:
     group.enter(spinning)
     told = cpu.limit_cpu(0.9, of="usage", pid=spinning)
@@ -52,6 +54,7 @@ def test_the_group_of_a_pid_is_found_and_a_share_of_its_use_is_measured(group: G
     assert cpu.restore_cpu(pid=spinning) == 1
 
 
+@pytest.mark.slow
 def test_an_approved_plan_stays_the_same(group: Group, spinning: int) -> None:
     group.enter(spinning)
     for of in ("limit", "core", "usage"):

@@ -25,9 +25,10 @@ def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of 16 MiB."""
     folder = tmp_path / "small"
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], check=False)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
+    done = subprocess.run(mount, capture_output=True, check=False)
     if done.returncode != 0:
-        pytest.skip("no file system can be mounted here")
+        pytest.skip("no file system can be mounted here: run as root of the machine")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 
@@ -58,7 +59,7 @@ def test_so_many_bytes(small: Path) -> None:
 
 def test_the_machines_own_file_system_is_never_filled(tmp_path: Path, undo_log: UndoLog) -> None:
     if tmp_path.stat().st_dev != os.stat("/").st_dev:
-        pytest.skip("temporary folders are on a file system of their own")
+        pytest.skip("temporary folders are not on the file system of /: give --basetemp a folder on it")
     for wish in ({"share": 1}, {"size_bytes": shutil.disk_usage("/").free - 2**20}):
         with pytest.raises(ActivityFailed, match="the file system that this machine lives on"):
             disk.fill_disk(str(tmp_path), **wish)

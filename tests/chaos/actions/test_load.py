@@ -68,6 +68,7 @@ def service() -> Iterator[Service]:
     one.close()
 
 
+@pytest.mark.slow
 def test_clients_that_never_rest_are_as_many_as_asked_for(service: Service) -> None:
     load.press(service.url, clients=3, headers={"X-User-Id": "8{client}"})
     with pytest.raises(ActivityFailed, match="at work already"):

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
     from sretool.undo.log import UndoLog
 
-needs_queues = pytest.mark.skipif(
-    os.geteuid() != 0 or queue.queue_problem() is not None, reason="no NFQUEUE here"
-)
+
+@pytest.fixture(scope="module")
+def queues() -> None:
+    problem = queue.queue_problem() if os.geteuid() == 0 else "NFQUEUE needs root"
+    if problem is not None:
+        pytest.skip(f"{problem}: run as root, with iptables, on a kernel with nfnetlink_queue")
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def round_trip(client: socket.socket) -> float:
     return time.monotonic() - began
 
 
-@needs_queues
+@pytest.mark.usefixtures("queues")
 def test_each_round_trip_takes_so_much_longer_until_it_is_undone(port: int, undo_log: UndoLog) -> None:
     with socket.create_connection(("127.0.0.1", port), 5) as client:
         assert min(round_trip(client) for _ in range(5)) < 0.05
@@ -75,7 +78,7 @@ def test_each_round_trip_takes_so_much_longer_until_it_is_undone(port: int, undo
     assert undo_log.left() == []
 
 
-@needs_queues
+@pytest.mark.usefixtures("queues")
 def test_packets_pass_when_the_helper_is_killed_and_healing_removes_the_rules(
     port: int, undo_log: UndoLog
 ) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.chaos.actions.conftest import Group
 
 
+@pytest.mark.slow
 def test_the_limit_is_read_back_and_the_group_runs_into_it(group: Group, spinning: int) -> None:
     group.enter(spinning)
     assert resources.cpu_limit(pid=spinning) == 0.5

@@ -47,6 +47,22 @@ def test_quiet_and_loud(server: Server) -> None:
     assert alerts.quiet(besides=["Slow"], prometheus=server.url)
 
 
+def test_none_of_several(server: Server) -> None:
+    server.alerts(("Slow", "pending", {}), ("Disk", "firing", {}))
+    assert not alerts.resolved(["Errors", "Slow"], prometheus=server.url)
+    assert alerts.resolved(["Errors", "Down"], prometheus=server.url)
+    with pytest.raises(ActivityFailed, match="no alert is named"):
+        alerts.resolved([], prometheus=server.url)
+
+
+def test_waiting_for_quiet(server: Server) -> None:
+    loud = {"state": "firing", "labels": {"alertname": "Slow", "severity": "page"}}
+    answers: Iterator[list[object]] = iter([[loud], [loud]])
+    server.answers["/api/v1/alerts"] = lambda _: (200, {"data": {"alerts": next(answers, [])}})
+    assert not alerts.quiet(prometheus=server.url)
+    assert alerts.quiet(wait=5, prometheus=server.url)
+
+
 def test_something_that_is_no_prometheus(server: Server) -> None:
     server.answers["/api/v1/alerts"] = (200, ["what?"])
     with pytest.raises(ActivityFailed, match="not answer like a Prometheus"):

@@ -36,6 +36,19 @@ def test_waiting_for_an_answer(server: Server) -> None:
     assert http.answers(f"{server.url}/ready", wait=5)
 
 
+def test_all_of_several_have_to_answer(server: Server) -> None:
+    sick = iter([503])
+    server.answers["/a"] = (200, {})
+    server.answers["/b"] = lambda _: (next(sick, 200), {})
+    both = [f"{server.url}/a", f"{server.url}/b"]
+    assert not http.answers(both)
+    assert http.answers(both)
+    with pytest.raises(ActivityFailed, match=r"/a, http.*/nowhere did not answer"):
+        http.answers([f"{server.url}/a", f"{server.url}/nowhere"], sure=True)
+    with pytest.raises(ActivityFailed, match="no address"):
+        http.answers([])
+
+
 def test_share_of_failures(server: Server) -> None:
     answers = iter([500, 200, 503, 200] * 5)
     server.answers["/"] = lambda _: (next(answers), {})

@@ -12,6 +12,8 @@ import urllib.request
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -69,6 +71,7 @@ def test_what_a_client_says_at_once_is_not_lost_and_the_program_ends_when_told(t
     assert b"Traceback" not in said
 
 
+@pytest.mark.slow
 def test_bad_input_is_one_line(tmp_path: Path) -> None:
     bad = tmp_path / "proxies.json"
     bad.write_text('[{"name": "p"}]')

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -176,16 +177,20 @@ def test_only_what_fires_in_the_span_is_told_but_the_past_before_it_counts() -> 
     assert warm_up([CHECKOUT]) == 3 * DAY + 5 * MINUTE
 
 
-@settings(max_examples=30)
+UNEVEN = st.integers(0, 1000).map(lambda number: number * math.pi / 3200)
+"""Shares of which no sum is just at a limit, where rounding decides."""
+
+
+@settings(max_examples=30, deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(6, 2800), st.integers(1, 300), st.floats(0, 1)), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(6 * 60 + 6, 2800), st.integers(1, 300), UNEVEN), min_size=1, max_size=4),
     st.sampled_from(["0.99", "0.999", "0.9999"]),
-    st.sampled_from([1.0, 3.0, 7.0]),
+    st.sampled_from([2.5, 5.0, 15.0, 30.0]),
 )
 def test_it_agrees_with_the_pairs_played_one_by_one(
     spells: list[tuple[int, int, float]], objective: str, days: float
 ) -> None:
-    """Up to 6 h the rules read counters, and five-minute rates tile them.
+    """Up to 6 h the rules read counters, and five-minute rates tile windows of whole five minutes.
 
     From the first whole window on: one that reaches back before the first minute has no fixed beginning.
     """
@@ -197,6 +202,7 @@ def test_it_agrees_with_the_pairs_played_one_by_one(
         return np.minimum(np.sum(each, axis=0), 1)
 
     made = recording(share, of, minutes=3000)
+    assert inexact(made) == ()
     times = [START + number * MINUTE for number in range(3000)]
     seen = rates(
         zip(times, made.bad.tolist(), strict=True),

@@ -99,6 +99,7 @@ def test_an_objective_that_breaks_long_before_the_server_does() -> None:
     assert not any(result.saturates for result in results)
 
 
+@pytest.mark.slow
 def test_a_pool_of_workers_whose_clients_give_up() -> None:
     results = many(lambda seed: Queue(exponential(0.02), workers=16, timeout=1.0, seed=seed), within(0.5), 6)
     middle, most = errors(results, 791)
@@ -130,6 +131,7 @@ def test_answers_that_take_seconds() -> None:
     assert result.lower == pytest.approx(100, rel=0.2)
 
 
+@pytest.mark.slow
 def test_several_requests_to_an_arrival() -> None:
     results = [
         found(Bench(Queue(constant(1 / 2000)), seed=seed, per_arrival=3), within(0.1)) for seed in range(4)

@@ -85,6 +85,7 @@ def test_less_than_a_millisecond_does_not_matter_by_itself() -> None:
     assert row(compare(before, after, Settings(seconds=0.0001, rounds=300)), "p50").verdict is Change.WORSE
 
 
+@pytest.mark.slow
 def test_more_failures_are_worse_and_fewer_better() -> None:
     few, many = seconds(1, failing=0.001), seconds(2, failing=0.02)
     errors = row(compare(few, many, FEW), "errors")

@@ -97,6 +97,7 @@ def test_rules_name_the_severity_and_status_knows_how_urgent_it_is() -> None:
     )
 
 
+@pytest.mark.slow
 def test_proofs_hold_for_pairs_of_a_policy() -> None:
     for slo in slos(entry("a", "tier: 1"), entry("b", "tier: 3")).values():
         rules = group(slo).rules

@@ -60,6 +60,7 @@ def test_a_step_is_seen_when_theory_says(pair: object, share: float) -> None:
     assert (since.at, since.earlier) == (found.start, False)
 
 
+@pytest.mark.slow
 def test_alerts_start_and_end_as_promtool_says(tmp_path: Path) -> None:
     """A blip of five minutes after half an hour of traffic."""
     first, minutes = 30, 190

@@ -87,6 +87,7 @@ _SHARE = 'sum(slo:error_ratio:rate{window="%s",slo="shop/%s"})'
 _RATE = 'sum(slo:total:rate5m{slo="shop/%s"})'
 
 
+@pytest.mark.slow
 def test_every_kind_fires_where_it_is_broken(tmp_path: Path) -> None:
     rules = Rules(OF_ALL_KINDS, BROKEN)
     rules.check(tmp_path)
@@ -95,6 +96,7 @@ def test_every_kind_fires_where_it_is_broken(tmp_path: Path) -> None:
     assert rules.values(tmp_path, asked) == pytest.approx(wanted, rel=0.01)
 
 
+@pytest.mark.slow
 def test_every_kind_keeps_silent_where_all_is_well(tmp_path: Path) -> None:
     asked = [(ask, 58) for kind in KINDS for ask in (_SHARE % ("1h", kind), _RATE % kind)]
     found = Rules(OF_ALL_KINDS, HEALTHY).values(tmp_path, [("count(ALERTS)", 58), *asked])

@@ -43,6 +43,7 @@ def explained(mutant: Mutant) -> str | None:
     return next((reason for what, reason in EQUIVALENT.items() if re.match(what, mutant.what)), None)
 
 
+@pytest.mark.slow
 def test_every_change_is_noticed_or_changes_nothing() -> None:
     subject = slo()
     rules = group(subject).rules

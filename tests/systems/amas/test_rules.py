@@ -47,6 +47,7 @@ def alerts_of(amas: System) -> list[dict[str, Any]]:
     return [rule for text in amas.rule_files.values() for rule in rules_of(text) if "alert" in rule]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test_file", PROMTOOL_TESTS, ids=lambda path: path.name.removesuffix(".test.yml"))
 def test_promtool_unit_tests_pass(test_file: Path) -> None:
     run("promtool", "test", "rules", test_file.name, cwd=test_file.parent)

@@ -23,6 +23,7 @@ STEADY_DURING: Final = "steady state during"
 STEADY_AFTER: Final = "steady state after"
 FAULT_MADE: Final = "fault made"
 PROBES: Final = "probes answered"
+WANTED: Final = "answers as wanted"
 HELPERS: Final = "helpers worked"
 UNDONE: Final = "faults undone"
 DOSE: Final = "dose"
@@ -81,6 +82,8 @@ class Criteria:
     """Actions of the method that hurt nothing: they undo, wait, bring load, keep ledgers."""
     probes: tuple[str, ...] = ()
     """Of the method: each must answer."""
+    tolerated: tuple[str, ...] = ()
+    """Those of them that say which answers are wanted; of the others any but False is."""
     unknown: tuple[str, ...] = ()
     """Actions that do not say what they hurt, so that only rollbacks undo them."""
     rollbacks: tuple[str, ...] = ()
@@ -104,13 +107,15 @@ def criteria(plan: ChaosPlan) -> Criteria:
     experiment, block = plan.experiment, plan.block
     there = bool(experiment.hypothesis)
     dose, objectives = block.dose, block.objectives
+    probes = [each for each in experiment.method if each.what == "probe"]
     return Criteria(
         asked_before=there and experiment.asked_before,
         asked_during=there and experiment.asked_during,
         asked_after=there and experiment.asked_after,
         actions=tuple(each.name for each in plan.actions if each.targets != ()),
         helpers=tuple(each.name for each in plan.actions if each.targets == ()),
-        probes=tuple(each.name for each in experiment.method if each.what == "probe"),
+        probes=tuple(each.name for each in probes),
+        tolerated=tuple(each.name for each in probes if each.tolerance is not None),
         unknown=tuple(each.name for each in plan.unknown),
         rollbacks=tuple(each.name for each in experiment.rollbacks),
         dose=(
@@ -164,6 +169,8 @@ def to_hold(of: Criteria) -> tuple[Check, ...]:
     ):
         if asked:
             found.append(Check(name, want="met"))
+    if of.tolerated:
+        found.append(Check(WANTED, want="all"))
     found += [Check(alert_check(each.name), want=each.within_s, unit="s") for each in of.expected_alerts]
     if of.actions and of.recovery_deadline_s is not None:
         found.append(Check(RECOVERED, want=of.recovery_deadline_s, unit="s"))

@@ -37,7 +37,7 @@ class Activity:
     provider: Mapping[str, Any]
     """As written; `arguments` with their variables put in where they are known."""
     tolerance: Any = None
-    """Of a probe of the hypothesis; None: none is given."""
+    """Of a probe: which answers are wanted; None: none is given."""
     background: bool = False
     pause_before: float = 0.0
     """Seconds."""
@@ -137,6 +137,8 @@ class Load:
     profile: str
     rate: Decimal | None = None
     """Requests per second."""
+    target: str | None = None
+    """Address of what is put under load; None: that of the lab."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,27 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping  # noqa: TC003 - fields are looked up where documents are read
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
-
-class State(StrEnum):
-    OK = "ok"
-    LIMITED = "limited"
-    """Something falls away; the rest works."""
-    FAILED = "failed"
-    """No experiment can be run like this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at."""
-
-    subject: str
-    state: State
-    detail: str
-    remedy: str | None = None
-    """What to do; None where nothing needs to be done, or nothing can be."""
+from sretool.core.plans.findings import Finding, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -221,7 +221,7 @@ class _Linter:
         self._undefined_variables()
         for activity in self._experiment.activities:
             self._provider(activity)
-            if activity.section is Section.HYPOTHESIS:
+            if activity.tolerance is not None:
                 self._tolerance((*activity.path, "tolerance"), activity.tolerance)
             if activity.background:
                 self._background(activity)

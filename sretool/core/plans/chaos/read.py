@@ -178,7 +178,7 @@ class _Reader:
         if not isinstance(background, bool):
             self._problem((*path, "background"), f"background: {background!r} is neither true nor false")
         before, after = self._pauses((*path, "pauses"), value.get("pauses"), known)
-        if section is Section.HYPOTHESIS:
+        if section is Section.HYPOTHESIS or (what == "probe" and "tolerance" in value):
             self._tolerance(path, value)
         if not complete or not isinstance(provider, dict):
             return None
@@ -380,7 +380,7 @@ def _block(written: spec.BlockSpec) -> Block:
             BlastRadius(radius.max_targets, radius.max_share, radius.services) if radius else BlastRadius()
         ),
         fmea=written.fmea,
-        load=Load(load.profile, load.rate) if load else None,
+        load=Load(load.profile, load.rate, load.target) if load else None,
         objectives=(
             Objectives(objectives.rto, objectives.rpo, objectives.lost_writes) if objectives else Objectives()
         ),

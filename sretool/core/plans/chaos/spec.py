@@ -123,6 +123,7 @@ class BlastRadiusSpec(Written):
 class LoadSpec(Written):
     profile: Text
     rate: PositiveNumber | None = None
+    target: Text | None = None
 
 
 def _count(raw: str) -> int:

@@ -51,6 +51,8 @@ class Step:
     value: float | None
     """Finite, or None."""
     text: str
+    met: bool | None = None
+    """Whether a probe of the method answered as wanted."""
 
 
 class Timeline:
@@ -192,4 +194,4 @@ def _steps(happened: Sequence[RunEvent]) -> Iterator[Step]:
         began = waiting.pop(0) if waiting else event.t
         ok = what.state == "ok"
         value = finite(what.value) if ok else None
-        yield Step(what.section, what.name, what.what, began, event.t, ok, value, what.text)
+        yield Step(what.section, what.name, what.what, began, event.t, ok, value, what.text, what.met)

@@ -88,6 +88,7 @@ def _checks(of: Criteria, found: _Found) -> Iterator[Check]:
         yield _helpers(of, timeline)
     if of.probes:
         yield _probes(of, timeline)
+        yield from _wanted(of, timeline)
     if of.dose:
         yield from dose.checks(of.dose, found.dose)
     if of.max_targets is not None:
@@ -137,6 +138,19 @@ def _helpers(of: Criteria, timeline: Timeline) -> Check:
 def _probes(of: Criteria, timeline: Timeline) -> Check:
     wrong = _not_well("probe", of.probes, timeline)
     return Check(names.PROBES, want="all", got=wrong or "all", ok=None if wrong else True)
+
+
+def _wanted(of: Criteria, timeline: Timeline) -> Iterator[Check]:
+    """What the toolkit does not look at: it goes on whatever a probe of the method answers."""
+    asked = [each for each in timeline.steps if each.what == "probe" and each.section == "method" and each.ok]
+    wrong = sorted({each.name for each in asked if each.met is False})
+    unknown = {each.name for each in asked if each.name in of.tolerated and each.met is None}
+    if wrong:
+        yield Check(names.WANTED, want="all", got=f"not: {', '.join(wrong)}", ok=False)
+    elif unknown:
+        yield Check(names.WANTED, want="all", got=f"not known: {', '.join(sorted(unknown))}")
+    elif of.tolerated:
+        yield Check(names.WANTED, want="all", got="all", ok=True)
 
 
 def _not_well(what: str, wanted: Sequence[str], timeline: Timeline) -> str:

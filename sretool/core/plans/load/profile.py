@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import msgspec
 
 from sretool.core.plans.load.requests import Request  # noqa: TC001
-from sretool.core.plans.load.shape import Shape, named_spans
+from sretool.core.plans.load.shape import Shape, Stage, named_spans
 from sretool.errors import UsageError
 from sretool.units import format_duration, parse_duration
 
@@ -178,21 +178,26 @@ class LoadProfile:
                 return ()
 
     def adjusted(
-        self, *, rate: float | None = None, users: int | None = None, seconds: float | None = None
+        self,
+        *,
+        rate: float | None = None,
+        users: int | None = None,
+        seconds: float | None = None,
+        flat: bool = False,
     ) -> LoadProfile:
         """The profile with another highest rate or number of users, or another length, in proportion.
 
-        UsageError where its model has no such thing.
+        `flat`: the highest from the beginning to the end. UsageError where its model has no such thing.
         """
         model = self.model
         if isinstance(model, OwnShape):
             if rate is not None:
                 raise UsageError(f"{self.name}: its locustfile decides the load, so it has no rate")
-            if users is None and seconds is None:
+            if users is None and seconds is None and not flat:
                 return self
             raise UsageError(
                 f"{self.name}: its locustfile's LoadTestShape decides users and duration",
-                remedy="leave out --users and --duration",
+                remedy="leave out --users, --duration and --flat",
             )
         if rate is not None and isinstance(model, Closed):
             raise UsageError(
@@ -210,8 +215,11 @@ class LoadProfile:
             shape = shape.to(float(highest))
         warm_up = self.warm_up
         if seconds is not None:
-            warm_up = self.warm_up * seconds / shape.seconds
+            # There is nothing to be stretched in what is flat.
+            warm_up = min(warm_up, seconds / 2) if flat else warm_up * seconds / shape.seconds
             shape = shape.over(seconds)
+        if flat:
+            shape = Shape((Stage(shape.highest, shape.highest, shape.seconds),))
         changed: Model = (
             msgspec.structs.replace(model, rate=shape)
             if isinstance(model, Open)

@@ -126,6 +126,11 @@ def _shape_problems(
         yield "repeat", f"repeat: makes more than {_MOST_STAGES} stages"
 
 
+def _repeated(stages: tuple[Stage, ...], times: int) -> Shape:
+    # More are refused, and could be more than there is memory for.
+    return Shape(stages).repeated(min(times, _MOST_STAGES))
+
+
 class _Open(Written):
     stages: tuple[_RateStage, ...] = ()
     peak: _Peak | None = None
@@ -138,7 +143,7 @@ class _Open(Written):
 
     def model(self) -> Open:
         stages = tuple(each.stage() for each in self.stages) if self.peak is None else self.peak.stages()
-        return Open(Shape(stages).repeated(self.repeat), self.arrivals, self.max_users)
+        return Open(_repeated(stages, self.repeat), self.arrivals, self.max_users)
 
 
 class _Closed(Written):
@@ -154,7 +159,7 @@ class _Closed(Written):
 
     def model(self) -> Closed:
         stages = tuple(each.stage() for each in self.stages) if self.peak is None else self.peak.stages()
-        return Closed(Shape(stages).repeated(self.repeat), self.spawn_rate)
+        return Closed(_repeated(stages, self.repeat), self.spawn_rate)
 
 
 class _Parameter(Written):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sretool.core.plans.chaos import plan as plans
-from sretool.core.plans.chaos.gates import WAIVABLE, Approval, Facts, refusals
+from sretool.core.plans.chaos.gates import WAIVABLE, Approval, Earlier, Facts, Page, refusals
 from sretool.core.plans.chaos.read import read
 from sretool.core.plans.chaos.targets import UNKNOWN, Answer, Target
 
@@ -59,7 +59,7 @@ def test_nothing_wrong_lets_it_begin() -> None:
         pytest.param({"running": "another one (process 12)"}, "lock", id="another run"),
         pytest.param({"left_over": ("latency (database)",)}, "faults", id="fault still in"),
         pytest.param({"sources": ("Prometheus gave no answer in 2 s",)}, "sources", id="no answer"),
-        pytest.param({"pages": ("ServiceDown",)}, "page", id="page"),
+        pytest.param({"pages": (Page("ServiceDown"),)}, "page", id="page"),
         pytest.param({"budgets": {"shop/up": 0.0}}, "budget", id="spent budget"),
         pytest.param({"budgets": {"shop/up": -0.2}}, "budget", id="overspent budget"),
         pytest.param({"frozen": "the budget policy is at FREEZE"}, "freeze", id="frozen"),
@@ -70,6 +70,58 @@ def test_each_of_these_keeps_it_from_beginning(found: dict[str, Any], gate: str)
     assert closed(plan(), facts(**found)) == [gate]
     assert closed(plan(), facts(**found), gate) == ([] if gate in WAIVABLE else [gate])
     assert gate in closed(plan(production=True), facts(**found), gate)
+
+
+MINUTE = timedelta(minutes=1)
+DRILL = Earlier("x7f3q2", "The primary dies", NOW - 10 * MINUTE, NOW - 4 * MINUTE)
+TAIL = Page("SLOBudgetBurn (shop/up)", NOW - 8 * MINUTE, 30 * MINUTE)
+
+
+def test_the_tail_of_our_own_drill_is_told_with_its_end() -> None:
+    (found,) = refusals(plan(), facts(pages=(TAIL,), earlier=(DRILL,)))
+    assert found.text == (
+        "a page fires: SLOBudgetBurn (shop/up) since 8m: the tail of 'The primary dies' (run x7f3q2), "
+        "which ended 4m ago"
+    )
+    assert found.remedy == (
+        f"wait until about {NOW + 26 * MINUTE:%H:%M} UTC, when the window of 30m has forgotten it, "
+        "or go on with `--waive page`"
+    )
+    (found, *_) = refusals(plan(production=True), facts(pages=(TAIL,), earlier=(DRILL,)))
+    assert "waive" not in found.remedy
+
+
+def test_a_page_that_one_drill_raised_is_kept_up_by_the_next() -> None:
+    after = Earlier("b2", "The network is slow", NOW - 3 * MINUTE, NOW - MINUTE)
+    short = Page("SLOBudgetBurn (shop/fast)", NOW - 2 * MINUTE, 5 * MINUTE)
+    again = Page(TAIL.text, NOW - 3 * MINUTE, 5 * MINUTE)
+    found = refusals(plan(), facts(pages=(TAIL, short, again), earlier=(after, DRILL)))
+    assert [each.text for each in found] == [
+        "a page fires: SLOBudgetBurn (shop/fast) since 2m, SLOBudgetBurn (shop/up) since 8m: the tail of "
+        "'The network is slow' (run b2), which ended 1m ago"
+    ]
+    assert f"about {NOW + 29 * MINUTE:%H:%M} UTC, when the window of 30m" in found[0].remedy
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(Page("SLOBudgetBurn", NOW - 11 * MINUTE, 30 * MINUTE), id="it fired before the drill"),
+        pytest.param(Page("ServiceDown", NOW - 8 * MINUTE), id="it is about now"),
+        pytest.param(Page("SLOBudgetBurn", None, 30 * MINUTE), id="nobody knows since when"),
+        # It should have forgotten the drill two minutes ago.
+        pytest.param(Page("SLOBudgetBurn", NOW - 8 * MINUTE, MINUTE), id="it fires for too long"),
+        pytest.param(Page("SLOBudgetBurn", NOW - MINUTE, MINUTE), id="it began too late"),
+    ],
+)
+def test_what_is_no_tail_of_a_drill_is_to_be_mended(page: Page) -> None:
+    (found,) = refusals(plan(), facts(pages=(page,), earlier=(DRILL,)))
+    assert found.text.startswith(f"a page fires: {page.text}")
+    assert found.remedy == "mend that first"
+    # And so is one beside a tail.
+    (found,) = refusals(plan(), facts(pages=(TAIL, page), earlier=(DRILL,)))
+    assert "SLOBudgetBurn (shop/up)" not in found.text
+    assert found.remedy == "mend that first"
 
 
 def test_a_budget_smaller_than_the_price_is_not_enough() -> None:

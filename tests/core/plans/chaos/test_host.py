@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from sretool.core.plans.chaos.host import Finding, HostFacts, State, facts, findings
+from sretool.core.plans.chaos.host import HostFacts, facts, findings
+from sretool.core.plans.findings import Finding, State
 
 ABLE = HostFacts(
     root=True,

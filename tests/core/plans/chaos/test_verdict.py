@@ -218,6 +218,7 @@ KINDS: Final = (
     Kind("not steady after", seen(steady={"after": False}), FAILED, "steady state after"),
     Kind("probe raises after", seen(steady={"after": None}), INCONCLUSIVE, "steady state after"),
     Kind("steady state not told", as_it_is, INCONCLUSIVE, "steady", damage=all_of(told.SteadyState)),
+    Kind("a probe of the method says no", seen(dose_met=False), FAILED, "answers as wanted not: dose"),
     # The budget.
     Kind("budget overspent", world(spent=0.2), FAILED, "budget spent 20%"),
     Kind("budget NaN", budget_from(NAN), INCONCLUSIVE, "budget"),
@@ -433,6 +434,28 @@ def test_what_no_log_knows_is_undone_by_rollbacks(rollback: str | None, outcome:
     found.append(event(drill.ends_at, told.WatchEnded(len(found))))
     verdict, _ = judge(criteria, found)
     assert verdict.outcome is outcome, verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("met", "outcome"),
+    [
+        pytest.param(True, PASSED, id="as wanted"),
+        pytest.param(False, FAILED, id="not as wanted"),
+        # Its answer was never held against what is wanted.
+        pytest.param(None, INCONCLUSIVE, id="not known"),
+    ],
+)
+def test_a_probe_of_the_method_that_says_what_is_wanted_is_held_to_it(
+    met: bool | None, outcome: Outcome
+) -> None:
+    drill = Drill.of(0)
+    drill.seen["dose met"] = met
+    criteria = replace(drill.criteria, tolerated=("dose",))
+    verdict, _ = judge(criteria, drill.events())
+    assert verdict.outcome is outcome, verdict.reason
+    (check,) = (each for each in verdict.checks if each.name == names.WANTED)
+    assert check.ok is met
+    assert names.WANTED in {each.name for each in names.to_hold(criteria)}
 
 
 def test_every_check_of_a_whole_run_has_a_name_of_its_own() -> None:

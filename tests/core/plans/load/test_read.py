@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -124,7 +125,7 @@ def test_a_peak() -> None:
         ("- slo: amas/learning-latency", "- [1, 2]", "p.yaml:22: objectives: an objective is one line"),
         ("POST /answer: p99 < 300ms", "p95 < 200ms", "p.yaml:21: objectives: 'p95 < 200ms' is given twice"),
         ("name: mixed", "name: Mixed Up", "p.yaml:1: name: 'Mixed Up' is not an id"),
-        ("  arrivals: uniform", "  repeat: 9999999", "p.yaml:5: repeat: makes more than 10000 stages"),
+        ("  arrivals: uniform", "  repeat: 99999999999", "p.yaml:5: repeat: makes more than 10000 stages"),
         ("accounts: accounts.csv", "a b: accounts.csv", "p.yaml:16: data: 'a b' is not a name"),
         ("name: mixed", "- mixed", "p.yaml:2: not YAML"),
     ],
@@ -165,15 +166,28 @@ def test_another_height_or_length() -> None:
     assert closed.adjusted(users=100).model == Closed(Shape((Stage(10, 100, 5),)))
 
 
+def test_the_height_all_the_time() -> None:
+    profile = read("p.yaml", MIXED)
+    highest = profile.adjusted(rate=50).shape.highest  # type: ignore[union-attr]
+    assert profile.adjusted(rate=50, seconds=600, flat=True).shape == Shape((Stage(highest, highest, 600),))
+    # What a target needs to get warm does not become longer with it.
+    assert profile.adjusted(seconds=600, flat=True).warm_up == profile.warm_up
+    assert profile.adjusted(seconds=1, flat=True).warm_up <= 0.5
+    with pytest.raises(UsageError) as told:
+        read("p.yaml", SMALL).adjusted(flat=True)
+    assert "--flat" in (told.value.remedy or "")
+
+
 def test_a_height_the_model_does_not_have() -> None:
     profile, own = read("p.yaml", MIXED), read("p.yaml", SMALL)
     closed = read("p", SMALL + "closed: {stages: [{users: [1, 10], for: 5s}]}\n")
-    for wrong, options in (
+    heights: list[tuple[LoadProfile, dict[str, Any]]] = [
         (profile, {"users": 5}),
         (closed, {"rate": 5}),
         (own, {"rate": 5}),
         (own, {"users": 5}),
-    ):
+    ]
+    for wrong, options in heights:
         with pytest.raises(UsageError):
             wrong.adjusted(**options)
     assert own.adjusted() is own
