@@ -30,8 +30,9 @@ def kpi(ctx: click.Context, quarter_text: str | None, output_format: str) -> Non
 
     What is to be reached is `kpis` in the catalog. Where a Prometheus is known its answers count, over the
     quarter so far; otherwise what load tests (no steps of game days) and experiments of the quarter measured.
-    A game day counts once, with the mean over its experiments. What nobody measured has no value. A mean time
-    is not called met while a fault was never noticed, or its end never seen.
+    A game day counts once, with the mean over its experiments; faults made by `gameday rounds` and `gameday
+    dose` are there to be measured and don't count. What nobody measured has no value. A mean time is not
+    called met while a fault was never noticed, or its end never seen.
 
     Ends with 0 whether targets are met or not, with 6 where nothing was measured, with 3 where the Prometheus
     does not answer.
@@ -39,6 +40,7 @@ def kpi(ctx: click.Context, quarter_text: str | None, output_format: str) -> Non
     from datetime import UTC, datetime
 
     from sretool import wiring
+    from sretool.adapters.store.trials import measuring
     from sretool.core.catalog.kpis import quarter, quarter_of
     from sretool.core.plans.kpis import standing
 
@@ -57,7 +59,10 @@ def kpi(ctx: click.Context, quarter_text: str | None, output_format: str) -> Non
     failed: SourceError | None = None
     if prometheus is not None:
         told, failed = _of_server(prometheus, wanted, asked, now)
-    found = [standing(each, asked, server, records) for each, server in zip(wanted, told, strict=True)]
+    no_drills = measuring(store)
+    found = [
+        standing(each, asked, server, records, no_drills) for each, server in zip(wanted, told, strict=True)
+    ]
     if output_format == "json":
         output.write_json(_document(asked, now, found))
     else:

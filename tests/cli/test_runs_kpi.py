@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from sretool.adapters.store.runs import RunStore
 from sretool.cli import diagnostics
 from sretool.cli.main import group
+from sretool.core.runs import lines
+from sretool.core.runs.events import Started
+from sretool.core.runs.model import Outcome, RunKind, Verdict
 from tests.support import chaos_runs
 from tests.support.runs import passed_load, store_at
 
@@ -97,6 +102,22 @@ def test_runs_feed_what_no_server_is_asked_for(project: Path, capsys: pytest.Cap
     assert found["mttr"]["runs"] == {"value": 75.0, "runs": 1, "missing": 0, "days": 0}
     assert found["mttd"]["value"] == 26.0
     assert found["mttd"]["target"] == {"below": 60.0}
+
+
+def test_rounds_and_searches_for_a_dose_are_no_drills(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chaos_runs.judged(chaos_runs.failover(project / ".sretool"))
+    with RunStore(project / ".sretool").create(RunKind.GAMEDAY, "rounds of latency") as rounds:
+        rounds.record(Started(RunKind.GAMEDAY, "rounds of latency"))
+        rounds.finish(Verdict(Outcome.PASSED, "2 pairs"))
+    folder = chaos_runs.judged(chaos_runs.failover(project / ".sretool", fault=60.0)).folder
+    record = lines.decode_record((folder / "run.json").read_bytes())
+    (folder / "run.json").write_bytes(lines.encode_record(replace(record, parent=rounds.run.id, targets=())))
+    _, found = asked(capsys)
+    assert found["mttr"]["runs"] == {"value": 75.0, "runs": 1, "missing": 0, "days": 0}
+    assert diagnostics.run(group, ["runs", "score"]) == 0
+    assert "no service is named" not in capsys.readouterr().err
 
 
 def test_no_data_is_no_value(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from sretool.adapters.store.writer import EVENTS
 from sretool.core.analysis.score import Trial
 from sretool.core.plans.chaos import criteria as holding
 from sretool.core.plans.chaos.trial import trial
+from sretool.core.plans.gameday.recheck import planned
 from sretool.core.runs import lines
 from sretool.core.runs.events import Started
 from sretool.core.runs.model import RunKind, RunState
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from sretool.adapters.store.runs import Damaged, RunStore
     from sretool.core.plans.chaos.criteria import Criteria
+    from sretool.core.runs.events import RunEvent
 
 _FIRST: Final = 16
 """Among so many lines stands the event that says what was to hold."""
@@ -44,6 +46,10 @@ def trials(store: RunStore) -> Trials:
     remarks = [f"{each.folder}: {each.problem}" for each in store.damaged]
     nowhere = [each.run for each in found if not each.services]
     if nowhere:
+        # What is made to be measured names none on purpose.
+        measured = measuring(store)
+        nowhere = [each.run for each in found if not each.services and each.parent not in measured]
+    if nowhere:
         remarks.append(
             f"no service is named by {', '.join(nowhere)}: `blast_radius.services` of an experiment"
         )
@@ -52,12 +58,31 @@ def trials(store: RunStore) -> Trials:
 
 def criteria(folder: Path) -> Criteria | None:
     """What was to hold in the experiment of this run; None where it cannot be read."""
+    begun = _begun(folder)
+    if begun is None or not isinstance(begun.what, Started):
+        return None
+    try:
+        return holding.from_document(begun.what.criteria)
+    except RunUnreadable:
+        return None
+
+
+def measuring(store: RunStore) -> frozenset[str]:
+    """Ids of rounds and searches for a dose: what is in them is made to be measured, and is no drill."""
+    days = store.newest(None, [RunKind.GAMEDAY])
+    return frozenset(
+        each.record.id for each in days if (begun := _begun(each.folder)) is not None and not planned([begun])
+    )
+
+
+def _begun(folder: Path) -> RunEvent | None:
+    """The event that says what was to hold; None where it cannot be read."""
     try:
         with (folder / EVENTS).open("rb") as file:
             for line in islice(file, _FIRST):
                 event = lines.decode(line)
                 if event is not None and isinstance(event.what, Started):
-                    return holding.from_document(event.what.criteria)
+                    return event
     except (OSError, RunUnreadable):
         return None
     return None

@@ -15,7 +15,7 @@ from sretool.core.plans.chaos.criteria import FAULT_MADE
 from sretool.core.runs.model import Outcome, RunKind, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from sretool.core.catalog.kpis import Kpi, Quarter
     from sretool.core.catalog.model import Target
@@ -84,15 +84,25 @@ class KpiStanding:
 
 
 def standing(
-    kpi: Kpi, quarter: Quarter, server: ServerSays | None, records: Iterable[RunRecord]
+    kpi: Kpi,
+    quarter: Quarter,
+    server: ServerSays | None,
+    records: Iterable[RunRecord],
+    measuring: Collection[str] = (),
 ) -> KpiStanding:
-    """`records`: of any kind and time."""
-    runs = from_runs(kpi.runs, quarter, records) if kpi.runs is not None else None
+    """`records`: of any kind and time; `measuring` as `from_runs` has it."""
+    runs = from_runs(kpi.runs, quarter, records, measuring) if kpi.runs is not None else None
     return KpiStanding(kpi, kpi.goal(quarter), server, runs)
 
 
-def from_runs(what: FromRuns, quarter: Quarter, records: Iterable[RunRecord]) -> RunsSay:
-    """Of runs that began in the quarter and are over."""
+def from_runs(
+    what: FromRuns, quarter: Quarter, records: Iterable[RunRecord], measuring: Collection[str] = ()
+) -> RunsSay:
+    """Of runs that began in the quarter and are over.
+
+    `measuring`: ids of rounds and searches for a dose. Their faults are made over and over to be measured, as
+    strong and as long as that takes; nobody is to notice or to mend them, so they say nothing of mean times.
+    """
     records = list(records)
     of_quarter = [each for each in records if quarter.start <= each.started < quarter.end]
     over = [each for each in of_quarter if each.verdict]
@@ -101,7 +111,14 @@ def from_runs(what: FromRuns, quarter: Quarter, records: Iterable[RunRecord]) ->
         lost = [each for each in of_quarter if each.kind is RunKind.CHAOS and each.state is RunState.LOST]
         days = {each.id: each.parent for each in records}
         times = [*_times(what, over), *((each, None) for each in lost)]
-        return _mean([(_day(each, days), time) for each, time in times])
+        within = [(_parents(each, days), time) for each, time in times]
+        return _mean(
+            [
+                (above[-1] if above else None, time)
+                for above, time in within
+                if not any(each in measuring for each in above)
+            ]
+        )
     # Steps of a game day are under a fault on purpose, and searches for the limit go beyond it.
     loads = [
         each.measures.load
@@ -114,13 +131,14 @@ def from_runs(what: FromRuns, quarter: Quarter, records: Iterable[RunRecord]) ->
     )
 
 
-def _day(run: RunRecord, parents: Mapping[str, str | None]) -> str | None:
-    """The game day it was a step of, or a step of a step; None: of none."""
-    day, seen = run.parent, {run.id}
-    while day is not None and day not in seen and parents.get(day) is not None:
-        seen.add(day)
-        day = parents[day]
-    return day
+def _parents(run: RunRecord, parents: Mapping[str, str | None]) -> Sequence[str]:
+    """What it was a step of, and what that was a step of; the last one is the game day."""
+    found: list[str] = []
+    above = run.parent
+    while above is not None and above not in found:
+        found.append(above)
+        above = parents.get(above)
+    return found
 
 
 def _times(what: FromRuns, over: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, float | None]]:

@@ -97,9 +97,17 @@ def test_a_game_day_counts_once_with_the_mean_over_its_experiments() -> None:
     assert from_runs(FromRuns.MTTR, Q4, runs) == RunsSay(30.0, 3, 1, 2)
 
 
-def test_rounds_of_a_game_day_are_part_of_it() -> None:
+def test_what_rounds_and_searches_measure_is_no_drill() -> None:
     rounds = RunRecord("s1", RunKind.GAMEDAY, "rounds", RunState.FINISHED, AT, parent="d1")
-    runs = [rounds, drill(10.0, day="d1"), drill(30.0, day="s1")]
+    lost = RunRecord("r", RunKind.CHAOS, "t", RunState.LOST, AT, parent="s2")
+    runs = [rounds, drill(10.0, day="d1"), drill(30.0, day="s1"), drill(90.0, day="s2"), lost]
+    assert from_runs(FromRuns.MTTR, Q4, runs, {"s1", "s2"}) == RunsSay(10.0, 1, 0, 1)
+    assert from_runs(FromRuns.MTTR, Q4, runs[2:], {"s1", "s2"}) == RunsSay(None)
+
+
+def test_a_step_of_a_step_is_of_the_same_game_day() -> None:
+    inner = RunRecord("s1", RunKind.GAMEDAY, "t", RunState.FINISHED, AT, parent="d1")
+    runs = [inner, drill(10.0, day="d1"), drill(30.0, day="s1")]
     assert from_runs(FromRuns.MTTR, Q4, runs) == RunsSay(20.0, 1, 0, 1)
 
 
