@@ -101,7 +101,7 @@ def _runs(settings: Settings, kind: Any) -> Sequence[RunRecord]:
 
     store = wiring.runs(settings.project, settings.environment or os.environ)
     try:
-        return [each.record for each in store.newest(None, (kind,))]
+        return [each.record for each in store.newest(None, (kind,)) if not each.hidden]
     except FileNotFoundError:
         return []
 

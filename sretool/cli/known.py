@@ -64,7 +64,7 @@ def _of_runs(given: Path | None, catalog: Sequence[Path]) -> Iterator[Span]:
     except OSError:
         return
     for run in found:
-        record = run.record
+        record = run.shown
         end = record.ended
         if end is None:
             # It still runs, or was lost: its last event is the last that is known.

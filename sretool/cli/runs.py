@@ -79,7 +79,8 @@ def show(ctx: click.Context, run: str, whole_log: bool, output_format: str) -> N
     found = store.open(run)
     story, tail = store.story(found)
     if tail.unreadable:
-        diagnostics.tell(f"{tail.unreadable} lines are no events, the first is {tail.first_unreadable}")
+        told = "1 line is no event" if tail.unreadable == 1 else f"{tail.unreadable} lines are no events"
+        diagnostics.tell(f"{told}, the first is {tail.first_unreadable}")
     if output_format == "json":
         log = [
             {"at": line.at, "t": line.t, "source": line.source, "text": line.text, "result": line.result}
@@ -200,13 +201,14 @@ def _as_json(run: StoredRun, measures: Measures | None = None) -> dict[str, Any]
 
     from sretool.core.runs import lines
 
-    record = run.record if measures is None else replace(run.record, measures=measures)
+    record = run.shown if measures is None else replace(run.record, measures=measures)
     document: dict[str, Any] = msgspec.to_builtins(lines.document(record))
-    return document | {"folder": str(run.folder)}
+    # The name of the folder tells what is in it.
+    return document | {"folder": None if run.hidden else str(run.folder)}
 
 
 def _row(run: StoredRun, now: datetime) -> tuple[str, ...]:
-    record = run.record
+    record = run.shown
     return (
         record.id,
         record.kind.value,

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from sretool.adapters import project
+from sretool.adapters.store.hidden import HiddenSteps
 from sretool.adapters.store.tail import Follower
 from sretool.adapters.store.writer import EVENTS, RECORD, RunWriter
 from sretool.core.runs import lines
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from sretool.core.runs.model import RunKind
     from sretool.core.runs.story import Story
 
+HIDDEN: Final = "hidden step"
+"""Title of a run that a game day keeps back."""
 FOLDER: Final = re.compile(r"\d{8}T\d{6}Z-[a-z]+-.+-[a-z0-9]+")
 """Name of a run's folder."""
 _LETTERS: Final = "abcdefghijkmnpqrstuvwxyz"
@@ -49,6 +52,16 @@ class StoredRun:
     folder: Path
     record: RunRecord
     """Its state is `lost` where nobody writes any more."""
+    hidden: bool = False
+    """Whether it is a hidden step of a game day that goes on, and not told of yet."""
+
+    @property
+    def shown(self) -> RunRecord:
+        """The record as people may see it."""
+        if not self.hidden:
+            return self.record
+        of = self.record
+        return RunRecord(of.id, of.kind, HIDDEN, of.state, of.started, of.ended, parent=of.parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,10 @@ class RunStore:
         self._now = now
         self._monotonic = monotonic
         self._known: dict[str, tuple[tuple[int, int], RunRecord]] = {}
+        self._folders: dict[str, str] = {}
+        """Id of a run → name of its folder, as they were when last listed."""
+        self._hiding: dict[str, HiddenSteps] = {}
+        """Folder of a game day that goes on → what it keeps back."""
         self.damaged: tuple[Damaged, ...] = ()
         """Folders the last listing had to leave out."""
 
@@ -149,7 +166,8 @@ class RunStore:
 
         `last` is the newest that is no step of another one: what somebody has begun last.
 
-        UsageError where there is none or several, RunUnreadable where its run.json is damaged.
+        UsageError where there is none or several, or where it is hidden from whoever responds; RunUnreadable
+        where its run.json is damaged.
         """
         names = self._names()
         if name == "last":
@@ -172,6 +190,11 @@ class RunStore:
             )
         run = self._read(fitting[0])
         if isinstance(run, StoredRun):
+            if run.hidden:
+                raise UsageError(
+                    f"run {run.record.id} is a hidden step of a game day that goes on",
+                    remedy="it is told once the step is over",
+                )
             return run
         problem = run.problem if run is not None else "it has just been removed"
         raise RunUnreadable(f"{self.root / fitting[0]}: {problem}")
@@ -229,7 +252,9 @@ class RunStore:
             names = [entry.name for entry in os.scandir(self.root)]
         except FileNotFoundError:
             return []
-        return sorted((name for name in names if FOLDER.fullmatch(name)), reverse=True)
+        found = sorted((name for name in names if FOLDER.fullmatch(name)), reverse=True)
+        self._folders = {_id(name): name for name in found}
+        return found
 
     def _read(self, name: str) -> StoredRun | Damaged | None:
         """None where it has gone meanwhile, or is just being made."""
@@ -246,7 +271,24 @@ class RunStore:
             record = self._record(folder)
             if record.state is RunState.RUNNING:
                 record = replace(record, state=RunState.LOST)
-        return StoredRun(folder, record)
+        return StoredRun(folder, record, self._hidden(name, record))
+
+    def _hidden(self, name: str, record: RunRecord) -> bool:
+        """Whether a game day that goes on keeps it back, or the run it is a step of."""
+        step, seen = name, {name}
+        while (parent := self._folders.get(record.parent or "")) is not None and parent not in seen:
+            seen.add(parent)
+            folder = self.root / parent
+            try:
+                record = self._record(folder)
+                if record.state is not RunState.RUNNING or not _written(folder / EVENTS):
+                    self._hiding.pop(parent, None)
+                elif self._hiding.setdefault(parent, HiddenSteps(folder / EVENTS)).keep(step):
+                    return True
+            except (OSError, RunUnreadable):
+                return False
+            step = parent
+        return False
 
     def _record(self, folder: Path) -> RunRecord:
         file = folder / RECORD

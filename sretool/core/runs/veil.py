@@ -42,6 +42,11 @@ class Veil:
         """Whether there is anything that is not told yet."""
         return bool(self._hidden)
 
+    @property
+    def kept(self) -> frozenset[str]:
+        """Ids of the hidden steps that nobody is told of yet."""
+        return frozenset() if self.open else frozenset(self._hidden - self.told)
+
     def again(self) -> Veil:
         """For the same events from the first on."""
         return Veil(self.open, set(self.told))

@@ -101,7 +101,7 @@ class RunShelf:
 def _told(found: Sequence[StoredRun]) -> tuple[StoredRun, ...]:
     """Without the steps of a game day that goes on: their titles may tell what it keeps to itself."""
     going = {run.record.id for run in found if run.record.state is RunState.RUNNING}
-    return tuple(run for run in found if run.record.parent not in going)
+    return tuple(run for run in found if run.record.parent not in going and not run.hidden)
 
 
 class OfRuns(BoardScreen):

@@ -14,7 +14,7 @@ import pytest
 from sretool.adapters.store.runs import RunStore
 from sretool.adapters.store.tail import EventTail, Follower
 from sretool.core.runs import lines
-from sretool.core.runs.events import Note, Started
+from sretool.core.runs.events import Note, PlannedStep, Started, StepBegan, StepEnded, StepRun
 from sretool.core.runs.model import Outcome, RunKind, RunState, Verdict
 from sretool.errors import RunUnreadable, UsageError
 from sretool.undo.entry import Result, UndoEntry
@@ -31,6 +31,8 @@ from tests.support.runs import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sretool.adapters.store.writer import RunWriter
 
 
 def test_a_finished_run_says_so_in_both_of_its_files(tmp_path: Path) -> None:
@@ -337,3 +339,57 @@ def test_the_last_one_is_no_step_of_another(tmp_path: Path) -> None:
     # The one it was a step of is gone.
     with store.create(RunKind.CHAOS, "alone", parent="zzzzzz") as alone:
         assert store.open("last").record.id == alone.run.id
+
+
+HIDING = (
+    PlannedStep("open", "load", "load evening"),
+    PlannedStep("one", "experiment", "experiment cache-loss", hidden=True),
+    PlannedStep("two", "experiment", "experiment memory-leak", hidden=True),
+)
+
+
+def test_hidden_steps_of_a_game_day_that_goes_on_are_kept_back(tmp_path: Path) -> None:
+    store, clock = store_at(tmp_path)
+
+    def begin(day: RunWriter, step: str, title: str) -> RunWriter:
+        clock.sleep(1)
+        run = store.create(RunKind.CHAOS, title, targets=["cache-1"], parent=day.run.id)
+        day.record(StepBegan(step))
+        day.record(StepRun(step, run.folder.name))
+        return run
+
+    def titles() -> list[str]:
+        return [each.shown.title for each in store.newest()]
+
+    with store.create(RunKind.GAMEDAY, "surprise") as day:
+        day.record(Started(RunKind.GAMEDAY, "surprise", steps=HIDING))
+        evening, one = begin(day, "open", "evening"), begin(day, "one", "cache loss")
+        assert titles() == ["hidden step", "evening", "surprise"]
+        assert store.newest(1)[0].shown.targets == ()
+        with pytest.raises(UsageError, match="hidden step"):
+            store.open(one.run.id)
+        # What one of the hidden ones begins, and what is not on record yet, is kept back as well.
+        clock.sleep(1)
+        own = store.create(RunKind.LOAD, "load of it", parent=one.run.id)
+        early = store.create(RunKind.CHAOS, "memory leak", parent=day.run.id)
+        assert titles().count("hidden step") == 3
+        for each in (own, one):
+            each.finish(Verdict(Outcome.PASSED, "as it should be"))
+        assert titles().count("hidden step") == 3
+        day.record(StepEnded("one", Outcome.PASSED))
+        assert sorted(titles()) == ["cache loss", "evening", "hidden step", "load of it", "surprise"]
+        assert store.open(one.run.id).record.title == "cache loss"
+    assert "hidden step" not in titles()
+    for each in (early, evening):
+        each.close()
+
+
+def test_a_game_day_that_was_killed_hides_nothing(tmp_path: Path) -> None:
+    store, clock = store_at(tmp_path)
+    day = store.create(RunKind.GAMEDAY, "surprise")
+    day.record(Started(RunKind.GAMEDAY, "surprise", steps=HIDING))
+    clock.sleep(1)
+    with store.create(RunKind.CHAOS, "cache loss", parent=day.run.id) as one:
+        assert store.newest(1)[0].hidden
+        day.close()
+        assert store.open(one.run.id).shown.title == "cache loss"
