@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SUFFIX = ".tar"
 
 
-@click.command()
+@click.command(short_help="A run as one file of evidence.")
 @click.argument("run", metavar="RUN")
 @click.option(
     "--out",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sretool.ports import Endpoint
 
 
-@click.command()
+@click.command(short_help="A quarter's indicators against their targets.")
 @click.option("--quarter", "quarter_text", metavar="YYYYQN", help="Like 2026Q4. Without it the present one.")
 @output.format_option
 @click.pass_context

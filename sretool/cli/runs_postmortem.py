@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sretool.report.chaos_story import ChaosReport
 
 
-@click.command()
+@click.command(short_help="A draft of a post-mortem of what failed.")
 @click.argument("run", metavar="RUN")
 @click.option(
     "--out",

@@ -21,7 +21,7 @@ _SHOWN: Final = 5
 """Points of a trend."""
 
 
-@click.command()
+@click.command(short_help="The resiliency score of each service.")
 @click.option("--since", metavar="TIME", help="Only runs since then count: 90d, or 2026-10-01T00:00:00Z.")
 @click.option("--service", "services", metavar="ID", multiple=True, help="Only this one; may be repeated.")
 @output.format_option
