@@ -30,7 +30,13 @@ def compare(
     for run in (before, after):
         if run.record.state is RunState.RUNNING:
             raise UsageError(f"run {run.record.id} is not over yet", remedy="wait for its end, or stop it")
-        reports.append(gameday_reports.told(run.folder, run.record)[0])
+        report = gameday_reports.told(run.folder, run.record)[0]
+        if not report.rehearsal:
+            raise UsageError(
+                f"{run.record.id} ({run.record.title}) measures a fault, and is no game day to compare",
+                remedy=f"`sretool runs report {run.record.id}` tells what it found",
+            )
+        reports.append(report)
     found = compared(_day(reports[0]), _day(reports[1]), relevant)
     other = None
     if before.record.title != after.record.title and not any_plan:

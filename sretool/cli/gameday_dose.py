@@ -150,8 +150,10 @@ def _objective(check: str | None, slo: str | None, profile: str | None) -> Objec
     from sretool.core.plans.load.objectives import Measure
 
     if (check is None) == (slo is None):
+        both = "--check and --slo are two things that are not to break"
         raise UsageError(
-            "nothing says what is not to break", remedy="give --check TEXT or --slo ID, one of them"
+            "nothing says what is not to break" if check is None else both,
+            remedy="give --check TEXT or --slo ID, one of them",
         )
     if check is None:
         return None

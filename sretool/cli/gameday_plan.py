@@ -92,8 +92,13 @@ def tell_problems(prepared: Prepared, output_format: str) -> None:
         for each in prepared.problems:
             click.echo(str(each))
         diagnostics.tell_warnings(prepared.warnings)
+    tell_count(prepared, "--offline")
+
+
+def tell_count(prepared: Prepared, offline: str) -> None:
+    """`offline`: what shows the timetable where nothing can be asked."""
     count = len(prepared.problems)
     remedy = None
     if prepared.lab is None and prepared.sources is None and prepared.asked:
-        remedy = "without a lab or servers, --offline shows the timetable alone"
+        remedy = f"without a lab or servers, {offline} shows the timetable alone"
     diagnostics.tell(f"the game day has {count} problem{'s' if count != 1 else ''}", remedy)

@@ -91,6 +91,11 @@ def rounds(
 
     if capacity and options["rate"] is not None:
         raise UsageError("a search decides the rate itself", remedy="give --to R for the highest one")
+    if most is not None and not capacity:
+        raise UsageError(
+            f"--to {most:g} is of a search for the highest rate",
+            remedy="give --capacity, or --rate R instead",
+        )
     prepared = gameday_together.prepare(settings, Wanted(**options))
     seed = secrets.randbelow(_SEEDS) if seed is None else seed
     order = _order(prepared, pairs, window, seed, capacity=capacity, within=within, most=most)

@@ -104,7 +104,6 @@ def run(
     from sretool import wiring
     from sretool.cli import gameday_prepare, gameday_shown, runs_score
     from sretool.cli.chaos_run import exit_code
-    from sretool.cli.gameday_plan import tell_problems
     from sretool.core.plans.chaos.gates import WAIVABLE, Refusal
     from sretool.core.plans.gameday.answers import read_answers
 
@@ -117,6 +116,11 @@ def run(
         from sretool.cli import gameday_cockpit
 
         gameday_cockpit.needs_a_terminal()
+    answers: dict[str, str] = {}
+    if answers_file is not None:
+        # Before anything is asked that takes longer.
+        _, plan = wiring.gameday(gameday, settings.project)
+        answers = read_answers(str(answers_file), _text(answers_file), plan.steps)
     wanted = Wanted(approvals, waived, target, meant, tui, reveal)
     prepared = gameday_prepare.prepare(
         settings,
@@ -125,11 +129,8 @@ def run(
         seed=secrets.randbelow(_SEEDS) if seed is None else seed,
     )
     if prepared.problems:
-        tell_problems(prepared, "text")
+        _tell_problems(prepared)
         raise click.exceptions.Exit(diagnostics.USAGE)
-    answers: dict[str, str] = {}
-    if answers_file is not None:
-        answers = read_answers(str(answers_file), _text(answers_file), prepared.plan.steps)
     with wiring.gameday_lock(settings.environment or {}, prepared.plan.title) as busy:
         if busy:
             raise _refused([Refusal("lock", busy, "wait for its end")])
@@ -150,6 +151,17 @@ def _text(file: Path) -> str:
 
 
 # --- before it begins -------------------------------------------------------------------------------------
+
+
+def _tell_problems(prepared: Prepared) -> None:
+    """On stderr: stdout is for what came of it."""
+    from sretool.cli import gameday_plan
+
+    for each in prepared.problems:
+        diagnostics.talk(str(each))
+    diagnostics.tell_warnings(prepared.warnings)
+    name = prepared.file if prepared.file.is_relative_to(prepared.project) else prepared.plan.name
+    gameday_plan.tell_count(prepared, f"`sretool gameday plan {name} --offline`")
 
 
 def _pass_gates(prepared: Prepared, wanted: Wanted) -> tuple[tuple[Refusal, ...], Any]:

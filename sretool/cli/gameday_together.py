@@ -158,6 +158,7 @@ def prepare(settings: Settings, wanted: Wanted, *, extra: Sequence[str] = ()) ->
     if unknown:
         raise UsageError(f"{unknown[0]!r} cannot be waived", remedy=f"these can: {', '.join(WAIVABLE)}")
     approvals = tuple(approval(each) for each in wanted.approvals)
+    limits = Limits(float(parse_ratio(wanted.budget)), wanted.patience)
     if wanted.rate is not None and wanted.users is not None:
         raise UsageError("a rate and a number of users are two kinds of load", remedy="give one of them")
     stored = None
@@ -172,7 +173,6 @@ def prepare(settings: Settings, wanted: Wanted, *, extra: Sequence[str] = ()) ->
             " run beside this one",
             remedy="give an experiment without `load`",
         )
-    limits = Limits(float(parse_ratio(wanted.budget)), wanted.patience)
     return Prepared(settings, wanted, experiment, stored, limits, approvals)
 
 

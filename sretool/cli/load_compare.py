@@ -20,7 +20,7 @@ _OTHER_LOAD: Final = 0.02
 """How far planned rates may differ, in relation, for two runs to be the same test."""
 
 
-@click.command()
+@click.command(short_help="Two load tests or game days: what became worse?")
 @click.argument("runs", metavar="RUN [RUN]", nargs=-1, required=True)
 @click.option("--baseline", metavar="NAME", help="Compare RUN with this kept baseline.")
 @click.option(
@@ -130,6 +130,12 @@ def compare(
             before, after, relevant, any_plan=any_load, output_format=output_format
         )
         raise click.exceptions.Exit(code)
+    if baseline is None and RunKind.GAMEDAY in {before.record.kind, after.record.kind}:
+        kinds = " and ".join(f"{each.record.id} is a {each.record.kind.value}" for each in (before, after))
+        raise UsageError(
+            f"{kinds}; two load tests are compared, or two game days",
+            remedy="`sretool runs list` shows of which kind a run is",
+        )
     sides = _counted(before), _counted(after)
     found = compared(sides[0].slices, sides[1].slices, chosen)
     other_load = None if any_load else _other_load(*sides)

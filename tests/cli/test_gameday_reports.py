@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sretool.adapters.store.runs import RunStore
 from sretool.cli import chaos_reports, diagnostics, run_reports
 from sretool.cli.main import group
 from sretool.core.runs import lines
-from sretool.core.runs.model import RunKind
+from sretool.core.runs.events import Started
+from sretool.core.runs.model import Outcome, RunKind, Verdict
 from tests.support import gameday_runs as days
 
 if TYPE_CHECKING:
@@ -154,7 +156,17 @@ def test_a_game_day_and_a_load_test_are_not_compared(
 ) -> None:
     (load,) = folder_of(project[1]).parent.glob("20261120*-load-*")
     assert diagnostics.run(group, ["runs", "compare", project[1], load.name]) == diagnostics.USAGE
-    assert "only load tests can be compared, or two game days" in capsys.readouterr().err
+    assert "two load tests are compared, or two game days" in capsys.readouterr().err
+
+
+def test_rounds_and_searches_for_a_dose_are_no_game_days_to_compare(
+    project: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with RunStore(folder_of(project[0]).parents[1]).create(RunKind.GAMEDAY, "rounds of latency") as rounds:
+        rounds.record(Started(RunKind.GAMEDAY, "rounds of latency"))
+        rounds.finish(Verdict(Outcome.PASSED, "4 of 4 pairs count"))
+    assert diagnostics.run(group, ["runs", "compare", project[0], rounds.run.id]) == diagnostics.USAGE
+    assert f"{rounds.run.id} (rounds of latency) measures a fault" in capsys.readouterr().err
 
 
 def test_a_draft_of_a_post_mortem(project: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,6 +72,10 @@ def test_what_is_wrong_is_told_with_its_line_and_nothing_begins(
     (project / "experiments/gamedays/drill.yaml").write_text(PLAN.replace(old, new, 1))
     assert run(command, "drill") == 2
     out, err = capsys.readouterr()
+    if command == "run":
+        # stdout is for what came of it.
+        assert not out
+        out, _, err = err.partition("sretool: ")
     assert [line.startswith(f"experiments/gamedays/{told}") for line in out.splitlines()] == [True], out
     assert "the game day has " in err
     assert "Traceback" not in err
@@ -84,7 +88,7 @@ def test_all_that_is_wrong_with_a_release_keeps_it_from_beginning(
 ) -> None:
     expected = test_gameday_release.wrong(project)
     assert test_gameday_release.run("run", "pre.yaml", "--yes") == 2
-    told = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr().err.partition("sretool: ")[0].splitlines()
     for each in expected:
         assert any(line.startswith(each) for line in told), (each, told)
     assert len(told) == len(expected)
@@ -95,3 +99,16 @@ def test_a_form_that_is_none(project: Path, capsys: pytest.CaptureFixture[str]) 
     for command in ("plan", "run"):
         assert test_gameday.run(command, "bad.yaml") == 2
         assert capsys.readouterr().err.startswith("bad.yaml:4: at: 'sometime' is not a duration")
+
+
+def test_wrong_answers_are_told_before_anything_else_is_asked(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "answers.yaml").write_text("# given before\nguezz: 3\n")
+    (project / "experiments/slow.yaml").unlink()
+    assert run("run", "drill", "--yes", "--answers", "answers.yaml") == 2
+    err = capsys.readouterr().err
+    assert "answers.yaml:2: " in err
+    assert "slow" not in err
+    assert run("run", "drill", "--yes", "--answers", "none.yaml") == 2
+    assert "none.yaml" in capsys.readouterr().err
