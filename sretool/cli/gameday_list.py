@@ -38,7 +38,7 @@ def list_(settings: Settings, only_due: bool, output_format: str) -> None:
     now = wiring.SystemClock().now()
     problems: list[str] = []
     gamedays = list(_gamedays(settings, now, problems))
-    experiments = list(_experiments(settings, now))
+    experiments = list(_experiments(settings, now, problems))
     if only_due:
         gamedays = [each for each in gamedays if each[0].now]
         experiments = [each for each in experiments if each[0].now]
@@ -63,7 +63,7 @@ def _gamedays(settings: Settings, now: datetime, problems: list[str]) -> Iterato
     from sretool.core.runs.model import RunKind
     from sretool.errors import CatalogError, UsageError
 
-    runs = _runs(settings, RunKind.GAMEDAY)
+    runs = _runs(settings, RunKind.GAMEDAY, problems)
     for name, (file, bundled) in wiring.gameday_names(settings.project).items():
         try:
             _, plan = wiring.gameday(str(file), settings.project)
@@ -77,14 +77,14 @@ def _gamedays(settings: Settings, now: datetime, problems: list[str]) -> Iterato
         yield due(name, plan.title, plan.every, str(file), runs, now), file, bundled
 
 
-def _experiments(settings: Settings, now: datetime) -> Iterator[_Listed]:
+def _experiments(settings: Settings, now: datetime, problems: list[str]) -> Iterator[_Listed]:
     """Those that say how often they are due."""
     from sretool import wiring
     from sretool.core.plans.chaos.read import read
     from sretool.core.plans.gameday.due import due
     from sretool.core.runs.model import RunKind
 
-    runs = _runs(settings, RunKind.CHAOS)
+    runs = _runs(settings, RunKind.CHAOS, problems)
     known = wiring.bundled_experiments()
     own = wiring.project_experiments(settings.project)
     for name, file in sorted((known | own).items()):
@@ -96,14 +96,18 @@ def _experiments(settings: Settings, now: datetime) -> Iterator[_Listed]:
             yield due(name, found.title, found.block.every, str(file), runs, now), file, name not in own
 
 
-def _runs(settings: Settings, kind: Any) -> Sequence[RunRecord]:
+def _runs(settings: Settings, kind: Any, problems: list[str]) -> Sequence[RunRecord]:
     from sretool import wiring
 
     store = wiring.runs(settings.project, settings.environment or os.environ)
     try:
-        return [each.record for each in store.newest(None, (kind,)) if not each.hidden]
+        found = [each.record for each in store.newest(None, (kind,)) if not each.hidden]
     except FileNotFoundError:
         return []
+    # What was done and cannot be read would be called due again without a word.
+    told = [f"left out: {each.folder}: {each.problem}" for each in store.damaged]
+    problems += [each for each in told if each not in problems]
+    return found
 
 
 def _plain(due: Due) -> dict[str, Any]:

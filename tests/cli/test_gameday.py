@@ -313,6 +313,21 @@ def test_what_is_due_by_the_runs_of_the_project(
     assert (one["last"]["outcome"], one["tried"]["outcome"], one["due"]) == ("passed", "inconclusive", False)
 
 
+def test_a_run_that_cannot_be_read_is_told_and_not_taken_for_none(
+    project: Path, document: Callable[[], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / ".sretool").mkdir()
+    done(project, RunKind.GAMEDAY, project / "experiments/gamedays/drill.yaml", Outcome.PASSED, 1)
+    (file,) = project.glob(".sretool/runs/*/run.json")
+    file.write_bytes(file.read_bytes()[:50])
+    assert run("list") == 0
+    out, err = capsys.readouterr()
+    assert "never" in next(row for row in out.splitlines() if row.startswith("drill "))
+    assert err.splitlines() == [f"left out: {file.parent}: not a run.json: Input data was truncated"]
+    assert run("list", "--format", "json") == 0
+    assert document()["problems"] == err.splitlines()
+
+
 def test_a_damaged_plan_does_not_hide_the_others(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "experiments" / "gamedays" / "bad.yaml").write_text("name: bad\nsteps: 3\n")
     assert run("list") == 0
