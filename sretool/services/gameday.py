@@ -221,6 +221,8 @@ class GameDaySession:
         """Objective → share of good events since the begin."""
         self._interrupted = False
         self._tripped = False
+        self._closed = False
+        """Everything is put away: nothing begins any more."""
         self._clock_off = 0.0
         self._began_at = around.clock.now()
         self._beside: list[asyncio.Task[None]] = []
@@ -239,7 +241,10 @@ class GameDaySession:
         return self._journal.folder
 
     def listen(self, on_event: Callable[[RunEvent], None]) -> None:
-        """`on_event` is called with every further event, in the game day's own loop."""
+        """`on_event` is called with every further event, in the game day's own loop.
+
+        One that raises is called no more, which is on record: what is undone never depends on who looks on.
+        """
         self._inbox.put(lambda: self._listeners.append(on_event))
 
     def hold(self, by: str) -> None:
@@ -343,6 +348,7 @@ class GameDaySession:
             self._trip(Tripped("stop file", f"{file} says that no experiment may run"))
         self._look_at_clock(now)
         self._look_at_conditions()
+        self._look_beside()
         self._take(machines.Tick())
         if now - self._checked_at >= _CHECKED_EVERY:
             self._checked_at = now
@@ -362,6 +368,7 @@ class GameDaySession:
 
     async def _put_away(self) -> None:
         """Nothing of ours runs after this, however it came to it."""
+        self._closed = True
         for running in self._running.values():
             running.child.stop()
         tasks = [each.task for each in self._running.values()]
@@ -369,9 +376,7 @@ class GameDaySession:
             await asyncio.wait(tasks)
         for each in self._beside:
             each.cancel()
-        for each in self._beside:
-            with contextlib.suppress(asyncio.CancelledError):
-                await each
+        await asyncio.gather(*self._beside, return_exceptions=True)
         await self._watchers.stop()
         while not self._queue.empty():
             self._deal(self._queue.get_nowait())
@@ -493,7 +498,7 @@ class GameDaySession:
     # --- steps ----------------------------------------------------------------------------------------------
 
     def _start(self, step: str) -> None:
-        if self.machine.phase in _LAST:
+        if self.machine.phase in _LAST or self._closed:
             # Something has tripped since it was decided.
             return
         self._tell_begin(step)
@@ -592,7 +597,8 @@ class GameDaySession:
             self._take(machines.GoOn())
 
     def _abort(self, how: str) -> None:
-        if self._tripped or self.machine.phase is machines.Phase.FINISHED:
+        if self._tripped or self.machine.phase in _LAST:
+            # Why it ends is on record already.
             return
         self._tripped = True
         self._take(machines.Abort(how))
@@ -616,6 +622,12 @@ class GameDaySession:
         if abs(off - self._clock_off) > _CLOCK_MAY_DIFFER:
             self._record(Note(f"the clock was set by {off - self._clock_off:+.1f} s"))
             self._clock_off = off
+
+    def _look_beside(self) -> None:
+        """What was to be asked all the time and is asked no more must not stand as it was asked last."""
+        for each in self._beside:
+            if each.done() and not each.cancelled() and (error := each.exception()) is not None:
+                raise error
 
     def _look_at_conditions(self) -> None:
         for step in tuple(self._watching):
@@ -729,8 +741,12 @@ class GameDaySession:
             event = self._journal.record(what, at=at, t=t)
             self._unwritten.pop(0)
             self._events.append(event)
-            for tell in self._listeners:
-                tell(event)
+            for tell in tuple(self._listeners):
+                try:
+                    tell(event)
+                except Exception as error:
+                    self._listeners.remove(tell)
+                    self._record(Note(f"what shows the game day has failed: {type(error).__name__}: {error}"))
 
     # --- everybody else -------------------------------------------------------------------------------------
 

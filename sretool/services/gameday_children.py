@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.analysis.generator import KEEPS_UP
 from sretool.core.plans.gameday.judge import INTERRUPTED
 from sretool.core.runs.events import (
     CapacityFound,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sretool.core.runs.events import RunEvent, What
-    from sretool.core.runs.model import RunRecord
+    from sretool.core.runs.model import Check, RunRecord
     from sretool.ports import ChildFolder, ChildProgram
 
 _LOOK: Final = 0.1
@@ -86,12 +87,19 @@ class Child:
                 await asyncio.wait((ended,), timeout=_LOOK)
                 if new := self._folder.events():
                     tell(new)
-            left = tuple(await self._folder.settle())
+            left = await self._settled()
             while new := self._folder.events():
                 tell(new)
         finally:
             ended.cancel()
         return ChildEnd(ended.result(), self._folder.record(), self._program.said(), left)
+
+    async def _settled(self) -> tuple[str, ...]:
+        try:
+            return tuple(await self._folder.settle())
+        except Exception as error:
+            # Whatever it was: whoever waits for the end must not wait for ever, nor take it for undone.
+            return (f"nobody knows what {self.run or 'it'} has left in: {error or type(error).__name__}",)
 
 
 def came(end: ChildEnd, *, asked: bool) -> Came:
@@ -110,11 +118,22 @@ def came(end: ChildEnd, *, asked: bool) -> Came:
         return Came(Outcome.ERROR, _ended(end.code))
     outcome, why = verdict.outcome, verdict.reason
     if asked and outcome is Outcome.ABORTED and record.kind is RunKind.LOAD:
-        broken = [each.name for each in verdict.checks if each.ok is False]
-        if broken:
-            return Came(Outcome.FAILED, f"broken: {', '.join(broken)}")
-        return Came(Outcome.PASSED, "")
+        return _by_measures(record, verdict.checks)
     return Came(outcome, "" if outcome is Outcome.PASSED else why)
+
+
+def _by_measures(record: RunRecord, checks: Sequence[Check]) -> Came:
+    """Of a load that others have ended: what it measured until then."""
+    broken = [each.name for each in checks if each.ok is False]
+    unknown = [each.name for each in checks if each.ok is None and each.name != KEEPS_UP]
+    made = record.measures.load
+    if broken:
+        return Came(Outcome.FAILED, f"broken: {', '.join(broken)}")
+    if made is None or not made.requests:
+        return Came(Outcome.INCONCLUSIVE, "not one request was made")
+    if unknown:
+        return Came(Outcome.INCONCLUSIVE, f"not measured: {', '.join(unknown)}")
+    return Came(Outcome.PASSED, "")
 
 
 def _ended(code: int) -> str:

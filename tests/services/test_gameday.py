@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sretool.core.plans.gameday.plan import Played
+    from sretool.core.runs.model import RunRecord
     from sretool.ports import ChildFolder, ChildProgram
     from sretool.services.release import Releasing
 
@@ -462,3 +463,86 @@ async def test_the_story_of_it_has_every_step(tmp_path: Path) -> None:
     assert all(span.ended is not None for span in story.steps.values())
     assert story.steps["drill"].run.endswith("-xdrill")
     assert not story.open_faults
+
+
+TWO = """
+name: two
+title: Two drills
+roles: [{id: lead, person: ann}]
+steps: [{id: one, experiment: replica-crash}, {id: two, experiment: replica-crash}]
+stop_when: [blind 5s, after 10m]
+"""
+
+
+class Stubborn(MadeUpProgram):
+    """Comes out well although it was asked to end: it was over just then."""
+
+    def record(self) -> RunRecord | None:
+        asked, self.asked_at = self.asked_at, None
+        try:
+            return super().record()
+        finally:
+            self.asked_at = asked
+
+
+async def test_nothing_begins_once_the_day_itself_has_failed(tmp_path: Path) -> None:
+    def stop_file() -> str:
+        if asyncio.get_running_loop().time() > 5:
+            raise RuntimeError("a defect")
+        return ""
+
+    one, two = experiment(), experiment()
+    one = Stubborn(one.name, one.kind, one.lines, one.lasts, measures=one.measures)
+    day = Day(tmp_path, TWO, {"one": one, "two": two}, stop_file=stop_file)
+    with pytest.raises(RuntimeError, match="a defect"):
+        await day.play()
+    assert one.asked_at is not None
+    assert one.over.is_set()
+    assert two.began is None
+
+
+async def test_whoever_listens_and_fails_ends_nothing(tmp_path: Path) -> None:
+    def broken(_: RunEvent) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    played = await Day(tmp_path, disturb={3: lambda session: session.listen(broken)}).play()
+    assert played.verdict.outcome is Outcome.PASSED
+    notes = [each.text for each in played.of(Note) if "has failed" in each.text]
+    assert notes == ["what shows the game day has failed: BrokenPipeError: [Errno 32] Broken pipe"]
+
+
+async def test_what_nobody_can_settle_is_taken_for_left_in(tmp_path: Path) -> None:
+    class Unsettled(MadeUpProgram):
+        async def settle(self) -> Sequence[str]:
+            raise RuntimeError("a defect")
+
+    drill = experiment()
+    unsettled = Unsettled(drill.name, drill.kind, drill.lines, drill.lasts, measures=drill.measures)
+    played = await Day(tmp_path, programs={"traffic": load(), "drill": unsettled}).play()
+    assert played.verdict.outcome is Outcome.ERROR
+    assert not played.ending.undone
+    assert "a defect" in played.ending.left[0]
+
+
+async def test_whoever_watches_beside_and_fails_ends_the_day(tmp_path: Path) -> None:
+    day = Day(tmp_path)
+
+    def lose(session: GameDaySession) -> None:
+        async def fails() -> None:
+            raise RuntimeError("a defect")
+
+        session._aside(fails())
+
+    day.disturb = {4: lose}
+    with pytest.raises(RuntimeError, match="a defect"):
+        await day.play()
+    assert all(each.asked_at is not None for each in day.programs.values())
+
+
+async def test_ending_by_hand_what_ends_already_is_not_why_it_ended(tmp_path: Path) -> None:
+    day = Day(tmp_path)
+    day.programs["traffic"] = load(6.0, Verdict(Outcome.ERROR, "2 of 2 workers are gone"), code=7)
+    day.programs["drill"].ends_in = 3.0
+    day.disturb = {7.5: lambda session: session.abort("mia")}
+    played = await day.play()
+    assert [each.guard for each in played.of(GuardTripped)] == ["load"]

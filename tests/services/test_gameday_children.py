@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sretool.core.analysis.generator import KEEPS_UP
 from sretool.core.runs.events import (
     CapacityFound,
     ChaosStep,
@@ -21,7 +22,16 @@ from sretool.core.runs.events import (
     SteadyState,
     WritesFound,
 )
-from sretool.core.runs.model import Check, Outcome, RunKind, RunRecord, RunState, Verdict
+from sretool.core.runs.model import (
+    Check,
+    LoadMeasures,
+    Measures,
+    Outcome,
+    RunKind,
+    RunRecord,
+    RunState,
+    Verdict,
+)
 from sretool.services.gameday_children import Came, ChildEnd, Moments, came, relayed
 
 if TYPE_CHECKING:
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
 T0 = datetime(2026, 11, 21, 10, tzinfo=UTC)
 PASSED = Verdict(Outcome.PASSED, "all is well")
 HELD = (Check("p95 < 500ms", 0.5, 0.1, "s", ok=True),)
+UNKNOWN = (Check("p95 < 500ms", 0.5, None, "s"), Check(KEEPS_UP, "yes", "late", ok=None))
 BROKEN = (Check("p95 < 500ms", 0.5, 0.9, "s", ok=False),)
 
 
@@ -40,8 +51,11 @@ def end(
     code: int = 0,
     state: RunState = RunState.FINISHED,
     left: tuple[str, ...] = (),
+    requests: int | None = 100,
 ) -> ChildEnd:
-    return ChildEnd(code, RunRecord("x", kind, "x", state, T0, verdict=verdict), "its last words", left)
+    measures = Measures(load=LoadMeasures(requests=requests)) if kind is RunKind.LOAD else Measures()
+    record = RunRecord("x", kind, "x", state, T0, verdict=verdict, measures=measures)
+    return ChildEnd(code, record, "its last words", left)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +72,16 @@ def end(
         (end(None, state=RunState.RUNNING, code=7), False, Came(Outcome.ERROR, "its program ended with 7")),
         # A load that is ended with the last step is judged by what it measured.
         (end(Verdict(Outcome.ABORTED, "by hand", HELD), kind=RunKind.LOAD), True, Came(Outcome.PASSED, "")),
+        (
+            end(Verdict(Outcome.ABORTED, "by hand", UNKNOWN), kind=RunKind.LOAD),
+            True,
+            Came(Outcome.INCONCLUSIVE, "not measured: p95 < 500ms"),
+        ),
+        (
+            end(Verdict(Outcome.ABORTED, "by hand"), kind=RunKind.LOAD, requests=None),
+            True,
+            Came(Outcome.INCONCLUSIVE, "not one request was made"),
+        ),
         (
             end(Verdict(Outcome.ABORTED, "by hand", BROKEN), kind=RunKind.LOAD),
             True,

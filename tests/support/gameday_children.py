@@ -12,6 +12,7 @@ from sretool.core.runs.model import (
     AlertMeasure,
     ChaosMeasures,
     Check,
+    LoadMeasures,
     Measures,
     Outcome,
     RunKind,
@@ -136,6 +137,7 @@ class MadeUpFolder:
 def load(lasts: float = 60.0, verdict: Verdict | None = None, **more: object) -> MadeUpProgram:
     lines = [(float(second), tick()) for second in range(1, int(lasts))]
     found = verdict or Verdict(Outcome.PASSED, "held", (Check("p95 < 500ms", 0.5, 0.02, "s", ok=True),))
+    more.setdefault("measures", Measures(load=LoadMeasures(requests=10 * len(lines), failures=0)))
     return MadeUpProgram("lload", RunKind.LOAD, lines, lasts, found, **more)  # type: ignore[arg-type]
 
 

@@ -32,18 +32,21 @@ _LOOK: Final = 0.05
 
 
 def tell(environment: Mapping[str, str], folder: Path) -> None:
-    """Let whoever started us know which run folder is ours; only the first one is told."""
+    """Let whoever started us know which run folder is ours; only the first one is told.
+
+    OSError where that cannot be: nobody would know then what is to be undone should we be killed.
+    """
     file = environment.get(TOLD)
     if not file:
         return
     draft = Path(f"{file}.{os.getpid()}")
-    with contextlib.suppress(OSError):
-        draft.write_text(folder.name)
-        try:
-            # Whole or not at all, and never twice.
+    draft.write_text(folder.name)
+    try:
+        # Whole or not at all, and never twice.
+        with contextlib.suppress(FileExistsError):
             os.link(draft, file)
-        finally:
-            draft.unlink()
+    finally:
+        draft.unlink()
 
 
 class ChildFolder:

@@ -89,12 +89,22 @@ class RunWriter:
         return self._monotonic() - self._began
 
     def record(self, what: What, *, at: datetime | None = None, t: float | None = None) -> RunEvent:
-        """Append one event, of now unless `at` and `t` say otherwise (an event seen elsewhere)."""
+        """Append one event, of now unless `at` and `t` say otherwise (an event seen elsewhere).
+
+        OSError where the disk does not take it; then nothing of it is left, and it may be tried again.
+        """
         event = RunEvent(at or self._now(), self.elapsed() if t is None else t, what)
-        project.write_all(self._events, lines.encode(event))
-        self._unsynced = True
-        if isinstance(what, DECISIVE) or self._monotonic() - self._synced >= SYNC_EVERY:
-            self.sync()
+        end = os.fstat(self._events).st_size
+        try:
+            project.write_all(self._events, lines.encode(event))
+            self._unsynced = True
+            if isinstance(what, DECISIVE) or self._monotonic() - self._synced >= SYNC_EVERY:
+                self.sync()
+        except OSError:
+            # The beginning of a line would make the next one unreadable.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._events, end)
+            raise
         return event
 
     def sync(self) -> None:

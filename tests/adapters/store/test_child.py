@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sretool.adapters.store.child import TOLD, ChildFolder, tell
 from sretool.adapters.store.runs import RunStore
 from sretool.core.runs.events import Note
@@ -80,3 +82,8 @@ async def test_what_cannot_be_undone_is_told(tmp_path: Path) -> None:
         left = await child.settle()
         assert len(left) == 1
         assert left[0].startswith("a limit: ")
+
+
+def test_a_run_that_nobody_can_be_told_of_does_not_go_on(tmp_path: Path) -> None:
+    with RunStore(tmp_path).create(RunKind.CHAOS, "drill") as run, pytest.raises(FileNotFoundError):
+        tell({TOLD: str(tmp_path / "gone" / "step.run")}, run.folder)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sretool.adapters import project
 from sretool.adapters.store.runs import RunStore
 from sretool.adapters.store.tail import EventTail, Follower
 from sretool.core.runs import lines
@@ -393,3 +394,25 @@ def test_a_game_day_that_was_killed_hides_nothing(tmp_path: Path) -> None:
         assert store.newest(1)[0].hidden
         day.close()
         assert store.open(one.run.id).shown.title == "cache loss"
+
+
+def test_what_a_full_disk_took_only_half_is_written_once_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = store_at(tmp_path)
+    real = project.write_all
+    with store.create(RunKind.CHAOS, "drill") as run:
+        run.record(Note("one"))
+
+        def half(descriptor: int, data: bytes) -> None:
+            real(descriptor, data[: len(data) // 2])
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(project, "write_all", half)
+        with pytest.raises(OSError, match="No space"):
+            run.record(Note("two"))
+        monkeypatch.setattr(project, "write_all", real)
+        run.record(Note("two"))
+    tail = EventTail(run.folder / "events.jsonl")
+    assert [each.what for each in tail.read().events][:2] == [Note("one"), Note("two")]
+    assert tail.unreadable == 0
