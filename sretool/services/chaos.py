@@ -519,4 +519,6 @@ class _Run:
 
     def _announcement(self, ends: datetime, verdict: str = "") -> Any:
         record = self._journal.run
-        return announcement(self._drill, run=record.id, by=self._order.by, ends=ends, verdict=verdict)
+        return announcement(
+            self._drill, run=record.id, by=self._order.by, ends=ends, verdict=verdict, parent=record.parent
+        )

@@ -192,8 +192,9 @@ class Watch:
     def _drills(self) -> tuple[Drill, ...]:
         """Those of this project, and those that others have announced."""
         ours = tuple(self._diary.drills()) if self._diary is not None else ()
-        known = {drill.name for drill in ours}
-        return (*ours, *(drill for drill in self._announced if drill.name not in known))
+        # What a run is called and what it is announced as may differ.
+        runs = {run for drill in ours for run in drill.runs}
+        return (*ours, *(drill for drill in self._announced if runs.isdisjoint(drill.runs)))
 
     def _keep(self) -> None:
         snapshot, self._to_keep = self._to_keep, None

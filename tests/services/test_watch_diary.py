@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from sretool.adapters.store.notebook import Notebook
 from sretool.core.observe.drills import ALERT, announcement
 from sretool.core.observe.marks import Mark
 from sretool.core.observe.model import Alert, AlertState, Drill
+from sretool.core.runs.model import RunKind
 from sretool.errors import SourceUnreachable
 from sretool.services.watch import Watch
 from tests.support.runs import RunClock, begin_load, running_game_day, store_at, torn_load
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sretool.core.observe.model import Sample
+    from sretool.core.runs.model import RunRecord
+
+MINUTE = timedelta(minutes=1)
 
 
 def watch_over(state: Path) -> tuple[Watch, FakeClock]:
@@ -82,7 +87,30 @@ async def test_a_drill_that_others_announce_is_one_of_ours_and_no_open_alert(tmp
     alerts = FakeAlerts(held=(held,))
     watch = Watch((slo(),), FakeMetrics(lambda query: []), alerts, clock, diary=Notebook(tmp_path))
     snapshot = await watch.poll_alerts()
-    assert snapshot.drills == (drill,)
+    assert snapshot.drills == (replace(drill, runs=("abc123",)),)
     assert snapshot.alerts == ()
     alerts.held = ()
     assert (await watch.poll_alerts()).drills == ()
+
+
+async def test_a_game_day_with_its_steps_is_one_drill_whatever_they_are_announced_as(tmp_path: Path) -> None:
+    store, clock = store_at(tmp_path, RunClock())
+    day = running_game_day(store, clock, 70)
+    rounds = store.create(RunKind.GAMEDAY, "rounds of a crash", parent=day.run.id)
+    crash = store.create(RunKind.CHAOS, "A replica crashes", targets=["amas"], parent=rounds.run.id)
+
+    def told(name: str, run: RunRecord) -> Alert:
+        now = clock.now()
+        sent = announcement(Drill(name, now), run=run.id, by="mia", ends=now + MINUTE, parent=run.parent)
+        return Alert(run.id, ALERT, None, AlertState.FIRING, now, sent.labels, sent.annotations)
+
+    alerts = FakeAlerts(held=(told("The primary is lost", day.run), told("A replica crashes", crash.run)))
+    watch = Watch((slo(),), FakeMetrics(lambda query: []), alerts, FakeClock(), diary=Notebook(tmp_path))
+    snapshot = await watch.poll_alerts()
+    assert [drill.name for drill in snapshot.drills] == ["primary-loss"]
+    assert set(snapshot.drills[0].runs) == {day.run.id, rounds.run.id, crash.run.id}
+    alerts.held = (*alerts.held, told("A fault of somebody else", replace(day.run, id="other")))
+    snapshot = await watch.poll_alerts()
+    assert [drill.name for drill in snapshot.drills] == ["primary-loss", "A fault of somebody else"]
+    for each in (crash, rounds, day):
+        each.close()

@@ -12,7 +12,7 @@ from sretool.core.observe.model import Drill
 from sretool.core.runs.model import RunKind, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -52,12 +52,20 @@ class Notebook:
         known = {record.id for record in going}
         # A game day stands for its steps: what they are called may be kept from whoever responds.
         alone = (record for record in going if record.parent not in known)
-        return tuple(drill for record in alone if (drill := _drill(record)) is not None)
+        return tuple(drill for record in alone if (drill := _drill(record, going)) is not None)
 
 
-def _drill(record: RunRecord) -> Drill | None:
+def _drill(record: RunRecord, going: Sequence[RunRecord]) -> Drill | None:
     services = tuple(target for target in record.targets if "://" not in target)
     if record.kind not in (RunKind.CHAOS, RunKind.GAMEDAY) and not services:
         # Load on an address alone explains nobody's pages.
         return None
-    return Drill(record.title, record.started, services)
+    return Drill(record.title, record.started, services, runs=(record.id, *_steps(record.id, going)))
+
+
+def _steps(run: str, going: Sequence[RunRecord]) -> Iterator[str]:
+    """Ids of those that are its steps, and of theirs."""
+    for each in going:
+        if each.parent == run:
+            yield each.id
+            yield from _steps(each.id, going)

@@ -31,10 +31,17 @@ class Announcement:
     ends: datetime
 
 
-def announcement(drill: Drill, *, run: str, by: str, ends: datetime, verdict: str = "") -> Announcement:
-    """What says that `drill` runs until `ends`, or, with a `verdict`, that it has ended."""
+def announcement(
+    drill: Drill, *, run: str, by: str, ends: datetime, verdict: str = "", parent: str | None = None
+) -> Announcement:
+    """What says that `drill` runs until `ends`, or, with a `verdict`, that it has ended.
+
+    `parent`: id of the game day that it is a step of.
+    """
     services = ",".join(drill.services)
     labels = {"alertname": ALERT, "severity": _SEVERITY, "drill": drill.name, "run": run}
+    if parent:
+        labels["parent"] = parent
     if services:
         labels["services"] = services
     on = f" on {', '.join(drill.services)}" if drill.services else ""
@@ -48,14 +55,17 @@ def is_drill(alert: Alert) -> bool:
 
 
 def announced(alerts: Iterable[Alert]) -> tuple[Drill, ...]:
-    """Drills that Alertmanager knows of, the oldest first."""
+    """Drills that Alertmanager knows of, the oldest first; a game day stands for its steps."""
+    known = [each for each in alerts if is_drill(each) and each.state is not AlertState.RESOLVED]
+    runs = {each.labels["run"] for each in known if each.labels.get("run")}
     found = (
         Drill(
             alert.labels.get("drill", alert.name),
             alert.since,
             tuple(filter(None, alert.labels.get("services", "").split(","))),
+            runs=tuple(filter(None, (alert.labels.get("run"), alert.labels.get("parent")))),
         )
-        for alert in alerts
-        if is_drill(alert) and alert.state is not AlertState.RESOLVED
+        for alert in known
+        if alert.labels.get("parent") not in runs
     )
     return tuple(sorted(found, key=lambda drill: drill.started))

@@ -136,6 +136,8 @@ class Drill:
     services: tuple[str, ...] = ()
     """What it may hurt; empty: anything."""
     ends: datetime | None = None
+    runs: tuple[str, ...] = ()
+    """Ids of the runs that it is: its own, those that are its steps, the one that it is a step of."""
 
 
 @dataclass(frozen=True, slots=True)

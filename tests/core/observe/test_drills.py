@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sretool.core.observe.drills import announced, announcement, is_drill
@@ -9,21 +10,35 @@ from sretool.core.observe.model import Alert, AlertState, Drill
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 DRILL = Drill("A replica crashes", NOW, ("learning", "tutor"))
+SEEN = replace(DRILL, runs=("abc123",))
 
 
-def alert(state: AlertState = AlertState.FIRING, drill: Drill = DRILL) -> Alert:
+def alert(
+    state: AlertState = AlertState.FIRING,
+    drill: Drill = DRILL,
+    *,
+    run: str = "abc123",
+    parent: str | None = None,
+) -> Alert:
     """As Alertmanager gives the announcement back."""
-    sent = announcement(drill, run="abc123", by="mia", ends=NOW + timedelta(minutes=1))
+    sent = announcement(drill, run=run, by="mia", ends=NOW + timedelta(minutes=1), parent=parent)
     return Alert("f", sent.labels["alertname"], None, state, sent.starts, sent.labels, sent.annotations)
 
 
 def test_what_is_announced_is_what_others_see() -> None:
-    assert announced([alert()]) == (DRILL,)
-    assert announced([alert(drill=Drill("Anything", NOW))]) == (Drill("Anything", NOW),)
+    assert announced([alert()]) == (SEEN,)
+    anything = Drill("Anything", NOW)
+    assert announced([alert(drill=anything)]) == (replace(anything, runs=("abc123",)),)
+
+
+def test_a_game_day_stands_for_its_steps() -> None:
+    day, step = alert(drill=Drill("A day", NOW)), alert(run="def456", parent="abc123")
+    assert [drill.name for drill in announced([step, day])] == ["A day"]
+    assert announced([step]) == (replace(DRILL, runs=("def456", "abc123")),)
 
 
 def test_a_silenced_announcement_is_still_a_drill_and_a_resolved_one_is_none() -> None:
-    assert announced([alert(AlertState.SILENCED)]) == (DRILL,)
+    assert announced([alert(AlertState.SILENCED)]) == (SEEN,)
     assert announced([alert(AlertState.RESOLVED)]) == ()
 
 
