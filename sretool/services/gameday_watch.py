@@ -63,6 +63,10 @@ class GameDayWatchers(Watchers):
             self._stands(ALERTMANAGER, ok=False, text=error.message)
             return
         self._stands(ALERTMANAGER, ok=True)
+        there = {alert_key(alert.name, alert.labels) for alert in found}
+        for key in self._hidden.keys() - there:
+            # Should it come again, it is told again whether somebody has taken it already.
+            del self._hidden[key]
         for alert in found:
             self._take_received(alert)
             self._take_hidden(alert, silences)

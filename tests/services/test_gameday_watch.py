@@ -44,6 +44,8 @@ class MadeUpServers:
     hidden: Sequence[Silence] = ()
     hidden_from: float = 3.0
     inhibited: bool = False
+    gone: tuple[float, float] = (0.0, 0.0)
+    """From and to: nothing fires meanwhile."""
     announced: list[Any] = field(default_factory=list)
 
     async def rule_alerts(self) -> Sequence[RuleAlert]:
@@ -51,6 +53,8 @@ class MadeUpServers:
         return [RuleAlert("AppDown", plain, firing=True, since=T0, for_s=1.0, interval_s=1.0)]
 
     async def alerts(self) -> Sequence[Alert]:
+        if self.gone[0] <= asyncio.get_running_loop().time() < self.gone[1]:
+            return []
         there = asyncio.get_running_loop().time() >= self.hidden_from
         state = AlertState.FIRING
         if there and self.inhibited:
@@ -92,6 +96,14 @@ async def test_a_silence_has_its_maker_and_its_begin() -> None:
     changes = await told(MadeUpServers([silence("s2", "zoe", 2.8), silence("s1", "ann", 2.2)]))
     assert [each.state for each in changes] == ["firing", "received", "silenced"]
     assert (changes[-1].by, changes[-1].since) == ("ann", T0 + timedelta(seconds=2.2))
+
+
+async def test_one_that_comes_again_while_its_ack_lasts_is_told_to_be_taken_again() -> None:
+    taken = T0 + timedelta(seconds=2)
+    servers = MadeUpServers(
+        [silence("s1", "tool", 2.5, acks.comment_of("bo", "looking", taken))], gone=(4, 5)
+    )
+    assert [each.state for each in await told(servers)].count("acknowledged") == 2
 
 
 async def test_one_that_another_alert_inhibits_is_taken_by_nobody() -> None:

@@ -45,6 +45,8 @@ BLIND: Final = "blind"
 PROMETHEUS: Final = "prometheus"
 ALERTMANAGER: Final = "alertmanager"
 _PAGE: Final = "page"
+_SEEN_LATE: Final = 10.0
+"""Seconds by which a page may be seen later than somebody took it; what was taken before is an earlier one."""
 _STEPS: Final = {
     Claims.EXPERIMENTS: ("experiment",),
     Claims.LOADS: ("load", "capacity"),
@@ -105,9 +107,12 @@ class Judging:
     """Alerts that were silenced before they fired → since when."""
     _open_pages: set[str] = field(default_factory=set)
     _sources: dict[str, bool] = field(default_factory=dict)
-    _spent: dict[str, float] = field(default_factory=dict)
+    _spent: dict[str, float | None] = field(default_factory=dict)
+    """Objective → share of its budget; None: nobody ever knew."""
     _told: dict[str, float] = field(default_factory=dict)
     """Claims that only the objectives' own figures tell."""
+    _strange: list[Check] = field(default_factory=list)
+    """Claims that this program cannot judge."""
     _released: dict[str, Check] = field(default_factory=dict)
     """What is asked of a release, as it was found last."""
     _load: Load = field(default_factory=Load)
@@ -143,8 +148,9 @@ class Judging:
                 self._alert(event, what)
             case events.SourceState(source, ok):
                 self._sources[source] = ok
-            case events.SloTick(slo, budget_spent=spent) if spent is not None:
-                self._spent[slo] = max(spent, self._spent.get(slo, 0.0))
+            case events.SloTick(slo, budget_spent=spent):
+                known = [each for each in (spent, self._spent.get(slo)) if each is not None]
+                self._spent[slo] = max(known, default=None)
             case events.LoadTick() as what:
                 self._load.take(what)
             case events.Checked(check) if check.name in self._released:
@@ -162,7 +168,8 @@ class Judging:
 
     def checks(self, *, over: bool) -> tuple[Check, ...]:
         """Every claim as it stands; `over`: as if nothing more came."""
-        return (*(self._check(each, over=over) for each in self.claims), *self._released.values())
+        judged = (self._check(each, over=over) for each in self.claims)
+        return (*judged, *self._strange, *self._released.values())
 
     def holds(self, texts: Iterable[str]) -> bool:
         """Whether these claims were true if it were over now."""
@@ -194,7 +201,7 @@ class Judging:
             mttr_s=_mean(each.mttr_s for each in found),
             pages=len(pages) if watched else None,
             pages_acked=len(taken) if watched else None,
-            budget_spent=max(self._spent.values(), default=None),
+            budget_spent=_most(self._spent.values()),
             held_s=round(self._held_until(self._t), 3),
             undone=self._undone() if self._experiments() else None,
         )
@@ -216,8 +223,8 @@ class Judging:
             try:
                 found.append(claims.parse(check.name))
             except UsageError:
-                # A newer program may know claims that this one does not.
-                continue
+                # A newer program may know claims that this one does not: nobody knows whether they hold.
+                self._strange.append(Check(check.name, check.want, None, check.unit))
         self.claims = tuple(found)
 
     def _step(self, id_: str) -> _Step:
@@ -255,10 +262,14 @@ class Judging:
                 since = what.since or event.at
                 if not pages or pages[-1].over is not None:
                     self._silenced[key] = since
-                elif since < pages[-1].fired_at and what.state == "silenced":
-                    pages[-1].before = True
-                elif pages[-1].taken_s is None:
-                    pages[-1].taken_s = max(0.0, (since - pages[-1].fired_at).total_seconds())
+                    return
+                page = pages[-1]
+                after = (since - page.fired_at).total_seconds()
+                if after < (-_SEEN_LATE if what.state == "acknowledged" else 0):
+                    page.before = page.taken_s is None
+                elif page.taken_s is None:
+                    # A clock may have been set meanwhile: it was not taken later than that was seen.
+                    page.taken_s = round(min(max(0.0, after), event.t - page.fired), 6)
             case "resolved":
                 self._open_pages.discard(key)
                 self._silenced.pop(key, None)
@@ -302,7 +313,7 @@ class Judging:
                 return _Figures() if got is None else _Figures((got,))
             case Claims.SPENT:
                 found = [spent for slo, spent in self._spent.items() if claim.slo in (None, slo)]
-                return _Figures(tuple(found))
+                return _Figures(tuple(_known(found)), found.count(None))
             case Claims.DETECTED:
                 return self._detected()
             case Claims.ACKED:
@@ -369,14 +380,14 @@ class Judging:
         return _Figures(tuple(known), missing)
 
     def _lost(self) -> _Figures:
-        """Experiments without a ledger of writes say nothing of them."""
-        lost = [
-            step.ended.chaos.lost_writes
-            for step in self._experiments()
-            if step.ended is not None and step.ended.chaos is not None
-        ]
-        counted = [each for each in lost if each is not None]
-        return _Figures((float(sum(counted)),)) if counted else _Figures()
+        """Experiments without a ledger say nothing of writes; one without measures may have had one."""
+        ended = [step for step in self._experiments() if step.ended is not None]
+        found = [step.ended.chaos for step in ended if step.ended is not None]
+        lost = _sum(each.lost_writes for each in found if each is not None)
+        missing = sum(
+            chaos is None and step.fault_on is not None for step, chaos in zip(ended, found, strict=True)
+        )
+        return _Figures(() if lost is None else (float(lost),), missing)
 
     def _of_load(self, claim: Claim) -> _Figures:
         measured = self._load.measures()

@@ -317,6 +317,41 @@ def test_as_long_as_it_goes_on_the_end_is_not_known() -> None:
     assert not judging.holds(["undone"])
 
 
-def test_claims_of_a_newer_program_are_left_out() -> None:
+def test_claims_of_a_newer_program_are_not_known_to_hold() -> None:
     verdict, _ = judge(day(["undone", "nobody weeps <= 3"]))
-    assert [each.name for each in verdict.checks] == ["undone"]
+    assert [(each.name, each.ok) for each in verdict.checks] == [
+        ("undone", True),
+        ("nobody weeps <= 3", None),
+    ]
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_an_objective_whose_budget_nobody_knows_leaves_all_of_them_open() -> None:
+    told = [(20.0, SloTick("a/b", 0.99, 1, 0.01)), (20.0, SloTick("a/c", None, None, None))]
+    verdict, measures = judge(day(["spent <= 3%", "spent a/b <= 3%"], *told))
+    assert [each.ok for each in verdict.checks] == [None, True]
+    assert measures.budget_spent == 0.01
+    # What was known once stays known.
+    late = (30.0, SloTick("a/c", 0.9, 1, 0.02)), (31.0, SloTick("a/c", None, None, None))
+    assert [each.ok for each in judge(day(["spent <= 3%"], *told, *late))[0].checks] == [True]
+
+
+def test_a_fault_without_measures_may_have_lost_writes() -> None:
+    steps = (*STEPS, PlannedStep("other", "experiment", "db-failover", noted=True))
+    other = (
+        (41.0, StepBegan("other")),
+        (42.0, FaultOn("other/f1", "kill db-1", "db-1", undo_ready=True)),
+        (43.0, FaultOff("other/f1")),
+        (44.0, StepEnded("other", Outcome.INCONCLUSIVE)),
+    )
+    check = only(day(["lost writes <= 0"], *other, steps=steps))
+    assert (check.got, check.ok) == (0.0, None)
+
+
+@pytest.mark.parametrize(("since", "mtta", "paged"), [(3615.0, 5.0, 1), (14.0, 0.0, 1), (-3600.0, None, 0)])
+def test_a_clock_that_is_set_makes_nobody_slower_nor_faster(
+    since: float, mtta: float | None, paged: int
+) -> None:
+    """An hour on; seen a moment late; long before it fired, as one who took an earlier one."""
+    _, measures = judge(day([], page(15, "firing"), page(20, "acknowledged", since=since)))
+    assert (measures.mtta_s, measures.pages) == (mtta, paged)
