@@ -46,7 +46,7 @@ PROMETHEUS: Final = "prometheus"
 ALERTMANAGER: Final = "alertmanager"
 _PAGE: Final = "page"
 _SEEN_LATE: Final = 10.0
-"""Seconds by which a page may be seen later than somebody took it; what was taken before is an earlier one."""
+"""Seconds by which a page may be seen later than somebody took it; beyond, an earlier one was taken."""
 _STEPS: Final = {
     Claims.EXPERIMENTS: ("experiment",),
     Claims.LOADS: ("load", "capacity"),
