@@ -19,8 +19,10 @@ from sretool.adapters.store.writer import EVENTS, INPUT, RECORD
 from sretool.cli import gameday_release
 from sretool.cli.output import json_text
 from sretool.core.analysis.score import scores
+from sretool.core.plans.gameday.rounds import MEASURED, of
 from sretool.core.runs import lines
 from sretool.core.runs.model import RunKind
+from sretool.core.runs.rounds import rounds
 from sretool.errors import RunUnreadable, SretoolError, UsageError
 from sretool.report import gameday, gameday_documents
 from sretool.report.gameday_story import Child, GameDayReport
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from sretool.core.catalog.model import System
     from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunRecord
+    from sretool.core.runs.rounds import Rounds
 
 NAMES: Final = {"html": "report.html", "md": "report.md", "json": "report.json", "junit": "junit.xml"}
 """Form → name of its file in the run's folder."""
@@ -80,10 +83,13 @@ def told(
     found: list[RunEvent] = []
     while new := tail.read().events:
         found += new
+    written = list(found)
     # What its steps tell comes a little after it was so.
     found.sort(key=lambda event: event.t)
     report = GameDayReport(record)
     report.take_all(found)
+    if not report.rehearsal:
+        report.rounds = _rounds(report, written)
     for step in report.steps:
         if step.run:
             child = _child(folder.parent, step.run, step.plan.id)
@@ -101,6 +107,13 @@ def told(
         count = "1 line is no event" if tail.unreadable == 1 else f"{tail.unreadable} lines are no events"
         report.unreadable = f"{count} and left out: {tail.first_unreadable}"
     return report, found
+
+
+def _rounds(report: GameDayReport, written: list[RunEvent]) -> Rounds | None:
+    """`written`: the events in the order they were written. None: it has no rounds."""
+    made = {each.plan.id: of(each.plan.id) for each in report.steps}
+    names = {step: (each.pair, each.fault) for step, each in made.items() if each is not None}
+    return rounds(written, names, MEASURED) if names else None
 
 
 def _child(runs: Path, name: str, step: str) -> Child | str:

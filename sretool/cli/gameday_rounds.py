@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sretool.cli.context import Settings
     from sretool.cli.gameday_together import Prepared, Surrounded
-    from sretool.core.runs.rounds import Compared, Rounds
+    from sretool.core.runs.rounds import Rounds
     from sretool.services.gameday_rounds import Made, Order
 
 _SEEDS: Final = 100_000
@@ -161,7 +161,7 @@ def _shown(prepared: Prepared, order: Order) -> Iterator[str]:
 
 
 def _lines(made: Made, order: Order) -> Iterator[str]:
-    from sretool.core.runs.words import value_words
+    from sretool.core.runs import differences
 
     verdict = made.ending.record.verdict
     assert verdict is not None
@@ -171,58 +171,26 @@ def _lines(made: Made, order: Order) -> Iterator[str]:
     if found.compared:
         yield ""
         yield f"  {'':<10}  {'WITHOUT':>9}  {'WITH':>9}  {'CHANGE':>9}  {'19 TIMES IN 20':<21}  BY CHANCE"
-    for each in found.compared:
-        told, unit = each.found, each.measure.unit
-        interval = "-" if told.low is None else f"{_change(each, told.low)} … {_change(each, told.high)}"
-        least = " (the least there is)" if told.chance <= told.least_chance else ""
+    for each in map(differences.row, found.compared):
         yield (
-            f"  {each.measure.name:<10}  {value_words(told.without, unit, 3):>9}"
-            f"  {value_words(told.with_, unit, 3):>9}  {_change(each, told.change):>9}  {interval:<21}"
-            f"  {told.chance:.1%}{least}"
+            f"  {each.measure:<10}  {each.without:>9}  {each.with_:>9}  {each.change:>9}  {each.interval:<21}"
+            f"  {each.chance}"
         ).rstrip()
     missing = [f"  {each.step} does not count: {each.why}" for each in found.rounds if each.why]
     yield from ("", *missing) if missing else ()
 
 
-def _change(of: Compared, value: float | None) -> str:
-    """`+212%` in relation to without; `+1.2 pt` of shares."""
-    from sretool.services.gameday_rounds import percent
-
-    if value is None:
-        return "-"
-    if of.found.relative:
-        return f"{percent(value)}%"
-    return f"{percent(value)} pt" if of.measure.unit == "ratio" else f"{value:+.3g}"
-
-
 def _document(made: Made) -> dict[str, Any]:
+    from sretool.core.runs import differences
+
     verdict = made.ending.record.verdict
     return {
         "run": made.ending.record.id,
         "outcome": verdict.outcome.value if verdict is not None else None,
         "reason": verdict.reason if verdict is not None else None,
         "pairs_that_count": made.rounds.pairs,
-        "differences": [_difference(each) for each in made.rounds.compared],
+        "differences": [differences.document(each) for each in made.rounds.compared],
         "rounds": _rounds(made.rounds),
-    }
-
-
-def _difference(each: Compared) -> dict[str, Any]:
-    found = each.found
-    return {
-        "measure": each.measure.name,
-        "unit": each.measure.unit,
-        "pairs": found.pairs,
-        "without": found.without,
-        "with": found.with_,
-        "relative": found.relative,
-        "change": found.change,
-        "low": found.low,
-        "high": found.high,
-        "chance": found.chance,
-        "least_chance": found.least_chance,
-        "clear": found.clear,
-        "worse": each.worse,
     }
 
 

@@ -15,6 +15,7 @@ from markupsafe import escape as markup_escape
 
 from sretool.core.analysis.score import Aspect
 from sretool.core.plans.chaos import criteria as holding
+from sretool.core.runs import differences
 from sretool.core.runs.model import Outcome, RunKind, RunState
 from sretool.core.runs.words import NONE, count_words, seconds_words, share_words, value_words
 from sretool.report import chaos, gameday_actions, gameday_charts, release, run, templating
@@ -84,6 +85,10 @@ def _render(
         figures=figures(report),
         checks=chaos.checks(report),
         rehearsal=report.rehearsal,
+        name=report.name,
+        target=", ".join(report.hurt) or "no target",
+        differences=[differences.row(each) for each in report.rounds.compared] if report.rounds else [],
+        pairs=report.rounds.pairs if report.rounds else 0,
         experiments=[experiment(report, each) for each in tried],
         others=[step(report, each) for each in report.steps if each not in tried],
         actions=list(gameday_actions.actions(report)),
@@ -297,7 +302,10 @@ def step(report: GameDayReport, of: StepSpan) -> StepRow:
     # A load that its steps were over before is ended, and that is as it should be.
     passed = of.ended is not None and of.ended.outcome is Outcome.PASSED
     said = _result(child) if passed else why(of, child)
-    return StepRow(of, of.plan.title, word, kind, said, lasted, child)
+    faults = [each.text for each in report.faults if each.fault.partition("/")[0] == of.plan.id]
+    # What nobody planned has no other name than its id.
+    what = ", ".join(faults) if of.plan.title == of.plan.id and faults else of.plan.title
+    return StepRow(of, what, word, kind, said, lasted, child)
 
 
 def _result(child: Child | None) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from sretool.core.analysis.score import Aspect
+from sretool.core.runs import differences
 from sretool.core.runs.model import Outcome
 from sretool.report import chaos, chaos_documents, gameday, gameday_actions, release, run_documents
 from sretool.report.run import word
@@ -56,6 +57,9 @@ def document(report: GameDayReport) -> dict[str, Any]:
         ],
         "scores": [_score(each) for each in report.scores],
         "release": release.document(report.release) if report.release is not None else None,
+        "differences": [differences.document(each) for each in report.rounds.compared]
+        if report.rounds is not None
+        else None,
         "missing": list(report.missing),
         "slos": chaos_documents.slos(report),
         "log": chaos_documents.log(report),

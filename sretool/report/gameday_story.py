@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sretool.core.catalog.model import RecoveryObjective
     from sretool.core.plans.chaos.criteria import Criteria
     from sretool.core.runs.model import ChaosMeasures, GameDayMeasures, RunRecord, Verdict
+    from sretool.core.runs.rounds import Rounds
     from sretool.core.runs.story import Firing, StepSpan
 
 PAGE: Final = "page"
@@ -64,6 +65,8 @@ class GameDayReport(ChaosReport):
         """Objective → share of events that must be good, where the catalog is known."""
         self.release: Judged | None = None
         """What was found out about a release; None: nothing was asked of one."""
+        self.rounds: Rounds | None = None
+        """Of a measurement: what its rounds with and without the fault differ by."""
         self.held: list[Moment] = []
         """When no step began because somebody held it."""
         self.missing: list[str] = []
@@ -100,6 +103,18 @@ class GameDayReport(ChaosReport):
         """Whether it followed a plan; rounds and searches for a dose measure, and rehearse nothing."""
         started = self.story.started
         return started is None or bool(started.plan_hash or started.checks)
+
+    @property
+    def name(self) -> str:
+        """As its plan calls it for people; `record.title` is what its file is called."""
+        started = self.story.started
+        return started.title if started is not None and started.title else self.record.title
+
+    @property
+    def hurt(self) -> tuple[str, ...]:
+        """Services, or where none is named what its faults were made in."""
+        started = self.story.started
+        return self.record.targets or (started.blast_radius if started is not None else ())
 
     @property
     def day(self) -> GameDayMeasures | None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from sretool.core.plans.gameday import rounds as plans
 from sretool.core.plans.gameday.rounds import BETWEEN, LOST, MEASURED
 from sretool.core.runs import rounds as seen
+from sretool.core.runs.differences import words
 from sretool.core.runs.events import PhaseBegan, PlannedStep, Started, StepBegan, StepEnded
 from sretool.core.runs.model import Outcome, RunKind, Verdict
-from sretool.core.runs.words import value_words
 from sretool.services.gameday_together import Ending, Limits, Stopped, Together, no_fault
 
 if TYPE_CHECKING:
@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 
     from sretool.core.plans.gameday.rounds import Round
     from sretool.core.runs.events import RunEvent
-    from sretool.core.runs.rounds import Compared, Rounds
+    from sretool.core.runs.rounds import Rounds
     from sretool.ports import ExperimentJournal
     from sretool.services.chaos import Control
     from sretool.services.gameday_together import Around, Running
 
 LEAST_PAIRS: Final = 2
 """Of which both rounds count; fewer show no interval."""
-_LOPSIDED: Final = 0.2
-"""How much farther one end of an interval may be than the other, of its half, for it to be told as ±."""
 _BEGINS: Final = 60.0
 """Seconds in which a load must have made its first request that counts, its warm-up left out."""
 _COUNT: Final = (Outcome.PASSED, Outcome.FAILED)
@@ -261,27 +259,3 @@ class _Rounds:
             because = f": {reasons[0]}" if reasons else ""
             return Verdict(Outcome.INCONCLUSIVE, f"{found.pairs} of {self._order.pairs} pairs count{because}")
         return Verdict(Outcome.PASSED, told)
-
-
-def words(of: Compared) -> str:
-    """`capacity -38% ± 5%`; where the interval is lopsided `p95 +58% (+9.1% … +128%)`."""
-    found, unit = of.found, of.measure.unit
-
-    def told(value: float, digits: int = 3) -> str:
-        if found.relative or unit == "ratio":
-            return f"{percent(value, digits)}{'%' if found.relative else ' points'}"
-        return f"{'+' if value >= 0 else ''}{value_words(value, unit, digits)}"
-
-    change = f"{of.measure.name} {told(found.change)}"
-    if found.low is None or found.high is None or found.margin is None:
-        return change
-    lopsided = abs(found.high + found.low - 2 * found.change) > _LOPSIDED * found.margin
-    if lopsided:
-        return f"{change} ({told(found.low, 2)} … {told(found.high, 3)})"
-    return f"{change} ± {told(found.margin, 2).lstrip('+')}"
-
-
-def percent(share: float, digits: int = 3) -> str:
-    """`+9.11`, `-38`, `+1,490`: without what computing left of nothing."""
-    found = round(share * 100, 4)
-    return f"{found:+,.0f}" if abs(found) >= 100 else f"{found:+.{digits}g}"

@@ -13,13 +13,16 @@ from xml.etree import ElementTree
 import pytest
 
 from sretool.adapters.files import catalog
+from sretool.adapters.store.runs import RunStore
 from sretool.cli import chaos_reports, gameday_reports, run_reports
-from sretool.core.runs import events, lines
+from sretool.core.runs import differences, events, lines
 from sretool.core.runs.events import PlannedStep, RunEvent
 from sretool.core.runs.model import Check, Outcome, RunKind, RunRecord, RunState, Verdict
+from sretool.core.runs.rounds import rounds
 from sretool.errors import UsageError
 from sretool.report import chaos, gameday, gameday_actions, gameday_charts, gameday_documents
 from sretool.report.gameday_story import GameDayReport
+from tests.core.runs.test_rounds import Told
 from tests.report.test_chaos import Page
 from tests.support import gameday_runs as days
 
@@ -365,6 +368,38 @@ def test_rounds_and_searches_rehearse_nothing() -> None:
     for words in ("What is to be done", "<h2>Experiments", "The other steps"):
         assert words not in page
     assert "| trial-2 | latency | - | **not begun** |" in text
+
+
+def test_what_rounds_differ_by_stands_in_every_form_of_their_report(tmp_path: Path) -> None:
+    of, names = (
+        Told(),
+        {f"{side}-{pair}": (pair, side == "with") for pair in (1, 2) for side in ("with", "without")},
+    )
+    steps = [PlannedStep(each, "load", each) for each in names]
+    of.tell(replace(started(*steps, plan_hash="", blast_radius=("a proxy",)), title="rounds of latency"))
+    for step in names:
+        of.round(step, bucket=9000 if step.startswith("with-") else 4400)
+    run = RunStore(tmp_path).create(RunKind.GAMEDAY, "rounds")
+    with run:
+        for each in of.events:
+            run.record(each.what, at=each.at, t=each.t)
+        run.finish(Verdict(Outcome.PASSED, "as it came"))
+    made = {
+        form: "".join(gameday_reports.texts(run.folder, run.run, form, NOW).values())
+        for form in gameday_reports.NAMES
+    }
+    (expected, *_) = rounds(of.events, names, "measured").compared
+    row = differences.row(expected)
+    assert row.measure == "p95"
+    assert row.change.startswith("+")
+    assert f"| p95 | {row.without} | {row.with_} | " in made["md"]
+    cells = re.findall(r'<tr><th scope="row">p95</th>(.*?)</tr>', made["html"])[0]
+    found = re.findall(r">([^<]+)</td>", cells)
+    assert found == [row.without, row.with_, row.change, row.interval, row.chance]
+    assert "measurement <code>rounds</code> on a proxy" in made["html"]
+    told = json.loads(made["json"])["differences"]
+    assert told[0] == differences.document(expected)
+    assert [each["measure"] for each in told] == ["p95", "p99", "errors", "throughput"]
 
 
 def test_a_fault_of_a_day_that_goes_on_is_not_left() -> None:

@@ -10,6 +10,7 @@ import pytest
 from sretool.core.plans.gameday import rounds as plans
 from sretool.core.plans.gameday.rounds import MEASURED
 from sretool.core.runs import rounds as seen
+from sretool.core.runs.differences import words
 from sretool.core.runs.events import (
     FaultOn,
     GuardTripped,
@@ -23,7 +24,7 @@ from sretool.core.runs.events import (
 from sretool.core.runs.model import Outcome, RunState
 from sretool.errors import ChaosError
 from sretool.services.chaos import Control
-from sretool.services.gameday_rounds import Made, Order, run, words
+from sretool.services.gameday_rounds import Made, Order, run
 from sretool.services.gameday_together import Limits
 from tests.support.together import World, journal
 
