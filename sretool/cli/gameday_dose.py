@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sretool.core.runs.load import Load
     from sretool.core.runs.model import Check
     from sretool.core.slo.model import Slo
-    from sretool.services.gameday_dose import Made, Order
+    from sretool.services.gameday_dose import Made, Order, Ordered
 
 
 @click.command()
@@ -197,7 +198,23 @@ def _order(
         people={"lead": prepared.experiment.me},
         blast_radius=prepared.blast_radius,
         limits=prepared.limits,
+        ordered=_ordered(prepared, variable),
     )
+
+
+def _ordered(prepared: Prepared, variable: str) -> Ordered | None:
+    """Where the experiment says what it wants measured, and the variable's own value is that figure."""
+    from sretool.services.gameday_dose import Ordered
+
+    experiment = prepared.experiment.plan.experiment
+    dose = experiment.block.dose
+    own = (experiment.document.get("configuration") or {}).get(variable)
+    if dose is None or isinstance(own, bool) or not isinstance(own, int | float) or not own:
+        return None
+    want = float(dose.want)
+    # 200 or 0.2 where 200ms is wanted, 50 or 0.5 where it is 50%: another figure is of something else.
+    same = any(math.isclose(own, want * times, rel_tol=1e-6) for times in (1, 100, 1000))
+    return Ordered(want, float(dose.tolerance), want / own) if same else None
 
 
 def _server(prepared: Prepared, slo: Slo) -> Callable[[datetime, datetime, Load], Awaitable[Check]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.plans.chaos.experiment import Stop
 from sretool.core.plans.gameday.dose import Ending as Ended
 from sretool.core.plans.gameday.dose import Search, Trial
 from sretool.core.plans.gameday.rounds import BETWEEN, MEASURED
@@ -33,6 +34,29 @@ _TAIL: Final = 5
 """Requests beyond a percentile that it takes to judge it."""
 _LEAST: Final = 50
 """Requests that it takes to judge anything of them."""
+_HARM: Final = tuple(each.value for each in (Stop.BURN, Stop.BUDGET, Stop.PROBE))
+"""What the guards of an experiment begin with that stop what hurts; others say nothing of its fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """How strong the fault is to be by the experiment's own words, which its run measures."""
+
+    want: float
+    """In the unit of the measure."""
+    tolerance: float
+    each: float
+    """So much of that unit is one of the variable's."""
+
+    def wrong(self, dose: float, share: float | None) -> str:
+        """Why a trial does not count, by what was measured as a share of `want`; empty: it does."""
+        if share is None:
+            return "how strong the fault was is not known"
+        wanted, got = dose * self.each, share * self.want
+        # As much as is allowed of what the experiment says; of more, as large a part of it.
+        if abs(got - wanted) <= self.tolerance * max(1.0, abs(wanted / self.want)):
+            return ""
+        return f"the fault was as strong as {figure(round(got / self.each, 6))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +79,8 @@ class Order:
     people: Mapping[str, str]
     blast_radius: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    ordered: Ordered | None = None
+    """None: the experiment does not say how its variable can be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +208,20 @@ class _Doses:
         verdict, begin, end = chaos.verdict, chaos.fault_on, chaos.fault_off
         if begin is None or end is None:
             return Trial(dose, None, no_fault(chaos))
-        if verdict is not None and verdict.outcome is Outcome.ABORTED:
+        if verdict is None or verdict.outcome is Outcome.ERROR:
+            return Trial(dose, None, verdict.reason if verdict is not None else "it has no verdict")
+        measured = chaos.end.record.measures.chaos if chaos.end.record is not None else None
+        ordered = self._order.ordered
+        wrong = ordered.wrong(dose, measured.dose if measured is not None else None) if ordered else ""
+        if wrong:
+            return Trial(dose, None, wrong)
+        if verdict.outcome is Outcome.ABORTED and chaos.guard.startswith(_HARM):
             # Its own guards stop what burns: a harsher dose would not burn less.
             self._tell(Check(f"{step}: {self._name(dose)}", self._order.what, verdict.reason, ok=False))
             return Trial(dose, True, verdict.reason)
-        if verdict is None or verdict.outcome is Outcome.ERROR or chaos.guard:
-            # A guard that is no sign of harm: nobody could see any more.
-            return Trial(dose, None, verdict.reason if verdict is not None else "it has no verdict")
+        if verdict.outcome is Outcome.ABORTED or chaos.guard:
+            # No sign of harm: nobody could see any more, it took too long, somebody ended it.
+            return Trial(dose, None, verdict.reason)
         check = await self._check(begin, end, load)
         kept = Check(f"{step}: {self._name(dose)}", check.want, check.got, check.unit, check.ok)
         self._tell(kept)

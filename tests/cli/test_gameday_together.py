@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sretool.cli import gameday_dose, gameday_recheck, gameday_rounds
+from sretool.core.plans.chaos.read import read
 from sretool.core.plans.gameday.dose import Aim, Ending, Result, Trial
 from sretool.core.plans.gameday.rounds import MEASURED, order
 from sretool.core.runs.events import (
@@ -28,8 +31,6 @@ from sretool.services.gameday_together import Ending as Ended
 from tests.cli.test_gameday import project, run
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sretool.core.runs.events import What
 
 __all__ = ["project"]
@@ -207,3 +208,19 @@ def test_a_dose_must_follow_from_the_events(tmp_path: Path) -> None:
 def test_other_runs_have_no_such_result(tmp_path: Path) -> None:
     assert gameday_recheck.wrong(tmp_path, []) is None
     assert gameday_recheck.wrong(kept(tmp_path, {"name": "drill"}, "rounds", {}), []) is None
+
+
+@pytest.mark.parametrize(
+    ("own", "each"), [("200", 0.001), ("0.2", 1.0), ("30", None), ("true", None), ("fast", None)]
+)
+def test_a_dose_is_measured_where_the_variable_is_the_figure_that_is_wanted(
+    own: str, each: float | None
+) -> None:
+    file = Path(__file__).parents[2] / "experiments" / "network-latency.yaml"
+    text = file.read_text(encoding="utf-8").replace("  rate: 30\n", f"  rate: 30\n  latency: {own}\n")
+    experiment = read(str(file), text, {}, {"latency": 50}).experiment
+    prepared: Any = SimpleNamespace(experiment=SimpleNamespace(plan=SimpleNamespace(experiment=experiment)))
+    found = gameday_dose._ordered(prepared, "latency")
+    assert (None if found is None else found.each) == (None if each is None else pytest.approx(each))
+    if found is not None:
+        assert (found.want, found.tolerance) == (0.2, 0.01)

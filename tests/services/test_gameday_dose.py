@@ -9,10 +9,11 @@ import pytest
 
 from sretool.core.plans.gameday.dose import Aim, Ending
 from sretool.core.plans.load import objectives
+from sretool.core.runs.doses import trials
 from sretool.core.runs.events import Checked, Note, RunEvent, StepEnded
 from sretool.core.runs.model import Check, Outcome, RunState
 from sretool.services.chaos import Control
-from sretool.services.gameday_dose import Made, Order, run
+from sretool.services.gameday_dose import Made, Order, Ordered, run
 from sretool.services.gameday_together import Limits
 from tests.support.together import World, journal
 
@@ -120,9 +121,43 @@ async def test_too_few_requests_tell_nothing(tmp_path: Path) -> None:
 
 
 async def test_what_an_experiments_own_guard_stops_is_too_much(tmp_path: Path) -> None:
-    world = World(latency=of_dose, outcome=Outcome.ABORTED)
+    world = World(latency=of_dose, outcome=Outcome.ABORTED, guard="burn > 100")
     played = await play(tmp_path, world)
     assert played.made.result.ending is Ending.ALL_BREAKS
+
+
+@pytest.mark.parametrize("guard", ["blind 60s", "after 10m", "stop file", "interrupted", ""])
+async def test_what_ended_for_another_reason_broke_nothing(tmp_path: Path, guard: str) -> None:
+    played = await play(tmp_path, World(latency=of_dose, outcome=Outcome.ABORTED, guard=guard))
+    assert (played.outcome, played.made.result.ending) == (Outcome.INCONCLUSIVE, Ending.UNKNOWN)
+    assert played.of(Checked) == []
+
+
+async def test_a_fault_of_another_strength_tells_nothing(tmp_path: Path) -> None:
+    ordered = Ordered(want=0.2, tolerance=0.01, each=0.001)
+    wanted = order(aim=Aim(60, 400, precision=0.05, whole=True), ordered=ordered)
+    played = await play(tmp_path, World(latency=of_dose, strength=lambda dose: (dose or 0) / 200), wanted)
+    assert played.made.result.ending is Ending.FOUND
+    # Whatever is ordered, it is half of it.
+    half = await play(
+        tmp_path / "half", World(latency=of_dose, strength=lambda dose: (dose or 0) / 400), wanted
+    )
+    assert (half.outcome, half.made.result.ending) == (Outcome.INCONCLUSIVE, Ending.UNKNOWN)
+    assert half.made.result.trials[0].why == "the fault was as strong as 30"
+    assert trials(half.events) == ((None, None), (None, None))
+    unknown = await play(tmp_path / "unknown", World(latency=of_dose), wanted)
+    assert unknown.made.result.trials[0].why == "how strong the fault was is not known"
+
+
+@pytest.mark.parametrize(
+    ("dose", "measured", "counts"),
+    [(200, 0.209, True), (200, 0.211, False), (20, 0.029, True), (20, 0.031, False), (400, 0.419, True)],
+)
+async def test_how_far_a_fault_may_be_from_what_was_ordered(
+    dose: float, measured: float, counts: bool
+) -> None:
+    ordered = Ordered(want=0.2, tolerance=0.01, each=0.001)
+    assert (ordered.wrong(dose, measured / 0.2) == "") is counts
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,15 @@ from sretool.core.runs.events import (
     RunEvent,
     SloTick,
 )
-from sretool.core.runs.model import Outcome, RunKind, RunRecord, RunState, Verdict
+from sretool.core.runs.model import (
+    ChaosMeasures,
+    Measures,
+    Outcome,
+    RunKind,
+    RunRecord,
+    RunState,
+    Verdict,
+)
 from sretool.services.gameday_children import Child
 from sretool.services.gameday_together import Around
 
@@ -63,6 +71,8 @@ class World:
     fault_for: float = 20.0
     outcome: Outcome = Outcome.PASSED
     """Of experiments."""
+    strength: Callable[[float | None], float | None] = lambda _: None
+    """What an experiment measures of its fault, as a share of what it says itself, by the dose."""
     guard: str = ""
     """Ends each experiment when its fault has been in for its time."""
     refuses: str = ""
@@ -108,6 +118,7 @@ class MadeUp:
         self._verdict: Verdict | None = None
         self._began = 0.0
         self._said = ""
+        self._strength: float | None = None
 
     async def start(self) -> None:
         self._began = _now()
@@ -134,7 +145,15 @@ class MadeUp:
     def record(self) -> RunRecord | None:
         if self._verdict is None:
             return None
-        return RunRecord("a", RunKind.CHAOS, "x", RunState.FINISHED, T0, verdict=self._verdict)
+        return RunRecord(
+            "a",
+            RunKind.CHAOS,
+            "x",
+            RunState.FINISHED,
+            T0,
+            verdict=self._verdict,
+            measures=Measures(chaos=ChaosMeasures(dose=self._strength)),
+        )
 
     async def settle(self) -> Sequence[str]:
         return self._world.left if self._kind == "experiment" else ()
@@ -182,6 +201,7 @@ class MadeUp:
         interrupted = not await self._pass(4)
         if not interrupted:
             self._world.dose = float(given[0]) if given else 1.0
+            self._strength = self._world.strength(self._world.dose)
             self._tell(FaultOn("1", "slow", "database"))
             interrupted = not await self._pass(self._world.fault_for)
             self._world.dose = None
