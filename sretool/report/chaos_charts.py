@@ -186,7 +186,7 @@ def _labels(unit: str) -> Callable[[float], str]:
 
 
 def percent(share: float) -> str:
-    return f"{share * 100:.4g}%"
+    return f"{share * 100:.6g}%"
 
 
 def _probes(report: ChaosReport) -> list[Picture]:

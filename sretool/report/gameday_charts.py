@@ -31,7 +31,13 @@ _ANSWERED: Final = ("ask", "check")
 
 def over_time(report: GameDayReport) -> list[Picture]:
     """Those that this day has figures for."""
-    return [*_indicators(report), *chaos_charts.over_time(report)]
+    own = _indicators(report) if _of_objectives(report) else ()
+    return [*own, *chaos_charts.over_time(report)]
+
+
+def _of_objectives(report: GameDayReport) -> bool:
+    """Whether they are worth a picture: a measurement is about its load, and keeps no catalog."""
+    return report.rehearsal or bool(report.objectives)
 
 
 def _indicators(report: GameDayReport) -> Iterator[Picture]:
@@ -69,7 +75,9 @@ def _moved(report: GameDayReport) -> list[str]:
 
 
 def left_out(report: GameDayReport) -> str:
-    """Objectives without a picture, in words; empty: every one has its own."""
+    """Objectives without a picture, in words; empty: every one has its own, or none is to have one."""
+    if not _of_objectives(report):
+        return ""
     moved = _moved(report)
     silent = [slo for slo in report.slos if all(value is None for _, value in _points(report, slo))]
     still = [slo for slo in report.slos if slo not in (*moved, *silent)]

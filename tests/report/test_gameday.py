@@ -20,7 +20,7 @@ from sretool.core.runs.events import PlannedStep, RunEvent
 from sretool.core.runs.model import Check, Outcome, RunKind, RunRecord, RunState, Verdict
 from sretool.core.runs.rounds import rounds
 from sretool.errors import UsageError
-from sretool.report import chaos, gameday, gameday_actions, gameday_charts, gameday_documents
+from sretool.report import chaos, chaos_charts, gameday, gameday_actions, gameday_charts, gameday_documents
 from sretool.report.gameday_story import GameDayReport
 from tests.core.runs.test_rounds import Told
 from tests.report.test_chaos import Page
@@ -400,6 +400,24 @@ def test_what_rounds_differ_by_stands_in_every_form_of_their_report(tmp_path: Pa
     told = json.loads(made["json"])["differences"]
     assert told[0] == differences.document(expected)
     assert [each["measure"] for each in told] == ["p95", "p99", "errors", "throughput"]
+
+
+@pytest.mark.parametrize(
+    ("share", "told"), [(1.0, "100%"), (0.99996, "99.996%"), (0.9995, "99.95%"), (0.0, "0%")]
+)
+def test_a_share_close_to_all_is_not_told_as_all(share: float, told: str) -> None:
+    assert chaos_charts.percent(share) == told
+
+
+def test_pictures_of_objectives_are_left_out_of_a_measurement() -> None:
+    ticks = [(t, events.SloTick("amas/api", 0.9 - t / 100, t, t / 100)) for t in (1.0, 2.0, 3.0)]
+    titles = {}
+    for hash_ in ("", "77aa"):
+        report = report_of((0, started(plan_hash=hash_)), *ticks)
+        titles[hash_] = [each.title for each in gameday_charts.over_time(report)]
+    assert titles["77aa"][0] == "Good events: amas/api"
+    assert titles[""] == titles["77aa"][1:]
+    assert "Burn rate" in titles[""]
 
 
 def test_a_fault_of_a_day_that_goes_on_is_not_left() -> None:
