@@ -46,6 +46,8 @@ PICTURES = {
     "LoadScreen": "load-running",
     "CockpitScreen": "cockpit",
     "GameDayScreen": "gameday-running",
+    "GameDayCockpit": "gameday-cockpit-fault",
+    "GameDayReplay": "gameday-replay",
     "RunScreen": "run-aborted",
     "RunbookScreen": "runbook",
     "OnCallScreen": "oncall",
