@@ -291,6 +291,7 @@ class GameDaySession:
 
     async def run(self) -> Ending:
         """Carry it out. Whatever happens, everything is undone, or told, before this returns."""
+        self._clock_off = self._off(self._journal.elapsed())
         self._record(self._started())
         for remark in self._order.remarks:
             self._record(Note(remark))
@@ -617,11 +618,13 @@ class GameDaySession:
 
     def _look_at_clock(self, now: float) -> None:
         """Spans are measured by a clock that nobody sets; instants are not."""
-        passed = (self._around.clock.now() - self._began_at).total_seconds()
-        off = passed - now
+        off = self._off(now)
         if abs(off - self._clock_off) > _CLOCK_MAY_DIFFER:
             self._record(Note(f"the clock was set by {off - self._clock_off:+.1f} s"))
             self._clock_off = off
+
+    def _off(self, now: float) -> float:
+        return (self._around.clock.now() - self._began_at).total_seconds() - now
 
     def _look_beside(self) -> None:
         """What was to be asked all the time and is asked no more must not stand as it was asked last."""

@@ -144,6 +144,8 @@ class Day:
     stop_file: Callable[[], str] = lambda: ""
     clock: MadeUpClock = field(default_factory=MadeUpClock)
     releasing: Releasing | None = None
+    late: float = 0.0
+    """Seconds from the begin of its record to that of the day itself."""
 
     def child(self, step: Played) -> Child:
         program = self.programs.get(step.id)
@@ -159,6 +161,7 @@ class Day:
             RunKind.GAMEDAY, "made up"
         )
         writes = journal.record
+        await asyncio.sleep(self.late)
 
         def record(what: Any, **when: Any) -> RunEvent:
             if loop.time() > self.full_from:
@@ -548,3 +551,8 @@ async def test_ending_by_hand_what_ends_already_is_not_why_it_ended(tmp_path: Pa
     day.disturb = {7.5: lambda session: session.abort("mia")}
     played = await day.play()
     assert [each.guard for each in played.of(GuardTripped)] == ["load"]
+
+
+async def test_a_slow_begin_is_no_clock_that_was_set(tmp_path: Path) -> None:
+    played = await Day(tmp_path, late=5).play()
+    assert not [each.text for each in played.of(Note) if "clock" in each.text]

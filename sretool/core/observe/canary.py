@@ -207,6 +207,9 @@ def _by_step(series: Sequence[Series]) -> dict[float, _Values]:
 
 
 def _seen(parts: Mapping[str, _Values], selectors: Mapping[str, str], length: str, known: bool) -> Seen:
+    strange = next((part for part, found in parts.items() if not all(map(math.isfinite, found.values()))), "")
+    if strange:
+        return Missing(f"what {selectors.get(strange, '')} counts in {length} is no number")
     if "buckets" in parts:
         return _buckets(parts["buckets"], selectors.get("buckets", ""), length)
     total, bad = parts["total"].get(""), parts["bad"].get("")

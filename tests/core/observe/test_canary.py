@@ -143,6 +143,16 @@ def test_an_error_counter_that_nobody_knows_is_no_zero() -> None:
             "400 bad events of 300: the bad ones are not a part of all",
             id="no part of all",
         ),
+        pytest.param(
+            {"bad": vector({"": math.nan}), "total": vector({"": 300.0})},
+            'what http_request_5xx_total{job="shop",version="v2"} counts in 3m is no number',
+            id="no number",
+        ),
+        pytest.param(
+            {"bad": NOTHING, "total": vector({"": math.inf})},
+            'what http_request_total{job="shop",version="v2"} counts in 3m is no number',
+            id="infinite",
+        ),
     ],
 )
 def test_shares_that_cannot_be_known(answers: Mapping[str, Answer], why: str) -> None:
@@ -157,6 +167,7 @@ def test_shares_that_cannot_be_known(answers: Mapping[str, Answer], why: str) ->
         pytest.param({"0.1": 5.0, "0.5": 9.0}, 'has no bucket le="+Inf"', id="no last bucket"),
         pytest.param({"": 5.0}, "no series match", id="no histogram"),
         pytest.param({"nan": 5.0}, "no series match", id="not a number"),
+        pytest.param({"0.1": math.nan, "+Inf": 5.0}, "is no number", id="counts that are none"),
     ],
 )
 def test_histograms_that_cannot_be_known(values: Mapping[str, float], why: str) -> None:
