@@ -47,7 +47,7 @@ from sretool.core.runs.model import Check, Measures, Outcome, RunKind
 from sretool.core.runs.words import value_words
 from sretool.errors import ChaosError, SourceError
 from sretool.services.chaos_watch import Answered, SloReading
-from sretool.services.gameday_children import Came, Moments, came, relayed
+from sretool.services.gameday_children import Came, ChildEnd, Moments, came, relayed
 from sretool.services.gameday_watch import GameDayWatchers, Seen, Since, stop_block
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from sretool.core.slo.model import Slo
     from sretool.ports import Clock, ExperimentJournal, MetricsSource
     from sretool.services.chaos_watch import Sources
-    from sretool.services.gameday_children import Child, ChildEnd
+    from sretool.services.gameday_children import Child
     from sretool.services.release import Releasing
 
 _BEAT: Final = 0.1
@@ -513,13 +513,19 @@ class GameDaySession:
 
     async def _follow(self, step: str, child: Child) -> None:
         kind = self._kinds.get(step, "")
+        # Whatever goes wrong, somebody waits for this end.
         try:
             await child.start()
+        except Exception as error:
+            why = error.message if isinstance(error, ChaosError) else f"it cannot be started: {error}"
+            self._queue.put_nowait(_Gone(step, None, why))
+            return
+        try:
             end = await child.follow(lambda found: self._queue.put_nowait(_Told(step, kind, found)))
-        except ChaosError as error:
-            self._queue.put_nowait(_Gone(step, None, error.message))
-        else:
-            self._queue.put_nowait(_Gone(step, end))
+        except Exception as error:
+            child.stop()
+            end = ChildEnd(1, None, str(error), (f"nobody knows what {step} has left in: {error}",))
+        self._queue.put_nowait(_Gone(step, end))
 
     def _stop_all(self) -> None:
         """Signals are on their way when this returns."""

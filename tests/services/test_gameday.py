@@ -556,3 +556,34 @@ async def test_ending_by_hand_what_ends_already_is_not_why_it_ended(tmp_path: Pa
 async def test_a_slow_begin_is_no_clock_that_was_set(tmp_path: Path) -> None:
     played = await Day(tmp_path, late=5).play()
     assert not [each.text for each in played.of(Note) if "clock" in each.text]
+
+
+class Odd(MadeUpProgram):
+    """Its start fails, or its folder, in a way nobody has thought of."""
+
+    async def start(self) -> None:
+        if self.words == "start":
+            raise ValueError("embedded null byte")
+        await super().start()
+
+    def events(self) -> Sequence[RunEvent]:
+        if self.words == "events" and self.began is not None:
+            raise ValueError("a defect")
+        return super().events()
+
+
+@pytest.mark.parametrize(
+    ("where", "reason", "undone"),
+    [("start", "it cannot be started: embedded null byte", True), ("events", "a defect", False)],
+)
+async def test_a_program_that_fails_oddly_ends_the_day(
+    tmp_path: Path, where: str, reason: str, undone: bool
+) -> None:
+    drill = experiment()
+    day = Day(tmp_path)
+    day.programs["drill"] = Odd(drill.name, drill.kind, drill.lines, drill.lasts, words=where)
+    played = await day.play()
+    assert played.verdict.outcome is Outcome.ERROR
+    assert reason in played.ended("drill").why
+    assert played.ending.undone is undone
+    assert day.programs["traffic"].asked_at is not None
