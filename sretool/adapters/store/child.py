@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sretool.adapters.store.runs import FOLDER
 from sretool.adapters.store.tail import EventTail
 from sretool.adapters.store.writer import EVENTS, RECORD
 from sretool.core.runs import lines
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 TOLD: Final = "SRETOOL_TOLD_RUN"
 """Environment variable: the file into which the first run that is made writes its folder's name."""
+_TIME: Final = 16
+"""Signs of a folder's name that say when its run began."""
 _LOOK: Final = 0.05
 """Seconds between two looks whether somebody still undoes."""
 
@@ -96,22 +99,38 @@ class ChildFolder:
         return await asyncio.to_thread(self._settle, folder) if folder is not None else ()
 
     def _settle(self, folder: Path) -> Sequence[str]:
+        """What it made faults by itself, and what runs of its own did that it has begun."""
+        folders = (folder, *self._begun_by(folder))
+        return tuple(text for each in folders for text in _undone(each, self._places))
+
+    def _begun_by(self, folder: Path) -> list[Path]:
+        found = []
+        for each in sorted(self._runs.iterdir()):
+            # Names sort by time; those of one second by chance.
+            if each != folder and FOLDER.fullmatch(each.name) and each.name[:_TIME] >= folder.name[:_TIME]:
+                with contextlib.suppress(OSError, RunUnreadable):
+                    record = lines.decode_record((each / RECORD).read_bytes())
+                    if record.parent == folder.name.rpartition("-")[2]:
+                        found.append(each)
+        return found
+
+
+def _undone(folder: Path, places: Path) -> list[str]:
+    """What cannot be undone, in words."""
+    left = _left(folder)
+    if not left:
+        return []
+    # A warden that is still there does it faster than we could.
+    until = time.monotonic() + heal.patience(folder)
+    while left and lease.live(folder) and time.monotonic() < until:
+        time.sleep(_LOOK)
         left = _left(folder)
-        if not left:
-            return ()
-        # A warden that is still there does it faster than we could.
-        until = time.monotonic() + heal.patience(folder)
-        while left and lease.live(folder) and time.monotonic() < until:
-            time.sleep(_LOOK)
-            left = _left(folder)
-        if left:
-            healed = heal.finish(folder, self._places)
-            if healed.complete:
-                return ()
-            return [f"{each.fault}: {each.text}" for each in healed.results if not each.ok] or [
-                healed.problem
-            ]
-        return ()
+    if not left:
+        return []
+    healed = heal.finish(folder, places)
+    if healed.complete:
+        return []
+    return [f"{each.fault}: {each.text}" for each in healed.results if not each.ok] or [healed.problem]
 
 
 def _left(folder: Path) -> list[str]:

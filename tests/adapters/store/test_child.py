@@ -73,6 +73,20 @@ async def test_what_is_left_in_is_undone(tmp_path: Path) -> None:
         assert not log.left()
 
 
+async def test_what_its_own_steps_left_in_is_undone(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    fault, others = tmp_path / "fault", tmp_path / "others"
+    with store.create(RunKind.GAMEDAY, "rounds") as run:
+        tell({TOLD: str(tmp_path / "step.run")}, run.folder)
+    for parent, file in ((run.run.id, fault), ("other", others)):
+        with store.create(RunKind.CHAOS, "drill", parent=parent) as drill:
+            undo = {"kind": "file_remove", "path": str(file)}
+            UndoLog(drill.folder).open(UndoEntry("f1", "a file", str(file), undo))
+            file.touch()
+    assert await ChildFolder(store.root, tmp_path / "step.run", tmp_path / "index").settle() == ()
+    assert (fault.exists(), others.exists()) == (False, True)
+
+
 async def test_what_cannot_be_undone_is_told(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     with store.create(RunKind.CHAOS, "drill") as run:
