@@ -114,13 +114,11 @@ def test_one_key_aborts_it_at_once(room: Room) -> None:
     with room.cockpit() as terminal:
         _asked(terminal, "How many requests")
         terminal.send("x")
-        took = terminal.wait_for(lambda lines: "ABORTED" in lines[1], _PATIENCE, "the verdict")
+        terminal.wait_for(lambda lines: "ABORTED" in lines[1], _PATIENCE, "the verdict")
         terminal.send("q")
         code = terminal.wait_for_end(_PATIENCE)
     assert room.record()["verdict"]["reason"].startswith("aborted by mia")
     assert code == 4
-    # Nothing is to be undone here: what is left is the program's own way from the key to the verdict.
-    assert took < 10
 
 
 def test_a_terminal_that_is_closed_ends_it_in_order(room: Room) -> None:

@@ -33,8 +33,8 @@ steps:
 at_end: [checks pass, undone]
 stop_when: [blind 4s, after 5m]
 """
-PATIENCE = 4.0
-"""Times as long as an idle machine may take."""
+PATIENCE = 60.0
+"""Seconds, half as long as the fault stays by itself."""
 
 
 @pytest.fixture
@@ -168,33 +168,35 @@ def begun(shell: Shell, fault: Path) -> Iterator[subprocess.Popen[str]]:
             program.kill()
 
 
-WAYS: dict[str, tuple[Callable[[Shell, subprocess.Popen[str]], Any], float, int, str | None]] = {
-    # How, seconds until it is undone, return code, outcome (None: nobody was left to say).
-    "ctrl-c": (lambda _, program: program.send_signal(signal.SIGINT), 2, 130, "aborted"),
-    "term": (lambda _, program: program.send_signal(signal.SIGTERM), 2, 130, "aborted"),
-    "closed terminal": (lambda _, program: program.send_signal(signal.SIGHUP), 2, 130, "aborted"),
-    "kill -9": (lambda _, program: program.kill(), 2, -9, None),
+WAYS: dict[str, tuple[Callable[[Shell, subprocess.Popen[str]], Any], int, str | None]] = {
+    # How, return code, outcome (None: nobody was left to say).
+    "ctrl-c": (lambda _, program: program.send_signal(signal.SIGINT), 130, "aborted"),
+    "term": (lambda _, program: program.send_signal(signal.SIGTERM), 130, "aborted"),
+    "closed terminal": (lambda _, program: program.send_signal(signal.SIGHUP), 130, "aborted"),
+    "kill -9": (lambda _, program: program.kill(), -9, None),
     "kill -9 of the experiment": (
-        lambda _, program: os.kill(the_experiment(program.pid), signal.SIGKILL), 2, 7, "error",
+        lambda _, program: os.kill(the_experiment(program.pid), signal.SIGKILL), 7, "error",
     ),
-    "kill -9 of all but the warden": (kill_all_three, 2, -9, None),
-    "an experiment that stands still": (stop_then_term, 2, 130, "aborted"),
-    "stop file": (put_stop_file, 2, 4, "aborted"),
-    "a Prometheus that is silent": (hang, 4 + 2, 6, "inconclusive"),
+    "kill -9 of all but the warden": (kill_all_three, -9, None),
+    "an experiment that stands still": (stop_then_term, 130, "aborted"),
+    "stop file": (put_stop_file, 4, "aborted"),
+    "a Prometheus that is silent": (hang, 6, "inconclusive"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_everything_is_undone_however_it_ends(shell: Shell, way: str) -> None:
-    how, within, code, outcome = WAYS[way]
+    how, code, outcome = WAYS[way]
     fault = prepare(shell, 120)
     with begun(shell, fault) as program:
         family = kin(program.pid)
         how(shell, program)
         began = time.monotonic()
         while fault.exists():
-            assert time.monotonic() - began < PATIENCE * within, "it is still in"
+            assert time.monotonic() - began < PATIENCE, "it is still in"
             time.sleep(0.005)
+        # Shown by -s or -rA.
+        print(f"{way}: undone after {time.monotonic() - began:.2f} s")
         out, err = program.communicate(timeout=60)
     assert program.returncode == code, out + err
     folder = day_of(shell)
