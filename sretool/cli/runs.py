@@ -120,7 +120,13 @@ def report(ctx: click.Context, run: str, form: str, out: Path | None) -> None:
     from sretool.cli import run_reports
     from sretool.core.runs.model import RunKind
 
-    found = _store(ctx).open(run)
+    store = _store(ctx)
+    found = store.open(run)
+    if store.keeps_back(found):
+        raise UsageError(
+            f"{found.record.id} goes on, and a report would tell its hidden steps",
+            remedy=f"ask when it is over; `sretool runs show {found.record.id}` tells what may be told",
+        )
     known = runs_score.known(ctx.obj) if found.record.kind is RunKind.GAMEDAY else None
     texts = run_reports.texts(found.folder, found.record, form, _now(), known)
     if out is not None:

@@ -9,6 +9,7 @@ import pytest
 
 from sretool.cli import diagnostics, run_reports
 from sretool.cli.main import group
+from sretool.core.runs.events import PlannedStep, Started, StepBegan, StepRun
 from sretool.core.runs.model import RunKind
 from tests.support.runs import aborted_game_day, passed_load, running_load, store_at, torn_load
 
@@ -239,3 +240,31 @@ def test_all_reports_are_written_into_the_folder(filled: tuple[RunStore, RunCloc
         *("stats.csv", "failures.csv", "stats_history.csv"),
     }
     assert all(file.stat().st_size for file in written)
+
+
+def test_what_a_game_day_hides_is_told_nowhere_while_it_goes_on(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, clock = store_at(project / ".sretool")
+    steps = (PlannedStep("one", "experiment", "experiment cache-loss", hidden=True),)
+    with store.create(RunKind.GAMEDAY, "surprise") as day:
+        day.record(Started(RunKind.GAMEDAY, "surprise", steps=steps))
+        clock.sleep(1)
+        one = store.create(RunKind.CHAOS, "cache loss", targets=["cache-1"], parent=day.run.id)
+        day.record(StepBegan("one"))
+        day.record(StepRun("one", one.folder.name))
+        said = ""
+        for words in (
+            ["list"],
+            ["list", "--format", "json"],
+            ["show", "last"],
+            ["show", one.run.id],
+            ["report", one.run.id],
+            ["report", "last"],
+        ):
+            diagnostics.run(group, ["runs", *words])
+            said += "".join(capsys.readouterr())
+        assert "cache" not in said
+        assert "hidden step" in said
+        assert f"{day.run.id} goes on" in said
+        one.close()

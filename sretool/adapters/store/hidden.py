@@ -21,16 +21,24 @@ class HiddenSteps:
         self._steps: dict[str, str] = {}
         """Folder of a run → the step that it carries out."""
 
+    def any(self) -> bool:
+        """Whether something is kept back; OSError where nobody can tell."""
+        self._look()
+        return bool(self._veil.kept)
+
     def keep(self, folder: str) -> bool:
         """Whether the run in the folder of this name is kept back; OSError where nobody can tell.
 
         One whose step is not on record (it has just begun, or belongs to an experiment) is kept back as long
         as anything is.
         """
+        self._look()
+        step = self._steps.get(folder)
+        return bool(self._veil.kept) if step is None else step in self._veil.kept
+
+    def _look(self) -> None:
         while found := self._tail.read().events:
             for event in found:
                 self._veil.seen(event)
                 if isinstance(event.what, StepRun):
                     self._steps[event.what.run] = event.what.step
-        step = self._steps.get(folder)
-        return bool(self._veil.kept) if step is None else step in self._veil.kept

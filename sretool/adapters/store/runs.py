@@ -207,6 +207,13 @@ class RunStore:
                 return [each]
         return []
 
+    def keeps_back(self, run: StoredRun) -> bool:
+        """Whether it is a game day that goes on and has hidden steps that nobody is told of yet."""
+        try:
+            return run.record.state is RunState.RUNNING and HiddenSteps(run.folder / EVENTS).any()
+        except OSError:
+            return False
+
     def children(self, run: StoredRun) -> tuple[StoredRun, ...]:
         """The runs that were steps of it, oldest first."""
         return tuple(each for each in reversed(self.newest()) if each.record.parent == run.record.id)

@@ -374,6 +374,7 @@ def test_hidden_steps_of_a_game_day_that_goes_on_are_kept_back(tmp_path: Path) -
         own = store.create(RunKind.LOAD, "load of it", parent=one.run.id)
         early = store.create(RunKind.CHAOS, "memory leak", parent=day.run.id)
         assert titles().count("hidden step") == 3
+        assert store.keeps_back(store.open(day.run.id))
         for each in (own, one):
             each.finish(Verdict(Outcome.PASSED, "as it should be"))
         assert titles().count("hidden step") == 3
@@ -381,6 +382,7 @@ def test_hidden_steps_of_a_game_day_that_goes_on_are_kept_back(tmp_path: Path) -
         assert sorted(titles()) == ["cache loss", "evening", "hidden step", "load of it", "surprise"]
         assert store.open(one.run.id).record.title == "cache loss"
     assert "hidden step" not in titles()
+    assert not store.keeps_back(store.open(day.run.id))
     for each in (early, evening):
         each.close()
 
