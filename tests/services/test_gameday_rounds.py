@@ -125,6 +125,14 @@ async def test_a_search_for_the_highest_rate_in_each_round(tmp_path: Path) -> No
     assert words(played.made.rounds.compared[0]) == "capacity -38% ± 0%"
 
 
+async def test_a_service_that_carries_nothing_with_the_fault_counts(tmp_path: Path) -> None:
+    world = World(rate=lambda dose: 1000.0 if dose is None else 0.0)
+    played = await play(tmp_path, world, order(load=(), capacity=("load", "capacity", "evening")))
+    assert played.outcome is Outcome.PASSED
+    assert played.change("capacity") == -1000
+    assert words(played.made.rounds.compared[0]) == "capacity -1,000/s ± 0/s"
+
+
 async def test_a_search_that_outlasts_the_fault_does_not_count(tmp_path: Path) -> None:
     played = await play(
         tmp_path, World(fault_for=5), order(load=(), capacity=("load", "capacity", "evening"))

@@ -126,7 +126,7 @@ def _seen(found: Sequence[RunEvent], names: Mapping[str, tuple[int, bool]], phas
                     now.begin = event.at
                 elif now.begin is not None and now.end is None:
                     now.end = event.at
-            case events.CapacityFound(lower=lower) if lower:
+            case events.CapacityFound(lower=lower) if lower is not None:
                 now.figures["capacity"] = lower
             case events.StepEnded(step, outcome, why) if step == now.step:
                 now.why = "" if outcome is Outcome.PASSED else why or outcome.value
