@@ -86,7 +86,7 @@ def _render(
         checks=chaos.checks(report),
         rehearsal=report.rehearsal,
         name=report.name,
-        target=", ".join(report.hurt) or "no target",
+        target=", ".join(report.hurt),
         differences=[differences.row(each) for each in report.rounds.compared] if report.rounds else [],
         pairs=report.rounds.pairs if report.rounds else 0,
         experiments=[experiment(report, each) for each in tried],

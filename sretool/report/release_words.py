@@ -34,7 +34,7 @@ def stage_row(judged: Judged, each: StageFound) -> tuple[str, ...]:
     """In the columns of `STAGE_HEAD`."""
     search, currency = each.search, judged.release.currency
     cost, needed = each.stage.monthly, each.needed
-    more = f", {money(each.monthly_needed, currency)}" if each.monthly_needed is not None else ""
+    more = f" for {money(each.monthly_needed, currency)}" if each.monthly_needed is not None else ""
     return (
         each.stage.id if each.stage.must else f"{each.stage.id} (outlook)",
         value_words(each.stage.rate, "1/s"),

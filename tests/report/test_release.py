@@ -49,8 +49,8 @@ def test_a_page_says_what_was_decided_and_by_what() -> None:
     for told in (
         "Release: go everything that decides is good",
         "launch 20/s yes 80/s 84/s 82/s 4.0x growth (outlook) 200/s no 70/s 75/s 71/s -65%",
-        "launch Replica cpu app-1 250 USD 1, 200 USD",
-        "growth (outlook) Database connections pg-1 250 USD 7, 500 USD",
+        "launch Replica cpu app-1 250 USD 1 for 200 USD",
+        "growth (outlook) Database connections pg-1 250 USD 7 for 500 USD",
         "growth: Database connections pg-1 was at its line first; more instances do not help that.",
         "Forecast peak 18/s (12/s, x 1.5 at weekends): 4.4x is left above it with the traffic of launch,"
         " wanted 20%.",
