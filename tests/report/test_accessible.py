@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from sretool.cli import run_reports
-from sretool.core.runs import lines
+from sretool.core.runs import events, lines
+from sretool.core.runs.model import RunKind, RunRecord, RunState
+from sretool.core.runs.rounds import rounds
+from sretool.report import gameday
+from sretool.report.gameday_story import GameDayReport
+from tests.core.runs.test_rounds import AT, Told
+from tests.report import test_release
 from tests.support import gameday_runs as days
 from tests.support.runs import passed_load, store_at
 
@@ -59,7 +65,30 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for kind, folder in (("gameday", day.folder), ("load", load), ("chaos", drill)):
         record = lines.decode_record((folder / "run.json").read_bytes())
         found[kind] = run_reports.texts(folder, record, "html", NOW)["report.html"]
-    return found
+    return found | {"rounds": rounds_page(), "release": release_page()}
+
+
+def rounds_page() -> str:
+    """A measurement with one pair of rounds."""
+    told, names = Told(), {"without-1": (1, False), "with-1": (1, True)}
+    steps = tuple(events.PlannedStep(each, "load", each) for each in names)
+    told.tell(events.Started(RunKind.GAMEDAY, "rounds of latency", steps=steps))
+    told.round("without-1")
+    told.round("with-1", bucket=9000)
+    report = GameDayReport(RunRecord("r1", RunKind.GAMEDAY, "rounds", RunState.RUNNING, AT))
+    report.take_all(told.events)
+    report.rounds = rounds(told.events, names, "measured")
+    page = gameday.html(report, NOW)
+    assert "What the fault changes" in page
+    return page
+
+
+def release_page() -> str:
+    report = GameDayReport(RunRecord("r2", RunKind.GAMEDAY, "pre-release", RunState.RUNNING, AT))
+    report.release = test_release.judged()
+    page = gameday.html(report, NOW)
+    assert "Stages of growth" in page
+    return page
 
 
 def looked_at(page: str, folder: Path, arguments: list[str]) -> dict[str, Any]:
@@ -95,6 +124,15 @@ def test_nothing_keeps_anybody_from_reading_it(
     found = looked_at(pages[kind], tmp_path, VIEWS[view])
     assert found["violations"] == []
     assert {"color-contrast", "svg-img-alt", "heading-order", "landmark-one-main"} <= set(found["passes"])
+
+
+@pytest.mark.parametrize("kind", ["rounds", "release"])
+def test_nothing_keeps_anybody_from_reading_what_only_some_have(
+    pages: dict[str, str], tmp_path: Path, kind: str
+) -> None:
+    found = looked_at(pages[kind], tmp_path, VIEWS["phone"])
+    assert found["violations"] == []
+    assert {"color-contrast", "heading-order", "landmark-one-main", "td-headers-attr"} <= set(found["passes"])
 
 
 def test_what_is_wrong_is_found(pages: dict[str, str], tmp_path: Path) -> None:
