@@ -246,13 +246,13 @@ def test_what_a_game_day_hides_is_told_nowhere_while_it_goes_on(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store, clock = store_at(project / ".sretool")
-    steps = (PlannedStep("one", "experiment", "experiment cache-loss", hidden=True),)
+    steps = (PlannedStep("cache-loss", "experiment", "experiment cache-loss", hidden=True),)
     with store.create(RunKind.GAMEDAY, "surprise") as day:
         day.record(Started(RunKind.GAMEDAY, "surprise", steps=steps))
         clock.sleep(1)
         one = store.create(RunKind.CHAOS, "cache loss", targets=["cache-1"], parent=day.run.id)
-        day.record(StepBegan("one"))
-        day.record(StepRun("one", one.folder.name))
+        day.record(StepBegan("cache-loss"))
+        day.record(StepRun("cache-loss", one.folder.name))
         said = ""
         for words in (
             ["list"],

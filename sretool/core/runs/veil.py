@@ -59,7 +59,10 @@ class Veil:
             case events.Started() as what:
                 self._hidden = {step.id for step in what.steps if step.hidden} - self.told
                 self._pauses = {step.id for step in what.steps if step.kind == _PAUSE}
-                steps = tuple(_blank(step) if step.id in self._hidden else step for step in what.steps)
+                steps = tuple(
+                    _blank(step, place) if step.id in self._hidden else step
+                    for place, step in enumerate(what.steps, 1)
+                )
                 return replace(event, what=replace(what, steps=steps))
             case events.PhaseBegan(name) if name == STOPPING:
                 self._open()
@@ -116,5 +119,6 @@ def _step(fault: str) -> str:
     return fault.partition("/")[0]
 
 
-def _blank(step: events.PlannedStep) -> events.PlannedStep:
-    return replace(step, title="", role="", earliest_s=None, latest_s=None)
+def _blank(step: events.PlannedStep, place: int) -> events.PlannedStep:
+    """Its id would tell what it does: experiments give their names to their steps."""
+    return replace(step, id=f"hidden {place}", title="", role="", earliest_s=None, latest_s=None)

@@ -45,11 +45,12 @@ def titles(found: list[What]) -> list[str]:
     return [step.title for what in found if isinstance(what, Started) for step in what.steps]
 
 
-def test_a_hidden_step_has_neither_title_nor_time() -> None:
+def test_a_hidden_step_has_neither_name_nor_time() -> None:
     (seen,) = shown(Veil(), BEGIN)
     assert isinstance(seen, Started)
     assert seen.steps[0] == STEPS[0]
     assert {(step.title, step.earliest_s, step.latest_s) for step in seen.steps[1:]} == {("", None, None)}
+    assert [step.id for step in seen.steps[1:]] == ["hidden 2", "hidden 3", "hidden 4"]
 
 
 OF_ONE = (
