@@ -120,8 +120,11 @@ async def under(
 
     async def stop() -> None:
         await control.stop.wait()
-        record(Note(f"stops: {control.stopped_by}"))
-        await session.stop()
+        try:
+            record(Note(f"stops: {control.stopped_by}"))
+        finally:
+            # Whether that can be written down or not.
+            await session.stop()
 
     control.session = session
     stopping = asyncio.create_task(stop())
@@ -129,9 +132,11 @@ async def under(
         yield
     finally:
         stopping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await stopping
-        await session.aclose()
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await stopping
+        finally:
+            await session.aclose()
 
 
 class _Run:

@@ -31,7 +31,7 @@ from sretool.core.runs.events import (
 )
 from sretool.core.runs.model import Check, Outcome, RunKind, RunRecord
 from sretool.errors import LoadFailed, UsageError
-from sretool.services.load import Control, Order, Span, run
+from sretool.services.load import Control, Order, Span, run, under
 from tests.support.runs import request_tick
 
 if TYPE_CHECKING:
@@ -349,3 +349,16 @@ async def test_the_servers_are_heard_about_what_was_judged(tmp_path: Path) -> No
     assert side.requests == 800
     assert side.span is not None
     assert T0 < side.span.begin < side.span.end
+
+
+async def test_load_ends_although_that_cannot_be_written_down() -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    session, control = MadeUp([]), Control()
+    with pytest.raises(OSError, match="No space"):
+        async with under(control, session, full):
+            control.stop.set()
+            await asyncio.sleep(0.01)
+            assert session.stopped
+    assert session.closed
