@@ -161,8 +161,6 @@ def _shown(prepared: Prepared, order: Order) -> Iterator[str]:
 
 
 def _lines(made: Made, order: Order) -> Iterator[str]:
-    from sretool.core.runs import differences
-
     verdict = made.ending.record.verdict
     assert verdict is not None
     yield f"{verdict.outcome.value}: {verdict.reason}"
@@ -170,14 +168,21 @@ def _lines(made: Made, order: Order) -> Iterator[str]:
     yield f"  {found.pairs} of {order.pairs} pairs count"
     if found.compared:
         yield ""
-        yield f"  {'':<10}  {'WITHOUT':>9}  {'WITH':>9}  {'CHANGE':>9}  {'19 TIMES IN 20':<21}  BY CHANCE"
+        yield from table(found)
+    missing = [f"  {each.step} does not count: {each.why}" for each in found.rounds if each.why]
+    yield from ("", *missing) if missing else ()
+
+
+def table(found: Rounds) -> Iterator[str]:
+    """What the fault changes, one measure a line."""
+    from sretool.core.runs import differences
+
+    yield f"  {'':<10}  {'WITHOUT':>9}  {'WITH':>9}  {'CHANGE':>9}  {'19 TIMES IN 20':<21}  BY CHANCE"
     for each in map(differences.row, found.compared):
         yield (
             f"  {each.measure:<10}  {each.without:>9}  {each.with_:>9}  {each.change:>9}  {each.interval:<21}"
             f"  {each.chance}"
         ).rstrip()
-    missing = [f"  {each.step} does not count: {each.why}" for each in found.rounds if each.why]
-    yield from ("", *missing) if missing else ()
 
 
 def _document(made: Made) -> dict[str, Any]:

@@ -268,12 +268,24 @@ def _pages(run: StoredRun, story: Story, *, whole_log: bool) -> list[str]:
 
         released = gameday_release.of_run(run.folder, record)
         lines += ["", *gameday_release.lines(released)] if released is not None else []
+        if story.started is not None and not story.started.plan_hash:
+            lines += _differences(run)
     log = story.log if whole_log else story.log[-_LOG_END:]
     if log:
         hidden = len(story.log) - len(log)
         lines += ["", f"LOG, the last {len(log)} of {len(story.log)} (--log shows all)" if hidden else "LOG"]
         lines += [_log_line(line) for line in log]
     return lines
+
+
+def _differences(run: StoredRun) -> list[str]:
+    """Of rounds with and without a fault; nothing of any other run."""
+    from sretool.cli import gameday_reports, gameday_rounds
+
+    found = gameday_reports.told(run.folder, run.record)[0].rounds
+    if found is None or not found.compared:
+        return []
+    return ["", "WHAT THE FAULT CHANGES", *gameday_rounds.table(found)]
 
 
 def _steps(story: Story) -> list[str]:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sretool.cli import gameday_dose, gameday_recheck, gameday_rounds
+from sretool.adapters.store.runs import RunStore
+from sretool.cli import diagnostics, gameday_dose, gameday_recheck, gameday_rounds
+from sretool.cli.main import group
 from sretool.core.plans.chaos.read import read
 from sretool.core.plans.gameday.dose import Aim, Ending, Result, Trial
 from sretool.core.plans.gameday.rounds import MEASURED, order
@@ -18,8 +20,10 @@ from sretool.core.runs.events import (
     Checked,
     LoadTick,
     PhaseBegan,
+    PlannedStep,
     RequestTick,
     RunEvent,
+    Started,
     StepBegan,
     StepEnded,
 )
@@ -126,6 +130,24 @@ def test_the_differences_are_told_as_a_table() -> None:
     assert [each["measure"] for each in document["differences"]] == ["p95", "errors", "throughput"]
     assert document["differences"][1]["worse"] is True
     assert len(document["rounds"]) == 6
+
+
+def test_the_same_table_is_shown_of_rounds_that_are_over(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = tuple(PlannedStep(each.id, "load", "a round") for each in order(3, 1))
+    with RunStore(project / ".sretool").create(RunKind.GAMEDAY, "rounds of x") as journal:
+        journal.record(Started(RunKind.GAMEDAY, "rounds of x", steps=steps), at=AT, t=0.0)
+        for each in told_events(3):
+            journal.record(each.what, at=each.at, t=each.t)
+        journal.finish(Verdict(Outcome.PASSED, "as it came"))
+    assert diagnostics.run(group, ["runs", "show", "last"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    names = {each.id: (each.pair, each.fault) for each in order(3, 1)}
+    table = list(gameday_rounds.table(rounds(told_events(3), names, MEASURED)))
+    begin = shown.index("WHAT THE FAULT CHANGES") + 1
+    assert shown[begin : begin + len(table)] == table
+    assert [line.split()[0] for line in table[1:]] == ["p95", "errors", "throughput"]
 
 
 def test_the_trials_of_a_dose_are_told_as_a_table() -> None:
