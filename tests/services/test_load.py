@@ -356,9 +356,14 @@ async def test_load_ends_although_that_cannot_be_written_down() -> None:
         raise OSError(28, "No space left on device")
 
     session, control = MadeUp([]), Control()
-    with pytest.raises(OSError, match="No space"):
+
+    async def stopped() -> bool:
         async with under(control, session, full):
             control.stop.set()
             await asyncio.sleep(0.01)
             assert session.stopped
+        return True
+
+    with pytest.raises(OSError, match="No space"):
+        await stopped()
     assert session.closed
