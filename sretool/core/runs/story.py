@@ -435,7 +435,7 @@ class Story:
         alert.state = what.state
         if what.expected is not None:
             alert.expected = what.expected
-        self._firing(event, what, key)
+        firing = self._firing(event, what, key)
         result, good = "", None
         match what.state:
             case "pending":
@@ -448,25 +448,27 @@ class Story:
                 alert.received_at = alert.received_at or event.at
             case "acknowledged":
                 alert.acknowledged_at = event.at
-                if alert.firing_at is not None:
-                    result = f"+{_seconds(event.at - alert.firing_at)}"
+                if firing is not None:
+                    result = f"+{_seconds(event.at - firing.at)}"
             case "resolved":
                 alert.resolved_at = event.at
         source: Source = "hum" if what.state == "acknowledged" else "sig"
         by = f" by {what.by}" if what.by else ""
         self._say(event, source, f"{what.name} {what.state}{by}", result, good=good)
 
-    def _firing(self, event: RunEvent, what: events.AlertChange, key: str) -> None:
+    def _firing(self, event: RunEvent, what: events.AlertChange, key: str) -> Firing | None:
+        """The time it fires, of which this is told."""
         of_it = (each for each in reversed(self.firings) if each.key == key and each.resolved_at is None)
         firing = next(of_it, None)
         if firing is None:
             if what.state == "firing":
                 self.firings.append(Firing(key, what.name, what.severity, what.expected, event.at))
-            return
+            return None
         if what.state == "resolved":
             firing.resolved_at = event.at
         elif what.state in ("acknowledged", "silenced") and firing.taken_at is None:
             firing.taken_at, firing.taken_by = what.since or event.at, what.by
+        return firing
 
     def _since_fault(self, at: datetime) -> str:
         begin = self.first_fault_at

@@ -189,3 +189,14 @@ def test_a_game_days_steps_are_told_as_far_as_they_are() -> None:
     assert not any("replica-crash" in line.text for line in story.log)
     story.take(RunEvent(BEGAN + timedelta(seconds=9), 9.0, events.StepEnded("crash", Outcome.FAILED, "slow")))
     assert (story.log[-1].text, story.log[-1].good) == ("step replica-crash: slow", False)
+
+
+def test_what_fires_again_is_taken_anew() -> None:
+    story = told(
+        (0.0, AlertChange("Slow", "firing")),
+        (9.0, AlertChange("Slow", "acknowledged", by="bo")),
+        (20.0, AlertChange("Slow", "resolved")),
+        (100.0, AlertChange("Slow", "firing")),
+        (104.0, AlertChange("Slow", "acknowledged", by="bo")),
+    )
+    assert [line.result for line in story.log if line.source == "hum"] == ["+9s", "+4s"]
