@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.alerting.acks import ack_of
 from sretool.core.observe.drills import is_drill
 from sretool.core.observe.model import AlertState
 from sretool.core.plans.chaos.guards import Figures
@@ -21,7 +22,9 @@ from sretool.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from datetime import datetime
 
+    from sretool.core.alerting.silences import Silence
     from sretool.core.observe.model import Alert, RuleAlert, SloStatus
     from sretool.core.runs.events import What
     from sretool.ports import DrillBoard, ProcessNow, ProcessSource, RuleAlertSource
@@ -214,29 +217,49 @@ class Watchers:
     async def _look_at_board(self) -> None:
         assert self.sources.board is not None
         try:
-            found = await self.sources.board.alerts()
+            found = [
+                each
+                for each in await self.sources.board.alerts()
+                if not is_drill(each) and not _always(each.labels)
+            ]
+            hidden = any(each.state is AlertState.SILENCED for each in found)
+            silences = {each.id: each for each in await self.sources.board.silences()} if hidden else {}
         except SourceError as error:
             self._stands(ALERTMANAGER, ok=False, text=error.message)
             return
         self._stands(ALERTMANAGER, ok=True)
+        there = {alert_key(alert.name, alert.labels) for alert in found}
+        for key in self._hidden.keys() - there:
+            # Should it come again, it is told again whether somebody has taken it already.
+            del self._hidden[key]
         for alert in found:
-            if not is_drill(alert) and not _always(alert.labels):
-                self._received(alert)
+            self._take_received(alert)
+            self._take_hidden(alert, silences)
 
-    def _received(self, alert: Alert) -> None:
-        key = alert_key(alert.name, alert.labels)
-        known = self._alerts.get(key)
+    def _take_received(self, alert: Alert) -> None:
+        known = self._alerts.get(alert_key(alert.name, alert.labels))
         if known is not None and known.state == "firing" and not known.received:
             known.received = True
-            self.emit(
-                AlertChange(alert.name, "received", known.severity, key, expected=self._expects(alert.name))
-            )
-        state = alert.state.value if alert.state in (AlertState.SILENCED, AlertState.INHIBITED) else ""
+            self.emit(self._told(alert, "received"))
+
+    def _take_hidden(self, alert: Alert, silences: Mapping[str, Silence]) -> None:
+        key = alert_key(alert.name, alert.labels)
+        state, by, since = _hidden(alert, silences)
         if self._hidden.get(key, "") != state:
             self._hidden[key] = state
             if state:
-                severity = alert.labels.get("severity")
-                self.emit(AlertChange(alert.name, state, severity, key, expected=self._expects(alert.name)))
+                self.emit(self._told(alert, state, by, since))
+
+    def _told(self, alert: Alert, state: str, by: str = "", since: datetime | None = None) -> AlertChange:
+        return AlertChange(
+            alert.name,
+            state,
+            alert.labels.get("severity"),
+            alert_key(alert.name, alert.labels),
+            expected=self._expects(alert.name),
+            by=by,
+            since=since,
+        )
 
     # --- processes ----------------------------------------------------------------------------------------
 
@@ -277,3 +300,16 @@ def alert_key(name: str, labels: Mapping[str, str]) -> str:
     """The same for an alert in Prometheus and in Alertmanager, as long as no external labels are added."""
     plain = {key: value for key, value in labels.items() if key != "alertname"}
     return hashlib.sha256(json.dumps([name, plain], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _hidden(alert: Alert, silences: Mapping[str, Silence]) -> tuple[str, str, datetime | None]:
+    """Why nobody is told of it any more, who saw to that, and since when; empty: it is told."""
+    if alert.state is AlertState.SILENCED:
+        found = sorted(
+            (silences[each] for each in alert.silenced_by if each in silences), key=lambda each: each.starts
+        )
+        ack = next((ack for each in found if (ack := ack_of(each)) is not None), None)
+        if ack is not None:
+            return "acknowledged", ack.owner, ack.since
+        return ("silenced", found[0].created_by, found[0].starts) if found else ("silenced", "", None)
+    return ("inhibited", "", None) if alert.state is AlertState.INHIBITED else ("", "", None)

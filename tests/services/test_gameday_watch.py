@@ -19,7 +19,7 @@ from sretool.core.plans.gameday.read import read
 from sretool.core.runs.events import AlertChange, SourceState
 from sretool.core.slo.model import Severity
 from sretool.errors import SourceTimeout
-from sretool.services.chaos_watch import Sources
+from sretool.services.chaos_watch import Sources, Watchers
 from sretool.services.gameday_watch import GameDayWatchers, Seen, Since, stop_block
 from tests.support.slos import slo
 
@@ -81,6 +81,22 @@ async def told(servers: MadeUpServers) -> list[AlertChange]:
     await asyncio.sleep(6)
     await watchers.stop()
     return [each for each in found if isinstance(each, AlertChange)]
+
+
+async def test_whoever_takes_an_alert_hides_it_from_no_experiment() -> None:
+    comment = acks.comment_of("bo", "looking", T0 + timedelta(seconds=2))
+    found: list[Any] = []
+    servers = MadeUpServers([silence("s1", "tool", 2.5, comment)])
+    watchers = Watchers(Sources(rules=servers, board=servers), found.append, frozenset({"AppDown"}))
+    watchers.start()
+    await asyncio.sleep(6)
+    await watchers.stop()
+    changes = [each for each in found if isinstance(each, AlertChange)]
+    assert [(each.state, each.expected, each.by) for each in changes] == [
+        ("firing", True, ""),
+        ("received", True, ""),
+        ("acknowledged", True, "bo"),
+    ]
 
 
 async def test_an_ack_has_its_owner_and_its_moment() -> None:
