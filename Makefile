@@ -76,7 +76,7 @@ lab-tests: env
 	@$(BIN)/pytest -q -m "lab and not gameday"
 
 gamedays: packages env  ## Every bundled experiment on a real lab, under sretool and under Chaos Toolkit: twenty minutes.
-	@$(BIN)/pytest -q tests/gamedays
+	@$(BIN)/pytest -q tests/gamedays tests/kill/test_gameday.py
 
 SEEDS ?= 3
 kill-matrix: env  ## Experiments × moments × ways to end them: nothing is left. Hours; SEEDS=1 for a third.

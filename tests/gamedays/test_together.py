@@ -220,7 +220,7 @@ def test_a_search_finds_the_latency_that_breaks_and_undoes_it_where_it_is_interr
     assert way.toxics() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.gameday), signal.SIGKILL])
 def test_however_it_ends_nothing_is_left(way: Way, number: signal.Signals) -> None:
     process = way.together("rounds", "--pairs", "2", "--window", "30s", "--vars", "hold:int=300")
     until = time.monotonic() + 60

@@ -184,7 +184,14 @@ WAYS: dict[str, tuple[Callable[[Shell, subprocess.Popen[str]], Any], int, str | 
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("way", WAYS)
+LESS_OFTEN = ("term", "closed terminal", "stop file")
+"""Much like others: with `make gamedays`."""
+
+
+@pytest.mark.parametrize(
+    "way",
+    [pytest.param(way, marks=pytest.mark.gameday) if way in LESS_OFTEN else way for way in WAYS],
+)
 def test_everything_is_undone_however_it_ends(shell: Shell, way: str) -> None:
     how, code, outcome = WAYS[way]
     fault = prepare(shell, 120)
