@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sretool.cli.context import Settings
     from sretool.cli.gameday_together import Prepared, Surrounded
+    from sretool.core.plans.chaos.experiment import Experiment
     from sretool.core.plans.gameday.dose import Aim
     from sretool.core.plans.load.objectives import Objective
     from sretool.core.runs.load import Load
@@ -198,15 +199,14 @@ def _order(
         people={"lead": prepared.experiment.me},
         blast_radius=prepared.blast_radius,
         limits=prepared.limits,
-        ordered=_ordered(prepared, variable),
+        ordered=ordered(prepared.experiment.plan.experiment, variable),
     )
 
 
-def _ordered(prepared: Prepared, variable: str) -> Ordered | None:
+def ordered(experiment: Experiment, variable: str) -> Ordered | None:
     """Where the experiment says what it wants measured, and the variable's own value is that figure."""
     from sretool.services.gameday_dose import Ordered
 
-    experiment = prepared.experiment.plan.experiment
     dose = experiment.block.dose
     own = (experiment.document.get("configuration") or {}).get(variable)
     if dose is None or isinstance(own, bool) or not isinstance(own, int | float) or not own:

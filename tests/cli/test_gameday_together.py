@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -241,8 +240,8 @@ def test_a_dose_is_measured_where_the_variable_is_the_figure_that_is_wanted(
     file = Path(__file__).parents[2] / "experiments" / "network-latency.yaml"
     text = file.read_text(encoding="utf-8").replace("  rate: 30\n", f"  rate: 30\n  latency: {own}\n")
     experiment = read(str(file), text, {}, {"latency": 50}).experiment
-    prepared: Any = SimpleNamespace(experiment=SimpleNamespace(plan=SimpleNamespace(experiment=experiment)))
-    found = gameday_dose._ordered(prepared, "latency")
+    assert experiment is not None
+    found = gameday_dose.ordered(experiment, "latency")
     assert (None if found is None else found.each) == (None if each is None else pytest.approx(each))
     if found is not None:
         assert (found.want, found.tolerance) == (0.2, 0.01)

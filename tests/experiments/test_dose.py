@@ -10,8 +10,10 @@ from chaoslib.experiment import ensure_experiment_is_valid
 
 from sretool.adapters.chaostoolkit import bundled
 from sretool.adapters.chaostoolkit.functions import Surroundings
+from sretool.cli import gameday_dose
 from sretool.core.plans.chaos.lint import lint
 from sretool.core.plans.chaos.read import read
+from sretool.core.plans.topology import REPLICA_LIMITS
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 DOSES = {"cpu": "share", "latency": "latency", "memory": "share"}
@@ -27,10 +29,7 @@ def test_it_comes_with_sretool_and_nothing_is_wrong_with_it(name: str) -> None:
     ensure_experiment_is_valid(yaml.safe_load(text))
     found = lint(read(str(file), text, {}), Surroundings(FOLDER / "dose"))
     assert found.problems == []
-    # How strong the fault is to be is said when it is run.
-    assert [each.message for each in found.warnings] == [
-        "there is no `dose`: whether the fault took effect stays unknown"
-    ]
+    assert found.warnings == []
 
 
 @pytest.mark.parametrize(("name", "variable"), DOSES.items())
@@ -43,3 +42,26 @@ def test_its_dose_and_its_time_are_variables(name: str, variable: str) -> None:
     assert sum(each.pause_after for each in reading.experiment.method) == 7
     # A search for what breaks a service is no drill of it.
     assert reading.experiment.block.blast_radius.services == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "far", "near"),
+    [("cpu", 0.2, 0.5, 0.21), ("latency", 300, 240, 309), ("memory", 0.9, 0.7, 0.88)],
+)
+def test_a_trial_counts_only_where_the_fault_was_as_strong_as_ordered(
+    name: str, asked: float, far: float, near: float
+) -> None:
+    file = FOLDER / "dose" / f"{name}.yaml"
+    # The figure that each run compares with is the file's own, whatever dose is asked for.
+    reading = read(str(file), file.read_text(encoding="utf-8"), {}, {DOSES[name]: asked})
+    assert reading.experiment is not None
+    found = gameday_dose.ordered(reading.experiment, DOSES[name])
+    assert found is not None
+    assert found.wrong(asked, asked * found.each / found.want) == ""
+    assert found.wrong(asked, near * found.each / found.want) == ""
+    assert found.wrong(asked, far * found.each / found.want) == f"the fault was as strong as {far:g}"
+
+
+def test_a_replica_may_use_as_much_cpu_as_the_experiment_says() -> None:
+    written = yaml.safe_load((FOLDER / "dose" / "cpu.yaml").read_text(encoding="utf-8"))
+    assert written["configuration"]["cores"] == REPLICA_LIMITS.cpu_cores

@@ -17,10 +17,14 @@ from sretool.chaos.actions.victims import victim
 
 _LEAST: Final = 0.1
 """Seconds below which ticks of a hundredth say nothing."""
+_FEWEST: Final = 0.01
+"""Cores: the kernel takes no smaller limit."""
 
 
-def cpu_limit(process: str = "", lab: str = "", pid: int | None = None, cgroup: str = "") -> float:
-    """Cores that the control group may use.
+def cpu_limit(
+    process: str = "", lab: str = "", pid: int | None = None, cgroup: str = "", of: float | None = None
+) -> float:
+    """Cores that the control group may use; as a share `of` so many, where they are given.
 
     Fails where it has no limit: that is no number. Whom: `process` of `lab` (the only one that runs where
     none is named), a `pid`, or the folder of a `cgroup`.
@@ -29,7 +33,7 @@ def cpu_limit(process: str = "", lab: str = "", pid: int | None = None, cgroup: 
     cores = groups.cpu_limit(folder).cores
     if cores is None:
         raise ActivityFailed(f"{folder} has no limit of CPU")
-    return cores
+    return cores if of is None else cores / figure(of, "of", least=_FEWEST)
 
 
 def cpu_used(process: str = "", lab: str = "", pid: int | None = None, over_s: float = 1.0) -> float:

@@ -36,6 +36,16 @@ def test_memory_of_the_group_and_of_the_process(group: Group, sleeping: int) -> 
     assert 0 < resources.memory_share(pid=sleeping, of="process") < 0.5
 
 
+def test_a_limit_as_a_share_of_so_many_cores(tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text("20000 100000")
+    (tmp_path / "cpu.cfs_quota_us").write_text("20000")
+    (tmp_path / "cpu.cfs_period_us").write_text("100000")
+    assert resources.cpu_limit(cgroup=str(tmp_path)) == pytest.approx(0.2)
+    assert resources.cpu_limit(cgroup=str(tmp_path), of=0.5) == pytest.approx(0.4)
+    with pytest.raises(ActivityFailed, match="of: 0 is below"):
+        resources.cpu_limit(cgroup=str(tmp_path), of=0)
+
+
 def test_what_cannot_be_measured_is_no_number(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text("max 100000")
     (tmp_path / "memory.max").write_text("max")
