@@ -185,12 +185,20 @@ class Together:
         return self._around.clock.now()
 
     def record(self, what: What, at: datetime | None = None) -> None:
-        """Stopped where the disk takes nothing."""
+        """Stopped where the disk takes nothing.
+
+        A listener that raises is called no more, which is on record: what is undone never depends on who
+        looks on.
+        """
         try:
             event = self._journal.record(what, at=at)
         except OSError as error:
             raise Stopped(Outcome.ERROR, f"what happens cannot be written down: {error.strerror}") from error
-        self._on_event(event)
+        try:
+            self._on_event(event)
+        except Exception as error:
+            self._on_event = lambda _: None
+            self.record(Note(f"what shows this run has failed: {type(error).__name__}: {error}"))
 
     async def until(self, done: Callable[[], bool], seconds: float | None = None) -> bool:
         """Take in what the children tell until `done`; False: the time was over before.
@@ -256,12 +264,18 @@ class Together:
         return f"the load did not begin: {load.why}".rstrip(": ")
 
     async def close(self) -> None:
-        """End whatever still runs, all at the same time."""
-        for each in self._running:
-            each.child.stop()
-        for each in tuple(self._running):
-            with contextlib.suppress(Stopped):
-                await self.end(each)
+        """End whatever still runs, all at the same time.
+
+        Whatever goes wrong with one, the others are waited for.
+        """
+        async with contextlib.AsyncExitStack() as ends:
+            for each in tuple(self._running):
+                ends.push_async_callback(self._ended, each)
+                each.child.stop()
+
+    async def _ended(self, running: Running) -> None:
+        with contextlib.suppress(Stopped):
+            await self.end(running)
 
     def finish(self, verdict: Verdict) -> Ending:
         """ChaosError where the disk does not take the verdict."""

@@ -70,6 +70,8 @@ class RunWriter:
         )
         fcntl.flock(self._events, fcntl.LOCK_EX)
         self._closed = False
+        self._finished: tuple[RunEvent, Finished] | None = None
+        """The last event, once the disk has taken it."""
         project.replace_file(folder / RECORD, lines.encode_record(record))
 
     @property
@@ -123,18 +125,24 @@ class RunWriter:
         self._replace(replace(self._record, inputs=(*self._record.inputs, entry)))
 
     def finish(self, verdict: Verdict, measures: Measures | None = None) -> None:
-        """The last event and the verdict in run.json; the run is over and the writer closed."""
+        """The last event and the verdict in run.json; the run is over and the writer closed.
+
+        OSError where the disk does not take both; it may be tried again. A verdict that is an event already
+        stays the only one.
+        """
         if self._closed:
             return
-        measured = measures or Measures()
-        event = self.record(Finished(verdict, measured))
+        if self._finished is None:
+            what = Finished(verdict, measures or Measures())
+            self._finished = self.record(what), what
+        event, told = self._finished
         self._replace(
             replace(
                 self._record,
                 state=RunState.FINISHED,
                 ended=event.at,
-                verdict=verdict,
-                measures=measured,
+                verdict=told.verdict,
+                measures=told.measures,
             )
         )
         self.close()

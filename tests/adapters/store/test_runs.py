@@ -15,7 +15,7 @@ from sretool.adapters import project
 from sretool.adapters.store.runs import RunStore
 from sretool.adapters.store.tail import EventTail, Follower
 from sretool.core.runs import lines
-from sretool.core.runs.events import Note, PlannedStep, Started, StepBegan, StepEnded, StepRun
+from sretool.core.runs.events import Finished, Note, PlannedStep, Started, StepBegan, StepEnded, StepRun
 from sretool.core.runs.model import Outcome, RunKind, RunState, Verdict
 from sretool.errors import RunUnreadable, UsageError
 from sretool.undo.entry import Result, UndoEntry
@@ -418,3 +418,24 @@ def test_what_a_full_disk_took_only_half_is_written_once_when_there_is_room(
     tail = EventTail(run.folder / "events.jsonl")
     assert [each.what for each in tail.read().events][:2] == [Note("one"), Note("two")]
     assert tail.unreadable == 0
+
+
+def test_a_verdict_that_only_the_events_took_stays_the_only_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = store_at(tmp_path)
+    full = pytest.raises(OSError, match="No space")
+    with full, store.create(RunKind.GAMEDAY, "day") as run:
+        real = project.replace_file
+
+        def none(file: Path, data: bytes) -> None:
+            monkeypatch.setattr(project, "replace_file", real)
+            raise OSError(28, f"No space left on device: {len(data)} bytes for {file}")
+
+        monkeypatch.setattr(project, "replace_file", none)
+        run.finish(Verdict(Outcome.PASSED, "every claim held"))
+    found = [each.what for each in EventTail(run.folder / "events.jsonl").read().events]
+    assert found == [Finished(Verdict(Outcome.PASSED, "every claim held"))]
+    # There was room again when the writer was closed.
+    record = store.open("last").record
+    assert (record.state, record.verdict) == (RunState.FINISHED, found[0].verdict)
