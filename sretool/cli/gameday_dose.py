@@ -10,7 +10,6 @@ import click
 from sretool.cli import gameday_together, output
 from sretool.cli.gameday_together import Wanted
 from sretool.errors import UsageError, did_you_mean
-from sretool.units import parse_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -144,7 +143,7 @@ def _aim(mild: str, harsh: str, precision: str, confirm: int, trials: int) -> Ai
                 f"{option} {text}: a dose is a number, in the unit of the experiment's variable"
             ) from None
     whole = all(text.strip().lstrip("+-").isdecimal() for text in (mild, harsh))
-    return Aim(ends[0], ends[1], float(parse_ratio(precision)), confirm, trials, whole)
+    return Aim(ends[0], ends[1], gameday_together.share("--precision", precision), confirm, trials, whole)
 
 
 def _objective(check: str | None, slo: str | None, profile: str | None) -> Objective | None:

@@ -147,6 +147,14 @@ class Prepared:
         return (*to, "--yes-this-is-mine") if self.wanted.meant else to
 
 
+def share(option: str, text: str) -> float:
+    """0..1; UsageError that names the option."""
+    try:
+        return float(parse_ratio(text))
+    except UsageError as error:
+        raise UsageError(f"{option}: {error.message}", remedy=error.remedy, wrong=error.wrong) from None
+
+
 def prepare(settings: Settings, wanted: Wanted, *, extra: Sequence[str] = ()) -> Prepared:
     """`extra`: further `--vars`. UsageError and CatalogError for what cannot be."""
     from sretool import wiring
@@ -158,7 +166,7 @@ def prepare(settings: Settings, wanted: Wanted, *, extra: Sequence[str] = ()) ->
     if unknown:
         raise UsageError(f"{unknown[0]!r} cannot be waived", remedy=f"these can: {', '.join(WAIVABLE)}")
     approvals = tuple(approval(each) for each in wanted.approvals)
-    limits = Limits(float(parse_ratio(wanted.budget)), wanted.patience)
+    limits = Limits(share("--budget", wanted.budget), wanted.patience)
     if wanted.rate is not None and wanted.users is not None:
         raise UsageError("a rate and a number of users are two kinds of load", remedy="give one of them")
     stored = None
