@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sretool.services.gameday import GameDaySession
 
 _HOW: Final = (
-    "type `n TEXT` for a note, `m` for a mark, `p` to hold and to go on, `x` to undo everything and end;"
-    " anything else answers what is asked"
+    "type `n TEXT` for a note, `m` for a mark, `p` to hold and to go on,\n"
+    "`x` to undo everything and end; anything else answers what is asked"
 )
 _AT_ONCE: Final = 4096
 

@@ -139,6 +139,14 @@ def test_a_line_may_come_in_pieces(capsys: pytest.CaptureFixture[str]) -> None:
     assert "the answer is one of yes, no" in capsys.readouterr().err
 
 
+def test_what_can_be_typed_is_told_in_lines_that_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Typed(MadeUpSession(), "ann").take(b"what?\n")  # type: ignore[arg-type]
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(len(line) < 80 for line in lines)
+    assert all(f"`{key}" in " ".join(lines) for key in ("n TEXT", "m", "p", "x"))
+
+
 def test_how_it_ended_in_a_few_lines() -> None:
     record = RunRecord(
         "day",
