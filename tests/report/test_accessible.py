@@ -17,10 +17,11 @@ from sretool.cli import run_reports
 from sretool.core.runs import events, lines
 from sretool.core.runs.model import RunKind, RunRecord, RunState
 from sretool.core.runs.rounds import rounds
-from sretool.report import gameday
+from sretool.core.slo.budget import Past
+from sretool.report import gameday, month
 from sretool.report.gameday_story import GameDayReport
 from tests.core.runs.test_rounds import AT, Told
-from tests.report import test_release
+from tests.report import test_month, test_release
 from tests.support import gameday_runs as days
 from tests.support.runs import passed_load, store_at
 
@@ -56,7 +57,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """One page of each kind of run."""
+    """One page of each kind of run, and a month's."""
     state = tmp_path_factory.mktemp("state")
     day = days.judged(days.gameday(state))
     load = passed_load(*store_at(state))
@@ -65,7 +66,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for kind, folder in (("gameday", day.folder), ("load", load), ("chaos", drill)):
         record = lines.decode_record((folder / "run.json").read_bytes())
         found[kind] = run_reports.texts(folder, record, "html", NOW)["report.html"]
-    return found | {"rounds": rounds_page(), "release": release_page()}
+    return found | {"rounds": rounds_page(), "release": release_page(), "month": month_page()}
 
 
 def rounds_page() -> str:
@@ -88,6 +89,15 @@ def release_page() -> str:
     report.release = test_release.judged()
     page = gameday.html(report, NOW)
     assert "Stages of growth" in page
+    return page
+
+
+def month_page() -> str:
+    """One objective was kept, one was missed, of one there is no data."""
+    unknown = test_month.made(Past(test_month.END, test_month.STEP, (None,) * 30), alerts=())
+    kept, missed = (test_month.made(test_month.happened(bad)) for bad in (0.1, 2.0))
+    page = month.html(test_month.month(kept, missed, unknown), NOW)
+    assert all(f'class="{each}"' in page for each in ("kept", "missed", "no data"))
     return page
 
 
@@ -117,7 +127,7 @@ def looked_at(page: str, folder: Path, arguments: list[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("kind", ["gameday", "chaos", "load"])
+@pytest.mark.parametrize("kind", ["gameday", "chaos", "load", "month"])
 def test_nothing_keeps_anybody_from_reading_it(
     pages: dict[str, str], tmp_path: Path, kind: str, view: str
 ) -> None:
