@@ -434,8 +434,9 @@ def test_a_verdict_that_only_the_events_took_stays_the_only_one(
 
         monkeypatch.setattr(project, "replace_file", none)
         run.finish(Verdict(Outcome.PASSED, "every claim held"))
-    found = [each.what for each in EventTail(run.folder / "events.jsonl").read().events]
-    assert found == [Finished(Verdict(Outcome.PASSED, "every claim held"))]
+    verdict = Verdict(Outcome.PASSED, "every claim held")
+    found = EventTail(run.folder / "events.jsonl").read().events
+    assert [each.what for each in found] == [Finished(verdict)]
     # There was room again when the writer was closed.
     record = store.open("last").record
-    assert (record.state, record.verdict) == (RunState.FINISHED, found[0].verdict)
+    assert (record.state, record.verdict) == (RunState.FINISHED, verdict)
