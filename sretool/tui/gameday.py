@@ -10,6 +10,7 @@ from datetime import timedelta
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.runs.doses import of_trials
 from sretool.core.runs.model import Outcome, RunState
 from sretool.core.runs.veil import STOPPING
 from sretool.core.runs.words import clock_words, seconds_words, share_words, value_words
@@ -303,7 +304,7 @@ def claim_lines(page: RunPage, width: int, most: int) -> list[Line]:
     checks = sorted(page.story.checks.values(), key=lambda check: {False: 0, True: 2, None: 1}[check.ok])
     if not checks:
         return []
-    head = f" {tr('CLAIMS')}  "
+    head = f" {tr('TRIALS') if of_trials(checks) else tr('CLAIMS')}  "
     pieces: list[list[Span]] = []
     for check in checks:
         sign, role, words = runs.check_sign(check, page)
@@ -597,7 +598,7 @@ def _step_words(span: StepSpan, page: RunPage, view: View) -> tuple[str, Role]:
 def _claims(page: RunPage, view: View, width: int) -> list[Line]:
     if not page.story.checks:
         return []
-    found: list[Line] = [runs.heading("HYPOTHESES", width, stroke=view.glyphs.rule)]
+    found: list[Line] = [runs.heading(runs.checks_title(page), width, stroke=view.glyphs.rule)]
     for check in page.story.checks.values():
         sign, role, words = runs.check_sign(check, page)
         got = words or value_words(check.got, check.unit)

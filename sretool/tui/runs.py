@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 
+from sretool.core.runs.doses import of_trials
 from sretool.core.runs.load import NEAR_ITS_LIMIT, WORTH_TELLING_S
 from sretool.core.runs.model import Outcome, RunKind, RunState
 from sretool.core.runs.words import clock_words, seconds_words, value_words
@@ -256,7 +257,7 @@ def _narrow_drill(page: RunPage, view: View, width: int, height: int) -> list[Li
     tail = [
         *_faults(page, view, width),
         *_detection(page, view, width),
-        *check_lines(page, view, width, "HYPOTHESES"),
+        *check_lines(page, view, width, checks_title(page)),
     ]
     room = height - len(head) - len(tail)
     if room < 3:
@@ -276,7 +277,7 @@ def _wide(page: RunPage, view: View, width: int, height: int) -> list[Line]:
     charts = _charts(page, view, left, height - len(above) - len(below))
     main = [*above, *charts, *below][:height]
     side = [
-        *check_lines(page, view, right, "CHECKS" if page.record.kind in LOAD_KINDS else "HYPOTHESES"),
+        *check_lines(page, view, right, checks_title(page)),
         *plan_lines(page, right),
         *fact_lines(page, right),
         *_measures(page, view, right),
@@ -300,6 +301,13 @@ def beside(
 
 def heading(title: str, width: int, right: str = "", *, stroke: str = "─") -> Line:
     return rule(tr(title), width, stroke, right)
+
+
+def checks_title(page: RunPage) -> str:
+    """What its checks are."""
+    if page.record.kind in LOAD_KINDS:
+        return "CHECKS"
+    return "TRIALS" if of_trials(page.story.checks.values()) else "HYPOTHESES"
 
 
 def check_lines(page: RunPage, view: View, width: int, title: str) -> list[Line]:

@@ -54,6 +54,7 @@ RUNS: Final[dict[str, str]] = {
     "ABORT WHEN": "中止条件",
     "CHECKS": "检查",
     "HYPOTHESES": "假设",
+    "TRIALS": "试验",
     "FAULTS": "故障",
     "MEASURED": "测量",
     "LOG": "日志",

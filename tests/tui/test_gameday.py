@@ -13,8 +13,8 @@ import pytest
 from sretool.adapters.store.notebook import Notebook
 from sretool.adapters.store.tail import EventTail
 from sretool.core.observe.replay import Player
-from sretool.core.runs.events import Asked, FaultOff, Held, PhaseBegan, StepEnded
-from sretool.core.runs.model import Outcome, RunKind, Verdict
+from sretool.core.runs.events import Asked, Checked, FaultOff, Held, PhaseBegan, Started, StepEnded
+from sretool.core.runs.model import Check, Outcome, RunKind, Verdict
 from sretool.core.runs.replay import RunRecording
 from sretool.tui import format as fmt
 from sretool.tui import words
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sretool.adapters.store.runs import RunStore
+    from sretool.adapters.store.writer import RunWriter
     from sretool.core.runs.events import What
 
 SIZES = [pytest.param(80, 24, id="80x24"), WIDE, SMALL]
@@ -370,14 +371,19 @@ def test_every_answer_has_a_key_of_its_own() -> None:
 
 @asynccontextmanager
 async def played(store: tuple[RunStore, RunClock], width: int = 80, height: int = 24) -> AsyncIterator[Dash]:
-    store_, _ = store
     run = live(*store, 260)
     run.finish(Verdict(Outcome.FAILED, "cache-loss failed"))
+    async with replayed(store[0], run, width, height) as dash:
+        yield dash
+
+
+@asynccontextmanager
+async def replayed(store: RunStore, run: RunWriter, width: int, height: int) -> AsyncIterator[Dash]:
     found = EventTail(run.folder / "events.jsonl").read().events
     recording = RunRecording(found)
     player = Player(recording, recording.start, playing=False)
     app = GameDayPlayed(
-        store_.open(run.run.id).record, player, refresh=REFRESH, jitter=lambda: 1.0, glyphs=fmt.UNICODE
+        store.open(run.run.id).record, player, refresh=REFRESH, jitter=lambda: 1.0, glyphs=fmt.UNICODE
     )
     async with app.run_test(size=(width, height)) as pilot:
         dash = Dash(app, None, None, pilot)  # type: ignore[arg-type]
@@ -406,6 +412,30 @@ async def test_a_game_day_is_played_again(store: tuple[RunStore, RunClock], widt
         await dash.settle()
         assert "fault: kill app-2" in dash.lines()[1]
         assert "blackhole" not in dash.text()
+
+
+@pytest.mark.parametrize(("width", "height"), [pytest.param(80, 24), WIDE])
+async def test_the_trials_of_a_search_for_a_dose_are_called_that(
+    store: tuple[RunStore, RunClock], width: int, height: int
+) -> None:
+    store_, clock = store
+    with store_.create(RunKind.GAMEDAY, "dose of latency") as run:
+        run.record(Started(RunKind.GAMEDAY, "dose of latency"))
+        for number, (dose, got) in enumerate(((10, 0.061), (400, 0.83), (205, 0.41)), 1):
+            clock.sleep(20)
+            name = f"trial-{number}: latency={dose}"
+            run.record(Checked(Check(name, 0.2, got, "s", got < 0.2)))
+        run.finish(Verdict(Outcome.PASSED, "p95 < 200ms holds up to latency 10 and breaks from 205 on"))
+    async with replayed(store_, run, width, height) as dash:
+        app = dash.app
+        assert isinstance(app, GameDayPlayed)
+        app.player.go(app.player.recording.end)
+        app.show_moment()
+        await dash.settle()
+        assert "trial-3: latency=205" in dash.text()
+        assert "TRIALS" in dash.text()
+        assert "HYPOTHESES" not in dash.text()
+        assert "CLAIMS" not in dash.text()
 
 
 async def test_the_replay_goes_from_change_to_change_and_page_to_page(

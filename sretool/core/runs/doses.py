@@ -12,9 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sretool.core.runs.events import RunEvent
+    from sretool.core.runs.model import Check
 
 _NAME: Final = re.compile(r"(?P<step>trial-\d+): (?P<variable>\w+)=(?P<dose>\S+)")
 """Of the check of a trial."""
+
+
+def of_trials(checks: Iterable[Check]) -> bool:
+    """Whether they are what the trials of a search told, and nothing else."""
+    found = [_NAME.fullmatch(each.name) is not None for each in checks]
+    return bool(found) and all(found)
 
 
 def trials(found: Iterable[RunEvent]) -> tuple[tuple[float | None, bool | None], ...]:
