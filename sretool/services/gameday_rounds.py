@@ -83,14 +83,7 @@ class _Rounds:
         on_event: Callable[[RunEvent], None],
     ) -> None:
         self._order = order
-        self._events: list[RunEvent] = []
-
-        def take(event: RunEvent) -> None:
-            self._events.append(event)
-            on_event(event)
-
-        self._take = take
-        self._beside = Together(journal, around, control, take, order.limits)
+        self._beside = Together(journal, around, control, on_event, order.limits)
         self._lead = order.lead
 
     async def run(self) -> Made:
@@ -104,7 +97,7 @@ class _Rounds:
         finally:
             await self._beside.close()
         names = {each.id: (each.pair, each.fault) for each in made}
-        found = seen.rounds(self._events, names, MEASURED)
+        found = seen.rounds(self._beside.events, names, MEASURED)
         return Made(self._beside.finish(self._verdict(outcome, why, found)), found)
 
     def _started(self, made: tuple[Round, ...]) -> Started:

@@ -178,6 +178,8 @@ class Together:
         self.spent: dict[str, float] = {}
         """Objective → share that all of them took."""
         self.left: list[str] = []
+        self.events: list[RunEvent] = []
+        """What is on record."""
         self.experiments: list[Outcome] = []
         """How those came out that made a fault."""
 
@@ -194,6 +196,7 @@ class Together:
             event = self._journal.record(what, at=at)
         except OSError as error:
             raise Stopped(Outcome.ERROR, f"what happens cannot be written down: {error.strerror}") from error
+        self.events.append(event)
         try:
             self._on_event(event)
         except Exception as error:

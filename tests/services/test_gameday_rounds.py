@@ -83,6 +83,19 @@ async def play(
     return Played(made, events)
 
 
+async def test_who_looks_on_changes_nothing(tmp_path: Path) -> None:
+    def gone(_: RunEvent) -> None:
+        raise RuntimeError("the terminal is gone")
+
+    watched = await play(tmp_path / "watched", World())
+    with journal(tmp_path / "alone") as writer:
+        made = await run(order(), World().around, writer, Control(), gone)
+    assert made.rounds.compared
+    assert [words(each) for each in made.rounds.compared] == [
+        words(each) for each in watched.made.rounds.compared
+    ]
+
+
 async def test_three_pairs_show_what_the_fault_changes(tmp_path: Path) -> None:
     world = World(
         # It becomes slower from pair to pair, which is not the fault's doing.
