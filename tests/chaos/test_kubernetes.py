@@ -12,12 +12,12 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from chaoslib.exceptions import ActivityFailed
-from kubernetes.config import kube_config
 
 from sretool.chaos import kubernetes_undo, undoing
 from sretool.chaos.actions import chaos_mesh, kubernetes
@@ -44,8 +44,6 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
     undoing.log.cache_clear()
     with kubernetes_server.running(tmp_path) as (found, config):
         monkeypatch.setenv("KUBECONFIG", str(config))
-        # Read once, when the library is imported: programs have it in their environment before.
-        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(config))
         found.node("control", {"node-role.kubernetes.io/control-plane": ""})
         found.node("w1", {"zone": "a"})
         found.node("w2", {"zone": "b"})
@@ -144,6 +142,11 @@ def test_a_plan_is_the_same_wherever_it_is_made(cluster: Cluster, monkeypatch: p
 
 
 # --- pods
+
+
+def test_several_kubeconfigs_are_one(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", f"{os.environ['KUBECONFIG']}{os.pathsep}/there/is/none")
+    assert chaos_mesh.latency("app=api", "app=db", ns="shop")["pods"] == names(cluster)[:1]
 
 
 @pytest.mark.lab
@@ -583,10 +586,10 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if KUBECTL is None:
         pytest.skip(NO_KUBECTL)
     monkeypatch.setenv("KUBECONFIG", LIVE)
-    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", LIVE)
     monkeypatch.setenv(undoing.LOG, str(tmp_path))
     undoing.log.cache_clear()
-    ns = f"sretool-test-{os.getpid()}"
+    # The one of the test before may still be on its way out.
+    ns = f"sretool-test-{uuid.uuid4().hex[:8]}"
 
     def call(*words: str) -> None:
         subprocess.run([KUBECTL or "", *words], check=True, capture_output=True, timeout=180)

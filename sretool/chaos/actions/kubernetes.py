@@ -180,7 +180,7 @@ def _move(core: Any, pods: list[Any], within: float) -> None:
 
 
 def _evicted(core: Any, name: str, ns: str, uid: str) -> bool:
-    """False where a disruption budget does not allow it yet."""
+    """False where a disruption budget does not allow it yet, or another pod has its name by now."""
     eviction = client.V1Eviction(
         metadata=client.V1ObjectMeta(name=name, namespace=ns),
         delete_options=client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=uid)),
@@ -188,7 +188,7 @@ def _evicted(core: Any, name: str, ns: str, uid: str) -> bool:
     try:
         core.create_namespaced_pod_eviction(name, ns, eviction, _request_timeout=PATIENCE)
     except ApiException as error:
-        if error.status == 429:
+        if error.status in (409, 429):
             return False
         if error.status != 404:
             raise
