@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from chaoslib.exceptions import ActivityFailed
 
+from sretool.chaos import cluster as clusters
 from sretool.chaos import kubernetes_undo, undoing
 from sretool.chaos.actions import chaos_mesh, kubernetes
 from sretool.chaos.probes import kubernetes as probes
@@ -26,6 +27,7 @@ from sretool.undo.entry import Result
 from sretool.undo.heal import heal
 from sretool.undo.log import UndoLog
 from tests.support import kubernetes_server
+from tests.support.faulty import FaultyServer
 from tests.support.kubernetes_server import DEPLOYMENTS, NETWORK, NODES, PODS, STRESS, Cluster
 
 if TYPE_CHECKING:
@@ -459,6 +461,19 @@ def test_a_server_that_is_away_is_an_undo_that_failed(cluster: Cluster, tmp_path
     assert "does not answer" in said
     config.write_text(text)
     assert kubernetes_undo.undone(standing.entry.undo)[0] == 0
+
+
+def test_a_server_that_hangs_is_waited_for_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "PATIENCE", 0.4)
+    config = Path(os.environ["KUBECONFIG"])
+    text = config.read_text()
+    with FaultyServer(lambda _: None) as server:
+        server.hang.set()
+        config.write_text(text.replace(text.split("server: ")[1].split()[0], server.url))
+        began = time.monotonic()
+        with pytest.raises(ActivityFailed, match=r"does not answer: .*timed out"):
+            kubernetes.plan_kill_pods("app=api", ns="shop")
+        assert time.monotonic() - began < 1.2
 
 
 @pytest.mark.lab
