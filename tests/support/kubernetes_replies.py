@@ -12,6 +12,9 @@ Recording, a proxy stands between the test and a cluster, and the test's prepara
 That cluster must be one to throw away (a node is drained), with two nodes for work, RBAC, Chaos Mesh, and
 something that lets pods become ready. Left out are managed fields, addresses of machines, and every header
 but a few; tokens are in no exchange.
+
+What is there was said by a kube-apiserver, its controllers and its scheduler; kubelets were played, and so was
+the controller of Chaos Mesh behind its own resource definitions.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import new_client_from_config
 from kubernetes.utils import create_from_dict
+
+from sretool.chaos.cluster import is_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +72,7 @@ class World:
             create_from_dict(self.api, each, namespace=NS)  # type: ignore[no-untyped-call]
         wanted = sum(each["spec"].get("replicas", each["kind"] == "Pod") for each in objects)
         core: Any = client.CoreV1Api(self.api)
-        self.wait(lambda: sum(_is_ready(pod) for pod in core.list_namespaced_pod(NS).items) >= wanted)
+        self.wait(lambda: sum(is_ready(pod) for pod in core.list_namespaced_pod(NS).items) >= wanted)
 
     def do(self, change: Callable[[Any], Any]) -> None:
         """Something that somebody else does to the cluster."""
@@ -342,10 +347,3 @@ def _reader(api: Any) -> str:
     token = core.create_namespaced_service_account_token("reader", NS, {"spec": {}}).status.token
     time.sleep(1.0)  # until the server knows what the reader may do
     return str(token)
-
-
-def _is_ready(pod: Any) -> bool:
-    said = pod.status.conditions or ()
-    return pod.metadata.deletion_timestamp is None and any(
-        each.type == "Ready" and each.status == "True" for each in said
-    )
