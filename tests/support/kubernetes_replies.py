@@ -13,8 +13,8 @@ That cluster must be one to throw away (a node is drained), with two nodes for w
 something that lets pods become ready. Left out are managed fields, addresses of machines, and every header
 but a few; tokens are in no exchange.
 
-What is there was said by a kube-apiserver with its controllers and its scheduler; kubelets were played, and so
-was the controller of Chaos Mesh behind its own resource definitions.
+What is there was said by a kube-apiserver with its controllers and its scheduler. Kubelets were played, and
+so was the controller of Chaos Mesh behind its own resource definitions.
 """
 
 from __future__ import annotations
