@@ -20,6 +20,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException, list_kube_config_contexts, new_client_from_config
 from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
 
 PATIENCE: Final = 10.0
 """Seconds for one answer of the API server."""
@@ -44,7 +45,10 @@ def connected(context: str = "") -> Any:
             # Inside the cluster, or at an address of the environment.
             return create_k8s_api_client(secrets(context))
         named = context or os.environ.get("KUBERNETES_CONTEXT") or None
-        return new_client_from_config(_config(), named)  # type: ignore[no-untyped-call]
+        options = client.Configuration()
+        # Whoever hangs once is not asked again: an answer takes `PATIENCE`, not several times that.
+        options.retries = Retry(total=3, read=0)
+        return new_client_from_config(_config(), named, client_configuration=options)  # type: ignore[no-untyped-call]
 
 
 def _config() -> str | None:
@@ -82,22 +86,27 @@ def told(what: str) -> Iterator[None]:
     try:
         yield
     except ApiException as error:
-        raise ActivityFailed(f"{what}: {_reason(error)}") from error
+        raise ActivityFailed(f"{what}: {reason(error)}") from error
     except ConfigException as error:
         raise ActivityFailed(f"{what}: {error}") from error
     except HTTPError as error:
-        reason = getattr(error, "reason", error)
-        raise ActivityFailed(f"{what}: the API server does not answer: {reason}") from error
+        why = getattr(error, "reason", error)
+        raise ActivityFailed(f"{what}: the API server does not answer: {why}") from error
 
 
-def _reason(error: ApiException) -> str:
-    """`403: pods is forbidden: …`."""
+def reason(error: ApiException) -> str:
+    """`403: pods is forbidden: …`, with causes that are told beside it."""
     try:
         said = json.loads(error.body or "")
     except ValueError:
         said = {}
-    text = said.get("message") if isinstance(said, dict) else None
-    return f"{error.status}: {text or error.reason}"
+    if not isinstance(said, dict):
+        said = {}
+    text = str(said.get("message") or error.reason)
+    for cause in (said.get("details") or {}).get("causes") or ():
+        if (more := cause.get("message") or "") not in text:
+            text += f" {more}"
+    return f"{error.status}: {text}"
 
 
 # --- what may be chosen

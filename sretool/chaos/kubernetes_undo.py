@@ -6,7 +6,7 @@ Started by whoever undoes (a warden, `sretool chaos heal`), which need no librar
     delete    an object of Chaos Mesh: plural, ns, name, token (what we wrote on it)
     scale     of a workload: workload, ns, name, uid, replicas (as before), applied (what the fault set)
     uncordon  of a node: name, uid
-    replaced  of killed pods: ns, label_selector, ready (how many were)
+    replaced  of killed pods: ns, label_selector, ready (how many were), name (of a stateful set's pod)
 
 Each may be repeated at any time, looks whether the thing is still ours or the same, and reads it back. Ends
 with 0 where it was undone, 3 where nothing is left to undo, 1 where it could not be; the last line on
@@ -127,12 +127,22 @@ def replaced(api: Any, undo: Mapping[str, Any]) -> Told:
             undo["ns"], label_selector=undo["label_selector"], _request_timeout=PATIENCE
         ).items
         ready = sum(cluster.is_ready(pod) for pod in listed)
-        if ready >= wanted:
+        is_back = _is_back(core, undo)
+        if ready >= wanted and is_back:
             return (UNDONE if waited else NOTHING), f"{ready} pods {label} are ready"
         if time.monotonic() > until:
-            return FAILED, f"{ready} of {wanted} pods {label} are ready after {BACK:.0f} s"
+            which = "" if is_back else f", and {undo['name']} is not"
+            return FAILED, f"{ready} of {wanted} pods {label} are ready after {BACK:.0f} s{which}"
         waited = True
         time.sleep(_LOOK)
+
+
+def _is_back(core: Any, undo: Mapping[str, Any]) -> bool:
+    """A stateful set's new pod has the old name; labels may be another one's by then, as a primary's are."""
+    if "name" not in undo:
+        return True
+    found = _or_none(lambda: core.read_namespaced_pod(undo["name"], undo["ns"], _request_timeout=PATIENCE))
+    return found is not None and cluster.is_ready(found)
 
 
 def _or_none(read: Callable[[], Any]) -> Any | None:

@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from chaoslib.exceptions import ActivityFailed
-from kubernetes.config import kube_config
 
+from sretool.chaos import cluster as clusters
 from sretool.chaos import kubernetes_undo, undoing
 from sretool.chaos.actions import chaos_mesh, kubernetes
 from sretool.chaos.probes import kubernetes as probes
@@ -26,6 +27,7 @@ from sretool.undo.entry import Result
 from sretool.undo.heal import heal
 from sretool.undo.log import UndoLog
 from tests.support import kubernetes_server
+from tests.support.faulty import FaultyServer
 from tests.support.kubernetes_server import DEPLOYMENTS, NETWORK, NODES, PODS, STRESS, Cluster
 
 if TYPE_CHECKING:
@@ -44,8 +46,6 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
     undoing.log.cache_clear()
     with kubernetes_server.running(tmp_path) as (found, config):
         monkeypatch.setenv("KUBECONFIG", str(config))
-        # Read once, when the library is imported: programs have it in their environment before.
-        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(config))
         found.node("control", {"node-role.kubernetes.io/control-plane": ""})
         found.node("w1", {"zone": "a"})
         found.node("w2", {"zone": "b"})
@@ -144,6 +144,11 @@ def test_a_plan_is_the_same_wherever_it_is_made(cluster: Cluster, monkeypatch: p
 
 
 # --- pods
+
+
+def test_several_kubeconfigs_are_one(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", f"{os.environ['KUBECONFIG']}{os.pathsep}/there/is/none")
+    assert chaos_mesh.latency("app=api", "app=db", ns="shop")["pods"] == names(cluster)[:1]
 
 
 @pytest.mark.lab
@@ -458,6 +463,19 @@ def test_a_server_that_is_away_is_an_undo_that_failed(cluster: Cluster, tmp_path
     assert kubernetes_undo.undone(standing.entry.undo)[0] == 0
 
 
+def test_a_server_that_hangs_is_waited_for_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "PATIENCE", 0.4)
+    config = Path(os.environ["KUBECONFIG"])
+    text = config.read_text()
+    with FaultyServer(lambda _: None) as server:
+        server.hang.set()
+        config.write_text(text.replace(text.split("server: ")[1].split()[0], server.url))
+        began = time.monotonic()
+        with pytest.raises(ActivityFailed, match=r"does not answer: .*timed out"):
+            kubernetes.plan_kill_pods("app=api", ns="shop")
+        assert time.monotonic() - began < 1.2
+
+
 @pytest.mark.lab
 def test_whoever_heals_does_so_by_a_program_of_its_own(cluster: Cluster, tmp_path: Path) -> None:
     chaos_mesh.latency("app=api", "app=db", ns="shop")
@@ -583,10 +601,10 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if KUBECTL is None:
         pytest.skip(NO_KUBECTL)
     monkeypatch.setenv("KUBECONFIG", LIVE)
-    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", LIVE)
     monkeypatch.setenv(undoing.LOG, str(tmp_path))
     undoing.log.cache_clear()
-    ns = f"sretool-test-{os.getpid()}"
+    # The one of the test before may still be on its way out.
+    ns = f"sretool-test-{uuid.uuid4().hex[:8]}"
 
     def call(*words: str) -> None:
         subprocess.run([KUBECTL or "", *words], check=True, capture_output=True, timeout=180)

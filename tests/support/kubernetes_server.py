@@ -6,7 +6,8 @@ it: which resources there are, kinds, selectors on lists, uids, preconditions, g
 against disruption budgets, scale. Controllers work as soon as something changes: workloads replace their
 pods, Chaos Mesh makes its faults and lets go of them.
 
-It is no real cluster: no scheduler, no kubelet, no admission. `SRETOOL_TEST_KUBECONFIG` names one for that.
+It is no real cluster: no scheduler, no kubelet, no admission. `SRETOOL_TEST_KUBECONFIG` names one for that,
+and `tests.support.kubernetes_replies` has what a real server says.
 """
 
 from __future__ import annotations
@@ -153,7 +154,12 @@ class Cluster(kmock.KubernetesEmulator):
         wanted = (options.get("preconditions") or {}).get("uid")
         has = raw["metadata"]["uid"]
         if wanted not in (None, has):
-            return _status(409, f"the UID in the precondition ({wanted}) does not match the UID {has}")
+            what = f'Operation cannot be fulfilled on {key[0].plural} "{key[2]}"'
+            return _status(
+                409,
+                f"{what}: the UID in the precondition ({wanted}) does not match the UID in record ({has}). "
+                "The object might have been deleted and then recreated",
+            )
         graceful = key[0] == PODS and options.get("gracePeriodSeconds") != 0
         if raw["metadata"].get("finalizers") or (graceful and self.idle):
             self.objects[key].patch({"metadata": {"deletionTimestamp": _now()}})
@@ -166,7 +172,12 @@ class Cluster(kmock.KubernetesEmulator):
         assert request.name is not None
         if self.budget_blocks:
             self.budget_blocks -= 1
-            return _status(429, "Cannot evict pod as it would violate the pod's disruption budget.")
+            why = "The disruption budget api needs 2 healthy pods and has 2 currently"
+            return _status(
+                429,
+                "Cannot evict pod as it would violate the pod's disruption budget.",
+                details={"causes": [{"reason": "DisruptionBudget", "message": why}]},
+            )
         gone = self._removed((PODS, request.namespace, request.name), request.data.get("deleteOptions") or {})
         return gone if gone.status >= 400 else _status(201, "", "Success")
 
@@ -334,7 +345,9 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _status(code: int, message: str, status: str = "Failure") -> aiohttp.web.Response:
+def _status(
+    code: int, message: str, status: str = "Failure", details: dict[str, Any] | None = None
+) -> aiohttp.web.Response:
     return aiohttp.web.json_response(
         {
             "kind": "Status",
@@ -343,6 +356,7 @@ def _status(code: int, message: str, status: str = "Failure") -> aiohttp.web.Res
             "status": status,
             "message": message,
             "reason": _REASONS.get(code, ""),
+            "details": details or {},
             "code": code,
         },
         status=code,

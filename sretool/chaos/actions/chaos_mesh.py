@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chaoslib.exceptions import ActivityFailed
 from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
 from sretool.chaos import cluster, undoing
 from sretool.chaos.cluster import PATIENCE, told
@@ -239,8 +240,10 @@ def _made(
     seconds, plural = _seconds(duration, "duration"), wanted.plural
     api = cluster.connected(context)
     chosen, _ = cluster.pods(api, ns, label_selector, count)
+    _check_installed(api, plural, ns)
     # Everything that can be refused is, before the first fault is made.
     bodies = [(pod, _body(pod, wanted, ns, seconds)) for pod in chosen]
+    objects: Any = client.CustomObjectsApi(api)
     at = time.time()
     for pod, body in bodies:
         meta = body["metadata"]
@@ -252,7 +255,10 @@ def _made(
             "token": meta["annotations"][TOKEN],
         }
         undoing.before(**cluster.planned(wanted.fault, pod, words, context, ttl=seconds, heals="duration"))
-        _create(body, plural, ns, context)
+        with told(f"{plural} in {ns}"):
+            objects.create_namespaced_custom_object(
+                GROUP, VERSION, ns, plural, body, _request_timeout=PATIENCE
+            )
     for pod, body in bodies:
         _await_made(api, plural, ns, body["metadata"]["name"], f"pod {ns}/{pod.metadata.name}")
     return {
@@ -266,7 +272,9 @@ def _would(
     wanted: _Wanted, label_selector: str, ns: str, duration: str, count: int, context: str
 ) -> list[dict[str, Any]]:
     seconds = _seconds(duration, "duration")
-    chosen, there = cluster.pods(cluster.connected(context), ns, label_selector, count)
+    api = cluster.connected(context)
+    chosen, there = cluster.pods(api, ns, label_selector, count)
+    _check_installed(api, wanted.plural, ns)
     for pod in chosen:
         wanted.spec(pod)
     words = {"do": "delete", "plural": wanted.plural, "ns": ns}
@@ -276,6 +284,22 @@ def _would(
         )
         for pod in chosen
     ]
+
+
+def _check_installed(api: Any, plural: str, ns: str) -> None:
+    """ActivityFailed where the API server knows no such objects, or we may not read them."""
+    objects: Any = client.CustomObjectsApi(api)
+    with told(f"{plural} in {ns}"):
+        try:
+            objects.list_namespaced_custom_object(
+                GROUP, VERSION, ns, plural, limit=1, _request_timeout=PATIENCE
+            )
+        except ApiException as error:
+            if error.status != 404:
+                raise
+            raise ActivityFailed(
+                f"the cluster has no {plural} of {GROUP}: Chaos Mesh is not installed in it"
+            ) from None
 
 
 def _body(pod: Any, wanted: _Wanted, ns: str, seconds: float) -> dict[str, Any]:
@@ -296,18 +320,6 @@ def _body(pod: Any, wanted: _Wanted, ns: str, seconds: float) -> dict[str, Any]:
             "duration": f"{math.ceil(seconds)}s",
         },
     }
-
-
-def _create(body: dict[str, Any], plural: str, ns: str, context: str) -> None:
-    from chaosk8s.crd.actions import create_custom_object
-
-    with told(f"{plural} in {ns}"):
-        made = create_custom_object(
-            GROUP, VERSION, plural, ns=ns, resource=body, secrets=cluster.secrets(context)
-        )
-    # A refusal for a name that is taken comes back as if it were the object.
-    if made.get("kind") == "Status":
-        raise ActivityFailed(f"{plural} in {ns}: {made.get('message')}")
 
 
 def _await_made(api: Any, plural: str, ns: str, name: str, target: str) -> None:

@@ -29,7 +29,7 @@ def kill_pods(
     """Delete pods, as a crash does it where `grace` (seconds) is 0; their controller makes new ones.
 
     Gives `{"pods", "at"}`. Pods that nobody would replace are refused. The undo waits until as many as before
-    are ready.
+    are ready, and a stateful set's under its old name.
     """
     api = cluster.connected(context)
     core: Any = client.CoreV1Api(api)
@@ -63,11 +63,13 @@ def _to_kill(
     ready = sum(cluster.is_ready(pod) for pod in every)
     found = []
     for pod in chosen:
-        if cluster.controller(pod) is None:
+        if (owner := cluster.controller(pod)) is None:
             raise ActivityFailed(
                 f"pod {ns}/{pod.metadata.name} has no controller: nobody would bring it back"
             )
         words = {"do": "replaced", "ns": ns, "label_selector": label_selector, "ready": ready}
+        if owner.kind == "StatefulSet":
+            words["name"] = pod.metadata.name
         planned = cluster.planned("pod kill", pod, words, context, prior=f"{ready} ready", heals="restart")
         found.append((pod, planned))
     return found, there
@@ -163,24 +165,30 @@ def _move(core: Any, pods: list[Any], within: float) -> None:
     """Evict them; a disruption budget may make that wait."""
     until = time.monotonic() + within
     waiting = list(pods)
-    asked: set[str] = set()
+    refused: dict[str, str] = {}
+    """By uid, of those that were asked to go: why they do not; empty where they are on their way."""
     while waiting:
         for pod in list(waiting):
             name, ns, uid = pod.metadata.name, pod.metadata.namespace, pod.metadata.uid
             with told(f"pod {ns}/{name}"):
                 if _gone(core, name, ns, uid):
                     waiting.remove(pod)
-                elif uid not in asked and _evicted(core, name, ns, uid):
-                    asked.add(uid)
+                elif refused.get(uid, "not asked"):
+                    refused[uid] = _evict(core, name, ns, uid)
         if waiting and time.monotonic() > until:
-            left = ", ".join(sorted(f"{each.metadata.namespace}/{each.metadata.name}" for each in waiting))
+            left = ", ".join(sorted(_still_there(pod, refused[pod.metadata.uid]) for pod in waiting))
             raise ActivityFailed(f"not moved after {within:.0f} s: {left}")
         if waiting:
             time.sleep(_LOOK)
 
 
-def _evicted(core: Any, name: str, ns: str, uid: str) -> bool:
-    """False where a disruption budget does not allow it yet."""
+def _still_there(pod: Any, refused: str) -> str:
+    name = f"{pod.metadata.namespace}/{pod.metadata.name}"
+    return f"{name} ({refused})" if refused else name
+
+
+def _evict(core: Any, name: str, ns: str, uid: str) -> str:
+    """Empty where it goes; else why it does not yet: a disruption budget, or its name is another one's."""
     eviction = client.V1Eviction(
         metadata=client.V1ObjectMeta(name=name, namespace=ns),
         delete_options=client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=uid)),
@@ -188,11 +196,11 @@ def _evicted(core: Any, name: str, ns: str, uid: str) -> bool:
     try:
         core.create_namespaced_pod_eviction(name, ns, eviction, _request_timeout=PATIENCE)
     except ApiException as error:
-        if error.status == 429:
-            return False
+        if error.status in (409, 429):
+            return cluster.reason(error)
         if error.status != 404:
             raise
-    return True
+    return ""
 
 
 def _gone(core: Any, name: str, ns: str, uid: str) -> bool:
