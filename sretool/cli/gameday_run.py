@@ -179,15 +179,11 @@ def _pass_gates(prepared: Prepared, wanted: Wanted) -> tuple[tuple[Refusal, ...]
         *(Refusal("sources", each, "a game day that nobody watches is not begun") for each in found.silent),
     )
     each_once = tuple({(each.gate, each.text): each for each in refusals}.values())
-    open_by_hand = frozenset() if _in_production(prepared) else frozenset(wanted.waived)
+    open_by_hand = frozenset() if gameday_session.in_production(prepared) else frozenset(wanted.waived)
     closed = [each for each in each_once if each.gate not in open_by_hand]
     if closed:
         raise _refused(closed)
     return each_once, found
-
-
-def _in_production(prepared: Prepared) -> bool:
-    return any(each.production for each in prepared.known.experiments.values())
 
 
 def _refused(closed: list[Refusal]) -> click.exceptions.Exit:
@@ -225,7 +221,7 @@ def _carry_out(
         environment,
         prepared.plan.name,
         targets=gameday_session.services(prepared),
-        production=_in_production(prepared),
+        production=gameday_session.in_production(prepared),
         inputs=tuple(gameday_session.inputs(settings, prepared)),
     )
     lines = Lines(reveal=wanted.reveal)

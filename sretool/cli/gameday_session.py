@@ -105,6 +105,10 @@ def session(
     return GameDaySession(order, around, journal)
 
 
+def in_production(prepared: Prepared) -> bool:
+    return any(each.production for each in prepared.known.experiments.values())
+
+
 def endpoints(prepared: Prepared) -> Any:
     from sretool import wiring
 
@@ -128,9 +132,10 @@ def _children(
     from sretool.core.plans.gameday.plan import CapacityStep, DoseStep, ExperimentStep, LoadStep, RoundsStep
 
     before = global_options(settings, prepared.lab)
+    opened = planned.opened_gates(prepared.plan, production=in_production(prepared))
     gates = [
         *(part for each in wanted.approvals for part in ("--approve", each)),
-        *(part for each in wanted.waived for part in ("--waive", each)),
+        *(part for each in dict.fromkeys((*wanted.waived, *opened)) for part in ("--waive", each)),
     ]
     to = ["--target", wanted.target] if wanted.target is not None else []
     to += ["--yes-this-is-mine"] if wanted.meant else []

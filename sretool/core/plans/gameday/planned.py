@@ -102,6 +102,15 @@ def capacity_arguments(step: CapacityStep) -> tuple[str, ...]:
     return (*found, "--within", _seconds(within))
 
 
+def opened_gates(plan: GameDayPlan, *, production: bool) -> tuple[str, ...]:
+    """What the day answers for itself, so that no experiment is kept back by what those before it cost.
+
+    Whether there is room for its price was asked before it began, and its price ends it. A page keeps an
+    experiment back all the same, until somebody has taken it.
+    """
+    return () if production or plan.budget_price is None else ("budget", "freeze")
+
+
 def experiment_arguments(step: ExperimentStep, file: str) -> tuple[str, ...]:
     if isinstance(step, RoundsStep):
         return _rounds(step, file)

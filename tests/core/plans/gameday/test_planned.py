@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from sretool.core.plans.chaos.variables import given
 from sretool.core.plans.gameday import planned
-from sretool.core.plans.gameday.plan import CapacityStep, ExperimentStep, LoadStep
+from sretool.core.plans.gameday.plan import CapacityStep, ExperimentStep, GameDayPlan, LoadStep
 from sretool.core.plans.gameday.planned import planned_steps
 from sretool.core.plans.gameday.read import read
 from sretool.core.plans.gameday.timetable import Known, timetable
@@ -78,3 +80,14 @@ def test_variables_keep_their_types() -> None:
     wanted = {"rate": 10, "share": 0.5, "fast": True, "replica": "app-2"}
     texts = planned.variables(wanted)
     assert given(texts[1::2]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("price", "production", "opened"),
+    [(Decimal("0.5"), False, ("budget", "freeze")), (Decimal("0.5"), True, ()), (None, False, ())],
+)
+def test_what_the_day_may_cost_is_asked_once(
+    price: Decimal | None, production: bool, opened: tuple[str, ...]
+) -> None:
+    plan = GameDayPlan("day", "A day", (), budget_price=price)
+    assert planned.opened_gates(plan, production=production) == opened
