@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _KINDS: Final = {Outcome.PASSED: "good", Outcome.FAILED: "bad", Outcome.ERROR: "bad"}
 _ASKED: Final = ("ask", "check")
 """Kinds of steps that somebody answers."""
+ALREADY: Final = "already"
+"""When a page was taken whose ack lasted from the time before."""
 
 
 def html(report: GameDayReport, made_at: datetime, *, links: bool = False) -> str:
@@ -276,7 +278,10 @@ def _taken_of(report: GameDayReport, firings: list[Firing]) -> Cell:
     taken = [(each.taken_at - each.at).total_seconds() for each in firings if each.taken_at is not None]
     if taken:
         by = sorted({each.taken_by for each in firings if each.taken_by})
-        return Cell(_span(sum(taken) / len(taken)), f"by {', '.join(by)}" if by else "")
+        # An ack may be older than what it holds back: it was for the time before.
+        since = [each for each in taken if each >= 0]
+        text = _span(sum(since) / len(since)) if since else ALREADY
+        return Cell(text, f"by {', '.join(by)}" if by else "")
     if report.rehearsal and any(report.is_page(each) for each in firings):
         return Cell("nobody", kind="bad")
     return Cell(NONE)

@@ -30,9 +30,11 @@ def _detection(report: GameDayReport) -> Iterator[str]:
         after = "" if row.after is None else f", {seconds_words(row.after, 3)} after the newest fault"
         during = f" during {row.step}" if row.step else ""
         by = f" ({row.taken.beside})" if row.taken.beside else ""
-        taken = {"nobody": "nobody took it", "-": "nobody was to take it"}.get(
-            row.taken.text, f"it was taken within {row.taken.text}{by}"
-        )
+        taken = {
+            "nobody": "nobody took it",
+            "-": "nobody was to take it",
+            gameday.ALREADY: f"its ack of before still held{by}",
+        }.get(row.taken.text, f"it was taken within {row.taken.text}{by}")
         over = (
             "still firing at the end"
             if row.resolved is None

@@ -457,3 +457,14 @@ def test_an_alert_that_comes_and_goes_is_one_row_for_each_step() -> None:
     assert gameday.alerts(report_of(*happened[:-1]))[1].resolved is None
     assert [text for text, _ in actions_of(report_of(*happened[:1], *happened[3:]))] == []
     assert "| Flaps × 2 | crash |" in gameday.markdown(report_of(*happened), NOW)
+
+
+def test_an_ack_that_is_older_than_what_it_holds_back_took_no_time() -> None:
+    taken = BEGAN + timedelta(seconds=6)
+    happened = [
+        (0.0, started(PlannedStep("crash", "experiment", "crash"))),
+        (40.0, events.AlertChange("Down", "firing", "page", "a")),
+        (41.0, events.AlertChange("Down", "acknowledged", "page", "a", by="mia", since=taken)),
+    ]
+    (row,) = gameday.alerts(report_of(*happened))
+    assert (row.taken.text, row.taken.beside) == ("already", "by mia")
