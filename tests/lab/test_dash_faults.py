@@ -104,8 +104,14 @@ def _stale(lines: list[str]) -> bool:
 
 
 def _figures(terminal: Terminal) -> list[str]:
-    terminal.read(0.4)
-    return [line[4:40] for line in terminal.lines()[3:] if "/availability" in line]
+    """Of all rows on the screen, once no more of them are being painted."""
+    shown: list[str] = []
+    for _ in range(40):
+        terminal.read(0.4)
+        before, shown = shown, [line[4:40] for line in terminal.lines()[3:] if "/availability" in line]
+        if shown == before:
+            break
+    return shown
 
 
 def test_a_frozen_server_is_marked_keeps_every_value_and_is_back_by_itself(lab: Lab, tmp_path: Path) -> None:
