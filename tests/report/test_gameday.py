@@ -461,7 +461,7 @@ def test_an_alert_that_comes_and_goes_is_one_row_for_each_step() -> None:
 
 def test_an_ack_that_is_older_than_what_it_holds_back_took_no_time() -> None:
     taken = BEGAN + timedelta(seconds=6)
-    happened = [
+    happened: list[tuple[float, events.What]] = [
         (0.0, started(PlannedStep("crash", "experiment", "crash"))),
         (40.0, events.AlertChange("Down", "firing", "page", "a")),
         (41.0, events.AlertChange("Down", "acknowledged", "page", "a", by="mia", since=taken)),
