@@ -327,7 +327,7 @@ class _Run:
             raise ChaosError(
                 f"the run cannot be written down ({error.strerror}); its verdict: "
                 f"{verdict.outcome.value}, {verdict.reason}",
-                remedy=f"everything was undone; make room for {self._journal.folder}",
+                remedy=f"everything was undone; {self._journal.folder} has to be there, with room in it",
             ) from error
         return self._journal.run
 
@@ -358,6 +358,7 @@ class _Run:
         """What only time decides."""
         now = self._journal.elapsed()
         self._trip(self._guards.tick(now))
+        self._trip_unwritten(self._journal.look)
         if self._still_in and now - self._log_read > _LOG_EVERY:
             self._log_read = now
             self._note_log()
@@ -419,8 +420,11 @@ class _Run:
         moment = at or self._around.clock.now()
         elapsed = self._journal.elapsed() if t is None else t
         self._unwritten.append((what, moment, elapsed))
+        self._trip_unwritten(self._write_rest)
+
+    def _trip_unwritten(self, write: Callable[[], object]) -> None:
         try:
-            self._write_rest()
+            write()
         except OSError as error:
             self._trip(Tripped("journal", f"what happens cannot be written down: {error.strerror}"))
 

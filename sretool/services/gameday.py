@@ -347,6 +347,7 @@ class GameDaySession:
         file = self._around.stop_file()
         if file:
             self._trip(Tripped("stop file", f"{file} says that no experiment may run"))
+        self._trip_unwritten(self._journal.look)
         self._look_at_clock(now)
         self._look_at_conditions()
         self._look_beside()
@@ -400,7 +401,7 @@ class GameDaySession:
             raise ChaosError(
                 f"the game day cannot be written down ({error.strerror}); its verdict: "
                 f"{verdict.outcome.value}, {verdict.reason}",
-                remedy=f"{_undone(left)}; make room for {self._journal.folder}",
+                remedy=f"{_undone(left)}; {self._journal.folder} has to be there, with room in it",
             ) from error
         return Ending(self._journal.run, not left, left, self._interrupted)
 
@@ -739,8 +740,11 @@ class GameDaySession:
         elapsed = self._journal.elapsed() if t is None else t
         self._unwritten.append((what, moment, elapsed))
         self._judging.take(RunEvent(moment, elapsed, what))
+        self._trip_unwritten(self._write_rest)
+
+    def _trip_unwritten(self, write: Callable[[], object]) -> None:
         try:
-            self._write_rest()
+            write()
         except OSError as error:
             self._trip(Tripped("journal", f"what happens cannot be written down: {error.strerror}"))
 

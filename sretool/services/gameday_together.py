@@ -32,7 +32,7 @@ from sretool.errors import ChaosError
 from sretool.services.gameday_children import relayed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from datetime import datetime
 
     from sretool.core.runs.events import RunEvent, What
@@ -192,10 +192,8 @@ class Together:
         A listener that raises is called no more, which is on record: what is undone never depends on who
         looks on.
         """
-        try:
+        with _written():
             event = self._journal.record(what, at=at)
-        except OSError as error:
-            raise Stopped(Outcome.ERROR, f"what happens cannot be written down: {error.strerror}") from error
         self.events.append(event)
         try:
             self._on_event(event)
@@ -296,7 +294,7 @@ class Together:
                 f"the run cannot be written down ({error.strerror}); its verdict: {told}",
                 remedy="undo what is left with `sretool chaos heal`"
                 if self.left
-                else f"everything was undone; make room for {self._journal.folder}",
+                else f"everything was undone; {self._journal.folder} has to be there, with room in it",
             ) from error
         return Ending(self._journal.run, tuple(self.left), self._control.stop.is_set())
 
@@ -305,6 +303,8 @@ class Together:
     def _guard(self) -> None:
         if self._control.stop.is_set():
             raise Stopped(Outcome.ABORTED, self._control.stopped_by)
+        with _written():
+            self._journal.look()
         limit = self._limits.budget
         over = [each for each in self.spent.items() if limit is not None and each[1] > limit]
         if over:
@@ -357,3 +357,12 @@ class Together:
             running.spent[tick.slo] = max(tick.budget_spent, running.spent.get(tick.slo, 0.0))
             self.spent[tick.slo] = self._before.get(tick.slo, 0.0) + running.spent[tick.slo]
         self.record(replace(tick, budget_spent=self.spent.get(tick.slo)), at)
+
+
+@contextlib.contextmanager
+def _written() -> Iterator[None]:
+    """Stopped where the disk takes nothing."""
+    try:
+        yield
+    except OSError as error:
+        raise Stopped(Outcome.ERROR, f"what happens cannot be written down: {error.strerror}") from error

@@ -106,6 +106,25 @@ class UndoLog:
             and identity.start_time(line["actor"]) == line["start"]
         ]
 
+    def kept(self) -> int:
+        """A descriptor of the file, for `restore`; the file is made where there is none. OSError."""
+        return self._opened()
+
+    def restore(self, descriptor: int) -> int:
+        """The descriptor of the file as it is now: where `descriptor`'s was deleted, it is written again.
+
+        What somebody has begun to write in its place comes after what was lost. OSError.
+        """
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        lost = _lines(descriptor)
+        with self._locked() as found:
+            since = _lines(found)
+            os.ftruncate(found, 0)
+            _write(found, lost[: lost.rfind(b"\n") + 1] + since)
+        os.close(descriptor)
+        return self._opened()
+
     def _documents(self, *, whole: bool = True) -> list[dict[str, Any]]:
         """`whole`: ValueError where a line makes no sense; else it is skipped."""
         try:
@@ -157,14 +176,18 @@ def _append(descriptor: int, line: dict[str, Any]) -> None:
     if size < len(before):
         os.ftruncate(descriptor, size)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
+        _write(descriptor, data)
     except OSError:
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, size)
         raise
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    os.fsync(descriptor)
 
 
 def _parsed(data: bytes, where: str, *, whole: bool) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ cases it also ends whoever makes faults. Then it looks once more and goes.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import select
@@ -49,6 +50,7 @@ class Warden:
     def __init__(self, folder: Path, lease: Lease, places: Path, pipe: int = 0) -> None:
         self._folder = folder
         self._log = UndoLog(folder)
+        self._kept: int | None = None
         self._lease = lease
         self._places = places
         self._pipe = pipe
@@ -65,6 +67,7 @@ class Warden:
             if now - renewed >= RENEW:
                 self._lease.renew()
                 renewed = now
+            self._keep()
             readable, _, _ = select.select([self._pipe], [], [], _LOOK)
             if readable:
                 data = os.read(self._pipe, 4096)
@@ -73,12 +76,19 @@ class Warden:
                 self._beaten = time.monotonic()
                 for line in self._lines(data):
                     if line == b"heal":
+                        self._keep()
                         self._answer(heal(self._folder))
                     elif line == b"done":
                         return self._finish()
             if self._told_to_end or time.monotonic() - self._beaten > PATIENCE:
                 return self._abandoned()
             self._undo_overdue()
+
+    def _keep(self) -> None:
+        """What was to be undone is not forgotten because somebody deletes the folder."""
+        # Where the disk takes nothing there may be room at the next look.
+        with contextlib.suppress(OSError):
+            self._kept = self._log.kept() if self._kept is None else self._log.restore(self._kept)
 
     def _end(self, number: int, frame: object) -> None:
         self._told_to_end = True
@@ -103,11 +113,13 @@ class Warden:
 
     def _abandoned(self) -> int:
         """The supervisor is gone or hangs: undo first, then end who makes faults, then look again."""
+        self._keep()
         heal(self._folder)
         end_actors(self._log)
         return self._left(settle(self._folder))
 
     def _finish(self) -> int:
+        self._keep()
         end_actors(self._log)
         healed = settle(self._folder)
         self._answer(healed)

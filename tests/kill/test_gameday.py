@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -216,3 +217,15 @@ def test_everything_is_undone_however_it_ends(shell: Shell, way: str) -> None:
         assert time.monotonic() < until, [line for pid, line in family if lives(pid)]
         time.sleep(0.05)
     assert list((shell.state / "sretool/undo").glob("*.json")) == []
+
+
+@pytest.mark.parametrize("what", ["the folder of the day", "every run"])
+def test_a_day_whose_folder_is_deleted_ends_and_says_so(shell: Shell, what: str) -> None:
+    fault = prepare(shell, 120)
+    with begun(shell, fault) as program:
+        shutil.rmtree(day_of(shell) if what == "the folder of the day" else day_of(shell).parent)
+        out, err = program.communicate(timeout=PATIENCE)
+    assert not fault.exists()
+    assert program.returncode == 7, out + err
+    assert "its file was deleted" in err
+    assert "Traceback" not in err

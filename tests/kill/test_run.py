@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -251,6 +252,19 @@ def test_a_full_disk_leaves_nothing_behind(shell: Shell) -> None:
         _, err = program.communicate(timeout=60)
         assert not fault.exists()
         assert program.returncode in (7, 130), err
+
+
+def test_a_folder_that_is_deleted_leaves_nothing_behind(shell: Shell) -> None:
+    fault = shell.folder / "fault"
+    file = shell.write(act("hurt", "file", path=str(fault)), act("stay", "wait", seconds=30))
+    with shell.start("chaos", "run", file, "--yes") as program:
+        until_there(fault, program)
+        shutil.rmtree(shell.state / "sretool/runs")
+        _, err = program.communicate(timeout=60)
+    assert not fault.exists()
+    assert program.returncode == 7, err
+    assert "its file was deleted" in err
+    assert "Traceback" not in err
 
 
 def test_where_nobody_can_be_asked_it_is_not_run(shell: Shell) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,6 +85,24 @@ def test_an_entry_without_a_way_to_undo_it_is_an_error(tmp_path: Path) -> None:
     log.file.write_text(json.dumps({"open": {"id": "f1", "fault": "f", "target": "t", "undo": {}}}) + "\n")
     with pytest.raises(ValueError, match="does not say how to undo it"):
         log.read()
+
+
+@pytest.mark.parametrize("since", [(), ("f3",)])
+def test_a_log_that_was_deleted_is_written_again(tmp_path: Path, since: tuple[str, ...]) -> None:
+    log = UndoLog(tmp_path / "run")
+    kept = log.kept()
+    log.open(entry("f1"))
+    log.open(entry("f2"))
+    log.close(Result("f1", "", "undone"))
+    assert log.restore(kept) == kept
+    shutil.rmtree(log.folder)
+    for name in since:
+        log.open(entry(name))
+    kept = log.restore(kept)
+    assert [each.entry.id for each in log.left()] == [*since, "f2"]
+    shutil.rmtree(log.folder)
+    os.close(log.restore(kept))
+    assert [each.entry.id for each in log.left()] == [*since, "f2"]
 
 
 def test_an_actor_that_has_ended_is_none(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -96,7 +97,7 @@ class RunWriter:
         OSError where the disk does not take it; then nothing of it is left, and it may be tried again.
         """
         event = RunEvent(at or self._now(), self.elapsed() if t is None else t, what)
-        end = os.fstat(self._events).st_size
+        end = self.look().st_size
         try:
             project.write_all(self._events, lines.encode(event))
             self._unsynced = True
@@ -108,6 +109,13 @@ class RunWriter:
                 os.ftruncate(self._events, end)
             raise
         return event
+
+    def look(self) -> os.stat_result:
+        """What the file of events is now; FileNotFoundError where it was deleted, and nobody can read it."""
+        found = os.fstat(self._events)
+        if not found.st_nlink:
+            raise FileNotFoundError(errno.ENOENT, "its file was deleted", str(self.folder / EVENTS))
+        return found
 
     def sync(self) -> None:
         """Everything recorded so far outlives a power cut."""

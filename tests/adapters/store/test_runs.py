@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from datetime import timedelta
@@ -418,6 +419,16 @@ def test_what_a_full_disk_took_only_half_is_written_once_when_there_is_room(
     tail = EventTail(run.folder / "events.jsonl")
     assert [each.what for each in tail.read().events][:2] == [Note("one"), Note("two")]
     assert tail.unreadable == 0
+
+
+def test_nothing_is_written_into_a_file_that_was_deleted(tmp_path: Path) -> None:
+    store, _ = store_at(tmp_path)
+    gone = pytest.raises(FileNotFoundError, match="its file was deleted")
+    with gone, store.create(RunKind.GAMEDAY, "day") as run:
+        run.record(Note("one"))
+        shutil.rmtree(run.folder)
+        run.record(Note("two"))
+    assert not run.folder.exists()
 
 
 def test_a_verdict_that_only_the_events_took_stays_the_only_one(
