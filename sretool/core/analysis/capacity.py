@@ -9,7 +9,8 @@
 The rate grows exponentially until something gives; what the server then completes each second while requests
 pile up is its limit, measured directly. Rates just below and just above are held for some seconds: below they
 must hold, above they must break, and the lower one is held again before it counts as confirmed. Between steps
-that broke the server drains. Where the objectives break long before requests pile up, the next rate follows
+that broke the server drains, and where requests failed it is given time until none do: a circuit breaker may
+keep it from answering for minutes, and the next rates come from below then. Where the objectives break long before requests pile up, the next rate follows
 from how the latency rose between those known.
 
 Everything is judged by the second, never by running averages, and by the rate that really left: of arrivals
@@ -180,6 +181,14 @@ _HOPELESS: Final = 1.5
 _DRAIN_SHARE: Final = 0.1
 """Of the rate that held: how much is still asked while the server drains, so that its latency is seen."""
 _DRAIN_MOST: Final = 60.0
+_RECOVER_MOST: Final = 180.0
+"""Seconds from the end of a rate at which requests failed until they must not any more."""
+_LONG: Final = 20.0
+"""Seconds of that which make a rate that is too much dear: what it completes is no limit, either."""
+_CAREFUL: Final = 0.15
+"""Of the way from what holds to what breaks, in relation, where each break is dear."""
+_CALM: Final = 20
+"""Requests that tell that none fails any more."""
 _PATIENCE: Final = 10
 """Seconds to wait at most for a change to show."""
 _FEW: Final = 5
@@ -250,6 +259,8 @@ class Search:
         self._held: list[_Held] = []
         self._glimpsed: list[Step] = []
         self._refuted: list[Step] = []
+        self._dear: list[Step] = []
+        """Those after which requests failed for long."""
         self._course = self._search()
         next(self._course)
 
@@ -324,6 +335,8 @@ class Search:
     def _limit(self) -> float | None:
         """Requests per second that the server completes at most; None where it was never seen at its end, or
         where what it completes then is not what it can keep up."""
+        if self._dear:
+            return None
         full = [step for step in self._refuted if step.full_seconds]
         if not any(step.full_good for step in full):
             return None
@@ -356,11 +369,14 @@ class Search:
     def _search(self) -> _Course[None]:
         yield from self._warm_up()
         while True:
+            if self._next() is None:
+                return
+            yield from self._drain()
+            # How long it took to recover has a say in where it goes on.
             move = self._next()
             if move is None:
                 return
             phase, asked = move
-            yield from self._drain()
             if phase is Phase.GROW:
                 self._learn(self._entered((yield from self._grow(asked))))
             else:
@@ -426,10 +442,12 @@ class Search:
             less = upper.asked * (1 - near * (1 << tried))
             if tried and less > floor.asked:
                 return less
+        low, high = floor.asked, upper.asked
+        if self._dear:
+            return low * (high / low) ** _CAREFUL
         if limit is None and upper.phase is Phase.GROW and upper.full_seconds:
             # More held than it did when it seemed at its end.
             return upper.asked
-        low, high = floor.asked, upper.asked
         middle = math.sqrt(low * high)
         if not (floor.pressure and upper.pressure) or upper.saturated:
             return middle
@@ -448,7 +466,7 @@ class Search:
 
     def _sure(self, upper: Step) -> bool:
         """Whether it is the limit that broke it, and no hiccup at the wrong moment."""
-        if upper.saturated and upper.phase is not Phase.GROW:
+        if upper.saturated and (upper.phase is not Phase.GROW or upper in self._dear):
             return True
         same = [step for step in self._refuted if step.asked <= upper.asked * (1 + self._precision())]
         return len(same) > 1
@@ -565,7 +583,7 @@ class Search:
         while True:
             waiting = self._in_flight
             if waiting is not None and waiting <= 5 + 2 * self._usual(rate * self._per_arrival()):
-                return
+                break
             if waiting is not None and waiting < 0.99 * least:
                 least, least_at = waiting, self.seconds
             if self.seconds - least_at >= _PATIENCE or self.seconds - began >= _DRAIN_MOST:
@@ -574,7 +592,24 @@ class Search:
                 return
             seen = yield from self._second(Phase.DRAIN, rate)
             if waiting is None and self._as_calm(seen.second.totals.whole):
+                break
+        if floor is not None and self.steps[-1].totals.whole.failures:
+            yield from self._recover(rate, asked, began)
+
+    def _recover(self, rate: float, asked: float, began: float) -> _Course[None]:
+        """Until requests are answered well again."""
+        while self.seconds - began < _RECOVER_MOST:
+            seen = list[_Seen]()
+            while len(seen) < _PATIENCE and sum(each.second.totals.whole.requests for each in seen) < _CALM:
+                seen.append((yield from self._second(Phase.DRAIN, rate)))
+            totals = merged(each.second.totals for each in seen)
+            if not totals.whole.failures or not self._judge(totals).broken:
+                took = self.seconds - began
+                if took > _LONG:
+                    self._dear.append(self.steps[-1])
+                    self.notes.append(f"after {asked:.4g}/s requests failed for {took:.0f} s")
                 return
+        self.notes.append(f"{self.seconds - began:.0f} s after {asked:.4g}/s requests failed still")
 
     def _as_calm(self, total: Total) -> bool:
         """Where nobody knows what waits, only what is asked now tells whether older requests are still in

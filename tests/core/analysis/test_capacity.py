@@ -228,6 +228,37 @@ def test_a_server_that_does_not_recover_is_told() -> None:
     assert steady.notes == ()
 
 
+class _Guarded:
+    """A queue behind a circuit breaker: what waits too long opens it, and nothing is answered for a while."""
+
+    def __init__(self, limit: float, opened_for: float) -> None:
+        self._queue = Queue(constant(1 / limit))
+        self._opened_for = opened_for
+        self._open_until = 0.0
+
+    def answer(self, at: float) -> tuple[float, bool]:
+        if at < self._open_until:
+            return at + 0.001, False
+        end, well = self._queue.answer(at)
+        if end - at > 0.3:
+            self._open_until = at + self._opened_for
+            self._queue._free = [at + self._opened_for]
+        return end, well
+
+
+def test_a_circuit_breaker_is_given_time_to_close() -> None:
+    result = found(Bench(_Guarded(500, 100)), within(0.1), Plan(start=50, within=1200))
+    assert result.ending is Ending.FOUND
+    assert result.lower == pytest.approx(500, rel=0.05)
+    assert any("requests failed for" in each for each in result.notes)
+
+
+def test_a_circuit_breaker_that_never_closes_is_told() -> None:
+    result = found(Bench(_Guarded(500, math.inf)), within(0.1), Plan(start=50, within=400))
+    assert result.ending is Ending.TIME
+    assert any("requests failed still" in each for each in result.notes)
+
+
 def test_the_search_ends_when_its_time_is_up() -> None:
     result = found(Bench(Queue(constant(1 / 2000))), within(0.1), Plan(start=1, within=20))
     assert result.ending is Ending.TIME
