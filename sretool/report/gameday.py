@@ -282,9 +282,13 @@ def _taken_of(report: GameDayReport, firings: list[Firing]) -> Cell:
         since = [each for each in taken if each >= 0]
         text = _span(sum(since) / len(since)) if since else ALREADY
         return Cell(text, f"by {', '.join(by)}" if by else "")
-    if report.rehearsal and any(report.is_page(each) for each in firings):
+    pages = [each for each in firings if report.is_page(each)]
+    if not report.rehearsal or not pages:
+        return Cell(NONE)
+    if any(map(report.missed, pages)):
         return Cell("nobody", kind="bad")
-    return Cell(NONE)
+    # It was over before anybody had to.
+    return Cell("nobody", f"over in {_span(max(map(report.lasted, pages)))}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,10 +59,11 @@ def actions(report: GameDayReport) -> Iterator[Action]:
 
 
 def _untaken(report: GameDayReport) -> list[str]:
-    """Pages that nobody took although they fired, once or more often, during the same step."""
+    """Pages that stayed and that nobody took, nor another one of the same alert during the same step."""
     pages = [(each, report.step_of(each)) for each in report.story.firings if report.is_page(each)]
     taken = {(each.name, step) for each, step in pages if each.taken_at is not None}
-    return sorted({each.name for each, step in pages if (each.name, step) not in taken})
+    missed = {(each.name, step) for each, step in pages if report.missed(each)}
+    return sorted({name for name, _ in missed - taken})
 
 
 def _of_guards(report: GameDayReport) -> Iterator[Action]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.plans.gameday import claims
 from sretool.core.runs import events
 from sretool.core.runs.model import RunKind
+from sretool.errors import UsageError
 from sretool.report.chaos_story import Alert, ChaosReport, Moment
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 PAGE: Final = "page"
 """Severity of what wakes somebody."""
+ESCALATES: Final = 300.0
+"""Seconds until a page that nobody has taken goes on to the next."""
 EXPERIMENT: Final = "experiment"
 """Kind of a step."""
 
@@ -146,6 +151,26 @@ class GameDayReport(ChaosReport):
     @staticmethod
     def is_page(firing: Firing) -> bool:
         return firing.severity == PAGE
+
+    @property
+    def take_within(self) -> float:
+        """Seconds in which somebody is to take a page, as the game day claims."""
+        for name in self.story.checks:
+            # Conditions of a release are no claims.
+            with contextlib.suppress(UsageError):
+                claim = claims.parse(name)
+                if claim.kind is claims.Claims.ACKED and claim.bound is not None:
+                    return claim.bound
+        return ESCALATES
+
+    def lasted(self, firing: Firing) -> float:
+        """Seconds that it fired, until now where it still does."""
+        over = self.end if firing.resolved_at is None else self.seconds_of(firing.resolved_at)
+        return max((over or 0.0) - self.seconds(firing), 0.0)
+
+    def missed(self, firing: Firing) -> bool:
+        """Whether it is a page that nobody took, although it stayed for longer than that may take."""
+        return self.is_page(firing) and firing.taken_at is None and self.lasted(firing) > self.take_within
 
     def seconds(self, firing: Firing) -> float:
         """When it fired, by the run's clock."""

@@ -274,8 +274,15 @@ def test_a_page_that_nobody_took_is_an_item() -> None:
     def change(state: str, **words: Any) -> events.AlertChange:
         return events.AlertChange("Down", state, "page", "a", **words)
 
+    item = ("Find out why nobody took Down", "Down fired, and nobody acknowledged it")
+    report = report_of((0, started()), (5, change("firing")), (400, change("resolved")))
+    assert actions_of(report) == [item]
+    # Over before it would have gone on to the next one.
     report = report_of((0, started()), (5, change("firing")), (30, change("resolved")))
-    assert actions_of(report) == [("Find out why nobody took Down", "Down fired, and nobody acknowledged it")]
+    assert actions_of(report) == []
+    claim = started(checks=(Check("acked <= 20s", 20.0, 12.0, "s", ok=True),))
+    report = report_of((0, claim), (5, change("firing")), (30, change("resolved")))
+    assert item in actions_of(report)
     report = report_of((0, started()), (5, change("firing")), (9, change("acknowledged", by="mia")))
     assert actions_of(report) == []
 

@@ -10,8 +10,8 @@ The rate grows exponentially until something gives; what the server then complet
 pile up is its limit, measured directly. Rates just below and just above are held for some seconds: below they
 must hold, above they must break, and the lower one is held again before it counts as confirmed. Between steps
 that broke the server drains, and where requests failed it is given time until none do: a circuit breaker may
-keep it from answering for minutes, and the next rates come from below then. Where the objectives break long before requests pile up, the next rate follows
-from how the latency rose between those known.
+keep it from answering for minutes, and the next rates come from below then. Where the objectives break long
+before requests pile up, the next rate follows from how the latency rose between those known.
 
 Everything is judged by the second, never by running averages, and by the rate that really left: of arrivals
 at random in a few seconds one or two in a hundred more or fewer come than asked for.
@@ -444,7 +444,7 @@ class Search:
                 return less
         low, high = floor.asked, upper.asked
         if self._dear:
-            return low * (high / low) ** _CAREFUL
+            return low * math.pow(high / low, _CAREFUL)
         if limit is None and upper.phase is Phase.GROW and upper.full_seconds:
             # More held than it did when it seemed at its end.
             return upper.asked
