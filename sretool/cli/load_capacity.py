@@ -114,7 +114,8 @@ def capacity(
     """Find the highest rate at which a profile's objectives hold.
 
     The rate grows until something gives; rates just below and just above are then held, and the
-    answer is held again before it counts. Which resource reached its line first is read from
+    answer is held again before it counts. After a rate at which requests failed it waits until none
+    do, at most three minutes. Which resource reached its line first is read from
     Prometheus where a catalog says what is watched.
 
     \b
