@@ -233,14 +233,17 @@ def guard_line(page: RunPage, width: int) -> list[Line]:
 
 
 def _spent(story: Story) -> tuple[str, float] | None:
-    """The objective whose budget has lost most, and how much of it."""
-    known = (
-        (points[-1].budget_spent, slo)
-        for slo, points in story.slos.items()
-        if points[-1].budget_spent is not None
+    """The objective whose budget has lost most, of those that a guard names if one does, and how much."""
+    known = {
+        slo: spent for slo, points in story.slos.items() if (spent := points[-1].budget_spent) is not None
+    }
+    guards = story.started.guards if story.started is not None else ()
+    guarded = {word for guard in guards for word in guard.split()}
+    return max(
+        ((slo, spent) for slo, spent in known.items() if slo in guarded or not guarded & known.keys()),
+        key=lambda each: each[1],
+        default=None,
     )
-    worst = max(known, default=None)
-    return (worst[1], worst[0]) if worst is not None and worst[0] is not None else None
 
 
 def steps_line(page: RunPage, view: View, width: int) -> list[Line]:

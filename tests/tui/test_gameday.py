@@ -13,13 +13,26 @@ import pytest
 from sretool.adapters.store.notebook import Notebook
 from sretool.adapters.store.tail import EventTail
 from sretool.core.observe.replay import Player
-from sretool.core.runs.events import Asked, Checked, FaultOff, Held, PhaseBegan, Started, StepEnded
+from sretool.core.runs.events import (
+    Asked,
+    Checked,
+    FaultOff,
+    Held,
+    PhaseBegan,
+    RunEvent,
+    SloTick,
+    Started,
+    StepEnded,
+)
 from sretool.core.runs.model import Check, Outcome, RunKind, Verdict
 from sretool.core.runs.replay import RunRecording
+from sretool.core.runs.story import Story
 from sretool.tui import format as fmt
 from sretool.tui import words
+from sretool.tui.gameday import guard_line
 from sretool.tui.gameday_app import GameDayApp
 from sretool.tui.gameday_replay import GameDayPlayed
+from sretool.tui.runs import RunPage
 from sretool.tui.screens.gameday import GameDayCockpit, GameDayReplay, letters
 from tests.support.gameday_live import live
 from tests.support.runs import BEGAN, RunClock, passed_load, store_at
@@ -98,6 +111,24 @@ async def cockpit(
         dash.app.repaint()
         await dash.settle()
         yield dash
+
+
+@pytest.mark.parametrize(
+    ("guard", "told"),
+    [
+        ("budget > 50%", "spent 40.00% of a/durable"),
+        ("budget a/available > 50%", "spent 10.00% of a/available"),
+    ],
+)
+def test_what_is_spent_is_told_of_the_budget_that_is_guarded(tmp_path: Path, guard: str, told: str) -> None:
+    story = Story()
+    ticks = (SloTick("a/available", 0.9, None, 0.1), SloTick("a/durable", 0.9, None, 0.4))
+    started = Started(RunKind.GAMEDAY, "day", guards=(guard, "after 5m"))
+    story.take_all(RunEvent(BEGAN, 0, what) for what in (started, *ticks))
+    store, _ = store_at(tmp_path)
+    with store.create(RunKind.GAMEDAY, "day") as run:
+        (line,) = guard_line(RunPage(run.run, story), 120)
+        assert "".join(each.text for each in line).rstrip().endswith(told)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
