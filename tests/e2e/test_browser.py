@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import pytest
 from aiohttp import web
 
 from tests.bench.bench_dash import stand_in
+from tests.support.browser import CHROMIUM, NO_CHROMIUM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 PROGRAM = [sys.executable, "-c", "import sys; from sretool.cli.main import main; sys.exit(main())"]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _PATIENCE = 30.0
 
 
@@ -175,7 +174,7 @@ def _first_word(file: Path) -> str:
 @asynccontextmanager
 async def chromium(folder: Path) -> AsyncIterator[Page]:
     if CHROMIUM is None:
-        pytest.skip("no Chromium is installed on this machine")
+        pytest.skip(NO_CHROMIUM)
     process = await asyncio.create_subprocess_exec(
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions",
         "--remote-debugging-port=0", "--remote-allow-origins=*", f"--user-data-dir={folder}/profile",
