@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sretool.core.observe.drills import LASTS, RENEWED, announcement
 from sretool.core.observe.model import Drill
 from sretool.core.plans.chaos import criteria as criteria_of
 from sretool.core.plans.chaos.guards import PROBE_EVERY, Guards, Tripped
@@ -32,7 +30,8 @@ from sretool.core.runs.events import (
     WatchEnded,
 )
 from sretool.core.runs.model import RunKind
-from sretool.errors import ChaosError, SourceError
+from sretool.errors import ChaosError
+from sretool.services.announcing import Announcing
 from sretool.services.chaos_telling import Told, told
 from sretool.services.chaos_watch import EVERY, Answered, SloReading, Sources, Watchers
 
@@ -165,7 +164,8 @@ class _Run:
         self._tasks: list[asyncio.Task[None]] = []
         self._healed: Healed | None = None
         services = () if order.announced else block.blast_radius.services
-        self._drill = Drill(order.announced or self._plan.title, around.clock.now(), services)
+        drill = Drill(order.announced or self._plan.title, around.clock.now(), services)
+        self._announcing = Announcing(drill, journal.run, order.by, around.sources.board, around.clock)
 
     # --- the whole ----------------------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class _Run:
         for remark in self._order.remarks:
             self._record(Note(remark))
         self._watchers.start()
-        announcing = asyncio.create_task(self._announce())
+        announcing = asyncio.create_task(self._announcing.renew(self._queue.put_nowait))
         try:
             await self._carry_out()
             if self._begun and not self._control.stop.is_set():
@@ -315,7 +315,7 @@ class _Run:
         self._record(WatchEnded(len(self._events) + len(self._unwritten), ", ".join(self._waits_for())))
         happened = [*self._events, *(RunEvent(at, t, what) for what, at, t in self._unwritten)]
         verdict, measures = judge(self._criteria, happened)
-        await self._end_announcement(verdict)
+        await self._announcing.end(verdict)
         record = self._write_verdict(verdict, measures)
         return Ending(record, not left, left, self._control.stop.is_set())
 
@@ -492,33 +492,3 @@ class _Run:
         assert self._around.load is not None
         text = await self._around.load.lost()
         self._queue.put_nowait(_Gone("load", text))
-
-    async def _announce(self) -> None:
-        """Tell everybody that this is a drill, for as long as it runs."""
-        board = self._around.sources.board
-        if board is None:
-            return
-        failed = False
-        while True:
-            try:
-                await board.announce(self._announcement(self._around.clock.now() + LASTS))
-            except SourceError as error:
-                if not failed:
-                    self._queue.put_nowait(Note(f"nobody is told that this is a drill: {error.message}"))
-                failed = True
-            await asyncio.sleep(RENEWED.total_seconds())
-
-    async def _end_announcement(self, verdict: Verdict) -> None:
-        board = self._around.sources.board
-        if board is not None:
-            words = f"{verdict.outcome.value}, {verdict.reason}"
-            # An end that lies in the past resolves it.
-            end = self._around.clock.now() - timedelta(seconds=1)
-            with contextlib.suppress(SourceError):
-                await board.announce(self._announcement(max(end, self._drill.started), words))
-
-    def _announcement(self, ends: datetime, verdict: str = "") -> Any:
-        record = self._journal.run
-        return announcement(
-            self._drill, run=record.id, by=self._order.by, ends=ends, verdict=verdict, parent=record.parent
-        )

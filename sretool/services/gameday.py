@@ -11,10 +11,8 @@ import asyncio
 import contextlib
 import queue
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sretool.core.observe.drills import LASTS, RENEWED, announcement
 from sretool.core.observe.model import Drill
 from sretool.core.plans.chaos.guards import Guards, Tripped
 from sretool.core.plans.gameday import claims as claim_forms
@@ -45,7 +43,8 @@ from sretool.core.runs.events import (
 )
 from sretool.core.runs.model import Check, Measures, Outcome, RunKind
 from sretool.core.runs.words import value_words
-from sretool.errors import ChaosError, SourceError
+from sretool.errors import ChaosError
+from sretool.services.announcing import Announcing
 from sretool.services.chaos_watch import Answered, SloReading
 from sretool.services.gameday_children import Came, ChildEnd, Moments, came, relayed
 from sretool.services.gameday_watch import GameDayWatchers, Seen, Since, stop_block
@@ -228,7 +227,8 @@ class GameDaySession:
         self._beside: list[asyncio.Task[None]] = []
         self._looking: list[asyncio.Task[None]] = []
         """Who looks at what is asked of a release."""
-        self._drill = Drill(order.plan.title, self._began_at, order.services)
+        drill = Drill(order.plan.title, self._began_at, order.services)
+        self._announcing = Announcing(drill, journal.run, order.by, around.sources.board, around.clock)
 
     # --- from outside ---------------------------------------------------------------------------------------
 
@@ -296,7 +296,7 @@ class GameDaySession:
         for remark in self._order.remarks:
             self._record(Note(remark))
         self._watchers.start()
-        self._aside(self._announce())
+        self._aside(self._announcing.renew(self._queue.put_nowait))
         try:
             await self._look_first()
             self._heed()
@@ -392,7 +392,7 @@ class GameDaySession:
         self._record(WatchEnded(len(self._events) + len(self._unwritten)))
         verdict, measures = self._judging.verdict(), self._judging.measures()
         left = tuple(text for _, end in self._results.values() if end is not None for text in end.left)
-        await self._end_announcement(f"{verdict.outcome.value}, {verdict.reason}")
+        await self._announcing.end(verdict)
         try:
             self._write_rest()
             self._journal.finish(verdict, Measures(gameday=measures))
@@ -757,36 +757,10 @@ class GameDaySession:
                     self._listeners.remove(tell)
                     self._record(Note(f"what shows the game day has failed: {type(error).__name__}: {error}"))
 
-    # --- everybody else -------------------------------------------------------------------------------------
+    # --- what goes on beside --------------------------------------------------------------------------------
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         self._beside.append(asyncio.create_task(work))
-
-    async def _announce(self) -> None:
-        """Tell everybody that this is a drill, for as long as it runs."""
-        board = self._around.sources.board
-        if board is None:
-            return
-        failed = False
-        while True:
-            try:
-                await board.announce(self._announcement(self._around.clock.now() + LASTS))
-            except SourceError as error:
-                if not failed:
-                    self._queue.put_nowait(Note(f"nobody is told that this is a drill: {error.message}"))
-                failed = True
-            await asyncio.sleep(RENEWED.total_seconds())
-
-    async def _end_announcement(self, words: str) -> None:
-        board = self._around.sources.board
-        if board is not None:
-            # An end that lies in the past resolves it.
-            end = self._around.clock.now() - timedelta(seconds=1)
-            with contextlib.suppress(SourceError):
-                await board.announce(self._announcement(max(end, self._drill.started), words))
-
-    def _announcement(self, ends: datetime, verdict: str = "") -> Any:
-        return announcement(self._drill, run=self.run_id, by=self._order.by, ends=ends, verdict=verdict)
 
 
 _ENDED: Final = "ended with the game day"
