@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sretool.adapters.store.runs import RunStore
@@ -32,6 +31,7 @@ from sretool.core.runs.model import (
 )
 from sretool.services.gameday_children import Child
 from sretool.services.gameday_together import Around
+from tests.support.made_up import T0, MadeUpClock, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,17 +39,6 @@ if TYPE_CHECKING:
 
     from sretool.adapters.store.writer import RunWriter
     from sretool.core.runs.events import What
-
-T0 = datetime(2026, 11, 21, 10, tzinfo=UTC)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-class MadeUpClock:
-    def now(self) -> datetime:
-        return T0 + timedelta(seconds=_now())
 
 
 def journal(folder: Path) -> RunWriter:
@@ -121,7 +110,7 @@ class MadeUp:
         self._strength: float | None = None
 
     async def start(self) -> None:
-        self._began = _now()
+        self._began = now()
         self._world.at_work += 1
         self._world.most_at_work = max(self._world.at_work, self._world.most_at_work)
 
@@ -159,7 +148,7 @@ class MadeUp:
         return self._world.left if self._kind == "experiment" else ()
 
     def _tell(self, what: What) -> None:
-        self._told.append(RunEvent(MadeUpClock().now(), _now() - self._began, what))
+        self._told.append(RunEvent(MadeUpClock().now(), now() - self._began, what))
 
     async def _pass(self, seconds: float) -> bool:
         """False: it is to end."""
