@@ -34,6 +34,7 @@ from sretool.errors import ChaosError
 from sretool.services.announcing import Announcing
 from sretool.services.chaos_telling import Told, told
 from sretool.services.chaos_watch import EVERY, Answered, SloReading, Sources, Watchers
+from sretool.services.ending import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,16 +96,6 @@ class Around:
     stop_file: Callable[[], str]
     """Gives the name of a stop file that exists, or an empty text."""
     load: LoadChild | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    record: RunRecord
-    undone: bool
-    """Whether nothing is left in."""
-    left: tuple[str, ...]
-    """What could not be undone, each in words."""
-    interrupted: bool
 
 
 async def run(
@@ -317,7 +308,7 @@ class _Run:
         verdict, measures = judge(self._criteria, happened)
         await self._announcing.end(verdict)
         record = self._write_verdict(verdict, measures)
-        return Ending(record, not left, left, self._control.stop.is_set())
+        return Ending(record, left, self._control.stop.is_set())
 
     def _write_verdict(self, verdict: Verdict, measures: Measures) -> RunRecord:
         try:

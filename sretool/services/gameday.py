@@ -46,6 +46,7 @@ from sretool.core.runs.words import value_words
 from sretool.errors import ChaosError
 from sretool.services.announcing import Announcing
 from sretool.services.chaos_watch import Answered, SloReading
+from sretool.services.ending import Ending
 from sretool.services.gameday_children import Came, ChildEnd, Moments, came, relayed
 from sretool.services.gameday_watch import GameDayWatchers, Seen, Since, stop_block
 
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from sretool.core.plans.gameday.machine import Machine
     from sretool.core.plans.gameday.plan import GameDayPlan, Played
     from sretool.core.runs.events import PlannedStep, What
-    from sretool.core.runs.model import RunRecord
     from sretool.core.slo.model import Slo
     from sretool.ports import Clock, ExperimentJournal, MetricsSource
     from sretool.services.chaos_watch import Sources
@@ -126,16 +126,6 @@ class Around:
     """Objectives of the catalog."""
     releasing: Releasing | None = None
     """Who looks at what is asked of a release; None: the plan asks nothing of one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    record: RunRecord
-    undone: bool
-    """Whether nothing is left in."""
-    left: tuple[str, ...]
-    """What could not be undone, each in words."""
-    interrupted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +392,7 @@ class GameDaySession:
                 f"{verdict.outcome.value}, {verdict.reason}",
                 remedy=f"{_undone(left)}; make room for {self._journal.folder}",
             ) from error
-        return Ending(self._journal.run, not left, left, self._interrupted)
+        return Ending(self._journal.run, left, self._interrupted)
 
     def _look(self, at: Callable[[Releasing], Coroutine[Any, Any, tuple[What, ...]]]) -> None:
         """At something that is asked of a release, while the game day goes on."""

@@ -15,7 +15,7 @@ from sretool.core.runs.events import Checked, Note, PhaseBegan, Started, StepBeg
 from sretool.core.runs.load import Load
 from sretool.core.runs.model import Check, Outcome, RunKind, Verdict
 from sretool.core.runs.words import value_words
-from sretool.services.gameday_together import Ending, Limits, Stopped, Together, no_fault
+from sretool.services.gameday_together import Limits, Stopped, Together, no_fault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sretool.core.runs.events import RunEvent
     from sretool.ports import ExperimentJournal
     from sretool.services.chaos import Control
+    from sretool.services.ending import Ending
     from sretool.services.gameday_together import Around, Running
 
 _BEGINS: Final = 60.0

@@ -12,7 +12,7 @@ from sretool.core.runs import rounds as seen
 from sretool.core.runs.differences import words
 from sretool.core.runs.events import PhaseBegan, PlannedStep, Started, StepBegan, StepEnded
 from sretool.core.runs.model import Outcome, RunKind, Verdict
-from sretool.services.gameday_together import Ending, Limits, Stopped, Together, no_fault
+from sretool.services.gameday_together import Limits, Stopped, Together, no_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sretool.core.runs.rounds import Rounds
     from sretool.ports import ExperimentJournal
     from sretool.services.chaos import Control
+    from sretool.services.ending import Ending
     from sretool.services.gameday_together import Around, Running
 
 LEAST_PAIRS: Final = 2

@@ -29,6 +29,7 @@ from sretool.core.runs.events import (
 from sretool.core.runs.load import Load
 from sretool.core.runs.model import GameDayMeasures, Measures, Outcome
 from sretool.errors import ChaosError
+from sretool.services.ending import Ending
 from sretool.services.gameday_children import relayed
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sretool.core.runs.events import RunEvent, What
-    from sretool.core.runs.model import RunRecord, Verdict
+    from sretool.core.runs.model import Verdict
     from sretool.ports import Clock, ExperimentJournal
     from sretool.services.chaos import Control
     from sretool.services.gameday_children import Child, ChildEnd
@@ -69,18 +70,6 @@ class Limits:
     """Share of any error budget that all of it together may take, 0..1."""
     patience: float = 600.0
     """Seconds that everything may take to be as before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    record: RunRecord
-    left: tuple[str, ...] = ()
-    """What could not be undone, each in words."""
-    interrupted: bool = False
-
-    @property
-    def undone(self) -> bool:
-        return not self.left
 
 
 class Stopped(Exception):

@@ -33,7 +33,7 @@ from sretool.core.runs.events import (
 from sretool.core.runs.model import Outcome, RunKind
 from sretool.errors import ChaosError
 from sretool.ports import ProcessNow
-from sretool.services.chaos import Around, Control, Ending, Order, run
+from sretool.services.chaos import Around, Control, Order, run
 from sretool.services.chaos_watch import Sources
 from sretool.undo.entry import Result, Standing, UndoEntry
 from sretool.undo.heal import Healed
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from sretool.core.observe.drills import Announcement
     from sretool.core.plans.chaos.plan import ChaosPlan
+    from sretool.services.ending import Ending
 
 pytestmark = pytest.mark.looptime
 

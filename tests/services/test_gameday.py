@@ -39,7 +39,7 @@ from sretool.core.runs.model import Outcome, RunKind, Verdict
 from sretool.core.runs.story import Story
 from sretool.errors import ChaosError
 from sretool.services.chaos_watch import Sources
-from sretool.services.gameday import Around, Ending, GameDaySession, Order
+from sretool.services.gameday import Around, GameDaySession, Order
 from sretool.services.gameday_children import Child
 from tests.support.gameday_children import MadeUpFolder, MadeUpProgram, experiment, load
 from tests.support.made_up import MadeUpClock, MadeUpRules
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from sretool.core.plans.gameday.plan import Played
     from sretool.core.runs.model import RunRecord
     from sretool.ports import ChildFolder, ChildProgram
+    from sretool.services.ending import Ending
     from sretool.services.release import Releasing
 
 pytestmark = pytest.mark.looptime
