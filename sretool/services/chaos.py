@@ -34,10 +34,10 @@ from sretool.errors import ChaosError
 from sretool.services.announcing import Announcing
 from sretool.services.chaos_telling import Told, told
 from sretool.services.chaos_watch import EVERY, Answered, SloReading, Sources, Watchers
-from sretool.services.ending import Ending
+from sretool.services.ending import Ending, undone_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sretool.core.plans.chaos.plan import ChaosPlan
@@ -307,10 +307,10 @@ class _Run:
         happened = [*self._events, *(RunEvent(at, t, what) for what, at, t in self._unwritten)]
         verdict, measures = judge(self._criteria, happened)
         await self._announcing.end(verdict)
-        record = self._write_verdict(verdict, measures)
+        record = self._write_verdict(verdict, measures, left)
         return Ending(record, left, self._control.stop.is_set())
 
-    def _write_verdict(self, verdict: Verdict, measures: Measures) -> RunRecord:
+    def _write_verdict(self, verdict: Verdict, measures: Measures, left: Sequence[str]) -> RunRecord:
         try:
             self._write_rest()
             self._journal.finish(verdict, measures)
@@ -318,7 +318,7 @@ class _Run:
             raise ChaosError(
                 f"the run cannot be written down ({error.strerror}); its verdict: "
                 f"{verdict.outcome.value}, {verdict.reason}",
-                remedy=f"everything was undone; make room for {self._journal.folder}",
+                remedy=f"{undone_words(left)}; make room for {self._journal.folder}",
             ) from error
         return self._journal.run
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sretool.core.runs.model import RunRecord
 
 
@@ -20,3 +22,7 @@ class Ending:
     def undone(self) -> bool:
         """Whether nothing is left in."""
         return not self.left
+
+
+def undone_words(left: Sequence[str]) -> str:
+    return f"not undone: {', '.join(left)}" if left else "everything was undone"

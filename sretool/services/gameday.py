@@ -46,7 +46,7 @@ from sretool.core.runs.words import value_words
 from sretool.errors import ChaosError
 from sretool.services.announcing import Announcing
 from sretool.services.chaos_watch import Answered, SloReading
-from sretool.services.ending import Ending
+from sretool.services.ending import Ending, undone_words
 from sretool.services.gameday_children import Came, ChildEnd, Moments, came, relayed
 from sretool.services.gameday_watch import GameDayWatchers, Seen, Since, stop_block
 
@@ -390,7 +390,7 @@ class GameDaySession:
             raise ChaosError(
                 f"the game day cannot be written down ({error.strerror}); its verdict: "
                 f"{verdict.outcome.value}, {verdict.reason}",
-                remedy=f"{_undone(left)}; make room for {self._journal.folder}",
+                remedy=f"{undone_words(left)}; make room for {self._journal.folder}",
             ) from error
         return Ending(self._journal.run, left, self._interrupted)
 
@@ -766,10 +766,6 @@ def _load_gone(event: machines.Event, step: Played | None, commands: Sequence[ma
         and step.under == event.step
         and any(isinstance(each, machines.StopAll) for each in commands)
     )
-
-
-def _undone(left: Sequence[str]) -> str:
-    return f"not undone: {', '.join(left)}" if left else "everything was undone"
 
 
 def _to_hold(claim: Claim) -> Check:

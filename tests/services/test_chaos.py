@@ -405,6 +405,14 @@ async def test_a_disk_that_stays_full_is_told_with_the_verdict_and_everything_un
     assert "undone" in raised.value.remedy
 
 
+async def test_what_cannot_be_undone_is_not_called_undone_on_a_full_disk(tmp_path: Path) -> None:
+    session = MadeUpSession([*hypothesis("before"), *ON, *STAYS], failing="the server is gone")
+    with pytest.raises(ChaosError) as raised:
+        await play(tmp_path, session=session, full=lambda t: t > 2)
+    assert raised.value.remedy is not None
+    assert raised.value.remedy.startswith(f"not undone: {FAULT}: the server is gone; make room for ")
+
+
 async def test_alerts_are_followed_from_pending_to_resolved(tmp_path: Path) -> None:
     rules = MadeUpRules([(3, 5, "Slow", False), (5, 12, "Slow", True)])
     played = await play(tmp_path, rules=rules, expected_alerts=[{"name": "Slow", "within": "30s"}])
