@@ -10,7 +10,7 @@ from sretool.core.plans.gameday import rounds as plans
 from sretool.core.plans.gameday.rounds import BETWEEN, LOST, MEASURED
 from sretool.core.runs import rounds as seen
 from sretool.core.runs.differences import words
-from sretool.core.runs.events import PhaseBegan, PlannedStep, Started, StepBegan, StepEnded
+from sretool.core.runs.events import PhaseBegan, PlannedStep, Started
 from sretool.core.runs.model import Outcome, RunKind, Verdict
 from sretool.services.gameday_together import Limits, Stopped, Together, no_fault
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 LEAST_PAIRS: Final = 2
 """Of which both rounds count; fewer show no interval."""
-_BEGINS: Final = 60.0
-"""Seconds in which a load must have made its first request that counts, its warm-up left out."""
 _COUNT: Final = (Outcome.PASSED, Outcome.FAILED)
 """Outcomes of an experiment whose fault was in as ordered; without a dose nobody knows."""
 
@@ -71,20 +69,13 @@ async def run(
     control: Control,
     on_event: Callable[[RunEvent], None],
 ) -> Made:
-    return await _Rounds(order, around, journal, control, on_event).run()
+    return await _Rounds(order, Together(journal, around, control, on_event, order.limits)).run()
 
 
 class _Rounds:
-    def __init__(
-        self,
-        order: Order,
-        around: Around,
-        journal: ExperimentJournal,
-        control: Control,
-        on_event: Callable[[RunEvent], None],
-    ) -> None:
+    def __init__(self, order: Order, beside: Together) -> None:
         self._order = order
-        self._beside = Together(journal, around, control, on_event, order.limits)
+        self._beside = beside
         self._lead = order.lead
 
     async def run(self) -> Made:
@@ -104,12 +95,11 @@ class _Rounds:
     def _started(self, made: tuple[Round, ...]) -> Started:
         order = self._order
         takes = order.lead + order.window
-        limit = order.limits.budget
         return Started(
             RunKind.GAMEDAY,
             order.title,
             seconds=len(made) * takes,
-            guards=() if limit is None else (f"budget > {limit:.0%}",),
+            guards=order.limits.guards,
             people=order.people,
             blast_radius=order.blast_radius,
             steps=tuple(
@@ -134,22 +124,12 @@ class _Rounds:
 
     async def _round(self, which: Round) -> bool:
         """Whether it counts."""
-        self._beside.record(StepBegan(which.id))
-        outcome, why, undone = Outcome.ABORTED, "it was not over", True
-        try:
-            await self._beside.calm()
-            outcome, why = await (self._search(which) if self._order.capacity else self._load(which))
-            undone = not self._beside.left
-        except Stopped as stopped:
-            outcome, why = stopped.outcome, stopped.why
-            await self._beside.close()
-            undone = not self._beside.left
-            raise
-        finally:
-            self._beside.record(StepEnded(which.id, outcome, why, undone))
-        if not undone:
-            raise Stopped(Outcome.ERROR, self._beside.left[0])
-        return outcome is Outcome.PASSED
+        async with self._beside.step(which.id) as step:
+            step.outcome, step.why = await (
+                self._search(which) if self._order.capacity else self._load(which)
+            )
+        self._beside.need_undone()
+        return step.outcome is Outcome.PASSED
 
     # --- the same load ------------------------------------------------------------------------------------
 
@@ -158,11 +138,8 @@ class _Rounds:
         seed = ("--seed", str(self._order.seed * 1000 + which.pair))
         load = await self._beside.start(which.id, "load", (*self._order.load, *seed))
         try:
-            begun = await self._beside.until(
-                lambda: load.counting_since is not None or load.ended, self._order.longest + _BEGINS
-            )
-            if not begun or load.counting_since is None:
-                return Outcome.INCONCLUSIVE, await self._beside.did_not_begin(load)
+            if why := await self._beside.begun(load, self._order.longest):
+                return Outcome.INCONCLUSIVE, why
             outcome, why = await (self._faulty(which, load) if which.fault else self._plain(load))
             if not why and load.ended:
                 return Outcome.INCONCLUSIVE, "the load ended too early"
@@ -243,8 +220,6 @@ class _Rounds:
         return verdict.outcome, f"the experiment was {verdict.outcome.value}: {verdict.reason}"
 
     def _verdict(self, outcome: Outcome, why: str, found: Rounds) -> Verdict:
-        if self._beside.left:
-            return Verdict(Outcome.ERROR, f"not undone: {self._beside.left[0]}")
         told = "; ".join(words(each) for each in found.compared)
         if why:
             return Verdict(outcome, f"{why}; {told}" if told else why)
