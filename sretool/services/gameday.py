@@ -304,13 +304,12 @@ class GameDaySession:
 
     def _started(self) -> Started:
         order, plan = self._order, self._plan
-        listed = dict.fromkeys((*plan.hypotheses, *plan.at_end))
         return Started(
             RunKind.GAMEDAY,
             plan.title,
             seconds=order.seconds,
             checks=(
-                *(_to_hold(each) for each in listed),
+                *(_to_hold(each) for each in plan.claims),
                 *(releases.wanted(plan.release) if plan.release is not None else ()),
             ),
             guards=self._guards.words,
@@ -680,11 +679,7 @@ class GameDaySession:
 
     async def _ask_since(self) -> None:
         """Shares of good events since the begin, of the objectives that a claim is about."""
-        wanted = {
-            each.slo
-            for each in (*self._plan.hypotheses, *self._plan.at_end)
-            if each.kind is claim_forms.Claims.SLI
-        }
+        wanted = {each.slo for each in self._plan.claims if each.kind is claim_forms.Claims.SLI}
         slos = [each for each in self._around.slos if str(each.id) in wanted]
         since = Since(slos, self._around.metrics)
         while slos:
@@ -694,7 +689,7 @@ class GameDaySession:
     def _tell_checks(self, *, over: bool = False) -> None:
         """What a claim's figure is now, where that has changed."""
         settling = over or self.machine.phase is machines.Phase.SETTLING
-        for claim in dict.fromkeys((*self._plan.hypotheses, *self._plan.at_end)):
+        for claim in self._plan.claims:
             got = self._measured(claim)
             if got is not None:
                 self._tell_check(Check(claim.text, claim.bound, got, claim.unit, claim.holds(got)))
