@@ -146,9 +146,9 @@ def run(
 
 
 def _text(file: Path) -> str:
-    from sretool.adapters.files import gamedays
+    from sretool.adapters.files import texts
 
-    return gamedays.text_of(file)
+    return texts.text_of(file)
 
 
 # --- before it begins -------------------------------------------------------------------------------------
