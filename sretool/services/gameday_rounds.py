@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 LEAST_PAIRS: Final = 2
 """Of which both rounds count; fewer show no interval."""
-_COUNT: Final = (Outcome.PASSED, Outcome.FAILED)
-"""Outcomes of an experiment whose fault was in as ordered; without a dose nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +212,9 @@ class _Rounds:
             return Outcome.INCONCLUSIVE, no_fault(chaos)
         if verdict is None:
             return Outcome.ERROR, "the experiment has no verdict"
+        # Without a dose nobody knows whether the fault was in as ordered.
         unknown = verdict.outcome is Outcome.INCONCLUSIVE and not (self._order.dosed or chaos.guard)
-        if verdict.outcome in _COUNT or unknown:
+        if verdict.outcome.judged or unknown:
             return Outcome.PASSED, ""
         return verdict.outcome, f"the experiment was {verdict.outcome.value}: {verdict.reason}"
 
