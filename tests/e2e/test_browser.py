@@ -19,6 +19,7 @@ from aiohttp import web
 
 from tests.bench.bench_dash import stand_in
 from tests.support.browser import CHROMIUM, NO_CHROMIUM
+from tests.support.processes import lives
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -67,13 +68,6 @@ def serving(folder: Path) -> Iterator[Served]:
             process.stdout.close()
 
 
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except OSError:
-        return False
-
-
 def _arguments(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
@@ -107,7 +101,7 @@ async def test_the_dashboard_is_drawn_takes_no_write_key_and_ends_with_its_tab(t
             await asyncio.sleep(1.0)
             assert not _marks(tmp_path)
             await tab.close()
-            await _until(lambda: not any(_alive(pid) for pid in pids), "the tab's program goes on")
+            await _until(lambda: not any(lives(pid) for pid in pids), "the tab's program goes on")
         served.process.send_signal(signal.SIGINT)
         assert served.process.wait(timeout=_PATIENCE) == 0
 
@@ -124,7 +118,7 @@ async def test_an_end_of_the_server_ends_its_tabs(tmp_path: Path) -> None:
             assert pids
             served.process.send_signal(signal.SIGTERM)
             await _until(lambda: served.process.poll() is not None, "the server goes on")
-            await _until(lambda: not any(_alive(pid) for pid in pids), "a tab's program goes on")
+            await _until(lambda: not any(lives(pid) for pid in pids), "a tab's program goes on")
 
 
 def test_a_taken_port_is_told(tmp_path: Path) -> None:
