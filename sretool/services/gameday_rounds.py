@@ -161,7 +161,8 @@ class _Rounds:
                 self._lead = max((begin - load.counting_since).total_seconds(), 0.0)
                 end = begin + timedelta(seconds=self._order.window)
                 self._beside.record(PhaseBegan(MEASURED), begin)
-                await self._beside.until(lambda: load.ended or self._beside.now() >= end)
+                # Should somebody set the clock back, that makes it no longer.
+                await self._beside.until(lambda: load.ended or self._beside.now() >= end, self._order.window)
                 self._beside.record(PhaseBegan(BETWEEN))
                 await self._beside.until(lambda: chaos.ended, self._order.longest)
         finally:

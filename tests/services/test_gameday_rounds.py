@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from sretool.services.chaos import Control
 from sretool.services.gameday_rounds import Made, Order, run
 from sretool.services.gameday_together import Limits
 from tests.support import together
+from tests.support.made_up import MadeUpClock
 from tests.support.together import Played, World, journal
 
 if TYPE_CHECKING:
@@ -179,6 +181,21 @@ async def test_an_interruption_ends_everything_and_tells_what_is_known(tmp_path:
     assert played.reason.startswith("interrupted by hand")
     assert played.made.ending.interrupted
     assert len(played.of(StepEnded)) == len(played.of(StepBegan)) < 6
+
+
+async def test_a_clock_that_is_set_back_makes_no_round_last_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    played = await play(tmp_path / "set", World(fault_for=15))
+    lasted = loop.time() - began
+    fault = next(each.t for each in played.events if isinstance(each.what, FaultOn))
+    loop.call_later(fault + 3, monkeypatch.setattr, MadeUpClock, "jump", -3600.0)
+    disturbed = await play(tmp_path / "set back", World(fault_for=15))
+    assert loop.time() - began - lasted < 2 * lasted
+    (lost,) = (each for each in disturbed.made.rounds.rounds if each.why)
+    assert lost.why == "the clock was set meanwhile"
 
 
 async def test_a_full_disk_ends_everything(tmp_path: Path) -> None:
