@@ -158,7 +158,10 @@ class _Rounds:
             begin = await self._fault(chaos, load)
             if begin is not None:
                 assert load.counting_since is not None
-                self._lead = max((begin - load.counting_since).total_seconds(), 0.0)
+                lead = (begin - load.counting_since).total_seconds()
+                if 0 <= lead <= self._order.longest:
+                    # Else somebody has set the clock meanwhile.
+                    self._lead = lead
                 end = begin + timedelta(seconds=self._order.window)
                 self._beside.record(PhaseBegan(MEASURED), begin)
                 # Should somebody set the clock back, that makes it no longer.

@@ -183,16 +183,17 @@ async def test_an_interruption_ends_everything_and_tells_what_is_known(tmp_path:
     assert len(played.of(StepEnded)) == len(played.of(StepBegan)) < 6
 
 
-async def test_a_clock_that_is_set_back_makes_no_round_last_longer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("after", "jump"), [(3.0, -3600.0), (-2.0, 3600.0)])
+async def test_a_clock_that_is_set_makes_no_round_last_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: float, jump: float
 ) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
-    played = await play(tmp_path / "set", World(fault_for=15))
+    played = await play(tmp_path / "as it goes", World(fault_for=15))
     lasted = loop.time() - began
     fault = next(each.t for each in played.events if isinstance(each.what, FaultOn))
-    loop.call_later(fault + 3, monkeypatch.setattr, MadeUpClock, "jump", -3600.0)
-    disturbed = await play(tmp_path / "set back", World(fault_for=15))
+    loop.call_later(fault + after, monkeypatch.setattr, MadeUpClock, "jump", jump)
+    disturbed = await play(tmp_path / "set anew", World(fault_for=15))
     assert loop.time() - began - lasted < 2 * lasted
     (lost,) = (each for each in disturbed.made.rounds.rounds if each.why)
     assert lost.why == "the clock was set meanwhile"
