@@ -32,7 +32,7 @@ from sretool.core.runs.load import Load
 from sretool.core.runs.model import GameDayMeasures, Measures, Outcome, Verdict
 from sretool.errors import ChaosError
 from sretool.services.ending import Ending
-from sretool.services.gameday_children import relayed
+from sretool.services.gameday_children import NOT_UNDONE, relayed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -49,8 +49,6 @@ _BEGINS: Final = 60.0
 """Seconds in which a load must have made its first request that counts, its warm-up left out."""
 _CALM_EVERY: Final = 5.0
 """Seconds between two looks whether everything is as before."""
-NOT_UNDONE: Final = 5
-"""Return code of an experiment whose fault is still in."""
 
 
 class Children(Protocol):
