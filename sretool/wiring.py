@@ -451,20 +451,13 @@ def chaos_plan(
     """
     from sretool.adapters.chaostoolkit.functions import Surroundings
     from sretool.adapters.chaostoolkit.planning import ask
+    from sretool.adapters.files import texts
     from sretool.core.plans.chaos.lint import askable, lint, lint_targets
     from sretool.core.plans.chaos.plan import plan
     from sretool.core.plans.chaos.read import read
-    from sretool.errors import ChaosError, UsageError
+    from sretool.errors import ChaosError
 
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"cannot read {file}: it is not UTF-8 text") from error
-    here = file.cwd()
-    name = file.relative_to(here) if file.is_relative_to(here) else file
-    reading = read(str(name), text, environment, overrides)
+    reading = read(texts.shown(file), texts.text_of(file), environment, overrides)
     around = Surroundings(file.parent)
     found = lint(reading, around)
     try:
@@ -495,11 +488,11 @@ def gameday_names(project: Path) -> dict[str, tuple[Path, bool]]:
 
 def gameday(wanted: str, project: Path) -> tuple[Path, GameDayPlan]:
     """The plan of a name or a file; GameDayProblems, UsageError where there is none."""
-    from sretool.adapters.files import gamedays
+    from sretool.adapters.files import gamedays, texts
     from sretool.core.plans.gameday.read import read
 
     file = gamedays.find(wanted, project)
-    return file, read(gamedays.shown(file), gamedays.text_of(file))
+    return file, read(texts.shown(file), texts.text_of(file))
 
 
 def chaos_session(folder: Path, environment: Mapping[str, str]) -> ChaosSession:

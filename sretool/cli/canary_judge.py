@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from sretool.adapters.files.texts import text_of
 from sretool.cli import diagnostics
 from sretool.cli.canary_words import as_json, as_text
-from sretool.cli.known import text_of
 from sretool.cli.output import format_option, write_json
 from sretool.core.analysis.canary import Outcome
 from sretool.errors import SourceError, UsageError

@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunRecord
     from sretool.ports import LoadChild
-    from sretool.services.chaos import Control, Ending
+    from sretool.services.chaos import Control
     from sretool.services.chaos_watch import Sources
-    from sretool.services.gameday import Ending as GameDayEnding
-    from sretool.services.gameday_together import Ending as TogetherEnding
+    from sretool.services.ending import Ending
 
 ENDING: Final = {
     signal.SIGINT: "interrupted by hand (Ctrl-C)",
@@ -315,7 +314,7 @@ def _summary(record: RunRecord) -> None:
         click.echo(f"  {sign:<6}  {check.name}: {got} (wanted {want})")
 
 
-def exit_code(ending: Ending | GameDayEnding | TogetherEnding) -> int:
+def exit_code(ending: Ending) -> int:
     if not ending.undone:
         return diagnostics.NOT_UNDONE
     if ending.interrupted:

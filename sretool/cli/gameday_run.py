@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from sretool.cli.gameday_prepare import Prepared
     from sretool.core.plans.chaos.gates import Refusal
     from sretool.core.runs.model import RunRecord
-    from sretool.services.gameday import Ending, GameDaySession
+    from sretool.services.ending import Ending
+    from sretool.services.gameday import GameDaySession
 
 _STALE: Final = 10.0
 """Seconds after which the gates are looked at again: much happens while somebody makes up their mind."""
@@ -145,9 +146,9 @@ def run(
 
 
 def _text(file: Path) -> str:
-    from sretool.adapters.files import gamedays
+    from sretool.adapters.files import texts
 
-    return gamedays.text_of(file)
+    return texts.text_of(file)
 
 
 # --- before it begins -------------------------------------------------------------------------------------

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from sretool.core.runs.events import RunEvent
     from sretool.services.chaos import Control
     from sretool.services.chaos_watch import Sources
+    from sretool.services.ending import Ending
     from sretool.services.gameday_children import Child
-    from sretool.services.gameday_together import Around, Ending, Limits
+    from sretool.services.gameday_together import Around, Limits
 
 F = TypeVar("F", bound="Callable[..., Any]")
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
-from sretool.errors import UsageError
+from sretool.adapters.files.texts import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -78,12 +78,3 @@ _MOST_RUNS: Final = 1000
 
 _PROVIDERS: Final[Sequence[Callable[[Path | None, Sequence[Path]], Iterable[Span]]]] = (_of_files, _of_runs)
 """Each gives what it knows, in any order; the ledger sorts out who has which minutes."""
-
-
-def text_of(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"cannot read {file}: it is not UTF-8 text") from error

@@ -27,7 +27,7 @@ _SHOWN_OF_LABELS: Final = 60
 
 def read(given: Sequence[Path], of_catalog: Mapping[str, str]) -> tuple[SymptomRule, ...]:
     """The rules to replay; CatalogError with every problem of all files, UsageError."""
-    from sretool.cli.known import text_of
+    from sretool.adapters.files.texts import text_of
 
     files = {str(path): text_of(path) for path in given} if given else of_catalog
     found: list[SymptomRule] = []

@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sretool.core.observe.drills import LASTS, RENEWED, announcement
 from sretool.core.observe.model import Drill
 from sretool.core.plans.chaos import criteria as criteria_of
 from sretool.core.plans.chaos.guards import PROBE_EVERY, Guards, Tripped
@@ -32,12 +30,14 @@ from sretool.core.runs.events import (
     WatchEnded,
 )
 from sretool.core.runs.model import RunKind
-from sretool.errors import ChaosError, SourceError
+from sretool.errors import ChaosError
+from sretool.services.announcing import Announcing
 from sretool.services.chaos_telling import Told, told
 from sretool.services.chaos_watch import EVERY, Answered, SloReading, Sources, Watchers
+from sretool.services.ending import Ending, undone_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sretool.core.plans.chaos.plan import ChaosPlan
@@ -98,16 +98,6 @@ class Around:
     load: LoadChild | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    record: RunRecord
-    undone: bool
-    """Whether nothing is left in."""
-    left: tuple[str, ...]
-    """What could not be undone, each in words."""
-    interrupted: bool
-
-
 async def run(
     order: Order,
     around: Around,
@@ -165,7 +155,8 @@ class _Run:
         self._tasks: list[asyncio.Task[None]] = []
         self._healed: Healed | None = None
         services = () if order.announced else block.blast_radius.services
-        self._drill = Drill(order.announced or self._plan.title, around.clock.now(), services)
+        drill = Drill(order.announced or self._plan.title, around.clock.now(), services)
+        self._announcing = Announcing(drill, journal.run, order.by, around.sources.board, around.clock)
 
     # --- the whole ----------------------------------------------------------------------------------------
 
@@ -174,7 +165,7 @@ class _Run:
         for remark in self._order.remarks:
             self._record(Note(remark))
         self._watchers.start()
-        announcing = asyncio.create_task(self._announce())
+        announcing = asyncio.create_task(self._announcing.renew(self._queue.put_nowait))
         try:
             await self._carry_out()
             if self._begun and not self._control.stop.is_set():
@@ -315,11 +306,11 @@ class _Run:
         self._record(WatchEnded(len(self._events) + len(self._unwritten), ", ".join(self._waits_for())))
         happened = [*self._events, *(RunEvent(at, t, what) for what, at, t in self._unwritten)]
         verdict, measures = judge(self._criteria, happened)
-        await self._end_announcement(verdict)
-        record = self._write_verdict(verdict, measures)
-        return Ending(record, not left, left, self._control.stop.is_set())
+        await self._announcing.end(verdict)
+        record = self._write_verdict(verdict, measures, left)
+        return Ending(record, left, self._control.stop.is_set())
 
-    def _write_verdict(self, verdict: Verdict, measures: Measures) -> RunRecord:
+    def _write_verdict(self, verdict: Verdict, measures: Measures, left: Sequence[str]) -> RunRecord:
         try:
             self._write_rest()
             self._journal.finish(verdict, measures)
@@ -327,7 +318,7 @@ class _Run:
             raise ChaosError(
                 f"the run cannot be written down ({error.strerror}); its verdict: "
                 f"{verdict.outcome.value}, {verdict.reason}",
-                remedy=f"everything was undone; {self._journal.folder} has to be there, with room in it",
+                remedy=f"{undone_words(left)}; {self._journal.folder} has to be there, with room in it",
             ) from error
         return self._journal.run
 
@@ -496,33 +487,3 @@ class _Run:
         assert self._around.load is not None
         text = await self._around.load.lost()
         self._queue.put_nowait(_Gone("load", text))
-
-    async def _announce(self) -> None:
-        """Tell everybody that this is a drill, for as long as it runs."""
-        board = self._around.sources.board
-        if board is None:
-            return
-        failed = False
-        while True:
-            try:
-                await board.announce(self._announcement(self._around.clock.now() + LASTS))
-            except SourceError as error:
-                if not failed:
-                    self._queue.put_nowait(Note(f"nobody is told that this is a drill: {error.message}"))
-                failed = True
-            await asyncio.sleep(RENEWED.total_seconds())
-
-    async def _end_announcement(self, verdict: Verdict) -> None:
-        board = self._around.sources.board
-        if board is not None:
-            words = f"{verdict.outcome.value}, {verdict.reason}"
-            # An end that lies in the past resolves it.
-            end = self._around.clock.now() - timedelta(seconds=1)
-            with contextlib.suppress(SourceError):
-                await board.announce(self._announcement(max(end, self._drill.started), words))
-
-    def _announcement(self, ends: datetime, verdict: str = "") -> Any:
-        record = self._journal.run
-        return announcement(
-            self._drill, run=record.id, by=self._order.by, ends=ends, verdict=verdict, parent=record.parent
-        )

@@ -11,10 +11,8 @@ import asyncio
 import contextlib
 import queue
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sretool.core.observe.drills import LASTS, RENEWED, announcement
 from sretool.core.observe.model import Drill
 from sretool.core.plans.chaos.guards import Guards, Tripped
 from sretool.core.plans.gameday import claims as claim_forms
@@ -45,8 +43,10 @@ from sretool.core.runs.events import (
 )
 from sretool.core.runs.model import Check, Measures, Outcome, RunKind
 from sretool.core.runs.words import value_words
-from sretool.errors import ChaosError, SourceError
+from sretool.errors import ChaosError
+from sretool.services.announcing import Announcing
 from sretool.services.chaos_watch import Answered, SloReading
+from sretool.services.ending import Ending, undone_words
 from sretool.services.gameday_children import Came, ChildEnd, Moments, came, relayed
 from sretool.services.gameday_watch import GameDayWatchers, Seen, Since, stop_block
 
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from sretool.core.plans.gameday.machine import Machine
     from sretool.core.plans.gameday.plan import GameDayPlan, Played
     from sretool.core.runs.events import PlannedStep, What
-    from sretool.core.runs.model import RunRecord
     from sretool.core.slo.model import Slo
     from sretool.ports import Clock, ExperimentJournal, MetricsSource
     from sretool.services.chaos_watch import Sources
@@ -127,16 +126,6 @@ class Around:
     """Objectives of the catalog."""
     releasing: Releasing | None = None
     """Who looks at what is asked of a release; None: the plan asks nothing of one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    record: RunRecord
-    undone: bool
-    """Whether nothing is left in."""
-    left: tuple[str, ...]
-    """What could not be undone, each in words."""
-    interrupted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +217,8 @@ class GameDaySession:
         self._beside: list[asyncio.Task[None]] = []
         self._looking: list[asyncio.Task[None]] = []
         """Who looks at what is asked of a release."""
-        self._drill = Drill(order.plan.title, self._began_at, order.services)
+        drill = Drill(order.plan.title, self._began_at, order.services)
+        self._announcing = Announcing(drill, journal.run, order.by, around.sources.board, around.clock)
 
     # --- from outside ---------------------------------------------------------------------------------------
 
@@ -296,7 +286,7 @@ class GameDaySession:
         for remark in self._order.remarks:
             self._record(Note(remark))
         self._watchers.start()
-        self._aside(self._announce())
+        self._aside(self._announcing.renew(self._queue.put_nowait))
         try:
             await self._look_first()
             self._heed()
@@ -314,13 +304,12 @@ class GameDaySession:
 
     def _started(self) -> Started:
         order, plan = self._order, self._plan
-        listed = dict.fromkeys((*plan.hypotheses, *plan.at_end))
         return Started(
             RunKind.GAMEDAY,
             plan.title,
             seconds=order.seconds,
             checks=(
-                *(_to_hold(each) for each in listed),
+                *(_to_hold(each) for each in plan.claims),
                 *(releases.wanted(plan.release) if plan.release is not None else ()),
             ),
             guards=self._guards.words,
@@ -393,7 +382,7 @@ class GameDaySession:
         self._record(WatchEnded(len(self._events) + len(self._unwritten)))
         verdict, measures = self._judging.verdict(), self._judging.measures()
         left = tuple(text for _, end in self._results.values() if end is not None for text in end.left)
-        await self._end_announcement(f"{verdict.outcome.value}, {verdict.reason}")
+        await self._announcing.end(verdict)
         try:
             self._write_rest()
             self._journal.finish(verdict, Measures(gameday=measures))
@@ -401,9 +390,9 @@ class GameDaySession:
             raise ChaosError(
                 f"the game day cannot be written down ({error.strerror}); its verdict: "
                 f"{verdict.outcome.value}, {verdict.reason}",
-                remedy=f"{_undone(left)}; {self._journal.folder} has to be there, with room in it",
+                remedy=f"{undone_words(left)}; {self._journal.folder} has to be there, with room in it",
             ) from error
-        return Ending(self._journal.run, not left, left, self._interrupted)
+        return Ending(self._journal.run, left, self._interrupted)
 
     def _look(self, at: Callable[[Releasing], Coroutine[Any, Any, tuple[What, ...]]]) -> None:
         """At something that is asked of a release, while the game day goes on."""
@@ -691,11 +680,7 @@ class GameDaySession:
 
     async def _ask_since(self) -> None:
         """Shares of good events since the begin, of the objectives that a claim is about."""
-        wanted = {
-            each.slo
-            for each in (*self._plan.hypotheses, *self._plan.at_end)
-            if each.kind is claim_forms.Claims.SLI
-        }
+        wanted = {each.slo for each in self._plan.claims if each.kind is claim_forms.Claims.SLI}
         slos = [each for each in self._around.slos if str(each.id) in wanted]
         since = Since(slos, self._around.metrics)
         while slos:
@@ -705,7 +690,7 @@ class GameDaySession:
     def _tell_checks(self, *, over: bool = False) -> None:
         """What a claim's figure is now, where that has changed."""
         settling = over or self.machine.phase is machines.Phase.SETTLING
-        for claim in dict.fromkeys((*self._plan.hypotheses, *self._plan.at_end)):
+        for claim in self._plan.claims:
             got = self._measured(claim)
             if got is not None:
                 self._tell_check(Check(claim.text, claim.bound, got, claim.unit, claim.holds(got)))
@@ -761,36 +746,10 @@ class GameDaySession:
                     self._listeners.remove(tell)
                     self._record(Note(f"what shows the game day has failed: {type(error).__name__}: {error}"))
 
-    # --- everybody else -------------------------------------------------------------------------------------
+    # --- what goes on beside --------------------------------------------------------------------------------
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         self._beside.append(asyncio.create_task(work))
-
-    async def _announce(self) -> None:
-        """Tell everybody that this is a drill, for as long as it runs."""
-        board = self._around.sources.board
-        if board is None:
-            return
-        failed = False
-        while True:
-            try:
-                await board.announce(self._announcement(self._around.clock.now() + LASTS))
-            except SourceError as error:
-                if not failed:
-                    self._queue.put_nowait(Note(f"nobody is told that this is a drill: {error.message}"))
-                failed = True
-            await asyncio.sleep(RENEWED.total_seconds())
-
-    async def _end_announcement(self, words: str) -> None:
-        board = self._around.sources.board
-        if board is not None:
-            # An end that lies in the past resolves it.
-            end = self._around.clock.now() - timedelta(seconds=1)
-            with contextlib.suppress(SourceError):
-                await board.announce(self._announcement(max(end, self._drill.started), words))
-
-    def _announcement(self, ends: datetime, verdict: str = "") -> Any:
-        return announcement(self._drill, run=self.run_id, by=self._order.by, ends=ends, verdict=verdict)
 
 
 _ENDED: Final = "ended with the game day"
@@ -806,10 +765,6 @@ def _load_gone(event: machines.Event, step: Played | None, commands: Sequence[ma
         and step.under == event.step
         and any(isinstance(each, machines.StopAll) for each in commands)
     )
-
-
-def _undone(left: Sequence[str]) -> str:
-    return f"not undone: {', '.join(left)}" if left else "everything was undone"
 
 
 def _to_hold(claim: Claim) -> Check:

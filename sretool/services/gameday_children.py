@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
 _LOOK: Final = 0.1
 """Seconds between two looks at what a child has written."""
-_REFUSED: Final = 4
+REFUSED: Final = 4
 """Return code of an experiment that a gate has refused; then it has no run."""
-_ENDED_BY_HAND: Final = 130
+NOT_UNDONE: Final = 5
+"""Of one whose fault is still in."""
+ENDED_BY_HAND: Final = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,9 @@ def came(end: ChildEnd, *, asked: bool) -> Came:
         return Came(Outcome.ERROR, f"not undone: {', '.join(end.left)}")
     record = end.record
     if record is None:
-        if end.code == _REFUSED:
+        if end.code == REFUSED:
             return Came(Outcome.INCONCLUSIVE, end.said or "it was refused")
-        if asked or end.code == _ENDED_BY_HAND:
+        if asked or end.code == ENDED_BY_HAND:
             return Came(Outcome.ABORTED, "it was ended before it began")
         return Came(Outcome.ERROR, end.said or _ended(end.code))
     verdict = record.verdict

@@ -11,11 +11,11 @@ from sretool.core.plans.gameday.dose import Search, Trial
 from sretool.core.plans.gameday.rounds import BETWEEN, MEASURED
 from sretool.core.plans.load import objectives
 from sretool.core.plans.load.objectives import Measure
-from sretool.core.runs.events import Checked, Note, PhaseBegan, Started, StepBegan, StepEnded
+from sretool.core.runs.events import Checked, Note, PhaseBegan, Started
 from sretool.core.runs.load import Load
 from sretool.core.runs.model import Check, Outcome, RunKind, Verdict
 from sretool.core.runs.words import value_words
-from sretool.services.gameday_together import Ending, Limits, Stopped, Together, no_fault
+from sretool.services.gameday_together import Limits, Stopped, Together, no_fault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from sretool.core.runs.events import RunEvent
     from sretool.ports import ExperimentJournal
     from sretool.services.chaos import Control
+    from sretool.services.ending import Ending
     from sretool.services.gameday_together import Around, Running
 
-_BEGINS: Final = 60.0
-"""Seconds in which a load must have made its first request that counts, its warm-up left out."""
 _TAIL: Final = 5
 """Requests beyond a percentile that it takes to judge it."""
 _LEAST: Final = 50
@@ -98,20 +97,13 @@ async def run(
     control: Control,
     on_event: Callable[[RunEvent], None],
 ) -> Made:
-    return await _Doses(order, around, journal, control, on_event).run()
+    return await _Doses(order, Together(journal, around, control, on_event, order.limits)).run()
 
 
 class _Doses:
-    def __init__(
-        self,
-        order: Order,
-        around: Around,
-        journal: ExperimentJournal,
-        control: Control,
-        on_event: Callable[[RunEvent], None],
-    ) -> None:
+    def __init__(self, order: Order, beside: Together) -> None:
         self._order = order
-        self._beside = Together(journal, around, control, on_event, order.limits)
+        self._beside = beside
         self._search = Search(order.aim)
         self._checks: list[Check] = []
 
@@ -132,11 +124,10 @@ class _Doses:
 
     def _started(self) -> Started:
         order = self._order
-        limit = order.limits.budget
         return Started(
             RunKind.GAMEDAY,
             order.title,
-            guards=() if limit is None else (f"budget > {limit:.0%}",),
+            guards=order.limits.guards,
             people=order.people,
             blast_radius=order.blast_radius,
         )
@@ -145,36 +136,23 @@ class _Doses:
         return f"{self._order.variable}={figure(dose)}"
 
     async def _trial(self, dose: float) -> None:
-        step = f"trial-{len(self._search.trials) + 1}"
-        self._beside.record(StepBegan(step))
-        outcome, why = Outcome.ABORTED, "it was not over"
-        try:
-            await self._beside.calm()
-            trial = await self._tried(step, dose)
-            outcome = Outcome.INCONCLUSIVE if trial.broke is None else Outcome.PASSED
-            why = trial.why if trial.broke is None else ""
-        except Stopped as stopped:
-            outcome, why = stopped.outcome, stopped.why
-            await self._beside.close()
-            raise
-        finally:
-            self._beside.record(StepEnded(step, outcome, why, not self._beside.left))
+        name = f"trial-{len(self._search.trials) + 1}"
+        async with self._beside.step(name) as step:
+            trial = await self._tried(name, dose)
+            step.outcome = Outcome.INCONCLUSIVE if trial.broke is None else Outcome.PASSED
+            step.why = trial.why if trial.broke is None else ""
         told = {True: "breaks", False: "holds", None: "tells nothing"}[trial.broke]
         self._beside.record(Note(f"{self._name(dose)} {told}: {trial.why}"))
         self._search.take(trial)
-        if self._beside.left:
-            raise Stopped(Outcome.ERROR, self._beside.left[0])
+        self._beside.need_undone()
 
     async def _tried(self, step: str, dose: float) -> Trial:
         if not self._order.load:
             return await self._under(step, dose, None)
         load = await self._beside.start(step, "load", self._order.load)
         try:
-            begun = await self._beside.until(
-                lambda: load.counting_since is not None or load.ended, self._order.longest + _BEGINS
-            )
-            if not begun or load.counting_since is None:
-                return Trial(dose, None, await self._beside.did_not_begin(load))
+            if why := await self._beside.begun(load, self._order.longest):
+                return Trial(dose, None, why)
             return await self._under(step, dose, load)
         finally:
             await self._beside.end(load)
@@ -246,8 +224,6 @@ class _Doses:
         return check if _enough(order.check, counted) else Check(check.name, check.want, None, check.unit)
 
     def _verdict(self, failed: Stopped | None, result: Result) -> Verdict:
-        if self._beside.left:
-            return Verdict(Outcome.ERROR, f"not undone: {self._beside.left[0]}")
         told = words(result, self._order.variable, self._order.what)
         if failed is not None:
             return Verdict(failed.outcome, f"{failed.why}; {told}")

@@ -10,9 +10,9 @@ from sretool.core.plans.gameday import rounds as plans
 from sretool.core.plans.gameday.rounds import BETWEEN, LOST, MEASURED
 from sretool.core.runs import rounds as seen
 from sretool.core.runs.differences import words
-from sretool.core.runs.events import PhaseBegan, PlannedStep, Started, StepBegan, StepEnded
+from sretool.core.runs.events import PhaseBegan, PlannedStep, Started
 from sretool.core.runs.model import Outcome, RunKind, Verdict
-from sretool.services.gameday_together import Ending, Limits, Stopped, Together, no_fault
+from sretool.services.gameday_together import Limits, Stopped, Together, no_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,14 +23,11 @@ if TYPE_CHECKING:
     from sretool.core.runs.rounds import Rounds
     from sretool.ports import ExperimentJournal
     from sretool.services.chaos import Control
+    from sretool.services.ending import Ending
     from sretool.services.gameday_together import Around, Running
 
 LEAST_PAIRS: Final = 2
 """Of which both rounds count; fewer show no interval."""
-_BEGINS: Final = 60.0
-"""Seconds in which a load must have made its first request that counts, its warm-up left out."""
-_COUNT: Final = (Outcome.PASSED, Outcome.FAILED)
-"""Outcomes of an experiment whose fault was in as ordered; without a dose nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +67,13 @@ async def run(
     control: Control,
     on_event: Callable[[RunEvent], None],
 ) -> Made:
-    return await _Rounds(order, around, journal, control, on_event).run()
+    return await _Rounds(order, Together(journal, around, control, on_event, order.limits)).run()
 
 
 class _Rounds:
-    def __init__(
-        self,
-        order: Order,
-        around: Around,
-        journal: ExperimentJournal,
-        control: Control,
-        on_event: Callable[[RunEvent], None],
-    ) -> None:
+    def __init__(self, order: Order, beside: Together) -> None:
         self._order = order
-        self._beside = Together(journal, around, control, on_event, order.limits)
+        self._beside = beside
         self._lead = order.lead
 
     async def run(self) -> Made:
@@ -103,12 +93,11 @@ class _Rounds:
     def _started(self, made: tuple[Round, ...]) -> Started:
         order = self._order
         takes = order.lead + order.window
-        limit = order.limits.budget
         return Started(
             RunKind.GAMEDAY,
             order.title,
             seconds=len(made) * takes,
-            guards=() if limit is None else (f"budget > {limit:.0%}",),
+            guards=order.limits.guards,
             people=order.people,
             blast_radius=order.blast_radius,
             steps=tuple(
@@ -133,22 +122,12 @@ class _Rounds:
 
     async def _round(self, which: Round) -> bool:
         """Whether it counts."""
-        self._beside.record(StepBegan(which.id))
-        outcome, why, undone = Outcome.ABORTED, "it was not over", True
-        try:
-            await self._beside.calm()
-            outcome, why = await (self._search(which) if self._order.capacity else self._load(which))
-            undone = not self._beside.left
-        except Stopped as stopped:
-            outcome, why = stopped.outcome, stopped.why
-            await self._beside.close()
-            undone = not self._beside.left
-            raise
-        finally:
-            self._beside.record(StepEnded(which.id, outcome, why, undone))
-        if not undone:
-            raise Stopped(Outcome.ERROR, self._beside.left[0])
-        return outcome is Outcome.PASSED
+        async with self._beside.step(which.id) as step:
+            step.outcome, step.why = await (
+                self._search(which) if self._order.capacity else self._load(which)
+            )
+        self._beside.need_undone()
+        return step.outcome is Outcome.PASSED
 
     # --- the same load ------------------------------------------------------------------------------------
 
@@ -157,11 +136,8 @@ class _Rounds:
         seed = ("--seed", str(self._order.seed * 1000 + which.pair))
         load = await self._beside.start(which.id, "load", (*self._order.load, *seed))
         try:
-            begun = await self._beside.until(
-                lambda: load.counting_since is not None or load.ended, self._order.longest + _BEGINS
-            )
-            if not begun or load.counting_since is None:
-                return Outcome.INCONCLUSIVE, await self._beside.did_not_begin(load)
+            if why := await self._beside.begun(load, self._order.longest):
+                return Outcome.INCONCLUSIVE, why
             outcome, why = await (self._faulty(which, load) if which.fault else self._plain(load))
             if not why and load.ended:
                 return Outcome.INCONCLUSIVE, "the load ended too early"
@@ -182,10 +158,14 @@ class _Rounds:
             begin = await self._fault(chaos, load)
             if begin is not None:
                 assert load.counting_since is not None
-                self._lead = max((begin - load.counting_since).total_seconds(), 0.0)
+                lead = (begin - load.counting_since).total_seconds()
+                if 0 <= lead <= self._order.longest:
+                    # Else somebody has set the clock meanwhile.
+                    self._lead = lead
                 end = begin + timedelta(seconds=self._order.window)
                 self._beside.record(PhaseBegan(MEASURED), begin)
-                await self._beside.until(lambda: load.ended or self._beside.now() >= end)
+                # Should somebody set the clock back, that makes it no longer.
+                await self._beside.until(lambda: load.ended or self._beside.now() >= end, self._order.window)
                 self._beside.record(PhaseBegan(BETWEEN))
                 await self._beside.until(lambda: chaos.ended, self._order.longest)
         finally:
@@ -236,14 +216,13 @@ class _Rounds:
             return Outcome.INCONCLUSIVE, no_fault(chaos)
         if verdict is None:
             return Outcome.ERROR, "the experiment has no verdict"
+        # Without a dose nobody knows whether the fault was in as ordered.
         unknown = verdict.outcome is Outcome.INCONCLUSIVE and not (self._order.dosed or chaos.guard)
-        if verdict.outcome in _COUNT or unknown:
+        if verdict.outcome.judged or unknown:
             return Outcome.PASSED, ""
         return verdict.outcome, f"the experiment was {verdict.outcome.value}: {verdict.reason}"
 
     def _verdict(self, outcome: Outcome, why: str, found: Rounds) -> Verdict:
-        if self._beside.left:
-            return Verdict(Outcome.ERROR, f"not undone: {self._beside.left[0]}")
         told = "; ".join(words(each) for each in found.compared)
         if why:
             return Verdict(outcome, f"{why}; {told}" if told else why)

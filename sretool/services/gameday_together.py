@@ -24,29 +24,31 @@ from sretool.core.runs.events import (
     Note,
     PhaseBegan,
     SloTick,
+    StepBegan,
+    StepEnded,
     StepRun,
 )
 from sretool.core.runs.load import Load
-from sretool.core.runs.model import GameDayMeasures, Measures, Outcome
+from sretool.core.runs.model import GameDayMeasures, Measures, Outcome, Verdict
 from sretool.errors import ChaosError
-from sretool.services.gameday_children import relayed
+from sretool.services.ending import Ending
+from sretool.services.gameday_children import NOT_UNDONE, relayed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from datetime import datetime
 
     from sretool.core.runs.events import RunEvent, What
-    from sretool.core.runs.model import RunRecord, Verdict
     from sretool.ports import Clock, ExperimentJournal
     from sretool.services.chaos import Control
     from sretool.services.gameday_children import Child, ChildEnd
 
 BEAT: Final = 0.2
 """Seconds between two looks at what the children have written."""
+_BEGINS: Final = 60.0
+"""Seconds in which a load must have made its first request that counts, its warm-up left out."""
 _CALM_EVERY: Final = 5.0
 """Seconds between two looks whether everything is as before."""
-NOT_UNDONE: Final = 5
-"""Return code of an experiment whose fault is still in."""
 
 
 class Children(Protocol):
@@ -70,17 +72,18 @@ class Limits:
     patience: float = 600.0
     """Seconds that everything may take to be as before."""
 
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    record: RunRecord
-    left: tuple[str, ...] = ()
-    """What could not be undone, each in words."""
-    interrupted: bool = False
-
     @property
-    def undone(self) -> bool:
-        return not self.left
+    def guards(self) -> tuple[str, ...]:
+        """In words; empty: there is none."""
+        return () if self.budget is None else (f"budget > {self.budget:.0%}",)
+
+
+@dataclass(slots=True)
+class Step:
+    """One step, as its end tells it."""
+
+    outcome: Outcome = Outcome.ABORTED
+    why: str = "it was not over"
 
 
 class Stopped(Exception):
@@ -229,6 +232,26 @@ class Together:
                 self.record(Note(f"waits: {told}"))
             await self.until(lambda: False, _CALM_EVERY)
 
+    @contextlib.asynccontextmanager
+    async def step(self, name: str) -> AsyncIterator[Step]:
+        """What is done within it begins once everything is as before; its end is on record in any case."""
+        self.record(StepBegan(name))
+        step = Step()
+        try:
+            await self.calm()
+            yield step
+        except Stopped as stopped:
+            step.outcome, step.why = stopped.outcome, stopped.why
+            await self.close()
+            raise
+        finally:
+            self.record(StepEnded(name, step.outcome, step.why, not self.left))
+
+    def need_undone(self) -> None:
+        """Stopped where a fault is still in."""
+        if self.left:
+            raise Stopped(Outcome.ERROR, self.left[0])
+
     async def start(self, step: str, kind: str, arguments: Sequence[str]) -> Running:
         """Stopped where it cannot be started."""
         child = self._around.children(step, kind, arguments)
@@ -259,8 +282,14 @@ class Together:
             if running.fault_on is not None and running.verdict is not None:
                 self.experiments.append(running.verdict.outcome)
 
-    async def did_not_begin(self, load: Running) -> str:
-        """End it, and say why it has made no request that counts."""
+    async def begun(self, load: Running, longest: float) -> str:
+        """Empty once it has made its first request that counts; else why it has not, and it is ended.
+
+        `longest`: seconds that its warm-up may take.
+        """
+        await self.until(lambda: load.counting_since is not None or load.ended, longest + _BEGINS)
+        if load.counting_since is not None:
+            return ""
         await self.end(load)
         return f"the load did not begin: {load.why}".rstrip(": ")
 
@@ -279,7 +308,9 @@ class Together:
             await self.end(running)
 
     def finish(self, verdict: Verdict) -> Ending:
-        """ChaosError where the disk does not take the verdict."""
+        """With this verdict, if everything is undone; ChaosError where the disk does not take it."""
+        if self.left:
+            verdict = Verdict(Outcome.ERROR, f"not undone: {self.left[0]}")
         measures = GameDayMeasures(
             experiments=len(self.experiments),
             experiments_passed=sum(each is Outcome.PASSED for each in self.experiments),
@@ -308,7 +339,7 @@ class Together:
         limit = self._limits.budget
         over = [each for each in self.spent.items() if limit is not None and each[1] > limit]
         if over:
-            (slo, spent), guard = over[0], f"budget > {limit:.0%}"
+            (slo, spent), (guard,) = over[0], self._limits.guards
             self.record(GuardTripped(guard, f"{slo}: {spent:.1%}"))
             raise Stopped(Outcome.ABORTED, f"{guard}: {slo} has spent {spent:.1%}")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from sretool.core.plans.chaos.experiment import Block, Stop, StopCondition
 from sretool.core.plans.gameday.plan import Until
 from sretool.core.runs.events import AlertChange, SourceState
+from sretool.core.slo.model import Severity
 from sretool.errors import SourceError
 from sretool.services.chaos_watch import PROMETHEUS, Watchers
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from sretool.core.slo.model import Slo
     from sretool.ports import MetricsSource
 
-PAGE: Final = "page"
 _LEAST: Final = timedelta(seconds=1)
 
 
@@ -71,7 +71,7 @@ class Seen:
         firing = [each for each in self.alerts.values() if each.state == "firing"]
         match condition.kind:
             case Until.NO_PAGE:
-                return not any(each.severity == PAGE for each in firing)
+                return not any(each.severity == Severity.PAGE for each in firing)
             case Until.FIRES:
                 return any(each.name == condition.name for each in firing)
             case Until.RESOLVED:

@@ -67,16 +67,16 @@ class Releasing:
         began = _at(happened, StepBegan, during)
         ended = _at(happened, StepEnded, during) or self.clock.now()
         if began is None:
-            return (Note(f"what is used up at the peak is not known: {during} did not begin"),)
+            return _unknown(f"{during} did not begin")
         if self.resources is None:
-            return (Note("what is used up at the peak is not known: no catalog says what is watched"),)
+            return _unknown("no catalog says what is watched")
         try:
             async with asyncio.timeout(self.patience):
                 reached = await self.resources.reached(began, ended)
         except SourceError as error:
-            return (Note(f"what is used up at the peak is not known: {error.message}"),)
+            return _unknown(error.message)
         except TimeoutError:
-            return (Note(f"what is used up at the peak is not known: no answer in {self.patience:g} s"),)
+            return _unknown(f"no answer in {self.patience:g} s")
         return tuple(ResourceUsed(during, each.title, each.most, each.line) for each in reached)
 
     async def gate(self) -> tuple[What, ...]:
@@ -107,6 +107,10 @@ class Releasing:
                 decision.needs or "",
             ),
         )
+
+
+def _unknown(why: str) -> tuple[Note, ...]:
+    return (Note(f"what is used up at the peak is not known: {why}"),)
 
 
 def _at(happened: Sequence[RunEvent], kind: type[StepBegan | StepEnded], step: str) -> datetime | None:

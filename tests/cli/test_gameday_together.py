@@ -30,7 +30,7 @@ from sretool.core.runs.model import Check, Outcome, RunKind, RunRecord, RunState
 from sretool.core.runs.rounds import rounds
 from sretool.services import gameday_dose as dose_services
 from sretool.services import gameday_rounds as round_services
-from sretool.services.gameday_together import Ending as Ended
+from sretool.services.ending import Ending as Ended
 from tests.cli.test_gameday import project, run
 
 if TYPE_CHECKING:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +14,7 @@ import pytest
 
 from sretool.cli import diagnostics
 from sretool.cli.main import group
-from tests.support.counting import CountingServer
+from tests.support.counting import CountingServer, counting_in_a_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,18 +63,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def server() -> Iterator[CountingServer]:
-    """In a thread of its own, as commands have their own event loop."""
-    found, loop = CountingServer(), asyncio.new_event_loop()
-    loop.run_until_complete(found.start())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield found
-    asyncio.run_coroutine_threadsafe(found.stop(), loop).result(5)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    # What the broken connections leave to do.
-    loop.run_until_complete(asyncio.sleep(0.05))
-    loop.close()
+    with counting_in_a_thread() as found:
+        yield found
 
 
 def test_profiles_are_listed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,19 @@ def test_a_newest_run_that_is_damaged_lowers_it(
     assert [each["score"] for each in found["trend"]] == [100, 0]
 
 
+def test_a_damaged_run_at_no_moment_there_is_counts_for_nothing_and_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newest = drill(project)
+    strange = newest.parent / f"20261399T000000Z-{newest.name.partition('-')[2]}"
+    strange.mkdir()
+    (strange / "run.json").write_text("nonsense\n")
+    assert diagnostics.run(group, ["runs", "score", "--format", "json"]) == 0
+    told = capsys.readouterr()
+    assert [each["score"] for each in json.loads(told.out)["services"]] == [100]
+    assert strange.name in told.err
+
+
 def test_a_run_that_broke_off_counts_0_and_one_that_goes_on_not_at_all(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,8 @@ import pytest
 from aiohttp import web
 
 from tests.bench.bench_dash import stand_in
+from tests.support.browser import CHROMIUM, NO_CHROMIUM
+from tests.support.processes import lives
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 PROGRAM = [sys.executable, "-c", "import sys; from sretool.cli.main import main; sys.exit(main())"]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _PATIENCE = 30.0
 
 
@@ -68,13 +68,6 @@ def serving(folder: Path) -> Iterator[Served]:
             process.stdout.close()
 
 
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except OSError:
-        return False
-
-
 def _arguments(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
@@ -108,7 +101,7 @@ async def test_the_dashboard_is_drawn_takes_no_write_key_and_ends_with_its_tab(t
             await asyncio.sleep(1.0)
             assert not _marks(tmp_path)
             await tab.close()
-            await _until(lambda: not any(_alive(pid) for pid in pids), "the tab's program goes on")
+            await _until(lambda: not any(lives(pid) for pid in pids), "the tab's program goes on")
         served.process.send_signal(signal.SIGINT)
         assert served.process.wait(timeout=_PATIENCE) == 0
 
@@ -125,7 +118,7 @@ async def test_an_end_of_the_server_ends_its_tabs(tmp_path: Path) -> None:
             assert pids
             served.process.send_signal(signal.SIGTERM)
             await _until(lambda: served.process.poll() is not None, "the server goes on")
-            await _until(lambda: not any(_alive(pid) for pid in pids), "a tab's program goes on")
+            await _until(lambda: not any(lives(pid) for pid in pids), "a tab's program goes on")
 
 
 def test_a_taken_port_is_told(tmp_path: Path) -> None:
@@ -175,7 +168,7 @@ def _first_word(file: Path) -> str:
 @asynccontextmanager
 async def chromium(folder: Path) -> AsyncIterator[Page]:
     if CHROMIUM is None:
-        pytest.skip("no Chromium is installed on this machine")
+        pytest.skip(NO_CHROMIUM)
     process = await asyncio.create_subprocess_exec(
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions",
         "--remote-debugging-port=0", "--remote-allow-origins=*", f"--user-data-dir={folder}/profile",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.kill.prometheus import FakePrometheus
+from tests.support.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,12 +97,6 @@ class _Pong(BaseHTTPRequestHandler):
         pass
 
 
-def _free() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
-
-
 @dataclass
 class Way:
     folder: Path
@@ -137,7 +131,7 @@ def way(tmp_path: Path) -> Iterator[Way]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Pong)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    listens, api = _free(), _free()
+    listens, api = free_ports(2)
     upstream = f"127.0.0.1:{server.server_address[1]}"
     (tmp_path / "proxies.json").write_text(
         json.dumps([{"name": "way", "listen": f"127.0.0.1:{listens}", "upstream": upstream}])

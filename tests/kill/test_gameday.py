@@ -17,6 +17,7 @@ import pytest
 
 from tests.kill.prometheus import FakePrometheus
 from tests.kill.test_run import Shell, act, until_there
+from tests.support.processes import lives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,12 +126,6 @@ def kin(pid: int) -> list[tuple[int, str]]:
     while new := {int(each[0]) for each in rows if int(each[1]) in below} - below:
         below |= new
     return [(int(each[0]), each[2]) for each in rows if int(each[0]) in below - {pid}]
-
-
-def lives(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    return False
 
 
 def the_experiment(pid: int) -> int:

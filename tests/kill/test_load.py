@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +12,7 @@ import pytest
 
 from tests.kill.prometheus import FakePrometheus
 from tests.kill.test_run import Shell, act, until_there
-from tests.support.counting import CountingServer
+from tests.support.counting import CountingServer, counting_in_a_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,16 +43,8 @@ class Reader(HttpUser):
 
 @pytest.fixture
 def server() -> Iterator[CountingServer]:
-    found, loop = CountingServer(), asyncio.new_event_loop()
-    loop.run_until_complete(found.start())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield found
-    asyncio.run_coroutine_threadsafe(found.stop(), loop).result(5)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.run_until_complete(asyncio.sleep(0.05))
-    loop.close()
+    with counting_in_a_thread() as found:
+        yield found
 
 
 @pytest.fixture

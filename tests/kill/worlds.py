@@ -7,13 +7,14 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.support.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,8 +159,7 @@ def _child(argv: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextlib.contextmanager
 def _proxy() -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        api_port, port = one.getsockname()[1], other.getsockname()[1]
+    api_port, port = free_ports(2)
     api = f"http://127.0.0.1:{api_port}"
     with _child([sys.executable, "-m", "sretool.chaos.proxy", "--api", f"127.0.0.1:{api_port}"]):
         until = time.monotonic() + 10

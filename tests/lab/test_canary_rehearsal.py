@@ -28,6 +28,7 @@ from sretool.adapters.lab import programs
 from sretool.core.plans import lab_config
 from sretool.core.plans.lab_config import Target
 from tests.support.lab import LabHome, eventually, get
+from tests.support.ports import free_ports
 from tests.support.throwaway import prometheus
 
 if TYPE_CHECKING:
@@ -103,12 +104,6 @@ class Stand:
         assert done.stdout, done.stderr
         document: dict[str, Any] = json.loads(done.stdout)
         return done.returncode, document
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in taken]
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import http.client
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ from sretool.adapters.lab.history import Source, finish, prepare, source
 from sretool.core.plans.history import STEP, Segment
 from sretool.core.plans.traffic import AMAS_LAB
 from tests.support.history import AVAILABILITY, LATENCY, SLOS, SMALL
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,12 +70,6 @@ class Exporter:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-def free_port() -> int:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return int(chosen.getsockname()[1])
 
 
 class Prometheus:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
 import subprocess
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -23,15 +22,13 @@ from sretool.report.gameday_story import GameDayReport
 from tests.core.runs.test_rounds import AT, Told
 from tests.report import test_month, test_release
 from tests.support import gameday_runs as days
+from tests.support.browser import CHROMIUM, NO_CHROMIUM
 from tests.support.runs import passed_load, store_at
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NOW: Final = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
-BROWSER: Final = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 VIEWS: Final = {
     "desktop": ["--window-size=1280,900"],
     "phone": ["--window-size=400,800"],
@@ -51,7 +48,7 @@ axe.run(document, {resultTypes: ["violations"]}).then(found => {
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed"),
+    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]
 
 
@@ -108,10 +105,10 @@ def looked_at(page: str, folder: Path, arguments: list[str]) -> dict[str, Any]:
     file.write_text(
         page.replace("</body>", f"<script>{axe}</script><script>{RUN}</script></body>"), encoding="utf-8"
     )
-    assert BROWSER is not None
+    assert CHROMIUM is not None
     done = subprocess.run(
         [
-            *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000"),
+            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000"),
             *(f"--user-data-dir={folder / 'profile'}", *arguments, "--dump-dom", file.as_uri()),
         ],
         check=True,

@@ -6,13 +6,13 @@ import asyncio
 import json
 import math
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sretool.adapters.store.runs import RunStore
-from sretool.core.observe.model import Alert, AlertState, RuleAlert
+from sretool.core.observe.model import Alert, AlertState
 from sretool.core.plans.chaos import plan as plans
 from sretool.core.plans.chaos.read import read
 from sretool.core.plans.chaos.targets import Answer, Target
@@ -31,12 +31,13 @@ from sretool.core.runs.events import (
     WatchEnded,
 )
 from sretool.core.runs.model import Outcome, RunKind
-from sretool.errors import ChaosError, SourceTimeout
+from sretool.errors import ChaosError
 from sretool.ports import ProcessNow
-from sretool.services.chaos import Around, Control, Ending, Order, run
+from sretool.services.chaos import Around, Control, Order, run
 from sretool.services.chaos_watch import Sources
 from sretool.undo.entry import Result, Standing, UndoEntry
 from sretool.undo.heal import Healed
+from tests.support.made_up import T0, MadeUpClock, MadeUpRules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -44,10 +45,10 @@ if TYPE_CHECKING:
 
     from sretool.core.observe.drills import Announcement
     from sretool.core.plans.chaos.plan import ChaosPlan
+    from sretool.services.ending import Ending
 
 pytestmark = pytest.mark.looptime
 
-T0 = datetime(2026, 11, 21, 10, tzinfo=UTC)
 FAULT = "latency 200ms service → database"
 
 
@@ -148,34 +149,6 @@ class MadeUpSession:
         self._in = bool(self.failing)
         result = Result("1", FAULT, "failed" if self.failing else "undone", self.failing)
         return Healed(folder=None, results=[result])  # type: ignore[arg-type]
-
-
-class MadeUpClock:
-    def now(self) -> datetime:
-        return T0 + timedelta(seconds=asyncio.get_running_loop().time())
-
-
-@dataclass
-class MadeUpRules:
-    """A Prometheus: pending and firing alerts by the time."""
-
-    alerts: Sequence[tuple[float, float, str, bool]] = ()
-    """From, to, name, firing."""
-    hangs_from: float = float("inf")
-
-    async def rule_alerts(self) -> Sequence[RuleAlert]:
-        now = asyncio.get_running_loop().time()
-        if now >= self.hangs_from:
-            await asyncio.sleep(2)
-            raise SourceTimeout("Prometheus gave no answer in 2 s")
-        return [
-            RuleAlert(name, {"severity": "page"}, firing, T0, 2.0, 1.0)
-            for begin, end, name, firing in self.alerts
-            if begin <= now < end
-        ]
-
-    async def aclose(self) -> None:
-        pass
 
 
 @dataclass
@@ -430,6 +403,14 @@ async def test_a_disk_that_stays_full_is_told_with_the_verdict_and_everything_un
     assert session.calls == ["start", "heal", "finish"]
     assert raised.value.remedy is not None
     assert "undone" in raised.value.remedy
+
+
+async def test_what_cannot_be_undone_is_not_called_undone_on_a_full_disk(tmp_path: Path) -> None:
+    session = MadeUpSession([*hypothesis("before"), *ON, *STAYS], failing="the server is gone")
+    with pytest.raises(ChaosError) as raised:
+        await play(tmp_path, session=session, full=lambda t: t > 2)
+    assert raised.value.remedy is not None
+    assert raised.value.remedy.startswith(f"not undone: {FAULT}: the server is gone; make room for ")
 
 
 async def test_alerts_are_followed_from_pending_to_resolved(tmp_path: Path) -> None:

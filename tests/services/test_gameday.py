@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sretool.adapters.store.runs import RunStore
-from sretool.core.observe.model import RuleAlert
 from sretool.core.plans.gameday.judge import judge
 from sretool.core.plans.gameday.planned import planned_steps
 from sretool.core.plans.gameday.read import read
@@ -39,11 +37,12 @@ from sretool.core.runs.events import (
 )
 from sretool.core.runs.model import Outcome, RunKind, Verdict
 from sretool.core.runs.story import Story
-from sretool.errors import ChaosError, SourceTimeout
+from sretool.errors import ChaosError
 from sretool.services.chaos_watch import Sources
-from sretool.services.gameday import Around, Ending, GameDaySession, Order
+from sretool.services.gameday import Around, GameDaySession, Order
 from sretool.services.gameday_children import Child
-from tests.support.gameday_children import T0, MadeUpFolder, MadeUpProgram, experiment, load
+from tests.support.gameday_children import MadeUpFolder, MadeUpProgram, experiment, load
+from tests.support.made_up import MadeUpClock, MadeUpRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from sretool.core.plans.gameday.plan import Played
     from sretool.core.runs.model import RunRecord
     from sretool.ports import ChildFolder, ChildProgram
+    from sretool.services.ending import Ending
     from sretool.services.release import Releasing
 
 pytestmark = pytest.mark.looptime
@@ -69,36 +69,6 @@ steps:
 at_end: [experiments pass, undone]
 stop_when: [blind 5s, after 10m]
 """
-
-
-class MadeUpClock:
-    jump = 0.0
-
-    def now(self) -> Any:
-        return T0 + timedelta(seconds=asyncio.get_running_loop().time() + self.jump)
-
-
-@dataclass
-class MadeUpRules:
-    """A Prometheus: pending and firing alerts by the time."""
-
-    alerts: Sequence[tuple[float, float, str]] = ()
-    """From, to, name; each is a page."""
-    hangs_from: float = float("inf")
-
-    async def rule_alerts(self) -> Sequence[RuleAlert]:
-        now = asyncio.get_running_loop().time()
-        if now >= self.hangs_from:
-            await asyncio.sleep(2)
-            raise SourceTimeout("Prometheus gave no answer in 2 s")
-        return [
-            RuleAlert(name, {"severity": "page"}, firing=True, since=T0, for_s=2.0, interval_s=1.0)
-            for begin, end, name in self.alerts
-            if begin <= now < end
-        ]
-
-    async def aclose(self) -> None:
-        pass
 
 
 @dataclass
@@ -419,7 +389,7 @@ async def test_a_held_day_begins_no_step(tmp_path: Path) -> None:
 
 async def test_what_is_waited_for_is_looked_at(tmp_path: Path) -> None:
     text = DAY.replace("{id: calm, wait: 2s}", "{id: calm, wait: no page, within: 60s}")
-    day = Day(tmp_path, text, rules=MadeUpRules(alerts=[(0.0, 20.0, "AppDown")]))
+    day = Day(tmp_path, text, rules=MadeUpRules(alerts=[(0.0, 20.0, "AppDown", True)]))
     played = await day.play()
     assert played.t(StepEnded, step="calm") == pytest.approx(21, abs=1.5)
     assert [each.state for each in played.of(AlertChange)] == ["firing", "resolved"]
@@ -431,7 +401,7 @@ async def test_what_is_waited_for_is_looked_at(tmp_path: Path) -> None:
 
 async def test_what_must_be_true_at_the_end_is_waited_for(tmp_path: Path) -> None:
     text = DAY.replace("at_end: [experiments pass, undone]", "at_end: [no page, undone]\nsettle: 60s")
-    day = Day(tmp_path, text, rules=MadeUpRules(alerts=[(8.0, 40.0, "AppDown")]))
+    day = Day(tmp_path, text, rules=MadeUpRules(alerts=[(8.0, 40.0, "AppDown", True)]))
     played = await day.play()
     assert [each.name for each in played.of(PhaseBegan)] == ["steps", "ending", "settling"]
     assert played.events[-1].t == pytest.approx(41, abs=2)
@@ -440,7 +410,7 @@ async def test_what_must_be_true_at_the_end_is_waited_for(tmp_path: Path) -> Non
 
 async def test_what_never_becomes_true_fails_the_day(tmp_path: Path) -> None:
     text = DAY.replace("at_end: [experiments pass, undone]", "at_end: [no page, undone]\nsettle: 10s")
-    played = await Day(tmp_path, text, rules=MadeUpRules(alerts=[(8.0, 900.0, "AppDown")])).play()
+    played = await Day(tmp_path, text, rules=MadeUpRules(alerts=[(8.0, 900.0, "AppDown", True)])).play()
     assert played.verdict.outcome is Outcome.FAILED
     assert "no page" in played.verdict.reason
     assert judge(played.events)[0] == played.verdict

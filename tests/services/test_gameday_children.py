@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sretool.cli import diagnostics
 from sretool.core.analysis.generator import KEEPS_UP
 from sretool.core.runs.events import (
     CapacityFound,
@@ -32,6 +33,7 @@ from sretool.core.runs.model import (
     RunState,
     Verdict,
 )
+from sretool.services import gameday_children
 from sretool.services.gameday_children import Came, ChildEnd, Moments, came, relayed
 
 if TYPE_CHECKING:
@@ -105,6 +107,12 @@ def end(
 )
 def test_how_a_step_came_out(how: ChildEnd, asked: bool, expected: Came) -> None:
     assert came(how, asked=asked) == expected
+
+
+def test_its_program_ends_with_the_codes_of_the_command_line() -> None:
+    assert gameday_children.REFUSED == diagnostics.ABORTED
+    assert gameday_children.NOT_UNDONE == diagnostics.NOT_UNDONE
+    assert gameday_children.ENDED_BY_HAND == diagnostics.INTERRUPTED
 
 
 TICK = LoadTick(1.0, 3, ())

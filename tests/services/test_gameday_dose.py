@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,15 +10,14 @@ import pytest
 from sretool.core.plans.gameday.dose import Aim, Ending
 from sretool.core.plans.load import objectives
 from sretool.core.runs.doses import trials
-from sretool.core.runs.events import Checked, Note, RunEvent, StepEnded
-from sretool.core.runs.model import Check, Outcome, RunState
-from sretool.services.chaos import Control
+from sretool.core.runs.events import Checked, Note, StepEnded
+from sretool.core.runs.model import Check, Outcome
 from sretool.services.gameday_dose import Made, Order, Ordered, run
 from sretool.services.gameday_together import Limits
-from tests.support.together import World, journal
+from tests.support import together
+from tests.support.together import Played, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
@@ -48,29 +47,10 @@ def of_dose(dose: float | None, _: int) -> float:
     return 0.045 + (dose or 0) / 1000
 
 
-class Played:
-    def __init__(self, made: Made, events: list[RunEvent]) -> None:
-        self.made, self.events = made, events
-        verdict = made.ending.record.verdict
-        assert verdict is not None
-        self.outcome, self.reason = verdict.outcome, verdict.reason
-
-    def of(self, kind: type) -> list[Any]:
-        return [each.what for each in self.events if isinstance(each.what, kind)]
-
-
 async def play(
-    folder: Path, world: World, of: Order | None = None, disturb: Callable[[Control], None] | None = None
-) -> Played:
-    control, events = Control(), list[RunEvent]()
-    if disturb is not None:
-        asyncio.get_running_loop().call_later(100, disturb, control)
-    with journal(folder) as writer:
-        made = await run(of or order(), world.around, writer, control, events.append)
-    assert made.ending.record.state is RunState.FINISHED
-    assert world.at_work == 0, "a child was left"
-    assert world.dose is None, "a fault was left"
-    return Played(made, events)
+    folder: Path, world: World, of: Order | None = None, *, interrupted_at: float | None = None
+) -> Played[Made]:
+    return await together.play(folder, world, partial(run, of or order()), interrupted_at)
 
 
 async def test_the_smallest_latency_that_breaks_is_found(tmp_path: Path) -> None:
@@ -177,11 +157,7 @@ async def test_what_ends_it(tmp_path: Path, world: World, outcome: Outcome, why:
 
 
 async def test_an_interruption_keeps_what_is_known(tmp_path: Path) -> None:
-    def stop(control: Control) -> None:
-        control.stopped_by = "interrupted by hand (Ctrl-C)"
-        control.stop.set()
-
-    played = await play(tmp_path, World(latency=of_dose), disturb=stop)
+    played = await play(tmp_path, World(latency=of_dose), interrupted_at=100)
     assert played.outcome is Outcome.ABORTED
     assert played.made.result.ending is Ending.STOPPED
     assert (played.made.result.holds, played.made.result.breaks) == (100, 200)

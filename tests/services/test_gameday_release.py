@@ -14,9 +14,10 @@ from sretool.core.runs.events import CapacityFound, Checked, GateSaid, Note, Res
 from sretool.core.runs.model import LoadMeasures, Measures, Outcome, RunKind, Verdict
 from sretool.core.slo.policy import DEFAULT
 from sretool.services.release import Releasing
-from tests.services.test_gameday import Day, MadeUpClock, MadeUpRules, Played_
+from tests.services.test_gameday import Day, Played_
 from tests.services.test_release import SILENT, Left, Used
 from tests.support.gameday_children import MadeUpProgram, load
+from tests.support.made_up import MadeUpClock, MadeUpRules
 
 if TYPE_CHECKING:
     from pathlib import Path

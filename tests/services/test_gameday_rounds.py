@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,15 +22,16 @@ from sretool.core.runs.events import (
     StepEnded,
     StepRun,
 )
-from sretool.core.runs.model import Outcome, RunState
+from sretool.core.runs.model import Outcome
 from sretool.errors import ChaosError
 from sretool.services.chaos import Control
 from sretool.services.gameday_rounds import Made, Order, run
 from sretool.services.gameday_together import Limits
-from tests.support.together import World, journal
+from tests.support import together
+from tests.support.made_up import MadeUpClock
+from tests.support.together import Played, World, journal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.looptime
@@ -54,33 +56,14 @@ def order(**more: Any) -> Order:
     return Order(**{**given, **more})
 
 
-class Played:
-    def __init__(self, made: Made, events: list[RunEvent]) -> None:
-        self.made = made
-        self.events = events
-        verdict = made.ending.record.verdict
-        assert verdict is not None
-        self.outcome, self.reason = verdict.outcome, verdict.reason
-
-    def change(self, measure: str) -> float:
-        return next(each.found.change for each in self.made.rounds.compared if each.measure.name == measure)
-
-    def of(self, kind: type) -> list[Any]:
-        return [each.what for each in self.events if isinstance(each.what, kind)]
-
-
 async def play(
-    folder: Path, world: World, of: Order | None = None, disturb: Callable[[Control], None] | None = None
-) -> Played:
-    control, events = Control(), list[RunEvent]()
-    if disturb is not None:
-        asyncio.get_running_loop().call_later(30, disturb, control)
-    with journal(folder) as writer:
-        made = await run(of or order(), world.around, writer, control, events.append)
-    assert made.ending.record.state is RunState.FINISHED
-    assert world.at_work == 0, "a child was left"
-    assert world.dose is None, "a fault was left"
-    return Played(made, events)
+    folder: Path, world: World, of: Order | None = None, *, interrupted_at: float | None = None
+) -> Played[Made]:
+    return await together.play(folder, world, partial(run, of or order()), interrupted_at)
+
+
+def change(played: Played[Made], measure: str) -> float:
+    return next(each.found.change for each in played.made.rounds.compared if each.measure.name == measure)
 
 
 async def test_who_looks_on_changes_nothing(tmp_path: Path) -> None:
@@ -106,9 +89,9 @@ async def test_three_pairs_show_what_the_fault_changes(tmp_path: Path) -> None:
     played = await play(tmp_path, world)
     assert played.outcome is Outcome.PASSED
     assert played.made.rounds.pairs == 3
-    assert played.change("p95") == pytest.approx(2.3, abs=0.1)
-    assert played.change("errors") == pytest.approx(0.1)
-    assert played.change("throughput") == pytest.approx(-0.1)
+    assert change(played, "p95") == pytest.approx(2.3, abs=0.1)
+    assert change(played, "errors") == pytest.approx(0.1)
+    assert change(played, "throughput") == pytest.approx(-0.1)
     assert [each.step for each in played.of(StepBegan)] == [each.id for each in plans.order(3, 1)]
     assert all(each.outcome is Outcome.PASSED for each in played.of(StepEnded))
     assert world.most_at_work == 2
@@ -134,7 +117,7 @@ async def test_the_same_comes_out_of_the_events_alone(tmp_path: Path) -> None:
 async def test_a_search_for_the_highest_rate_in_each_round(tmp_path: Path) -> None:
     played = await play(tmp_path, World(), order(load=(), capacity=("load", "capacity", "evening")))
     assert played.outcome is Outcome.PASSED
-    assert played.change("capacity") == pytest.approx(-0.38)
+    assert change(played, "capacity") == pytest.approx(-0.38)
     assert words(played.made.rounds.compared[0]) == "capacity -38% ± 0%"
 
 
@@ -142,7 +125,7 @@ async def test_a_service_that_carries_nothing_with_the_fault_counts(tmp_path: Pa
     world = World(rate=lambda dose: 1000.0 if dose is None else 0.0)
     played = await play(tmp_path, world, order(load=(), capacity=("load", "capacity", "evening")))
     assert played.outcome is Outcome.PASSED
-    assert played.change("capacity") == -1000
+    assert change(played, "capacity") == -1000
     assert words(played.made.rounds.compared[0]) == "capacity -1,000/s ± 0/s"
 
 
@@ -193,15 +176,27 @@ async def test_without_a_dose_a_fault_counts_that_stayed(tmp_path: Path, guard: 
 
 
 async def test_an_interruption_ends_everything_and_tells_what_is_known(tmp_path: Path) -> None:
-    def stop(control: Control) -> None:
-        control.stopped_by = "interrupted by hand (Ctrl-C)"
-        control.stop.set()
-
-    played = await play(tmp_path, World(fault_for=15), disturb=stop)
+    played = await play(tmp_path, World(fault_for=15), interrupted_at=30)
     assert played.outcome is Outcome.ABORTED
     assert played.reason.startswith("interrupted by hand")
     assert played.made.ending.interrupted
     assert len(played.of(StepEnded)) == len(played.of(StepBegan)) < 6
+
+
+@pytest.mark.parametrize(("after", "jump"), [(3.0, -3600.0), (-2.0, 3600.0)])
+async def test_a_clock_that_is_set_makes_no_round_last_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: float, jump: float
+) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    played = await play(tmp_path / "as it goes", World(fault_for=15))
+    lasted = loop.time() - began
+    fault = next(each.t for each in played.events if isinstance(each.what, FaultOn))
+    loop.call_later(fault + after, monkeypatch.setattr, MadeUpClock, "jump", jump)
+    disturbed = await play(tmp_path / "set anew", World(fault_for=15))
+    assert loop.time() - began - lasted < 2 * lasted
+    (lost,) = (each for each in disturbed.made.rounds.rounds if each.why)
+    assert lost.why == "the clock was set meanwhile"
 
 
 async def test_a_full_disk_ends_everything(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 
 class CountingServer:
@@ -66,6 +67,24 @@ class CountingServer:
         finally:
             self._connections.discard(writer)
             writer.close()
+
+
+@contextmanager
+def counting_in_a_thread() -> Iterator[CountingServer]:
+    """For commands, which have an event loop of their own."""
+    server, loop = CountingServer(), asyncio.new_event_loop()
+    loop.run_until_complete(server.start())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        # What the broken connections leave to do.
+        loop.run_until_complete(asyncio.sleep(0.05))
+        loop.close()
 
 
 @asynccontextmanager

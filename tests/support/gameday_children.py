@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from sretool.core.runs.events import FaultOff, FaultOn, LoadTick, RunEvent
 from sretool.core.runs.model import (
@@ -20,18 +20,13 @@ from sretool.core.runs.model import (
     RunState,
     Verdict,
 )
+from tests.support.made_up import T0, now
 from tests.support.runs import request_tick
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sretool.core.runs.events import What
-
-T0: Final = datetime(2026, 11, 21, 10, tzinfo=UTC)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def tick(requests: int = 10) -> LoadTick:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sretool.adapters.store.runs import RunStore
 from sretool.core.plans.chaos import criteria as holding
 from sretool.core.plans.chaos.criteria import AlertCriterion, Criteria, DoseCriterion
 from sretool.core.plans.chaos.verdict import judge
@@ -39,11 +38,12 @@ from sretool.core.runs.events import (
     WritesFound,
 )
 from sretool.core.runs.model import Check, Measures, Outcome, RunKind, Verdict
-from tests.support.runs import request_tick
+from tests.support.runs import RunClock, request_tick, store_at
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sretool.adapters.store.runs import RunStore
     from sretool.adapters.store.writer import RunWriter
     from sretool.core.runs.events import What
     from sretool.core.runs.model import RunRecord
@@ -115,7 +115,7 @@ DRILLS: Final = (
 
 @dataclass
 class Script:
-    """A run whose events say themselves when they happened; `clock` is that of its store."""
+    """A run whose events say themselves when they happened."""
 
     run: RunWriter
     began: datetime
@@ -130,19 +130,6 @@ class Script:
         return [self.run.record(what, at=self.began + timedelta(seconds=t), t=t) for t, what in self.told]
 
 
-class Clock:
-    def __init__(self, began: datetime) -> None:
-        self.began = began
-        self.t = 0.0
-
-    def now(self) -> datetime:
-        return self.began + timedelta(seconds=self.t)
-
-
-def store_at(state: Path, clock: Clock) -> RunStore:
-    return RunStore(state, now=clock.now, monotonic=lambda: clock.t)
-
-
 def gameday(
     state: Path,
     *,
@@ -155,8 +142,7 @@ def gameday(
 
     `runbooks`: what the responder answers whether they were right.
     """
-    clock = Clock(began)
-    store = store_at(state, clock)
+    store, clock = store_at(state, RunClock(began))
     run = store.create(
         RunKind.GAMEDAY, title, targets=["learning", "statistics", "admin"], versions={"sretool": "0.1"}
     )
@@ -185,7 +171,7 @@ def gameday(
     folder, load = _load(store, clock, run.run.id, drills, script)
     for drill in drills:
         _drill(store, clock, run.run.id, drill, script)
-    clock.t = 0.0
+    clock.at(0.0)
     _people(script, runbooks)
     _slos(script, drills)
     script.at(1, StepBegan("evening"))
@@ -200,7 +186,7 @@ def gameday(
     script.at(898, SourceState("alertmanager", ok=True))
     script.at(899, WatchEnded(len(script.told)))
     script.write()
-    clock.t = 900.0
+    clock.at(900.0)
     return run
 
 
@@ -287,9 +273,9 @@ def _tick(drills: tuple[Drill, ...], second: int) -> LoadTick:
 
 
 def _load(
-    store: RunStore, clock: Clock, parent: str, drills: tuple[Drill, ...], day: Script
+    store: RunStore, clock: RunClock, parent: str, drills: tuple[Drill, ...], day: Script
 ) -> tuple[Path, RunRecord]:
-    clock.t = 1.0
+    clock.at(1.0)
     with store.create(RunKind.LOAD, "evening", targets=["http://127.0.0.1:8000"], parent=parent) as run:
         child = Script(run, day.began + timedelta(seconds=1))
         check = Check("errors below 5 %", 0.05, unit="ratio")
@@ -299,7 +285,7 @@ def _load(
             child.at(float(second), tick)
             day.at(second + 1.05, tick)
         child.write()
-        clock.t = 861.0
+        clock.at(861.0)
         story, _ = store.story(store.open(run.run.id))
         measured = story.load_measures()
         assert measured is not None
@@ -310,8 +296,8 @@ def _load(
     return run.folder, run.run
 
 
-def _drill(store: RunStore, clock: Clock, parent: str, drill: Drill, day: Script) -> None:
-    clock.t = float(drill.begin)
+def _drill(store: RunStore, clock: RunClock, parent: str, drill: Drill, day: Script) -> None:
+    clock.at(drill.begin)
     run = store.create(RunKind.CHAOS, drill.name, targets=drill.services, parent=parent,
                        versions={"sretool": "0.1", "chaostoolkit": "1.19"})  # fmt: skip
     run.keep_input(f"{drill.name}.yaml", b"title: it\n", f"experiments/{drill.name}.yaml")
@@ -376,7 +362,7 @@ def _drill(store: RunStore, clock: Clock, parent: str, drill: Drill, day: Script
         at(end - 2, found, relayed=True)
     at(end - 0.4, WatchEnded(len(child.told)))
     happened = child.write()
-    clock.t = float(end)
+    clock.at(end)
     run.finish(*judge(of, happened))
     verdict = run.run.verdict
     assert verdict is not None

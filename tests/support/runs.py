@@ -52,6 +52,10 @@ class RunClock:
     def sleep(self, seconds: float) -> None:
         self.current += timedelta(seconds=seconds)
 
+    def at(self, seconds: float) -> None:
+        """Be set to so long after its begin."""
+        self.current = self.began + timedelta(seconds=seconds)
+
 
 def store_at(state: Path, clock: RunClock | None = None) -> tuple[RunStore, RunClock]:
     clock = clock or RunClock()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -13,6 +12,8 @@ import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +34,7 @@ def process(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen
     """As `prometheus`, with the process, which may be stopped, frozen and killed."""
     program = shutil.which("prometheus")
     assert program is not None, "Prometheus is missing: apt-get install prometheus"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     started = subprocess.Popen(
         [
             program,
@@ -71,8 +71,7 @@ def alertmanager(folder: Path, configuration: str = ALERTMANAGER_CONFIG) -> Iter
     program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
     assert program is not None, "Alertmanager is missing: apt-get install prometheus-alertmanager"
     (folder / "alertmanager.yml").write_text(configuration)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [
             program,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from sretool.adapters.store.runs import RunStore
 from sretool.core.analysis.latency import bucket
@@ -30,26 +29,18 @@ from sretool.core.runs.model import (
     RunState,
     Verdict,
 )
+from sretool.services.chaos import Control
 from sretool.services.gameday_children import Child
 from sretool.services.gameday_together import Around
+from tests.support.made_up import T0, MadeUpClock, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from sretool.adapters.store.writer import RunWriter
     from sretool.core.runs.events import What
-
-T0 = datetime(2026, 11, 21, 10, tzinfo=UTC)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-class MadeUpClock:
-    def now(self) -> datetime:
-        return T0 + timedelta(seconds=_now())
+    from sretool.services.ending import Ending
 
 
 def journal(folder: Path) -> RunWriter:
@@ -105,6 +96,50 @@ class World:
         return Around(self, self.calm, MadeUpClock())
 
 
+class Made(Protocol):
+    """What rounds and searches come to."""
+
+    @property
+    def ending(self) -> Ending: ...
+
+
+_Made = TypeVar("_Made", bound=Made)
+
+
+class Played(Generic[_Made]):
+    def __init__(self, made: _Made, events: list[RunEvent]) -> None:
+        self.made, self.events = made, events
+        verdict = made.ending.record.verdict
+        assert verdict is not None
+        self.outcome, self.reason = verdict.outcome, verdict.reason
+
+    def of(self, kind: type) -> list[Any]:
+        return [each.what for each in self.events if isinstance(each.what, kind)]
+
+
+async def play(
+    folder: Path,
+    world: World,
+    run: Callable[[Around, RunWriter, Control, Callable[[RunEvent], None]], Awaitable[_Made]],
+    interrupted_at: float | None = None,
+) -> Played[_Made]:
+    """From its begin to its end, after which nothing may be left of it."""
+    control, events = Control(), list[RunEvent]()
+
+    def interrupt() -> None:
+        control.stopped_by = "interrupted by hand (Ctrl-C)"
+        control.stop.set()
+
+    if interrupted_at is not None:
+        asyncio.get_running_loop().call_later(interrupted_at, interrupt)
+    with journal(folder) as writer:
+        made = await run(world.around, writer, control, events.append)
+    assert made.ending.record.state is RunState.FINISHED
+    assert world.at_work == 0, "a child was left"
+    assert world.dose is None, "a fault was left"
+    return Played(made, events)
+
+
 class MadeUp:
     """Program and folder in one."""
 
@@ -121,7 +156,7 @@ class MadeUp:
         self._strength: float | None = None
 
     async def start(self) -> None:
-        self._began = _now()
+        self._began = now()
         self._world.at_work += 1
         self._world.most_at_work = max(self._world.at_work, self._world.most_at_work)
 
@@ -159,7 +194,7 @@ class MadeUp:
         return self._world.left if self._kind == "experiment" else ()
 
     def _tell(self, what: What) -> None:
-        self._told.append(RunEvent(MadeUpClock().now(), _now() - self._began, what))
+        self._told.append(RunEvent(MadeUpClock().now(), now() - self._began, what))
 
     async def _pass(self, seconds: float) -> bool:
         """False: it is to end."""

@@ -94,6 +94,10 @@ def _blank(damaged: Sequence[Damaged], others: Sequence[Trial]) -> Iterator[Tria
         began, _, rest = each.folder.name.partition("-")
         name, _, run = rest.partition("-")[2].rpartition("-")
         like = next((other for other in others if slug(other.experiment) == name), None)
-        at = datetime.strptime(began, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        try:
+            at = datetime.strptime(began, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        except ValueError:
+            # There never was such a moment.
+            continue
         if like is not None:
             yield Trial(run, like.experiment, at, like.services, {}, valid=False)

@@ -7,12 +7,12 @@ where there are such it is too good, and a goal is not called met.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sretool.core.catalog.kpis import FromRuns
 from sretool.core.catalog.model import Bound
 from sretool.core.plans.chaos.criteria import FAULT_MADE
-from sretool.core.runs.model import Outcome, RunKind, RunState
+from sretool.core.runs.model import RunKind, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from sretool.core.catalog.kpis import Kpi, Quarter
     from sretool.core.catalog.model import Target
     from sretool.core.runs.model import LoadMeasures, RunRecord
-
-_JUDGED: Final = (Outcome.PASSED, Outcome.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ def from_runs(
     loads = [
         each.measures.load
         for each in over
-        if each.kind is RunKind.LOAD and not each.parent and each.verdict and each.verdict.outcome in _JUDGED
+        if each.kind is RunKind.LOAD and not each.parent and each.verdict and each.verdict.outcome.judged
     ]
     measured = [each for each in loads if each is not None and each.requests]
     return (

@@ -42,6 +42,11 @@ class Outcome(StrEnum):
     ERROR = "error"
     """The run itself failed."""
 
+    @property
+    def judged(self) -> bool:
+        """Whether it says something of what was tried: it was carried out to its end, and had an effect."""
+        return self in (Outcome.PASSED, Outcome.FAILED)
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -160,7 +165,7 @@ class ChaosMeasures:
 
 @dataclass(frozen=True, slots=True)
 class GameDayMeasures:
-    """A game day as a whole; each span is the worst of its faults."""
+    """A game day as a whole; RTO and RPO are the worst of its faults."""
 
     experiments: int | None = None
     """Those that were carried out."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sretool.core.observe.replay import Moment
 from sretool.core.runs import events
 from sretool.core.runs.story import Story
+from sretool.core.slo.model import Severity
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sretool.core.runs.events import RunEvent
-
-_PAGE = "page"
-"""Severity of what wakes somebody."""
 
 
 class RunRecording:
@@ -65,7 +63,11 @@ class RunRecording:
         for at, event in zip(self._times, self._events, strict=True):
             story.take(event)
             what = event.what
-            fires = isinstance(what, events.AlertChange) and what.state == "firing" and what.severity == _PAGE
+            fires = (
+                isinstance(what, events.AlertChange)
+                and what.state == "firing"
+                and what.severity == Severity.PAGE
+            )
             for line in story.log[told:]:
                 yield Moment(at, " ".join(filter(None, (line.text, line.result))), fires)
             told = len(story.log)

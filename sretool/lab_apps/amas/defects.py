@@ -52,7 +52,8 @@ class Defects:
             seen = (facts.st_mtime_ns, facts.st_size)
             if seen == self._seen:
                 return
-            self._seen, self.now = seen, msgspec.json.decode(self._file.read_bytes(), type=Defect)
+            written, self._seen = self._file.read_bytes(), seen
+            self.now = msgspec.json.decode(written, type=Defect)
             log.warning("this version is worse on purpose: %s", self.now)
         except FileNotFoundError:
             if self._seen is not None:

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sretool.adapters.children.program import Program
+from tests.support.processes import lives
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,14 +31,6 @@ started.stdout.readline()
 print(started.pid, flush=True)
 time.sleep(60)
 """
-
-
-def _lives(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as status:
-            return status.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def _eventually(check: Callable[[], bool], within: float = 20.0) -> bool:
@@ -89,11 +82,11 @@ def test_it_ends_when_its_parent_is_killed() -> None:
     parent = subprocess.Popen([sys.executable, "-c", _ALONE], stdout=subprocess.PIPE)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
-    assert _lives(child)
+    assert lives(child)
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert _eventually(lambda: not _lives(child))
+    assert _eventually(lambda: not lives(child))
 
 
 def test_it_ends_at_once_where_its_parent_is_gone_already() -> None:

@@ -35,14 +35,5 @@ def test_a_plan_is_found_by_its_file_or_its_name(project: Path) -> None:
     file.write_text("name: other")
     assert gamedays.find("other.yaml", project) == file
     assert gamedays.find("own", project) == project / gamedays.FOLDER / "own.yaml"
-    assert gamedays.shown(file) == "other.yaml"
     with pytest.raises(UsageError, match="there is no game day 'surprize'; did you mean 'surprise'"):
         gamedays.find("surprize", project)
-
-
-def test_files_that_cannot_be_read(project: Path) -> None:
-    (project / "bad.yaml").write_bytes(b"\xff\xfe")
-    with pytest.raises(UsageError, match="it is not UTF-8 text"):
-        gamedays.text_of(project / "bad.yaml")
-    with pytest.raises(UsageError, match="cannot read"):
-        gamedays.text_of(project)

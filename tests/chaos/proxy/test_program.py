@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.ports import free_ports
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 PROGRAM = [sys.executable, "-m", "sretool.chaos.proxy"]
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager
@@ -49,7 +46,7 @@ def echo() -> Iterator[int]:
 
 
 def test_what_a_client_says_at_once_is_not_lost_and_the_program_ends_when_told(tmp_path: Path) -> None:
-    api, port = free_port(), free_port()
+    api, port = free_ports(2)
     with echo() as upstream:
         config = tmp_path / "proxies.json"
         listed = [{"name": "p", "listen": f"127.0.0.1:{port}", "upstream": f"127.0.0.1:{upstream}"}]

@@ -22,18 +22,13 @@ import pytest
 from sretool.adapters.lab import programs
 from sretool.lab_apps.amas import schema, seeding
 from sretool.lab_apps.amas.migrate import migrate
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SEEDED_AT = datetime(2026, 5, 20, 6, 30, tzinfo=UTC)
 """14:30 of a Wednesday for the users."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def server_binary(name: str) -> str:

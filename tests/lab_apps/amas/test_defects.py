@@ -55,6 +55,19 @@ def test_a_file_that_says_nothing_clear_does_no_harm(file: Path, written: str) -
     assert defects.now == Defect()
 
 
+def test_a_file_that_says_nothing_clear_is_complained_of_once(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    defects = Defects(file)
+    put(file, "[]", 1)
+    for _ in range(3):
+        defects.reload()
+    assert len(caplog.messages) == 1
+    put(file, '{"errors": 1}', 2)
+    defects.reload()
+    assert defects.now == Defect(errors=1)
+
+
 async def test_so_many_requests_fail(file: Path) -> None:
     defects = Defects(file, Random(3))
     put(file, {"errors": 0.25}, 1)

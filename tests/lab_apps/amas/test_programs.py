@@ -18,8 +18,8 @@ from sretool.lab_apps.amas.cache import RedisCache
 from sretool.lab_apps.amas.limits import Kind, RedisWindows
 from sretool.lab_apps.amas.redis_client import Redis, RedisAway
 from sretool.lab_apps.logs import Sparse
-from tests.lab_apps.amas.conftest import free_port
 from tests.lab_apps.amas.exposition import value
+from tests.support.ports import free_port, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def test_service_and_traffic_without_a_database(start: Start) -> None:
-    app, crowd = free_port(), free_port()
+    app, crowd = free_ports(2)
     service = start("amas.service", "--name", "app-1", "--port", str(app))
     ready(app, "/ready")
     traffic = start(
@@ -106,7 +106,7 @@ def test_service_and_worker_with_database_and_limits(
     (tmp_path / "cpu.cfs_quota_us").write_text("50000")
     (tmp_path / "cpu.cfs_period_us").write_text("100000")
     (tmp_path / "memory.limit_in_bytes").write_text("134217728")
-    app, work = free_port(), free_port()
+    app, work = free_ports(2)
     environment = {
         "AMAS_DATABASE_URL": database,
         "AMAS_REDIS_URL": f"redis://127.0.0.1:{redis_server[0]}/0",

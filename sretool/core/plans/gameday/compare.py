@@ -88,7 +88,6 @@ class Comparison:
         return Change.BETTER if any(row.verdict is Change.BETTER for row in self.rows) else Change.SAME
 
 
-_JUDGED: Final = (Outcome.PASSED, Outcome.FAILED)
 _SPANS: Final = ("rto_s", "rpo_s", "mttd_s", "mtta_s", "mttr_s")
 NAMES: Final = {
     "rto_s": "RTO",
@@ -118,7 +117,7 @@ def compare(before: Day, after: Day, relevant: Relevant | None = None) -> Compar
         one_score, other_score = before.scores[service], after.scores[service]
         change = _less(other_score - one_score, relevant.score)
         rows.append(Row(service, "score", "", one_score, other_score, change))
-    judged = before.outcome in _JUDGED and after.outcome in _JUDGED
+    judged = all(each.outcome is not None and each.outcome.judged for each in (before, after))
     return Comparison(tuple(rows), tuple(_notes(before, after)), judged)
 
 
@@ -129,7 +128,7 @@ def _word(outcome: Outcome | None) -> str | None:
 def _outcome(before: Outcome | None, after: Outcome | None) -> Change:
     """An exercise that says nothing is neither better nor worse than one that does."""
     if before is after:
-        return Change.SAME if before in _JUDGED else Change.UNCLEAR
+        return Change.SAME if before is not None and before.judged else Change.UNCLEAR
     if before is Outcome.PASSED and after in (Outcome.FAILED, Outcome.ABORTED, Outcome.ERROR):
         return Change.WORSE
     if after is Outcome.ERROR and before is not None:

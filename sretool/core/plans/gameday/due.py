@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sretool.core.plans import often
-from sretool.core.runs.model import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
 
     from sretool.core.plans.often import Every
     from sretool.core.runs.model import RunRecord
-
-COUNT: Final = (Outcome.PASSED, Outcome.FAILED)
-"""Outcomes of what was carried out to its end: one without effect, or one stopped half-way, shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ def due(
 ) -> Due:
     """`runs`: those of its kind, newest first."""
     mine = [each for each in runs if _made_of(each, file)]
-    last = next((each for each in mine if each.verdict and each.verdict.outcome in COUNT), None)
+    last = next((each for each in mine if each.verdict and each.verdict.outcome.judged), None)
     done = last.started if last is not None else None
     return Due(
         name=name,

@@ -19,13 +19,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from sretool.core.plans.chaos.detection import ALERTMANAGER, PROMETHEUS
 from sretool.core.plans.gameday import claims
 from sretool.core.plans.gameday.claims import Claims
+from sretool.core.plans.gameday.machine import WORSE
 from sretool.core.plans.gameday.release import PREFIX
 from sretool.core.runs import events
 from sretool.core.runs.load import Load
 from sretool.core.runs.model import Check, GameDayMeasures, Outcome, Verdict
 from sretool.core.runs.words import value_words
+from sretool.core.slo.model import Severity
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,9 +45,6 @@ LOAD: Final = "load"
 """Guard of one whose load was gone."""
 BLIND: Final = "blind"
 """What the guard of one that nobody could watch begins with."""
-PROMETHEUS: Final = "prometheus"
-ALERTMANAGER: Final = "alertmanager"
-_PAGE: Final = "page"
 _SEEN_LATE: Final = 10.0
 """Seconds by which a page may be seen later than somebody took it; beyond, an earlier one was taken."""
 _STEPS: Final = {
@@ -53,9 +53,6 @@ _STEPS: Final = {
     Claims.CHECKS: ("check",),
 }
 """Claim → kinds of steps it is about."""
-_WORSE: Final = (
-    Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.FAILED, Outcome.ABORTED, Outcome.ERROR,
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -181,17 +178,16 @@ class Judging:
         return tuple(each for each in self._faults if each.partition("/")[0] == step)
 
     def measures(self) -> GameDayMeasures:
-        ended = [each for each in self._experiments() if each.ended is not None]
-        found = [
-            each.ended.chaos for each in ended if each.ended is not None and each.ended.chaos is not None
-        ]
-        outcomes = [each.ended.outcome for each in ended if each.ended is not None]
+        experiments = self._experiments()
+        ended = [each.ended for each in experiments if each.ended is not None]
+        found = [each.chaos for each in ended if each.chaos is not None]
+        passed = sum(each.outcome is Outcome.PASSED for each in ended)
         pages = [page for each in self._pages.values() for page in each if not page.before]
         taken = [page.taken_s for page in pages if page.taken_s is not None]
         watched = ALERTMANAGER in self._sources or PROMETHEUS in self._sources
         return GameDayMeasures(
-            experiments=len(found) if self._experiments() else None,
-            experiments_passed=outcomes.count(Outcome.PASSED) if self._experiments() else None,
+            experiments=len(found) if experiments else None,
+            experiments_passed=passed if experiments else None,
             rto_s=_most(each.rto_s for each in found),
             rpo_s=_most(each.rpo_s for each in found),
             lost_writes=_sum(each.lost_writes for each in found),
@@ -203,7 +199,7 @@ class Judging:
             pages_acked=len(taken) if watched else None,
             budget_spent=_most(self._spent.values()),
             held_s=round(self._held_until(self._t), 3),
-            undone=self._undone() if self._experiments() else None,
+            undone=not self._left() if experiments else None,
         )
 
     def verdict(self) -> Verdict:
@@ -248,7 +244,7 @@ class Judging:
             for step in self._steps.values():
                 if step.fault_on is not None and step.ended is None and step.alerted is None:
                     step.alerted = event.t
-        if what.severity != _PAGE:
+        if what.severity != Severity.PAGE:
             return
         pages = self._pages.setdefault(key, [])
         match what.state:
@@ -381,12 +377,9 @@ class Judging:
 
     def _lost(self) -> _Figures:
         """Experiments without a ledger say nothing of writes; one without measures may have had one."""
-        ended = [step for step in self._experiments() if step.ended is not None]
-        found = [step.ended.chaos for step in ended if step.ended is not None]
-        lost = _sum(each.lost_writes for each in found if each is not None)
-        missing = sum(
-            chaos is None and step.fault_on is not None for step, chaos in zip(ended, found, strict=True)
-        )
+        ended = [(each, each.ended.chaos) for each in self._experiments() if each.ended is not None]
+        lost = _sum(chaos.lost_writes for _, chaos in ended if chaos is not None)
+        missing = sum(chaos is None and each.fault_on is not None for each, chaos in ended)
         return _Figures(() if lost is None else (float(lost),), missing)
 
     def _of_load(self, claim: Claim) -> _Figures:
@@ -433,18 +426,10 @@ class Judging:
         got = f"still in: {', '.join(left)}" if left else "all"
         return Check(claim.text, "all", got, ok=not left)
 
-    def _undone(self) -> bool:
-        return not self._left()
-
     def _left(self) -> list[str]:
-        """Faults that are still in."""
-        found = list(self._faults.values())
-        found += [
-            id_
-            for id_, each in self._steps.items()
-            if each.ended is not None and not each.ended.undone and not self._faults
-        ]
-        return sorted(set(found))
+        """Faults that are still in; where nobody told of any, the steps that left something."""
+        steps = (id_ for id_, each in self._steps.items() if each.ended is not None and not each.ended.undone)
+        return sorted(set(self._faults.values() or steps))
 
     def _experiments(self) -> list[_Step]:
         return [each for each in self._steps.values() if each.plan.kind == "experiment"]
@@ -494,7 +479,7 @@ class Judging:
             and (id_ not in self._late or each.ended.outcome is Outcome.ERROR)
             and not _only_noted(each)
         ]
-        return max(found, key=lambda each: _WORSE.index(each.outcome), default=None)
+        return max(found, key=lambda each: WORSE.index(each.outcome), default=None)
 
 
 def _only_noted(step: _Step) -> bool:

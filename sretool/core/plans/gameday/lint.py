@@ -17,6 +17,7 @@ from sretool.core.plans.gameday.plan import (
     DoseStep,
     ExperimentStep,
     LoadStep,
+    RoundsStep,
     Shuffle,
 )
 from sretool.errors import Problem, UsageError, Wrong, did_you_mean
@@ -160,19 +161,31 @@ def _load(step: LoadStep | CapacityStep, known: Known) -> str:
 def _claims(plan: GameDayPlan, around: Around) -> Iterator[Problem]:
     judged: Iterable[tuple[str, tuple[Claim, ...]]]
     judged = (("hypotheses", plan.hypotheses), ("at_end", plan.at_end))
-    checks = any(isinstance(each, CheckStep) for each in plan.steps)
     for key, listed in judged:
         for number, each in enumerate(listed):
             line = plan.line(f"{key}.{number}")
-            if each.kind in claims.OF_LOAD and not plan.loads:
-                yield Problem(plan.file, line, f"{each.text!r} is of a load, and there is none")
-            if each.kind in claims.OF_FAULTS and not plan.experiments:
-                yield Problem(plan.file, line, f"{each.text!r} is of an experiment, and there is none")
-            if each.kind is Claims.CHECKS and not checks:
-                yield Problem(plan.file, line, f"{each.text!r} is of a check, and there is none")
+            lacks = _lacks(plan, each)
+            if lacks:
+                yield Problem(plan.file, line, f"{each.text!r} is of {lacks}")
             yield from _objective(plan, line, each.slo, around)
     for number, guard in enumerate(plan.stop_when):
         yield from _objective(plan, plan.line(f"stop_when.{number}"), guard.slo, around)
+
+
+def _lacks(plan: GameDayPlan, claim: Claim) -> str:
+    """What would have to be there for the claim to be judged; empty: it is."""
+    loads = [each for each in plan.loads if isinstance(each, LoadStep)]
+    drills = [each for each in plan.experiments if not isinstance(each, RoundsStep | DoseStep)]
+    if claim.kind in claims.OF_LOAD and not loads:
+        return f"a load, and there is {'only a search for the highest rate' if plan.loads else 'none'}"
+    if claim.kind is Claims.LOADS and not plan.loads:
+        return "a load, and there is none"
+    if claim.kind in claims.OF_FAULTS and not drills:
+        measured = "only what is made to be measured: rounds, or a search for a dose"
+        return f"an experiment, and there is {measured if plan.experiments else 'none'}"
+    if claim.kind is Claims.CHECKS and not any(isinstance(each, CheckStep) for each in plan.steps):
+        return "a check, and there is none"
+    return ""
 
 
 def _objective(plan: GameDayPlan, line: int, slo: str | None, around: Around) -> Iterator[Problem]:

@@ -196,7 +196,7 @@ class Phase(StrEnum):
     FINISHED = "finished"
 
 
-_WORSE: Final = (
+WORSE: Final = (
     Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.FAILED, Outcome.ABORTED, Outcome.ERROR,
 )  # fmt: skip
 """The worst of all steps is that of the game day."""
@@ -397,10 +397,11 @@ class Machine:
         if otherwise is Otherwise.STOP and event.outcome is not Outcome.PASSED:
             self._stop(event.outcome, f"{event.step} {event.outcome.value}", out)
             return
-        waits = isinstance(step, WaitForStep) and step.condition.kind is Until.LOAD_ENDS
-        if waits and isinstance(step, WaitForStep) and step.condition.name == event.step:
-            self._over(step, Outcome.PASSED, "", out)
-            self._advance(out)
+        if isinstance(step, WaitForStep):
+            of = step.condition
+            if of.kind is Until.LOAD_ENDS and of.name == event.step:
+                self._over(step, Outcome.PASSED, "", out)
+                self._advance(out)
 
     def _answered(self, id_: str, answer: str, out: list[Command]) -> None:
         step = self._now
@@ -443,7 +444,7 @@ class Machine:
         noted = any(each.id == id_ and each.otherwise is Otherwise.NOTE for each in self._steps)
         if noted and outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
             return
-        if self._ending is None and _WORSE.index(outcome) > _WORSE.index(self._worst):
+        if self._ending is None and WORSE.index(outcome) > WORSE.index(self._worst):
             self._worst, self.why = outcome, why or id_
 
     def _end(self, out: list[Command]) -> None:

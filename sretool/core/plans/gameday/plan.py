@@ -219,6 +219,11 @@ class GameDayPlan:
         return next((each for each in self.roles if each.id == id_), None)
 
     @property
+    def claims(self) -> tuple[Claim, ...]:
+        """All of them, each once."""
+        return tuple(dict.fromkeys((*self.hypotheses, *self.at_end)))
+
+    @property
     def shuffled(self) -> bool:
         """Whether a seed decides anything."""
         return any(isinstance(each, Shuffle) for each in self.steps)

@@ -26,9 +26,8 @@ from sretool.core.plans.chaos.spec import stop_condition
 from sretool.core.plans.gameday import claims
 from sretool.core.plans.gameday.claims import Claim  # noqa: TC001 - resolved at run time
 from sretool.core.plans.gameday.plan import Condition, Until
-from sretool.core.plans.gameday.spec_release import ReleaseSpec  # noqa: TC001 - resolved at run time
+from sretool.core.plans.gameday.spec_release import ReleaseSpec, rate_of
 from sretool.core.plans.load import objectives
-from sretool.core.plans.load.profile import parse_rate
 from sretool.errors import UsageError, Wrong
 
 KINDS: Final = {
@@ -63,13 +62,6 @@ def _hypothesis(raw: str) -> Claim:
     if found.kind in claims.OF_END:
         raise UsageError(f"{found.text!r} is true at the end only", remedy="write it under `at_end`")
     return found
-
-
-def _rate(raw: str) -> float:
-    value = parse_rate(raw)
-    if not value:
-        raise UsageError(f"{raw!r} is no load at all")
-    return value
 
 
 def _number(raw: str) -> str:
@@ -127,7 +119,7 @@ class StepSpec(Written):
     ask: Text | None = None
     check: Text | None = None
     shuffle: tuple[InjectedSpec, ...] | None = None
-    rate: Annotated[float, Parsed(_rate)] | None = None
+    rate: Annotated[float, Parsed(rate_of)] | None = None
     users: Annotated[int, Parsed(values.positive_whole)] | None = None
     for_: Duration | None = msgspec.field(name="for", default=None)
     rounds: Text | None = None
@@ -138,7 +130,7 @@ class StepSpec(Written):
     from_: Annotated[str, Parsed(_number)] | None = msgspec.field(name="from", default=None)
     to: Annotated[str, Parsed(_number)] | None = None
     slo: Annotated[str, Parsed(values.slo_id)] | None = None
-    most: Annotated[float, Parsed(_rate)] | None = None
+    most: Annotated[float, Parsed(rate_of)] | None = None
     within: Duration | None = None
     vars: dict[str, str] = msgspec.field(default_factory=dict)
     hidden: Literal["true", "false"] = "false"

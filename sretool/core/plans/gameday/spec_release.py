@@ -50,7 +50,7 @@ from sretool.errors import UsageError, Wrong
 from sretool.units import parse_ratio
 
 
-def rate(raw: str) -> float:
+def rate_of(raw: str) -> float:
     """Requests per second, more than none."""
     value = parse_rate(raw)
     if not value:
@@ -83,7 +83,7 @@ def _price(raw: str) -> Decimal:
 
 
 class ForecastSpec(Written):
-    peak: Annotated[float, Parsed(rate)]
+    peak: Annotated[float, Parsed(rate_of)]
     weekend: PositiveNumber = Decimal(1)
     growth: Annotated[float, Parsed(_growth)] = 0.0
     ahead: DurationOrNone | None = None
@@ -116,7 +116,7 @@ class CostSpec(Written):
 
 class GrowthSpec(Written):
     id: Annotated[str, Parsed(values.identifier), Declares("growth stage")]
-    rate: Annotated[float, Parsed(rate)]
+    rate: Annotated[float, Parsed(rate_of)]
     search: Annotated[str, Parsed(values.identifier)]
     must: Literal["true", "false"] = "false"
     costs: tuple[CostSpec, ...] = ()

@@ -115,15 +115,24 @@ def timetable(plan: GameDayPlan, known: Known, seed: int = 0) -> Timetable:
     return _Clock(plan, known).through(arranged(plan, seed))
 
 
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """A load that goes on beside the steps."""
+
+    step: LoadStep
+    begin: Span
+    age: Span
+    """How long it has gone on by now, which is better known than now and its begin are."""
+
+
 class _Clock:
     def __init__(self, plan: GameDayPlan, known: Known) -> None:
         self._plan = plan
         self._known = known
         self._now = Span(0.0, 0.0)
         self._slots: list[Slot] = []
-        self._loads: dict[str, tuple[LoadStep, Span, Span]] = {}
-        """Id → step, begin, and how long it has gone on by now, which is better known
-        than their difference."""
+        self._loads: dict[str, _Going] = {}
+        """By id."""
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
 
@@ -174,7 +183,7 @@ class _Clock:
         begin = self._now
         if isinstance(step, LoadStep):
             takes = self._load(step)
-            self._loads[step.id] = (step, begin, Span(0.0, 0.0))
+            self._loads[step.id] = _Going(step, begin, Span(0.0, 0.0))
             self._slots.append(Slot(step, begin, begin.plus(takes)))
             return
         takes = self._takes(step)
@@ -205,10 +214,11 @@ class _Clock:
         before = self._now
         self._now = before.not_before(at)
         self._pass(Span(0.0, max(at - before.least, 0.0)))
-        self._loads = {id_: (*each[:2], self._age(each[1], each[2])) for id_, each in self._loads.items()}
+        self._loads = {id_: replace(each, age=self._age(each)) for id_, each in self._loads.items()}
 
-    def _age(self, begin: Span, age: Span) -> Span:
-        """Of a load, after a wait for a moment: known at least as well as now and its begin are."""
+    def _age(self, of: _Going) -> Span:
+        """After a wait for a moment: known at least as well as now and its begin are."""
+        begin, age = of.begin, of.age
         least = age.least if begin.most is None else max(age.least, self._now.least - begin.most)
         if self._now.most is None or age.most is None:
             return Span(least, age.most)
@@ -216,7 +226,7 @@ class _Clock:
 
     def _pass(self, takes: Span) -> None:
         """What runs beside goes on for as long."""
-        self._loads = {id_: (*each[:2], each[2].plus(takes)) for id_, each in self._loads.items()}
+        self._loads = {id_: replace(each, age=each.age.plus(takes)) for id_, each in self._loads.items()}
 
     def _load(self, step: LoadStep) -> Span:
         profile = self._known.profiles.get(step.id)
@@ -266,7 +276,7 @@ class _Clock:
         if load is None:
             self._problem(step, f"no load {step.condition.name!r} has begun by then{_or_none(self._loads)}")
             return Span(0.0, 0.0)
-        of, _, age = load
+        of, age = load.step, load.age
         takes = self._load(of)
         if takes.most is None:
             return Span(0.0, step.within)
@@ -285,7 +295,7 @@ class _Clock:
         if load is None:
             self._problem(step, f"no load {step.under!r} has begun by then{_or_none(self._loads)}")
             return
-        of, _, age = load
+        of, age = load.step, load.age
         takes = self._load(of)
         if takes.most is None:
             return

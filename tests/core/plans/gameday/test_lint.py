@@ -70,6 +70,20 @@ def test_claims_of_what_is_not_there() -> None:
     ]
 
 
+def test_claims_of_what_nobody_would_ever_measure() -> None:
+    of = plan(
+        "  - {capacity: smoke}\n  - {rounds: slow, load: evening}",
+        GUARDS + "hypotheses: [p95 <= 1s, loads pass]\nat_end: [experiments pass]",
+    )
+    assert found(of)[0] == [
+        "plan.yaml:8: 'p95 <= 1s' is of a load, and there is only a search for the highest rate",
+        "plan.yaml:9: 'experiments pass' is of an experiment, and there is only what is made to be measured:"
+        " rounds, or a search for a dose",
+    ]
+    more = "  - {load: evening, for: 1m}\n  - {experiment: slow}\n  - {rounds: slow, load: evening}"
+    assert found(plan(more, GUARDS + "hypotheses: [p95 <= 1s, experiments pass]"))[0] == []
+
+
 def test_a_price_beyond_that_of_the_day() -> None:
     of = plan("  - {id: e, experiment: slow}\n  - {id: f, experiment: slow}", GUARDS)
     dear = Known({"e": experiment(price="20%"), "f": experiment(price="9%")})
