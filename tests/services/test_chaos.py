@@ -410,7 +410,8 @@ async def test_what_cannot_be_undone_is_not_called_undone_on_a_full_disk(tmp_pat
     with pytest.raises(ChaosError) as raised:
         await play(tmp_path, session=session, full=lambda t: t > 2)
     assert raised.value.remedy is not None
-    assert raised.value.remedy.startswith(f"not undone: {FAULT}: the server is gone; make room for ")
+    assert raised.value.remedy.startswith(f"not undone: {FAULT}: the server is gone; ")
+    assert raised.value.remedy.endswith(" has to be there, with room in it")
 
 
 async def test_alerts_are_followed_from_pending_to_resolved(tmp_path: Path) -> None:
