@@ -29,13 +29,15 @@ if TYPE_CHECKING:
     from sretool.services.capacity import Answer, Order
 
 _START: Final = 10.0
+_START_MOST: Final = 50.0
+"""Arrivals a second: it grows from there in seconds, and none begins with an overload."""
 """Arrivals per second to begin with, where the profile has no rate of its own."""
 
 
 @click.command()
 @load_run.plan_options
 @load_beside.beside_options
-@click.option("--from", "start", type=RATE, metavar="R", help="First rate; a quarter of the profile's.")
+@click.option("--from", "start", type=RATE, metavar="R", help="First rate; a quarter of the profile's, at most 50/s.")
 @click.option("--to", "most", type=RATE, metavar="R", help="Highest rate that is tried.")
 @click.option(
     "--objective",
@@ -173,7 +175,9 @@ def capacity(
 def _start(profile: LoadProfile) -> float:
     from sretool.core.plans.load.profile import Open
 
-    return max(profile.model.rate.highest / 4, 1.0) if isinstance(profile.model, Open) else _START
+    if not isinstance(profile.model, Open):
+        return _START
+    return min(max(profile.model.rate.highest / 4, 1.0), _START_MOST)
 
 
 def _endless(ready: Ready, profile: LoadProfile, start: float, within: float, arrivals: str | None) -> Any:

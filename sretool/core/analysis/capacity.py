@@ -189,6 +189,8 @@ _CAREFUL: Final = 0.15
 """Of the way from what holds to what breaks, in relation, where each break is dear."""
 _CALM: Final = 20
 """Requests that tell that none fails any more."""
+_CALM_RATE: Final = 4.0
+"""A second are made of them at most, once it is known that it takes longer."""
 _PATIENCE: Final = 10
 """Seconds to wait at most for a change to show."""
 _FEW: Final = 5
@@ -609,6 +611,8 @@ class Search:
                     self._dear.append(self.steps[-1])
                     self.notes.append(f"after {asked:.4g}/s requests failed for {took:.0f} s")
                 return
+            # No more are to fail than it takes to see when none does.
+            rate = min(rate, _CALM_RATE)
         self.notes.append(f"{self.seconds - began:.0f} s after {asked:.4g}/s requests failed still")
 
     def _as_calm(self, total: Total) -> bool:

@@ -249,7 +249,8 @@ class _Guarded:
 def test_a_circuit_breaker_is_given_time_to_close() -> None:
     result = found(Bench(_Guarded(500, 100)), within(0.1), Plan(start=50, within=1200))
     assert result.ending is Ending.FOUND
-    assert result.lower == pytest.approx(500, rel=0.05)
+    # Where one in a hundred of random arrivals waits for more than a tenth of a second.
+    assert result.lower == pytest.approx(477, rel=0.05)
     assert any("requests failed for" in each for each in result.notes)
 
 
