@@ -29,15 +29,17 @@ if TYPE_CHECKING:
     from sretool.services.capacity import Answer, Order
 
 _START: Final = 10.0
-_START_MOST: Final = 50.0
-"""Arrivals a second: it grows from there in seconds, and none begins with an overload."""
 """Arrivals per second to begin with, where the profile has no rate of its own."""
+_START_MOST: Final = 50.0
+"""The same at most: it grows from there within seconds, and none begins with an overload."""
 
 
 @click.command()
 @load_run.plan_options
 @load_beside.beside_options
-@click.option("--from", "start", type=RATE, metavar="R", help="First rate; a quarter of the profile's, at most 50/s.")
+@click.option(
+    "--from", "start", type=RATE, metavar="R", help="First rate; a quarter of the profile's, at most 50/s."
+)
 @click.option("--to", "most", type=RATE, metavar="R", help="Highest rate that is tried.")
 @click.option(
     "--objective",
