@@ -136,7 +136,7 @@ _FIRST_OF: Final = {
 }
 _STARTERS: Final = {
     True: ("sretool load run PROFILE --target URL", "sretool load list"),
-    False: ("sretool gameday run PLAN", "sretool chaos run FILE"),
+    False: ("sretool gameday run first-game-day", "sretool chaos run FILE"),
 }
 
 
