@@ -110,7 +110,8 @@ def of_run(folder: Path, record: RunRecord, happened: Iterable[RunEvent] | None 
     None: nothing was asked of one, or the copy cannot be read. `happened`: its events where they were read
     already.
     """
-    from sretool.adapters.store.writer import INPUT
+    from sretool.adapters.store.tail import EventTail
+    from sretool.adapters.store.writer import EVENTS, INPUT
     from sretool.core.plans.gameday.read import read
     from sretool.core.plans.gameday.release import judged
     from sretool.errors import SretoolError
@@ -124,18 +125,7 @@ def of_run(folder: Path, record: RunRecord, happened: Iterable[RunEvent] | None 
         return None
     if plan.release is None:
         return None
-    return judged(plan.release, _events(folder) if happened is None else happened)
-
-
-def _events(folder: Path) -> list[RunEvent]:
-    from sretool.adapters.store.tail import EventTail
-    from sretool.adapters.store.writer import EVENTS
-
-    tail = EventTail(folder / EVENTS)
-    found: list[RunEvent] = []
-    while new := tail.read().events:
-        found += new
-    return found
+    return judged(plan.release, EventTail(folder / EVENTS).rest() if happened is None else happened)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 DEADLINE: Final = timedelta(seconds=2)
 """For one question to a server."""
+CATALOG: Final = "catalog-"
+"""The names of a catalog's copies among the inputs begin so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,4 +224,4 @@ def inputs(settings: Settings, prepared: Prepared) -> Iterator[tuple[str, bytes,
     for path in prepared.sources.catalog if prepared.sources is not None else ():
         for file in sorted(path.rglob("*.y*ml")) if path.is_dir() else (path,):
             name = str(file.relative_to(path.parent)).replace("/", "_")
-            yield f"catalog-{name}", file.read_bytes(), str(file)
+            yield f"{CATALOG}{name}", file.read_bytes(), str(file)
