@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sretool.errors import ChaosError
 
@@ -107,24 +107,6 @@ def session(
     return GameDaySession(order, around, journal)
 
 
-def in_production(prepared: Prepared) -> bool:
-    return any(each.production for each in prepared.known.experiments.values())
-
-
-def endpoints(prepared: Prepared) -> Any:
-    from sretool import wiring
-
-    sources, system = prepared.sources, prepared.system
-    assert sources is not None
-    return wiring.Endpoints(
-        slos=system.slos if system is not None else (),
-        prometheus=sources.prometheus,
-        alertmanager=sources.alertmanager,
-        deadline=DEADLINE,
-        policy=system.policy if system is not None else None,
-    )
-
-
 def _children(
     settings: Settings, prepared: Prepared, wanted: Wanted, journal: RunWriter
 ) -> Callable[[Played], Child]:
@@ -134,7 +116,7 @@ def _children(
     from sretool.core.plans.gameday.plan import CapacityStep, DoseStep, ExperimentStep, LoadStep, RoundsStep
 
     before = global_options(settings, prepared.lab)
-    opened = planned.opened_gates(prepared.plan, production=in_production(prepared))
+    opened = planned.opened_gates(prepared.plan, production=prepared.production)
     gates = [
         *(part for each in wanted.approvals for part in ("--approve", each)),
         *(part for each in dict.fromkeys((*wanted.waived, *opened)) for part in ("--waive", each)),

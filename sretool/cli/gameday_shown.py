@@ -59,7 +59,7 @@ def _lines(prepared: Prepared, ready: Ready, *, reveal: bool) -> Iterator[str]:
         yield from _field("due", f"once a {plan.every.value}")
     against = ", ".join(f"{name} {value}" for name, value in prepared.where.items())
     yield from _field("against", against or "no Prometheus, no Alertmanager, no lab: nothing is watched")
-    if _in_production(prepared):
+    if prepared.production:
         yield from _field("PRODUCTION", "a second person must approve each experiment's plan")
     yield from _field("takes", _takes(prepared))
     yield from _field("price", _price(prepared))
@@ -242,10 +242,6 @@ def _of_step(prepared: Prepared, step: ExperimentStep) -> Iterator[str]:
         )
 
 
-def _in_production(prepared: Prepared) -> bool:
-    return any(each.production for each in prepared.known.experiments.values())
-
-
 def _played(prepared: Prepared) -> list[ExperimentStep]:
     return [each.step for each in prepared.table.slots if isinstance(each.step, ExperimentStep)]
 
@@ -330,7 +326,7 @@ def document(prepared: Prepared, ready: Ready, *, reveal: bool) -> dict[str, Any
         # It would tell what is hidden to whoever has the file.
         "seed": prepared.seed if plan.shuffled and reveal else None,
         "where": dict(prepared.where),
-        "production": _in_production(prepared),
+        "production": prepared.production,
         "roles": [
             {"id": each.id, "person": prepared.people[each.id], "does": each.does or None}
             for each in plan.roles

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from sretool.cli import chaos_prepare, diagnostics
+from sretool.cli import chaos_prepare, chaos_run, diagnostics
 from sretool.cli.load_run import DURATION, RATE
 from sretool.errors import UsageError
 from sretool.units import parse_ratio
@@ -158,14 +158,10 @@ def share(option: str, text: str) -> float:
 def prepare(settings: Settings, wanted: Wanted, *, extra: Sequence[str] = ()) -> Prepared:
     """`extra`: further `--vars`. UsageError and CatalogError for what cannot be."""
     from sretool import wiring
-    from sretool.cli.chaos_run import approval
-    from sretool.core.plans.chaos.gates import WAIVABLE
     from sretool.services.gameday_together import Limits
 
-    unknown = [each for each in wanted.waived if each not in WAIVABLE]
-    if unknown:
-        raise UsageError(f"{unknown[0]!r} cannot be waived", remedy=f"these can: {', '.join(WAIVABLE)}")
-    approvals = tuple(approval(each) for each in wanted.approvals)
+    chaos_run.check_waived(wanted.waived)
+    approvals = tuple(chaos_run.approval(each) for each in wanted.approvals)
     limits = Limits(share("--budget", wanted.budget), wanted.patience)
     if wanted.rate is not None and wanted.users is not None:
         raise UsageError("a rate and a number of users are two kinds of load", remedy="give one of them")
@@ -209,15 +205,15 @@ def carry_out(
     from contextlib import nullcontext
 
     from sretool import wiring
-    from sretool.cli import chaos_run, chaos_shown
+    from sretool.cli import chaos_shown
+    from sretool.core.plans.chaos.gates import Refusal
 
     environment = prepared.settings.environment or {}
     # As a step of a game day, that one holds the lock.
     inside = bool(environment.get(wiring.PARENT))
     with nullcontext("") if inside else wiring.gameday_lock(environment, title) as busy:
         if busy:
-            diagnostics.tell(f"refused (lock): {busy}", "wait for its end")
-            raise click.exceptions.Exit(diagnostics.ABORTED)
+            raise chaos_run.refused([Refusal("lock", busy, "wait for its end")])
         diagnostics.talk(chaos_shown.text(prepared.experiment.plan))
         for line in show:
             diagnostics.talk(line)
@@ -252,7 +248,6 @@ async def _work(
     prepared: Prepared, journal: RunWriter, work: Callable[[Surrounded], Coroutine[Any, Any, T]]
 ) -> T:
     from sretool import wiring
-    from sretool.cli import chaos_run
     from sretool.services.chaos import Control
     from sretool.services.gameday_together import Around
 
@@ -279,10 +274,11 @@ async def _work(
 
 def _sources(prepared: Prepared) -> Sources:
     from sretool import wiring
-    from sretool.cli.chaos_run import endpoints
 
     lab = prepared.experiment.lab
-    return wiring.chaos_sources(endpoints(prepared.experiment), lab.name if lab is not None else None)
+    return wiring.chaos_sources(
+        chaos_run.endpoints(prepared.experiment), lab.name if lab is not None else None
+    )
 
 
 def _calm(prepared: Prepared, sources: Sources) -> Callable[[], Awaitable[Sequence[str]]]:
@@ -329,10 +325,9 @@ def finish(
 ) -> click.exceptions.Exit:
     """The result on stdout and in the run's folder (`NAME.json`, `NAME.txt`), and its reports."""
     from sretool import wiring
-    from sretool.cli import chaos_run, output, run_reports
+    from sretool.cli import output, run_reports
 
-    for each in ending.left:
-        diagnostics.tell(f"not undone: {each}", "try again with `sretool chaos heal`")
+    chaos_run.tell_left(ending.left)
     try:
         wiring.keep_in_run(folder, f"{name}.json", output.json_text(document).encode() + b"\n")
         wiring.keep_in_run(folder, f"{name}.txt", "\n".join(lines).encode() + b"\n")
