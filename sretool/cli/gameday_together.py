@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -17,13 +18,13 @@ from sretool.errors import UsageError
 from sretool.units import parse_ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
     from pathlib import Path
 
     from sretool.adapters.files.profiles import StoredProfile
     from sretool.adapters.store.writer import RunWriter
     from sretool.cli.context import Settings
-    from sretool.core.plans.chaos.gates import Approval
+    from sretool.core.plans.chaos.gates import Approval, Refusal
     from sretool.core.runs.events import RunEvent
     from sretool.services.chaos import Control
     from sretool.services.chaos_watch import Sources
@@ -218,10 +219,8 @@ def carry_out(
         for line in show:
             diagnostics.talk(line)
         closed = asyncio.run(_closed(prepared))
-        for each in closed:
-            diagnostics.tell(f"refused: {each}")
         if closed:
-            raise click.exceptions.Exit(diagnostics.ABORTED)
+            raise chaos_run.refused(closed)
         if not yes:
             chaos_run.ask("Begin?")
         journal = wiring.gameday_journal(
@@ -236,10 +235,10 @@ def carry_out(
             return asyncio.run(_work(prepared, journal, work)), journal.folder
 
 
-async def _closed(prepared: Prepared) -> Sequence[str]:
+async def _closed(prepared: Prepared) -> Sequence[Refusal]:
     sources = _sources(prepared)
     try:
-        return await _calm(prepared, sources)()
+        return await _refusals(prepared, sources)
     finally:
         await sources.aclose()
 
@@ -265,7 +264,7 @@ async def _work(
 
     sources, control = _sources(prepared), Control()
     chaos_run.listen(control)
-    around = Around(child, _calm(prepared, sources), wiring.SystemClock())
+    around = Around(child, partial(_calm, prepared, sources), wiring.SystemClock())
     try:
         return await work(Surrounded(around, journal, control, chaos_run.Lines().show, sources))
     finally:
@@ -281,20 +280,20 @@ def _sources(prepared: Prepared) -> Sources:
     )
 
 
-def _calm(prepared: Prepared, sources: Sources) -> Callable[[], Awaitable[Sequence[str]]]:
+async def _refusals(prepared: Prepared, sources: Sources) -> Sequence[Refusal]:
     """What the gates of the experiment say now."""
     from sretool import wiring
     from sretool.core.plans.chaos.gates import refusals
 
-    experiment, waived = prepared.experiment, frozenset(prepared.wanted.waived)
+    experiment = prepared.experiment
+    facts = await wiring.chaos_facts(
+        prepared.settings.project, experiment.environment, experiment.me, prepared.approvals, sources
+    )
+    return refusals(experiment.plan, facts, frozenset(prepared.wanted.waived))
 
-    async def look() -> Sequence[str]:
-        facts = await wiring.chaos_facts(
-            prepared.settings.project, experiment.environment, experiment.me, prepared.approvals, sources
-        )
-        return [f"{each.gate}: {each.text}" for each in refusals(experiment.plan, facts, waived)]
 
-    return look
+async def _calm(prepared: Prepared, sources: Sources) -> Sequence[str]:
+    return [f"{each.gate}: {each.text}" for each in await _refusals(prepared, sources)]
 
 
 def _inputs(prepared: Prepared, plan: dict[str, Any]) -> list[tuple[str, bytes, str]]:

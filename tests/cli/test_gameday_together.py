@@ -88,6 +88,14 @@ def test_it_is_shown_before_and_nobody_can_be_asked_here(
     assert "give --yes" in told
 
 
+def test_a_closed_gate_says_what_to_do(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("rounds", "slow", "--load", "users", "--yes") == diagnostics.ABORTED
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "sretool: refused (sources): no Prometheus is known\n  → an experiment that nobody" in told.err
+    assert not list((project.parent / "state").rglob("runs/*"))
+
+
 def record(verdict: Verdict) -> RunRecord:
     return RunRecord("abc", RunKind.GAMEDAY, "x", RunState.FINISHED, AT, verdict=verdict)
 
