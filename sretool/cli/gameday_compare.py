@@ -125,37 +125,28 @@ def _as_json(row: Row) -> dict[str, Any]:
 
 
 def _cells(found: Comparison) -> list[tuple[str, ...]]:
-    from sretool.core.runs.words import value_words
-
     rows: list[tuple[str, ...]] = []
     last = None
     for row in found.rows:
         of = "" if row.of == last else row.of or "the whole day"
         last = row.of
-        before, after = (_value(each, row.unit, value_words) for each in (row.before, row.after))
+        before, after = (_value(each, row.unit) for each in (row.before, row.after))
         rows.append((of, row.measure, before, after, row.verdict.value))
     return rows
 
 
-def _value(value: float | str | None, unit: str, words: Any) -> str:
-    if value == 0 and unit == "s":
-        return "0s"
-    return str(words(value, unit, 3))
+def _value(value: float | str | None, unit: str) -> str:
+    from sretool.core.runs.words import value_words
+
+    return "0s" if value == 0 and unit == "s" else value_words(value, unit, 3)
 
 
 def _text(
     names: tuple[str, str], verdict: str, reason: str, found: Comparison, notes: list[str]
 ) -> list[str]:
-    cells = _cells(found)
-    lines = [f"{names[1]} against {names[0]}: {verdict}: {reason}", ""]
-    widths = [max(len(row[column]) for row in (_HEAD, *cells)) for column in range(4)]
-    for row in (_HEAD, *cells):
-        shown = [
-            f"{cell:<{width}}" if column < 2 else f"{cell:>{width}}"
-            for column, (cell, width) in enumerate(zip(row[:4], widths, strict=True))
-        ]
-        lines.append("  ".join((*shown, row[4])).rstrip())
-    return lines + ([""] if notes else []) + [f"note: {note}" for note in notes]
+    head = f"{names[1]} against {names[0]}: {verdict}: {reason}"
+    table = output.columns([_HEAD, *_cells(found)], right=(2, 3))
+    return [head, "", *table, *([""] if notes else []), *(f"note: {note}" for note in notes)]
 
 
 def _markdown(

@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from sretool.cli import output
 from sretool.core.analysis.release import Decision
 from sretool.core.runs.words import NONE, value_words
 from sretool.report import release_words as words
@@ -130,9 +131,6 @@ def of_run(folder: Path, record: RunRecord, happened: Iterable[RunEvent] | None 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """The first column to the left, the others to the right."""
-    cells = [tuple(each.upper() for each in head), *rows]
-    widths = [max(len(row[column] or NONE) for row in cells) for column in range(len(head))]
-    for row in cells:
-        first, *rest = (cell or NONE for cell in row)
-        aligned = [f"{cell:>{width}}" for cell, width in zip(rest, widths[1:], strict=True)]
-        yield f"  {'  '.join((f'{first:<{widths[0]}}', *aligned))}".rstrip()
+    cells = [[each.upper() for each in head], *([cell or NONE for cell in row] for row in rows)]
+    for line in output.columns(cells, right=range(1, len(head))):
+        yield f"  {line}"
