@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sretool.cli import diagnostics, output
+from sretool.cli.load_compare import markdown
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,8 +60,11 @@ def compare(
         )
     else:
         names = before.record.id, after.record.id
-        lines = _markdown if output_format == "md" else _text
-        for line in lines(names, verdict.value, reason, found, notes):
+        if output_format == "md":
+            lines = markdown(names, verdict.value, reason, _HEAD, _cells(found), notes)
+        else:
+            lines = _text(names, verdict.value, reason, found, notes)
+        for line in lines:
             click.echo(output.plain(line))
     codes = {Change.WORSE: diagnostics.FAILED, Change.UNCLEAR: diagnostics.NO_DATA}
     return codes.get(verdict, diagnostics.OK)
@@ -147,15 +151,3 @@ def _text(
     head = f"{names[1]} against {names[0]}: {verdict}: {reason}"
     table = output.columns([_HEAD, *_cells(found)], right=(2, 3))
     return [head, "", *table, *([""] if notes else []), *(f"note: {note}" for note in notes)]
-
-
-def _markdown(
-    names: tuple[str, str], verdict: str, reason: str, found: Comparison, notes: list[str]
-) -> list[str]:
-    from sretool.report.templating import cell
-
-    lines = [f"**{verdict}** {cell(reason)} (`{names[1]}` against `{names[0]}`)", ""]
-    lines.append("| " + " | ".join(title.capitalize() for title in _HEAD) + " |")
-    lines.append("| --- | --- | ---: | ---: | --- |")
-    lines += ["| " + " | ".join(cell(each) for each in row) + " |" for row in _cells(found)]
-    return lines + ([""] if notes else []) + [f"- {cell(note)}" for note in notes]
