@@ -22,6 +22,8 @@ PAGE: Final = "page"
 """Severity of what wakes somebody."""
 EXPERIMENT: Final = "experiment"
 """Kind of a step."""
+ANSWERED: Final = ("ask", "check")
+"""Kinds of steps that somebody answers."""
 
 
 @dataclass(frozen=True, slots=True)
