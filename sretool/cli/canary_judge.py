@@ -195,17 +195,16 @@ def _since(text: str | None, at: datetime) -> datetime | None:
     if text is None:
         return None
     try:
-        length: timedelta | None = parse_duration(text)
+        length = parse_duration(text)
     except UsageError:
-        length = None
-    since = at - length if length is not None else _moment("--since", text)
-    if since >= at:
+        length = at - _moment("--since", text)
+    if length <= timedelta(0):
         raise UsageError(
             f"--since {text} is not before {at:%Y-%m-%dT%H:%M:%SZ}", remedy="give the begin of the stage"
         )
-    if at - since > timedelta(days=60):
+    if length > timedelta(days=60):
         raise UsageError(f"--since {text} is more than 60 days ago")
-    return since
+    return at - length
 
 
 def _moment(option: str, text: str) -> datetime:
