@@ -236,6 +236,22 @@ def test_a_dose_must_follow_from_the_events(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("plan", "says"),
+    [
+        ({"kind": "rounds", "pairs": float("inf")}, "OverflowError"),
+        ({"kind": "rounds", "pairs": 10**15}, "KeyError 'pairs_that_count'"),
+        ({"kind": "dose", "from": 1, "to": 1, "precision": 0.05, "confirm": 1}, "nothing to look for"),
+        ({"kind": "dose", "from": 1, "to": 9, "precision": 9, "confirm": 1}, "cannot be aimed at"),
+    ],
+)
+def test_a_plan_that_nobody_can_have_made_is_told(tmp_path: Path, plan: dict[str, Any], says: str) -> None:
+    found = gameday_recheck.wrong(kept(tmp_path, plan, plan["kind"], {}), told_events(1))
+    assert found is not None
+    assert found[1][0].startswith(f"is no result of {plan['kind']}: ")
+    assert says in found[1][0]
+
+
 def test_other_runs_have_no_such_result(tmp_path: Path) -> None:
     assert gameday_recheck.wrong(tmp_path, []) is None
     assert gameday_recheck.wrong(kept(tmp_path, {"name": "drill"}, "rounds", {}), []) is None
