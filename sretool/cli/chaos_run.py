@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sretool.core.plans.chaos.gates import Approval, Refusal
     from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunRecord
+    from sretool.core.runs.story import LogLine
     from sretool.ports import LoadChild
     from sretool.services.chaos import Control, Ending
     from sretool.services.chaos_watch import Sources
@@ -287,11 +288,19 @@ class Lines:
     def show(self, event: RunEvent) -> None:
         self._story.take(event)
         for line in self._story.log[self._shown :]:
-            result = f"  {line.result}" if line.result else ""
-            # Where stderr goes to a full disk, the experiment goes on without an audience.
-            with contextlib.suppress(OSError):
-                diagnostics.talk(f"{line.t:7.1f}s  {line.source:<5}  {line.text}{result}")
+            aside(told(line))
         self._shown = len(self._story.log)
+
+
+def told(line: LogLine) -> str:
+    result = f"  {line.result}" if line.result else ""
+    return f"{line.t:7.1f}s  {line.source:<5}  {line.text}{result}"
+
+
+def aside(text: str) -> None:
+    """On stderr; where that goes to a full disk, what runs goes on without an audience."""
+    with contextlib.suppress(OSError):
+        diagnostics.talk(text)
 
 
 def _report(ending: Ending, folder: Path) -> None:
