@@ -265,6 +265,18 @@ async def test_whatever_is_asked_the_way_out_stays(store: tuple[RunStore, RunClo
         run.close()
 
 
+async def test_no_answer_takes_the_key_of_the_way_out(store: tuple[RunStore, RunClock]) -> None:
+    with live(*store, 80) as run:
+        run.record(Asked("seen", "lead", "Which?", ("x", "x-ray"), 300))
+        work = Work(run.run.id)
+        async with cockpit(work, store[1]) as dash:
+            await dash.press("enter")
+            assert "1 x" in dash.lines()[-1]
+            await dash.press("x")
+            assert work.told == [("abort", "mia")]
+        run.close()
+
+
 async def test_an_answer_in_words_is_typed(store: tuple[RunStore, RunClock]) -> None:
     with live(*store, 130) as run:
         work = Work(run.run.id)
@@ -360,8 +372,27 @@ async def test_the_end_is_shown_until_somebody_leaves(store: tuple[RunStore, Run
         await dash.until(lambda: dash.app._exit)
 
 
+async def test_where_it_ends_while_leaving_is_asked_about_nothing_is_aborted(
+    store: tuple[RunStore, RunClock],
+) -> None:
+    run = live(*store, 80)
+    work = Work(run.run.id)
+    async with cockpit(work, store[1]) as dash:
+        await dash.press("q")
+        assert "ABORT THE GAME DAY AND QUIT?" in dash.text()
+        run.finish(Verdict(Outcome.PASSED, "everything held"))
+        work.running = False
+        await dash.until(lambda: any("day is over" in note.message for note in dash.app._notifications))
+        await dash.press("tab", "enter")
+        await dash.until(lambda: dash.app._exit)
+    assert work.told == []
+
+
 def test_every_answer_has_a_key_of_its_own() -> None:
     assert letters(["yes", "no"]) == ["y", "n"]
+    assert letters(["exit", "x-ray", "x"], "x") == ["e", "r", "3"]
+    assert letters(["2nd", "2"]) == ["2", "3"]
+    assert len(set(letters(["是"] * 20))) == 20
     assert letters(["app-1", "app-2", "app-1 or 2"]) == ["a", "p", "1"]
     assert letters(["是", "否"]) == ["1", "2"]
 
