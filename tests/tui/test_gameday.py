@@ -22,8 +22,9 @@ from sretool.tui.gameday_app import GameDayApp
 from sretool.tui.gameday_replay import GameDayPlayed
 from sretool.tui.screens.gameday import GameDayCockpit, GameDayReplay, letters
 from tests.support.gameday_live import live
-from tests.support.runs import BEGAN, RunClock, passed_load, store_at
+from tests.support.runs import BEGAN
 from tests.tui.screens import REFRESH, SMALL, WIDE, Dash, check_screen, dashboard
+from tests.tui.test_cockpit import store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from sretool.adapters.store.runs import RunStore
     from sretool.adapters.store.writer import RunWriter
     from sretool.core.runs.events import What
+    from tests.support.runs import RunClock
+
+__all__ = ["store"]
 
 SIZES = [pytest.param(80, 24, id="80x24"), WIDE, SMALL]
 
@@ -69,16 +73,6 @@ class Work:
 
     def report(self) -> Path:
         return Path("report.html")
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[RunStore, RunClock]:
-    monkeypatch.chdir(tmp_path)
-    clock = RunClock(BEGAN - timedelta(days=1))
-    store, _ = store_at(tmp_path / ".sretool", clock)
-    passed_load(store, clock, "yesterday")
-    clock.current = clock.began = BEGAN
-    return store, clock
 
 
 @asynccontextmanager
