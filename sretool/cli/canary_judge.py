@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from sretool.cli import diagnostics
+from sretool.cli import diagnostics, options
 from sretool.cli.canary_words import as_json, as_text
 from sretool.cli.known import text_of
 from sretool.cli.output import format_option, write_json
@@ -182,13 +182,7 @@ def _side(option: str, text: str | None) -> str:
     bare = text.strip()
     if bare.startswith("{") and bare.endswith("}"):
         bare = bare[1:-1]
-    try:
-        matchers = values.matchers(bare)
-    except UsageError as error:
-        raise UsageError(f"{option}: {error.message}", remedy=error.remedy) from error
-    if not matchers:
-        return _side(option, "")
-    return matchers
+    return options.parsed(option, values.matchers, bare) or _side(option, "")
 
 
 def _since(text: str | None, at: datetime) -> datetime | None:
@@ -208,17 +202,11 @@ def _since(text: str | None, at: datetime) -> datetime | None:
 
 
 def _moment(option: str, text: str) -> datetime:
-    try:
-        return parse_time(text).replace(microsecond=0)
-    except UsageError as error:
-        raise UsageError(f"{option}: {error.message}", remedy=error.remedy) from error
+    return options.parsed(option, parse_time, text).replace(microsecond=0)
 
 
 def _length(option: str, text: str) -> timedelta:
-    try:
-        found = parse_duration(text)
-    except UsageError as error:
-        raise UsageError(f"{option}: {error.message}", remedy=error.remedy) from error
+    found = options.parsed(option, parse_duration, text)
     if not found:
         raise UsageError(f"{option}: {text} is no time at all", remedy="write it like 1d")
     return found

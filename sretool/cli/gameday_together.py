@@ -14,6 +14,7 @@ import click
 
 from sretool.cli import chaos_prepare, chaos_run, diagnostics
 from sretool.cli.load_run import DURATION, RATE
+from sretool.cli.options import parsed
 from sretool.errors import UsageError
 from sretool.units import parse_ratio
 
@@ -150,10 +151,7 @@ class Prepared:
 
 def share(option: str, text: str) -> float:
     """0..1; UsageError that names the option."""
-    try:
-        return float(parse_ratio(text))
-    except UsageError as error:
-        raise UsageError(f"{option}: {error.message}", remedy=error.remedy, wrong=error.wrong) from None
+    return float(parsed(option, parse_ratio, text))
 
 
 def prepare(settings: Settings, wanted: Wanted, *, extra: Sequence[str] = ()) -> Prepared:
