@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.runs.doses import of_trials
@@ -198,7 +197,7 @@ def question_lines(page: RunPage, view: View, width: int) -> list[Line]:
     tag = Span(f" {tr('ASKED')} ", "tag")
     who = Span(f" {_person(page.story, asked.role)}: ", "bold")
     room = max(width - cells([tag, who]) - 1, 10)
-    first, *rest = wrap(asked.question, room, max_lines=2, placeholder=f" {view.glyphs.ellipsis}") or [""]
+    first, *rest = fmt.wrapped(asked.question, room, 2, view.glyphs.ellipsis) or [""]
     found: list[Line] = [crop([tag, who, Span(first, "bold")], width)]
     answers = " / ".join(asked.answers) or tr("any text")
     said = [Span(f" {rest[0]} " if rest else " ", "bold"), Span(f" {answers}", "key")]

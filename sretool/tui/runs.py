@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
@@ -150,7 +149,7 @@ def how_to_start(kinds: Sequence[RunKind], folder: str, commands: Collection[str
     said.append(tr("Run folders are looked for in {folder}", folder=folder))
     lines: list[Line] = [crop([], width)]
     for text in said:
-        lines += [crop([Span(f"   {row}", "dim")], width) for row in wrap(text, max(width - 4, 10))]
+        lines += [crop([Span(f"   {row}", "dim")], width) for row in fmt.wrapped(text, max(width - 4, 10))]
     if starters:
         lines += [crop([], width), crop([Span(f"   {tr('To start one:')}")], width)]
         lines += [crop([Span(f"     {command}", "key")], width) for command in starters]
