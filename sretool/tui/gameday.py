@@ -263,11 +263,8 @@ def steps_line(page: RunPage, view: View, width: int) -> list[Line]:
         if cells([Span(title)]) > _TITLE:
             title = fmt.fit(title, _TITLE, ellipsis=view.glyphs.ellipsis)
         spans.append(Span(f" [{sign}] {title} ", role))
-    left_out = 0
-    while left_out < begun - 1 and cells([head, *spans[left_out : begun + 1]]) > width - 5:
-        left_out += 1
-    more = [Span(f" {view.glyphs.ellipsis} ", "dim")] if left_out else []
-    return [crop_text([head, *more, *spans[left_out:]], width, view.glyphs.ellipsis)]
+    shown = runs.from_now(head, spans, begun, begun + 1, view, width)
+    return [crop_text(shown, width, view.glyphs.ellipsis)]
 
 
 def _untold(span: StepSpan) -> bool:
@@ -438,9 +435,7 @@ def latest(page: RunPage, view: View) -> datetime:
 
 def charts(page: RunPage, view: View, look: Look = WHOLE) -> list[tuple[str, Chart]]:
     """What is believed first, then what the load sees, then all other objectives."""
-    slos = runs.slo_charts(page, view)
-    worst = [slo for slo, _ in sorted(slos, key=lambda named: _rank(page.story, named[0]))]
-    slos.sort(key=lambda named: worst.index(named[0]))
+    slos = sorted(runs.slo_charts(page, view), key=lambda named: _rank(page.story, named[0]))
     load = runs.load_charts(page, view) if page.story.load else []
     load.sort(key=lambda named: named[0] == _RATE)
     drawn = [*slos[:1], *load, *slos[1:]]

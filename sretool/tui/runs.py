@@ -355,11 +355,16 @@ def phase_line(page: RunPage, view: View, width: int) -> list[Line]:
         planned = f" {fmt.age(timedelta(seconds=phase.planned))}" if phase.planned else ""
         spans.append(Span(f" [{sign}] {phase.name}{planned} ", role))
     begun = sum(1 for phase in phases if phase.begin is not None)
+    return [crop(from_now(head, spans, begun, begun, view, width), width)]
+
+
+def from_now(head: Span, spans: Sequence[Span], begun: int, seen: int, view: View, width: int) -> list[Span]:
+    """Without as many of those that have begun as it takes to see the first `seen` to their end."""
     left_out = 0
-    while left_out < begun - 1 and cells([head, *spans[left_out:begun]]) > width - 5:
+    while left_out < begun - 1 and cells([head, *spans[left_out:seen]]) > width - 5:
         left_out += 1
     more = [Span(f" {view.glyphs.ellipsis} ", "dim")] if left_out else []
-    return [crop([head, *more, *spans[left_out:]], width)]
+    return [head, *more, *spans[left_out:]]
 
 
 def fact_lines(page: RunPage, width: int) -> list[Line]:
