@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sretool.errors import ChaosError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sretool.adapters.lab.record import LabRecord
     from sretool.adapters.store.writer import RunWriter
@@ -117,12 +117,9 @@ def _children(
 
     before = global_options(settings, prepared.lab)
     opened = planned.opened_gates(prepared.plan, production=prepared.production)
-    gates = [
-        *(part for each in wanted.approvals for part in ("--approve", each)),
-        *(part for each in dict.fromkeys((*wanted.waived, *opened)) for part in ("--waive", each)),
-    ]
-    to = ["--target", wanted.target] if wanted.target is not None else []
-    to += ["--yes-this-is-mine"] if wanted.meant else []
+    gates = each_as("--approve", wanted.approvals)
+    gates += each_as("--waive", dict.fromkeys((*wanted.waived, *opened)))
+    to = target_options(wanted.target, meant=wanted.meant)
 
     def arguments(step: Played) -> tuple[str, ...]:
         match step:
@@ -165,6 +162,17 @@ def global_options(settings: Settings, lab: LabRecord | None) -> tuple[str, ...]
     elif lab is not None:
         found += ["--lab", lab.name]
     return tuple(found)
+
+
+def each_as(option: str, values: Iterable[str]) -> tuple[str, ...]:
+    """An option that may be repeated, once for each value."""
+    return tuple(part for each in values for part in (option, each))
+
+
+def target_options(target: str | None, *, meant: bool) -> tuple[str, ...]:
+    """What is put under load."""
+    to = ("--target", target) if target is not None else ()
+    return (*to, "--yes-this-is-mine") if meant else to
 
 
 def services(prepared: Prepared) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from sretool.cli import chaos_prepare, chaos_run, diagnostics
+from sretool.cli import chaos_prepare, chaos_run, diagnostics, gameday_session
 from sretool.cli.load_run import DURATION, RATE
 from sretool.cli.options import parsed
 from sretool.errors import UsageError
@@ -130,14 +130,16 @@ class Prepared:
 
     def chaos(self) -> tuple[str, ...]:
         wanted = self.wanted
-        listed = (("--vars", wanted.variables), ("--approve", wanted.approvals), ("--waive", wanted.waived))
-        given = [part for option, values in listed for value in values for part in (option, value)]
-        return (*self._before(), "chaos", "run", str(self.experiment.file), "--yes", *given)
+        return (
+            *self._before(),
+            *("chaos", "run", str(self.experiment.file), "--yes"),
+            *gameday_session.each_as("--vars", wanted.variables),
+            *gameday_session.each_as("--approve", wanted.approvals),
+            *gameday_session.each_as("--waive", wanted.waived),
+        )
 
     def _before(self) -> tuple[str, ...]:
-        from sretool.cli.gameday_session import global_options
-
-        return global_options(self.settings, self.experiment.lab)
+        return gameday_session.global_options(self.settings, self.experiment.lab)
 
     def _amount(self) -> tuple[str, ...]:
         if self.wanted.rate is not None:
@@ -145,8 +147,7 @@ class Prepared:
         return ("--users", str(self.wanted.users)) if self.wanted.users is not None else ()
 
     def _target(self) -> tuple[str, ...]:
-        to = ("--target", self.wanted.target) if self.wanted.target is not None else ()
-        return (*to, "--yes-this-is-mine") if self.wanted.meant else to
+        return gameday_session.target_options(self.wanted.target, meant=self.wanted.meant)
 
 
 def share(option: str, text: str) -> float:
