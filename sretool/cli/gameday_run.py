@@ -105,9 +105,9 @@ def run(
     if junit is not None and not junit.absolute().parent.is_dir():
         raise UsageError(f"--junit {junit}: there is no folder {junit.parent}")
     if tui:
-        from sretool.cli import gameday_cockpit
+        from sretool.cli.load_cockpit import needs_a_terminal
 
-        gameday_cockpit.needs_a_terminal()
+        needs_a_terminal("what happens goes to stderr, a line at a time")
     answers: dict[str, str] = {}
     if answers_file is not None:
         # Before anything is asked that takes longer.
