@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.test_load_run import server
 from tests.kill.prometheus import FakePrometheus
 from tests.kill.test_run import Shell, act, until_there
+from tests.support.counting import CountingServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.counting import CountingServer
-
-__all__ = ["server"]
 pytestmark = pytest.mark.lab
 
 # Slow to begin, quick to end, and broken from the first answer on: none of it may show in an experiment.
@@ -42,6 +41,20 @@ class Reader(HttpUser):
     def read(self):
         self.client.get("/a")
 """
+
+
+@pytest.fixture
+def server() -> Iterator[CountingServer]:
+    found, loop = CountingServer(), asyncio.new_event_loop()
+    loop.run_until_complete(found.start())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield found
+    asyncio.run_coroutine_threadsafe(found.stop(), loop).result(5)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.run_until_complete(asyncio.sleep(0.05))
+    loop.close()
 
 
 @pytest.fixture
