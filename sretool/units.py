@@ -25,7 +25,11 @@ def parse_duration(text: str) -> timedelta:
     sizes = [_UNIT_SECONDS[unit] for _, unit in parts]
     if sizes != sorted(set(sizes), reverse=True):
         raise UsageError(f"{text!r} is not a duration: units go from large to small, each once")
-    return timedelta(seconds=sum(int(n) * _UNIT_SECONDS[unit] for n, unit in parts))
+    try:
+        return timedelta(seconds=sum(int(n) * _UNIT_SECONDS[unit] for n, unit in parts))
+    except (OverflowError, ValueError):
+        # Python neither knows so long a time nor reads a number of thousands of digits.
+        raise UsageError("a duration is longer than time is known", remedy="write it like 30d") from None
 
 
 def format_duration(duration: timedelta) -> str:
@@ -75,9 +79,9 @@ def parse_time(text: str) -> datetime:
         pass
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UsageError(f"{text!r} is not a time", remedy="write it like 2026-01-31T14:00:00Z") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def format_time(moment: datetime) -> str:

@@ -408,10 +408,7 @@ def counted_load(run: StoredRun) -> tuple[Counted, int]:
     from sretool.core.runs.counted import counted
 
     tail = EventTail(run.folder / EVENTS)
-    events: list[RunEvent] = []
-    while read := tail.read().events:
-        events += read
-    return counted(events), tail.unreadable
+    return counted(list(tail.rest())), tail.unreadable
 
 
 def bundled_experiments() -> dict[str, Path]:

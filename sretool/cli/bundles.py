@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sretool.cli import diagnostics, output
-from sretool.cli.diagnostics import FAILED, NO_DATA, NOT_UNDONE, OK
+from sretool.cli.diagnostics import FAILED, NO_DATA, OK
 from sretool.errors import RunUnreadable, UsageError
 
 if TYPE_CHECKING:
@@ -83,12 +83,10 @@ class _Looked:
 
     @property
     def code(self) -> int:
-        codes = {each.code for _, each in self.runs}
-        if self.findings or FAILED in codes:
-            return FAILED
-        if NOT_UNDONE in codes:
-            return NOT_UNDONE
-        return NO_DATA if NO_DATA in codes or not self.runs else OK
+        from sretool.cli import chaos_verify
+
+        codes = [each.code for _, each in self.runs] or [NO_DATA]
+        return chaos_verify.worst([*codes, *([FAILED] if self.findings else [])])
 
 
 def verify(file: Path, seal: str | None, output_format: str) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from sretool.adapters.files.texts import text_of
-from sretool.cli import diagnostics
+from sretool.cli import diagnostics, options
 from sretool.cli.canary_words import as_json, as_text
 from sretool.cli.output import format_option, write_json
 from sretool.core.analysis.canary import Outcome
@@ -182,44 +182,31 @@ def _side(option: str, text: str | None) -> str:
     bare = text.strip()
     if bare.startswith("{") and bare.endswith("}"):
         bare = bare[1:-1]
-    try:
-        matchers = values.matchers(bare)
-    except UsageError as error:
-        raise UsageError(f"{option}: {error.message}", remedy=error.remedy) from error
-    if not matchers:
-        return _side(option, "")
-    return matchers
+    return options.parsed(option, values.matchers, bare) or _side(option, "")
 
 
 def _since(text: str | None, at: datetime) -> datetime | None:
     if text is None:
         return None
     try:
-        length: timedelta | None = parse_duration(text)
+        length = parse_duration(text)
     except UsageError:
-        length = None
-    since = at - length if length is not None else _moment("--since", text)
-    if since >= at:
+        length = at - _moment("--since", text)
+    if length <= timedelta(0):
         raise UsageError(
             f"--since {text} is not before {at:%Y-%m-%dT%H:%M:%SZ}", remedy="give the begin of the stage"
         )
-    if at - since > timedelta(days=60):
+    if length > timedelta(days=60):
         raise UsageError(f"--since {text} is more than 60 days ago")
-    return since
+    return at - length
 
 
 def _moment(option: str, text: str) -> datetime:
-    try:
-        return parse_time(text).replace(microsecond=0)
-    except UsageError as error:
-        raise UsageError(f"{option}: {error.message}", remedy=error.remedy) from error
+    return options.parsed(option, parse_time, text).replace(microsecond=0)
 
 
 def _length(option: str, text: str) -> timedelta:
-    try:
-        found = parse_duration(text)
-    except UsageError as error:
-        raise UsageError(f"{option}: {error.message}", remedy=error.remedy) from error
+    found = options.parsed(option, parse_duration, text)
     if not found:
         raise UsageError(f"{option}: {text} is no time at all", remedy="write it like 1d")
     return found

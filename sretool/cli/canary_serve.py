@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -90,6 +91,6 @@ async def answer(path: str, parameters: Mapping[str, str], policy: CanaryPolicy,
 
 
 def _number(text: str | None) -> int:
-    if text is None or not text.isascii() or not text.isdigit():
+    if text is None or not re.fullmatch(r"[0-9]{1,9}", text):
         raise UsageError("stage is missing or no number", remedy="give it like stage=1")
     return int(text)

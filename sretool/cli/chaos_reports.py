@@ -15,6 +15,7 @@ from sretool.report import chaos, chaos_documents
 from sretool.report.chaos_story import ChaosReport
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -59,17 +60,22 @@ def _report(folder: Path, record: RunRecord) -> ChaosReport:
 def told(folder: Path, record: RunRecord) -> tuple[ChaosReport, list[RunEvent]]:
     """What the events say, and the events in the order of their time."""
     report = ChaosReport(record)
-    tail = EventTail(folder / EVENTS)
-    found: list[RunEvent] = []
-    while new := tail.read().events:
-        found += new
-    # Several programs tell what they see, each a little after it was so.
-    found.sort(key=lambda event: event.t)
+    written, report.unreadable = read(folder)
+    found = in_time(written)
     report.take_all(found)
-    if tail.unreadable:
-        lines = "1 line is no event" if tail.unreadable == 1 else f"{tail.unreadable} lines are no events"
-        report.unreadable = f"{lines} and left out: {tail.first_unreadable}"
     return report, found
+
+
+def read(folder: Path) -> tuple[list[RunEvent], str]:
+    """A run's events as they were written, and which lines are none, in words."""
+    tail = EventTail(folder / EVENTS)
+    found = list(tail.rest())
+    return found, f"{tail.lost} and left out: {tail.first_unreadable}" if tail.lost else ""
+
+
+def in_time(written: Iterable[RunEvent]) -> list[RunEvent]:
+    """Several programs tell what they see, each a little after it was so."""
+    return sorted(written, key=lambda event: event.t)
 
 
 def _text(report: ChaosReport, form: str, now: datetime) -> str:

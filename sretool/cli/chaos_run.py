@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,20 +17,24 @@ from sretool.cli.chaos_prepare import prepare, tell_problems, vars_option
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from sretool.cli.chaos_prepare import Prepared
     from sretool.cli.context import Settings
+    from sretool.cli.context import Sources as SourcesKnown
+    from sretool.core.catalog.model import System
     from sretool.core.plans.chaos.gates import Approval, Refusal
     from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunRecord
+    from sretool.core.runs.story import LogLine
     from sretool.ports import LoadChild
     from sretool.services.chaos import Control
     from sretool.services.chaos_watch import Sources
     from sretool.services.ending import Ending
+    from sretool.wiring import Endpoints
 
-ENDING: Final = {
+_ENDING: Final = {
     signal.SIGINT: "interrupted by hand (Ctrl-C)",
     signal.SIGTERM: "interrupted by SIGTERM",
     signal.SIGHUP: "its terminal was closed (SIGHUP)",
@@ -81,18 +85,15 @@ def run(
     6 inconclusive, 7 the run itself failed, 130 interrupted and undone.
     """
     from sretool import wiring
-    from sretool.core.plans.chaos.gates import WAIVABLE
 
-    unknown = [each for each in waived if each not in WAIVABLE]
-    if unknown:
-        raise UsageError(f"{unknown[0]!r} cannot be waived", remedy=f"these can: {', '.join(WAIVABLE)}")
+    check_waived(waived)
     given = [approval(each) for each in approvals]
     environment = settings.environment or {}
     with wiring.chaos_lock(environment, experiment) as busy:
         if busy:
             from sretool.core.plans.chaos.gates import Refusal
 
-            raise _refused([Refusal("lock", f"another experiment runs: {busy}", "wait for its end")])
+            raise refused([Refusal("lock", f"another experiment runs: {busy}", "wait for its end")])
         prepared = _prepared(settings, experiment, variables)
         ending, folder = asyncio.run(_carry_out(settings, prepared, given, frozenset(waived), yes=yes))
     _report(ending, folder)
@@ -105,7 +106,17 @@ def _prepared(settings: Settings, experiment: str, variables: tuple[str, ...]) -
         return prepare(settings, experiment, variables)
 
 
+def check_waived(waived: Sequence[str]) -> None:
+    """UsageError where one of them is no gate that somebody may open."""
+    from sretool.core.plans.chaos.gates import WAIVABLE
+
+    unknown = [each for each in waived if each not in WAIVABLE]
+    if unknown:
+        raise UsageError(f"{unknown[0]!r} cannot be waived", remedy=f"these can: {', '.join(WAIVABLE)}")
+
+
 def approval(text: str) -> Approval:
+    """UsageError where it is none."""
     from sretool.core.plans.chaos.gates import LEAST_OF_HASH, Approval
 
     by, colon, digits = text.rpartition(":")
@@ -196,20 +207,25 @@ async def _pass_gates(
     load, facts = wiring.chaos_load(plan, settings.project, prepared.environment, prepared.lab, facts)
     closed = refusals(plan, facts, waived)
     if closed:
-        raise _refused(closed)
+        raise refused(closed)
     return refusals(plan, facts), load
 
 
-def endpoints(prepared: Prepared) -> Any:
-    from datetime import timedelta
-
-    from sretool import wiring
+def endpoints(prepared: Prepared) -> Endpoints | None:
     from sretool.cli import objectives
 
     sources = prepared.sources
     if sources is None:
         return None
-    system = objectives.load(sources) if sources.catalog else None
+    return endpoints_of(sources, objectives.load(sources) if sources.catalog else None)
+
+
+def endpoints_of(sources: SourcesKnown, system: System | None) -> Endpoints:
+    """What is watched while faults are made."""
+    from datetime import timedelta
+
+    from sretool import wiring
+
     return wiring.Endpoints(
         slos=system.slos if system is not None else (),
         prometheus=sources.prometheus,
@@ -219,7 +235,7 @@ def endpoints(prepared: Prepared) -> Any:
     )
 
 
-def _refused(closed: Any) -> click.exceptions.Exit:
+def refused(closed: Iterable[Refusal]) -> click.exceptions.Exit:
     for each in closed:
         diagnostics.tell(f"refused ({each.gate}): {each.text}", each.remedy or None)
     return click.exceptions.Exit(diagnostics.ABORTED)
@@ -241,17 +257,22 @@ def ask(question: str = "Run it?") -> float:
 
 def listen(control: Control) -> None:
     """Whatever asks this program to end ends the experiment in order."""
-    loop = asyncio.get_running_loop()
 
-    def stop(number: signal.Signals) -> None:
-        control.stopped_by = control.stopped_by if control.stop.is_set() else ENDING[number]
+    def stop(how: str) -> None:
+        control.stopped_by = control.stopped_by if control.stop.is_set() else how
         control.stop.set()
 
-    for number in ENDING:
+    when_asked_to_end(stop)
+
+
+def when_asked_to_end(act: Callable[[str], None]) -> None:
+    """`act` is told by what."""
+    loop = asyncio.get_running_loop()
+    for number, how in _ENDING.items():
         # A shell's background job ignores SIGINT and SIGQUIT unless somebody handles them; under nohup a
         # closed terminal is no reason to end.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, stop, number)
+            loop.add_signal_handler(number, act, how)
 
 
 class Lines:
@@ -266,11 +287,19 @@ class Lines:
     def show(self, event: RunEvent) -> None:
         self._story.take(event)
         for line in self._story.log[self._shown :]:
-            result = f"  {line.result}" if line.result else ""
-            # Where stderr goes to a full disk, the experiment goes on without an audience.
-            with contextlib.suppress(OSError):
-                diagnostics.talk(f"{line.t:7.1f}s  {line.source:<5}  {line.text}{result}")
+            aside(told(line))
         self._shown = len(self._story.log)
+
+
+def told(line: LogLine) -> str:
+    result = f"  {line.result}" if line.result else ""
+    return f"{line.t:7.1f}s  {line.source:<5}  {line.text}{result}"
+
+
+def aside(text: str) -> None:
+    """On stderr; where that goes to a full disk, what runs goes on without an audience."""
+    with contextlib.suppress(OSError):
+        diagnostics.talk(text)
 
 
 def _report(ending: Ending, folder: Path) -> None:
@@ -288,8 +317,7 @@ def _report(ending: Ending, folder: Path) -> None:
 
 def _say_end(ending: Ending, folder: Path, output_format: str) -> None:
     record = ending.record
-    for each in ending.left:
-        diagnostics.tell(f"not undone: {each}", "try again with `sretool chaos heal`")
+    tell_left(ending.left)
     if output_format == "json":
         import msgspec
 
@@ -300,6 +328,12 @@ def _say_end(ending: Ending, folder: Path, output_format: str) -> None:
         return
     _summary(record)
     click.echo(str(folder))
+
+
+def tell_left(left: Iterable[str]) -> None:
+    """What could not be undone, each in words."""
+    for each in left:
+        diagnostics.tell(f"not undone: {each}", "try again with `sretool chaos heal`")
 
 
 def _summary(record: RunRecord) -> None:

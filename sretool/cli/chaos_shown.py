@@ -13,12 +13,12 @@ from sretool.core.plans.chaos.targets import HEALS
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sretool.core.plans.chaos.plan import ChaosPlan, PlannedAction
     from sretool.core.plans.chaos.targets import Target
 
-_WIDTH: Final = 80
+WIDTH: Final = 80
 _LABEL: Final = 13
 
 
@@ -28,7 +28,7 @@ def text(plan: ChaosPlan) -> str:
 
 def _lines(plan: ChaosPlan) -> Iterator[str]:
     block = plan.block
-    yield from textwrap.wrap(plan.title, _WIDTH)
+    yield from textwrap.wrap(plan.title, WIDTH)
     yield from _field("file", plan.file)
     yield from _field("plan", plan.hash[:LEAST_OF_HASH] + ("   PRODUCTION" if plan.production else ""))
     fmea = f" ({block.fmea})" if block.fmea else ""
@@ -57,11 +57,11 @@ def _lines(plan: ChaosPlan) -> Iterator[str]:
     yield from _judged_by(plan)
     yield ""
     yield "Stops when"
-    yield from _items([each.text for each in block.stop_when] or ["nobody says; only by hand"])
+    yield from items([each.text for each in block.stop_when] or ["nobody says; only by hand"])
     if plan.remarks:
         yield ""
         yield "Remarks"
-        yield from _items(plan.remarks)
+        yield from items(plan.remarks)
     if plan.production:
         yield ""
         yield "This is production: it runs only after a second person has approved this plan"
@@ -159,30 +159,28 @@ def _judged_by(plan: ChaosPlan) -> Iterator[str]:
     if objectives.rpo is not None:
         told.append(f"RPO {format_duration(objectives.rpo)}, at most {objectives.lost_writes} lost writes")
     told.append(f"everything as before within {format_duration(block.recovery_deadline)}")
-    yield from _items(told)
+    yield from items(told)
 
 
 def _field(label: str, value: str, *, deep: bool = False) -> Iterator[str]:
     indent = "    " if deep else "  "
     first = f"{indent}{label:<{_LABEL}}"
+    yield from wrapped(value, first, " " * len(first))
+
+
+def items(words: Iterable[str]) -> Iterator[str]:
+    for each in words:
+        yield from wrapped(each, "  ", "    ")
+
+
+def wrapped(value: str, first: str, rest: str) -> list[str]:
+    """Lines of at most 80 signs behind `first`, then behind `rest`; none where there is no word."""
     # Paths and commands are for copying: they are not cut.
-    yield from textwrap.wrap(
+    return textwrap.wrap(
         value,
-        _WIDTH,
+        WIDTH,
         initial_indent=first,
-        subsequent_indent=" " * len(first),
+        subsequent_indent=rest,
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _items(words: Any) -> Iterator[str]:
-    for each in words:
-        yield from textwrap.wrap(
-            each,
-            _WIDTH,
-            initial_indent="  ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-needs_a_terminal = load_cockpit.needs_a_terminal
-
 
 class Steered(Protocol):
     """A game day that can be steered from any thread; everything returns at once."""

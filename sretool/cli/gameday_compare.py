@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sretool.cli import diagnostics, output
+from sretool.cli.load_compare import markdown
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,8 +60,11 @@ def compare(
         )
     else:
         names = before.record.id, after.record.id
-        lines = _markdown if output_format == "md" else _text
-        for line in lines(names, verdict.value, reason, found, notes):
+        if output_format == "md":
+            lines = markdown(names, verdict.value, reason, _HEAD, _cells(found), notes)
+        else:
+            lines = _text(names, verdict.value, reason, found, notes)
+        for line in lines:
             click.echo(output.plain(line))
     codes = {Change.WORSE: diagnostics.FAILED, Change.UNCLEAR: diagnostics.NO_DATA}
     return codes.get(verdict, diagnostics.OK)
@@ -125,46 +129,25 @@ def _as_json(row: Row) -> dict[str, Any]:
 
 
 def _cells(found: Comparison) -> list[tuple[str, ...]]:
-    from sretool.core.runs.words import value_words
-
     rows: list[tuple[str, ...]] = []
     last = None
     for row in found.rows:
         of = "" if row.of == last else row.of or "the whole day"
         last = row.of
-        before, after = (_value(each, row.unit, value_words) for each in (row.before, row.after))
+        before, after = (_value(each, row.unit) for each in (row.before, row.after))
         rows.append((of, row.measure, before, after, row.verdict.value))
     return rows
 
 
-def _value(value: float | str | None, unit: str, words: Any) -> str:
-    if value == 0 and unit == "s":
-        return "0s"
-    return str(words(value, unit, 3))
+def _value(value: float | str | None, unit: str) -> str:
+    from sretool.core.runs.words import value_words
+
+    return "0s" if value == 0 and unit == "s" else value_words(value, unit, 3)
 
 
 def _text(
     names: tuple[str, str], verdict: str, reason: str, found: Comparison, notes: list[str]
 ) -> list[str]:
-    cells = _cells(found)
-    lines = [f"{names[1]} against {names[0]}: {verdict}: {reason}", ""]
-    widths = [max(len(row[column]) for row in (_HEAD, *cells)) for column in range(4)]
-    for row in (_HEAD, *cells):
-        shown = [
-            f"{cell:<{width}}" if column < 2 else f"{cell:>{width}}"
-            for column, (cell, width) in enumerate(zip(row[:4], widths, strict=True))
-        ]
-        lines.append("  ".join((*shown, row[4])).rstrip())
-    return lines + ([""] if notes else []) + [f"note: {note}" for note in notes]
-
-
-def _markdown(
-    names: tuple[str, str], verdict: str, reason: str, found: Comparison, notes: list[str]
-) -> list[str]:
-    from sretool.report.templating import cell
-
-    lines = [f"**{verdict}** {cell(reason)} (`{names[1]}` against `{names[0]}`)", ""]
-    lines.append("| " + " | ".join(title.capitalize() for title in _HEAD) + " |")
-    lines.append("| --- | --- | ---: | ---: | --- |")
-    lines += ["| " + " | ".join(cell(each) for each in row) + " |" for row in _cells(found)]
-    return lines + ([""] if notes else []) + [f"- {cell(note)}" for note in notes]
+    head = f"{names[1]} against {names[0]}: {verdict}: {reason}"
+    table = output.columns([_HEAD, *_cells(found)], right=(2, 3))
+    return [head, "", *table, *([""] if notes else []), *(f"note: {note}" for note in notes)]

@@ -145,10 +145,7 @@ def _table(head: str, listed: Sequence[_Listed], now: datetime) -> Iterator[str]
     for due, _, _ in listed:
         every = due.every.value if due.every else "-"
         rows.append((due.name, every, _last(due, now), _due(due, now), due.title))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for row in rows:
-        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
-        yield "  ".join((*cells, row[-1])).rstrip()
+    return output.columns(rows)
 
 
 def _last(due: Due, now: datetime) -> str:

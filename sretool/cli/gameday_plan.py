@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import TYPE_CHECKING
 
 import click
 
-from sretool.cli import diagnostics, output
+from sretool.cli import diagnostics, gameday_options, output
 
 if TYPE_CHECKING:
     from sretool.cli.context import Settings
     from sretool.cli.gameday_prepare import Prepared
     from sretool.cli.gameday_ready import Ready
 
-_SEEDS = 100_000
-
 
 @click.command()
 @click.argument("gameday", metavar="FILE|NAME")
-@click.option(
-    "--role", "roles", metavar="ROLE=NAME", multiple=True, help="Who has a role this time; may be repeated."
-)
-@click.option(
-    "--seed", type=click.IntRange(0), metavar="N", help="Decides what is left to chance, always alike."
-)
+@gameday_options.role_option
+@gameday_options.seed_option("what is left to chance")
 @click.option(
     "--reveal", is_flag=True, help="Show what is hidden from whoever responds: not on their screen."
 )
@@ -36,7 +29,7 @@ def plan(
     settings: Settings,
     gameday: str,
     roles: tuple[str, ...],
-    seed: int | None,
+    seed: int,
     reveal: bool,
     offline: bool,
     output_format: str,
@@ -58,7 +51,7 @@ def plan(
         settings,
         gameday,
         given=given,
-        seed=secrets.randbelow(_SEEDS) if seed is None else seed,
+        seed=seed,
         offline=offline,
     )
     if prepared.problems:

@@ -52,6 +52,10 @@ class Prepared:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
 
+    @property
+    def production(self) -> bool:
+        return any(each.production for each in self.known.experiments.values())
+
 
 @dataclass(frozen=True, slots=True)
 class _Asked:

@@ -37,19 +37,11 @@ async def look(
     """`approvals`: of a run that is about to begin; None: it is none. `waived`: gates opened by hand."""
     if prepared.sources is None:
         return NOT_LOOKED
-    from datetime import timedelta
-
     from sretool import wiring
+    from sretool.cli import chaos_run
 
-    system, sources = prepared.system, prepared.sources
     asked = wiring.chaos_sources(
-        wiring.Endpoints(
-            slos=system.slos if system is not None else (),
-            prometheus=sources.prometheus,
-            alertmanager=sources.alertmanager,
-            deadline=timedelta(seconds=2),
-            policy=system.policy if system is not None else None,
-        ),
+        chaos_run.endpoints_of(prepared.sources, prepared.system),
         prepared.lab.name if prepared.lab is not None else None,
     )
     try:

@@ -6,6 +6,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from sretool.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -30,7 +32,7 @@ def wrong(folder: Path, happened: Sequence[RunEvent]) -> tuple[str, list[str]] |
     found = _rounds(plan, result, happened) if kind == "rounds" else _dose(plan, result, happened)
     try:
         return name, list(found)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, UsageError) as error:
         return name, [f"is no result of {kind}: {type(error).__name__} {error}"]
 
 
@@ -46,10 +48,14 @@ def _rounds(
     plan: Mapping[str, Any], result: Mapping[str, Any], happened: Sequence[RunEvent]
 ) -> Iterator[str]:
     from sretool.core.plans.gameday import rounds as plans
+    from sretool.core.runs.events import StepBegan
     from sretool.core.runs.rounds import rounds
 
-    made = plans.order(plans.most_pairs(int(plan["pairs"])), int(plan["seed"]))
-    names = {each.id: (each.pair, each.fault) for each in made}
+    most = plans.most_pairs(int(plan["pairs"]))
+    # Not those that were planned: whoever wrote the plan may have written any number.
+    begun = {each.what.step for each in happened if isinstance(each.what, StepBegan)}
+    made = {step: one for step in begun if (one := plans.of(step)) is not None and one.pair <= most}
+    names = {step: (one.pair, one.fault) for step, one in made.items()}
     found = rounds(happened, names, plans.MEASURED)
     if found.pairs != result["pairs_that_count"]:
         yield f"{result['pairs_that_count']} pairs count; by the events {found.pairs} do"

@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from sretool.cli import output
 from sretool.core.analysis.release import Decision
 from sretool.core.runs.words import NONE, value_words
 from sretool.report import release_words as words
@@ -110,7 +111,8 @@ def of_run(folder: Path, record: RunRecord, happened: Iterable[RunEvent] | None 
     None: nothing was asked of one, or the copy cannot be read. `happened`: its events where they were read
     already.
     """
-    from sretool.adapters.store.writer import INPUT
+    from sretool.adapters.store.tail import EventTail
+    from sretool.adapters.store.writer import EVENTS, INPUT
     from sretool.core.plans.gameday.read import read
     from sretool.core.plans.gameday.release import judged
     from sretool.errors import SretoolError
@@ -124,25 +126,11 @@ def of_run(folder: Path, record: RunRecord, happened: Iterable[RunEvent] | None 
         return None
     if plan.release is None:
         return None
-    return judged(plan.release, _events(folder) if happened is None else happened)
-
-
-def _events(folder: Path) -> list[RunEvent]:
-    from sretool.adapters.store.tail import EventTail
-    from sretool.adapters.store.writer import EVENTS
-
-    tail = EventTail(folder / EVENTS)
-    found: list[RunEvent] = []
-    while new := tail.read().events:
-        found += new
-    return found
+    return judged(plan.release, EventTail(folder / EVENTS).rest() if happened is None else happened)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """The first column to the left, the others to the right."""
-    cells = [tuple(each.upper() for each in head), *rows]
-    widths = [max(len(row[column] or NONE) for row in cells) for column in range(len(head))]
-    for row in cells:
-        first, *rest = (cell or NONE for cell in row)
-        aligned = [f"{cell:>{width}}" for cell, width in zip(rest, widths[1:], strict=True)]
-        yield f"  {'  '.join((f'{first:<{widths[0]}}', *aligned))}".rstrip()
+    cells = [[each.upper() for each in head], *([cell or NONE for cell in row] for row in rows)]
+    for line in output.columns(cells, right=range(1, len(head))):
+        yield f"  {line}"

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sretool.adapters.store.runs import StoredRun
     from sretool.cli.context import Settings
     from sretool.cli.looks import Looks
-    from sretool.core.runs.events import RunEvent
 
 _REFRESH: Final = timedelta(seconds=5)
 
@@ -52,10 +51,7 @@ def play(stored: StoredRun, chosen: Looks, *, why_no_screen: str | None) -> int:
             f"game day {record.id} still goes on", remedy="`sretool dash gameday` shows it as it goes"
         )
     tail = EventTail(stored.folder / EVENTS)
-    found: list[RunEvent] = []
-    while events := tail.read().events:
-        found += events
-    recording = RunRecording(found, tail.first_unreadable)
+    recording = RunRecording(list(tail.rest()), tail.first_unreadable)
     player = Player(recording, recording.start)
     if why_no_screen is not None:
         from sretool.tui import gameday

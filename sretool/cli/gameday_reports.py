@@ -13,10 +13,11 @@ from sretool.adapters import project
 from sretool.adapters.files import catalog
 from sretool.adapters.store import seal
 from sretool.adapters.store.runs import FOLDER, RunStore
-from sretool.adapters.store.tail import EventTail
 from sretool.adapters.store.trials import criteria, trials
-from sretool.adapters.store.writer import EVENTS, INPUT, RECORD
-from sretool.cli import gameday_release
+from sretool.adapters.store.writer import INPUT, RECORD
+from sretool.cli import chaos_reports, gameday_release
+from sretool.cli.chaos_reports import NAMES
+from sretool.cli.gameday_session import CATALOG
 from sretool.cli.output import json_text
 from sretool.core.analysis.score import scores
 from sretool.core.plans.gameday.rounds import MEASURED, of
@@ -37,11 +38,7 @@ if TYPE_CHECKING:
     from sretool.core.runs.model import RunRecord
     from sretool.core.runs.rounds import Rounds
 
-NAMES: Final = {"html": "report.html", "md": "report.md", "json": "report.json", "junit": "junit.xml"}
-"""Form → name of its file in the run's folder."""
 KINDS: Final = (RunKind.GAMEDAY,)
-CATALOG: Final = "catalog-"
-"""The names of a catalog's copies among the inputs begin so."""
 
 
 def texts(
@@ -79,14 +76,9 @@ def told(
     folder: Path, record: RunRecord, known: Mapping[str, Iterable[str]] | None = None
 ) -> tuple[GameDayReport, list[RunEvent]]:
     """What the events say, and the events in the order of their time."""
-    tail = EventTail(folder / EVENTS)
-    found: list[RunEvent] = []
-    while new := tail.read().events:
-        found += new
-    written = list(found)
-    # What its steps tell comes a little after it was so.
-    found.sort(key=lambda event: event.t)
     report = GameDayReport(record)
+    written, report.unreadable = chaos_reports.read(folder)
+    found = chaos_reports.in_time(written)
     report.take_all(found)
     if not report.rehearsal:
         report.rounds = _rounds(report, written)
@@ -103,9 +95,6 @@ def told(
         report.objectives = {str(slo.id): float(slo.objective) for slo in system.slos}
     report.release = gameday_release.of_run(folder, record, found)
     report.scores = _scores(folder, report, known)
-    if tail.unreadable:
-        count = "1 line is no event" if tail.unreadable == 1 else f"{tail.unreadable} lines are no events"
-        report.unreadable = f"{count} and left out: {tail.first_unreadable}"
     return report, found
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sretool.cli import gameday_together, output
+from sretool.cli import gameday_options, gameday_together, output
 from sretool.cli.gameday_together import Wanted
 from sretool.cli.load_run import DURATION, RATE
 from sretool.errors import UsageError
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from sretool.core.runs.rounds import Rounds
     from sretool.services.gameday_rounds import Made, Order
 
-_SEEDS: Final = 100_000
 _LEAD: Final = 10.0
 """Seconds until an experiment has asked for its steady state, about."""
 
@@ -55,9 +53,7 @@ _LEAD: Final = 10.0
     help="How long one search for the highest rate may take.",
 )
 @click.option("--to", "most", type=RATE, metavar="R", help="Highest rate that such a search tries.")
-@click.option(
-    "--seed", type=click.IntRange(0), metavar="N", help="Decides the order and the arrivals, always alike."
-)
+@gameday_options.seed_option("the order and the arrivals")
 @output.format_option
 @click.pass_obj
 def rounds(
@@ -69,7 +65,7 @@ def rounds(
     capacity: bool,
     within: float,
     most: float | None,
-    seed: int | None,
+    seed: int,
     yes: bool,
     output_format: str,
     **options: Any,
@@ -97,7 +93,6 @@ def rounds(
             remedy="give --capacity, or --rate R instead",
         )
     prepared = gameday_together.prepare(settings, Wanted(**options))
-    seed = secrets.randbelow(_SEEDS) if seed is None else seed
     order = _order(prepared, pairs, window, seed, capacity=capacity, within=within, most=most)
 
     async def work(around: Surrounded) -> Made:

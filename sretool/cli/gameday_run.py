@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from sretool.cli import diagnostics, gameday_session, output
+from sretool.cli import chaos_run, diagnostics, gameday_options, gameday_session, output
 from sretool.cli.gameday_session import Wanted
 from sretool.errors import UsageError
 
@@ -19,24 +18,19 @@ if TYPE_CHECKING:
 
     from sretool.cli.context import Settings
     from sretool.cli.gameday_prepare import Prepared
+    from sretool.cli.gameday_ready import Ready
     from sretool.core.plans.chaos.gates import Refusal
     from sretool.core.runs.model import RunRecord
     from sretool.services.ending import Ending
-    from sretool.services.gameday import GameDaySession
 
 _STALE: Final = 10.0
 """Seconds after which the gates are looked at again: much happens while somebody makes up their mind."""
-_SEEDS: Final = 100_000
 
 
 @click.command()
 @click.argument("gameday", metavar="FILE|NAME")
-@click.option(
-    "--role", "roles", metavar="ROLE=NAME", multiple=True, help="Who has a role this time; may be repeated."
-)
-@click.option(
-    "--seed", type=click.IntRange(0), metavar="N", help="Decides what is left to chance, always alike."
-)
+@gameday_options.role_option
+@gameday_options.seed_option("what is left to chance")
 @click.option(
     "--answers",
     "answers_file",
@@ -77,7 +71,7 @@ def run(
     settings: Settings,
     gameday: str,
     roles: tuple[str, ...],
-    seed: int | None,
+    seed: int,
     answers_file: Path | None,
     yes: bool,
     approvals: tuple[str, ...],
@@ -104,19 +98,16 @@ def run(
     """
     from sretool import wiring
     from sretool.cli import gameday_prepare, gameday_shown, runs_score
-    from sretool.cli.chaos_run import exit_code
-    from sretool.core.plans.chaos.gates import WAIVABLE, Refusal
+    from sretool.core.plans.chaos.gates import Refusal
     from sretool.core.plans.gameday.answers import read_answers
 
-    unknown = [each for each in waived if each not in WAIVABLE]
-    if unknown:
-        raise UsageError(f"{unknown[0]!r} cannot be waived", remedy=f"these can: {', '.join(WAIVABLE)}")
+    chaos_run.check_waived(waived)
     if junit is not None and not junit.absolute().parent.is_dir():
         raise UsageError(f"--junit {junit}: there is no folder {junit.parent}")
     if tui:
-        from sretool.cli import gameday_cockpit
+        from sretool.cli.load_cockpit import needs_a_terminal
 
-        gameday_cockpit.needs_a_terminal()
+        needs_a_terminal("what happens goes to stderr, a line at a time")
     answers: dict[str, str] = {}
     if answers_file is not None:
         # Before anything is asked that takes longer.
@@ -127,22 +118,22 @@ def run(
         settings,
         gameday,
         given=gameday_prepare.people_given(roles),
-        seed=secrets.randbelow(_SEEDS) if seed is None else seed,
+        seed=seed,
     )
     if prepared.problems:
         _tell_problems(prepared)
         raise click.exceptions.Exit(diagnostics.USAGE)
     with wiring.gameday_lock(settings.environment or {}, prepared.plan.title) as busy:
         if busy:
-            raise _refused([Refusal("lock", busy, "wait for its end")])
+            raise chaos_run.refused([Refusal("lock", busy, "wait for its end")])
         opened, ready = _pass_gates(prepared, wanted)
         diagnostics.talk(gameday_shown.text(prepared, ready, reveal=reveal))
-        if not yes and _decided() > _STALE:
+        if not yes and chaos_run.ask("Begin?") > _STALE:
             opened, ready = _pass_gates(prepared, wanted)
         ending, folder = _carry_out(settings, prepared, answers, wanted, opened)
     _report(folder, ending.record, junit, runs_score.known(settings))
     _say_end(ending, folder, output_format)
-    raise click.exceptions.Exit(exit_code(ending))
+    raise click.exceptions.Exit(chaos_run.exit_code(ending))
 
 
 def _text(file: Path) -> str:
@@ -165,13 +156,13 @@ def _tell_problems(prepared: Prepared) -> None:
     gameday_plan.tell_count(prepared, f"`sretool gameday plan {name} --offline`")
 
 
-def _pass_gates(prepared: Prepared, wanted: Wanted) -> tuple[tuple[Refusal, ...], Any]:
+def _pass_gates(prepared: Prepared, wanted: Wanted) -> tuple[tuple[Refusal, ...], Ready]:
     """Gates that are opened by hand, and what was found; Exit where one is closed."""
     from sretool.cli import gameday_ready
     from sretool.core.plans.chaos.gates import Refusal
 
     if prepared.sources is None:
-        raise _refused(
+        raise chaos_run.refused(
             [Refusal("sources", "no Prometheus is known", "a game day that nobody watches is not begun")]
         )
     found = asyncio.run(gameday_ready.look(prepared, wanted.approved))
@@ -180,24 +171,11 @@ def _pass_gates(prepared: Prepared, wanted: Wanted) -> tuple[tuple[Refusal, ...]
         *(Refusal("sources", each, "a game day that nobody watches is not begun") for each in found.silent),
     )
     each_once = tuple({(each.gate, each.text): each for each in refusals}.values())
-    open_by_hand = frozenset() if gameday_session.in_production(prepared) else frozenset(wanted.waived)
+    open_by_hand = frozenset() if prepared.production else frozenset(wanted.waived)
     closed = [each for each in each_once if each.gate not in open_by_hand]
     if closed:
-        raise _refused(closed)
+        raise chaos_run.refused(closed)
     return each_once, found
-
-
-def _refused(closed: list[Refusal]) -> click.exceptions.Exit:
-    for each in closed:
-        diagnostics.tell(f"refused ({each.gate}): {each.text}", each.remedy or None)
-    return click.exceptions.Exit(diagnostics.ABORTED)
-
-
-def _decided() -> float:
-    """Whether it is to begin; seconds until that was decided."""
-    from sretool.cli.chaos_run import ask
-
-    return ask("Begin?")
 
 
 # --- while it runs ----------------------------------------------------------------------------------------
@@ -214,19 +192,20 @@ def _carry_out(
     from sretool.cli.gameday_talk import Lines, listening
 
     environment = settings.environment or {}
+    assert prepared.sources is not None
     sources = wiring.chaos_sources(
-        gameday_session.endpoints(prepared), prepared.lab.name if prepared.lab else None
+        chaos_run.endpoints_of(prepared.sources, prepared.system),
+        prepared.lab.name if prepared.lab else None,
     )
     journal = wiring.gameday_journal(
         settings.project,
         environment,
         prepared.plan.name,
         targets=gameday_session.services(prepared),
-        production=gameday_session.in_production(prepared),
+        production=prepared.production,
         inputs=tuple(gameday_session.inputs(settings, prepared)),
     )
     lines = Lines(reveal=wanted.reveal)
-    assert prepared.sources is not None
     metrics = wiring.metrics(prepared.sources.prometheus, gameday_session.DEADLINE)
     session = gameday_session.session(settings, prepared, answers, wanted, opened, sources, metrics, journal)
 
@@ -239,7 +218,7 @@ def _carry_out(
 
     async def in_lines() -> Ending:
         session.listen(lines.show)
-        _listen(session)
+        chaos_run.when_asked_to_end(session.interrupt)
         with listening(session, prepared.me):
             return await carry_out()
 
@@ -251,19 +230,6 @@ def _carry_out(
         else:
             ending = asyncio.run(in_lines())
     return ending, journal.folder
-
-
-def _listen(session: GameDaySession) -> None:
-    """Whatever asks this program to end ends the game day in order."""
-    import signal
-
-    from sretool.cli.chaos_run import ENDING
-
-    loop = asyncio.get_running_loop()
-    for number, how in ENDING.items():
-        # Under nohup a closed terminal is no reason to end.
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, session.interrupt, how)
 
 
 # --- when it is over --------------------------------------------------------------------------------------
@@ -292,8 +258,7 @@ def _say_end(ending: Ending, folder: Path, output_format: str) -> None:
 
     record = ending.record
     released = gameday_release.of_run(folder, record)
-    for each in ending.left:
-        diagnostics.tell(f"not undone: {each}", "try again with `sretool chaos heal`")
+    chaos_run.tell_left(ending.left)
     if output_format == "json":
         import msgspec
 

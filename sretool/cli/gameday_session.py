@@ -6,12 +6,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sretool.errors import ChaosError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sretool.adapters.lab.record import LabRecord
     from sretool.adapters.store.writer import RunWriter
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 DEADLINE: Final = timedelta(seconds=2)
 """For one question to a server."""
+CATALOG: Final = "catalog-"
+"""The names of a catalog's copies among the inputs begin so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +107,6 @@ def session(
     return GameDaySession(order, around, journal)
 
 
-def in_production(prepared: Prepared) -> bool:
-    return any(each.production for each in prepared.known.experiments.values())
-
-
-def endpoints(prepared: Prepared) -> Any:
-    from sretool import wiring
-
-    sources, system = prepared.sources, prepared.system
-    assert sources is not None
-    return wiring.Endpoints(
-        slos=system.slos if system is not None else (),
-        prometheus=sources.prometheus,
-        alertmanager=sources.alertmanager,
-        deadline=DEADLINE,
-        policy=system.policy if system is not None else None,
-    )
-
-
 def _children(
     settings: Settings, prepared: Prepared, wanted: Wanted, journal: RunWriter
 ) -> Callable[[Played], Child]:
@@ -132,13 +116,10 @@ def _children(
     from sretool.core.plans.gameday.plan import CapacityStep, DoseStep, ExperimentStep, LoadStep, RoundsStep
 
     before = global_options(settings, prepared.lab)
-    opened = planned.opened_gates(prepared.plan, production=in_production(prepared))
-    gates = [
-        *(part for each in wanted.approvals for part in ("--approve", each)),
-        *(part for each in dict.fromkeys((*wanted.waived, *opened)) for part in ("--waive", each)),
-    ]
-    to = ["--target", wanted.target] if wanted.target is not None else []
-    to += ["--yes-this-is-mine"] if wanted.meant else []
+    opened = planned.opened_gates(prepared.plan, production=prepared.production)
+    gates = each_as("--approve", wanted.approvals)
+    gates += each_as("--waive", dict.fromkeys((*wanted.waived, *opened)))
+    to = target_options(wanted.target, meant=wanted.meant)
 
     def arguments(step: Played) -> tuple[str, ...]:
         match step:
@@ -183,6 +164,17 @@ def global_options(settings: Settings, lab: LabRecord | None) -> tuple[str, ...]
     return tuple(found)
 
 
+def each_as(option: str, values: Iterable[str]) -> tuple[str, ...]:
+    """An option that may be repeated, once for each value."""
+    return tuple(part for each in values for part in (option, each))
+
+
+def target_options(target: str | None, *, meant: bool) -> tuple[str, ...]:
+    """What is put under load."""
+    to = ("--target", target) if target is not None else ()
+    return (*to, "--yes-this-is-mine") if meant else to
+
+
 def services(prepared: Prepared) -> tuple[str, ...]:
     """What may feel it; what is hidden is not told by it."""
     from sretool.core.plans.gameday.planned import hidden
@@ -222,4 +214,4 @@ def inputs(settings: Settings, prepared: Prepared) -> Iterator[tuple[str, bytes,
     for path in prepared.sources.catalog if prepared.sources is not None else ():
         for file in sorted(path.rglob("*.y*ml")) if path.is_dir() else (path,):
             name = str(file.relative_to(path.parent)).replace("/", "_")
-            yield f"catalog-{name}", file.read_bytes(), str(file)
+            yield f"{CATALOG}{name}", file.read_bytes(), str(file)

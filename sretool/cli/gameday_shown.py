@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sretool.cli import gameday_release
-from sretool.cli.chaos_shown import undo_words
+from sretool.cli.chaos_shown import WIDTH, items, undo_words, wrapped
 from sretool.cli.gameday_prepare import plain
 from sretool.core.plans.chaos.plan import percent
 from sretool.core.plans.chaos.targets import HEALS
@@ -32,7 +32,7 @@ from sretool.core.plans.gameday.plan import (
 from sretool.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from sretool.cli.gameday_prepare import Prepared
     from sretool.cli.gameday_ready import Ready
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from sretool.core.plans.gameday.timetable import Span
     from sretool.errors import Problem
 
-_WIDTH: Final = 80
 _LABEL: Final = 12
 _READY: Final = "no page, more budget left than the price, no fault of another experiment"
 
@@ -52,14 +51,14 @@ def text(prepared: Prepared, ready: Ready, *, reveal: bool) -> str:
 
 def _lines(prepared: Prepared, ready: Ready, *, reveal: bool) -> Iterator[str]:
     plan = prepared.plan
-    yield from textwrap.wrap(plan.title, _WIDTH)
+    yield from textwrap.wrap(plan.title, WIDTH)
     yield from _field("file", plan.file)
     yield from _field("about", plan.about)
     if plan.every is not None:
         yield from _field("due", f"once a {plan.every.value}")
     against = ", ".join(f"{name} {value}" for name, value in prepared.where.items())
     yield from _field("against", against or "no Prometheus, no Alertmanager, no lab: nothing is watched")
-    if _in_production(prepared):
+    if prepared.production:
         yield from _field("PRODUCTION", "a second person must approve each experiment's plan")
     yield from _field("takes", _takes(prepared))
     yield from _field("price", _price(prepared))
@@ -69,22 +68,22 @@ def _lines(prepared: Prepared, ready: Ready, *, reveal: bool) -> Iterator[str]:
     yield from _roles(prepared)
     if plan.hypotheses:
         yield from ("", "Believed to hold, whatever is done")
-        yield from _items(each.text for each in plan.hypotheses)
+        yield from items(each.text for each in plan.hypotheses)
     yield from _timetable(prepared, reveal=reveal)
     yield from _hurts(prepared, reveal=reveal)
     yield from ("", "Stops when")
-    yield from _items([each.text for each in plan.stop_when] or ["nobody says; only by hand"])
+    yield from items([each.text for each in plan.stop_when] or ["nobody says; only by hand"])
     yield from _before(ready)
     if plan.at_end:
         late = f", {_words(plan.settle)} after the last step at the latest" if plan.settle else ""
         yield from ("", f"Must be true at the end{late}")
-        yield from _items(each.text for each in plan.at_end)
+        yield from items(each.text for each in plan.at_end)
     if plan.release is not None:
         yield from ("", "A release may go out where")
-        yield from _items(gameday_release.asked(plan.release))
+        yield from items(gameday_release.asked(plan.release))
     if prepared.warnings:
         yield from ("", "Remarks")
-        yield from _items(str(each) for each in _told(prepared, reveal=reveal))
+        yield from items(str(each) for each in _told(prepared, reveal=reveal))
 
 
 def _takes(prepared: Prepared) -> str:
@@ -112,7 +111,7 @@ def _roles(prepared: Prepared) -> Iterator[str]:
     named = max(len(name) for name in prepared.people.values())
     for role in prepared.plan.roles:
         first = f"  {role.id:<{wide}}  {prepared.people[role.id]:<{named}}  "
-        yield from _wrapped(role.does or " ", first, " " * len(first))
+        yield from wrapped(role.does, first, " " * len(first)) or [first.rstrip()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ def _timetable(prepared: Prepared, *, reveal: bool) -> Iterator[str]:
     yield from ("", "Timetable: minutes after the begin, at the earliest and at the latest")
     for begin, end, words in cells:
         first = f"  {begin:<{widths[0]}}  {end:<{widths[1]}}  "
-        yield from _wrapped(words, first, " " * len(first))
+        yield from wrapped(words, first, " " * len(first))
 
 
 def _hidden_words(prepared: Prepared, row: _Row) -> str:
@@ -232,18 +231,14 @@ def _of_step(prepared: Prepared, step: ExperimentStep) -> Iterator[str]:
     yield f"  {step.id}"
     found = prepared.known.experiments[step.id]
     for target in _targets(prepared, step):
-        yield from _wrapped(f"{target.target}: {target.fault}", "    ", "      ")
-        yield from _wrapped(
-            f"undone by {undo_words(target.undo) or 'itself'}; {HEALS[target.heals]}", "      "
+        yield from wrapped(f"{target.target}: {target.fault}", "    ", "      ")
+        yield from wrapped(
+            f"undone by {undo_words(target.undo) or 'itself'}; {HEALS[target.heals]}", "      ", "      "
         )
     for action in found.unknown:
-        yield from _wrapped(
+        yield from wrapped(
             f"?: action {action.name!r} does not say; only rollbacks undo it", "    ", "      "
         )
-
-
-def _in_production(prepared: Prepared) -> bool:
-    return any(each.production for each in prepared.known.experiments.values())
 
 
 def _played(prepared: Prepared) -> list[ExperimentStep]:
@@ -259,15 +254,15 @@ def _targets(prepared: Prepared, step: ExperimentStep) -> tuple[Target, ...]:
 def _before(ready: Ready) -> Iterator[str]:
     yield from ("", "Must be true before")
     if not ready.looked:
-        yield from _items([f"not looked at: {_READY}"])
+        yield from items([f"not looked at: {_READY}"])
         return
     for each in ready.refusals:
         remedy = f" ({each.remedy})" if each.remedy else ""
-        yield from _wrapped(f"NO  {each.gate}: {each.text}{remedy}", "  ", "      ")
+        yield from wrapped(f"NO  {each.gate}: {each.text}{remedy}", "  ", "      ")
     for silent in ready.silent:
-        yield from _wrapped(f"?   {silent}", "  ", "      ")
+        yield from wrapped(f"?   {silent}", "  ", "      ")
     if not ready.refusals and not ready.silent:
-        yield from _wrapped(f"ok  {_READY}", "  ", "      ")
+        yield from wrapped(f"ok  {_READY}", "  ", "      ")
 
 
 def _told(prepared: Prepared, *, reveal: bool) -> tuple[Problem, ...]:
@@ -295,25 +290,7 @@ def _words(seconds: float) -> str:
 
 def _field(label: str, value: str) -> Iterator[str]:
     first = f"  {label:<{_LABEL}}"
-    yield from _wrapped(value, first, " " * len(first))
-
-
-def _items(words: Iterable[str]) -> Iterator[str]:
-    for each in words:
-        yield from _wrapped(each, "  ", "    ")
-
-
-def _wrapped(value: str, first: str, rest: str | None = None) -> Iterator[str]:
-    # Paths and commands are for copying: they are not cut.
-    lines = textwrap.wrap(
-        value,
-        _WIDTH,
-        initial_indent=first,
-        subsequent_indent=first if rest is None else rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    yield from (each.rstrip() for each in lines or ([first.rstrip()] if value else []))
+    yield from wrapped(value, first, " " * len(first))
 
 
 def document(prepared: Prepared, ready: Ready, *, reveal: bool) -> dict[str, Any]:
@@ -330,7 +307,7 @@ def document(prepared: Prepared, ready: Ready, *, reveal: bool) -> dict[str, Any
         # It would tell what is hidden to whoever has the file.
         "seed": prepared.seed if plan.shuffled and reveal else None,
         "where": dict(prepared.where),
-        "production": _in_production(prepared),
+        "production": prepared.production,
         "roles": [
             {"id": each.id, "person": prepared.people[each.id], "does": each.does or None}
             for each in plan.roles

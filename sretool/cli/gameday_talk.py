@@ -8,7 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from sretool.cli import diagnostics
+from sretool.cli import chaos_run
+from sretool.cli.chaos_run import aside
 from sretool.core.runs.events import Asked
 from sretool.core.runs.story import Story
 from sretool.core.runs.veil import Veil
@@ -62,12 +63,9 @@ class Lines:
         if silent:
             return
         for line in lines:
-            result = f"  {line.result}" if line.result else ""
-            # Where stderr goes to a full disk, the game day goes on without an audience.
-            with contextlib.suppress(OSError):
-                diagnostics.talk(f"{line.t:7.1f}s  {line.source:<5}  {line.text}{result}")
+            aside(chaos_run.told(line))
         if isinstance(event.what, Asked) and event.what.answers:
-            diagnostics.talk(f"{'':>8}  one of: {', '.join(event.what.answers)}")
+            aside(f"{'':>8}  one of: {', '.join(event.what.answers)}")
 
 
 @contextlib.contextmanager
@@ -91,7 +89,7 @@ def listening(session: GameDaySession, me: str) -> Iterator[None]:
             return
         typed.take(data)
 
-    diagnostics.talk(_HOW)
+    aside(_HOW)
     try:
         loop.add_reader(descriptor, read)
     except (OSError, ValueError):
@@ -132,9 +130,9 @@ class Typed:
             case _ if asked is not None:
                 problem = session.answer(asked, text, self._me)
                 if problem:
-                    diagnostics.talk(problem)
+                    aside(problem)
             case _:
-                diagnostics.talk(_HOW)
+                aside(_HOW)
 
     def _hold_or_go_on(self) -> None:
         from sretool.core.plans.gameday.machine import Phase

@@ -7,23 +7,25 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from sretool.cli import chaos_prepare, diagnostics
+from sretool.cli import chaos_prepare, chaos_run, diagnostics, gameday_session
 from sretool.cli.load_run import DURATION, RATE
+from sretool.cli.options import parsed
 from sretool.errors import UsageError
 from sretool.units import parse_ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
     from pathlib import Path
 
     from sretool.adapters.files.profiles import StoredProfile
     from sretool.adapters.store.writer import RunWriter
     from sretool.cli.context import Settings
-    from sretool.core.plans.chaos.gates import Approval
+    from sretool.core.plans.chaos.gates import Approval, Refusal
     from sretool.core.runs.events import RunEvent
     from sretool.services.chaos import Control
     from sretool.services.chaos_watch import Sources
@@ -129,14 +131,16 @@ class Prepared:
 
     def chaos(self) -> tuple[str, ...]:
         wanted = self.wanted
-        listed = (("--vars", wanted.variables), ("--approve", wanted.approvals), ("--waive", wanted.waived))
-        given = [part for option, values in listed for value in values for part in (option, value)]
-        return (*self._before(), "chaos", "run", str(self.experiment.file), "--yes", *given)
+        return (
+            *self._before(),
+            *("chaos", "run", str(self.experiment.file), "--yes"),
+            *gameday_session.each_as("--vars", wanted.variables),
+            *gameday_session.each_as("--approve", wanted.approvals),
+            *gameday_session.each_as("--waive", wanted.waived),
+        )
 
     def _before(self) -> tuple[str, ...]:
-        from sretool.cli.gameday_session import global_options
-
-        return global_options(self.settings, self.experiment.lab)
+        return gameday_session.global_options(self.settings, self.experiment.lab)
 
     def _amount(self) -> tuple[str, ...]:
         if self.wanted.rate is not None:
@@ -144,29 +148,21 @@ class Prepared:
         return ("--users", str(self.wanted.users)) if self.wanted.users is not None else ()
 
     def _target(self) -> tuple[str, ...]:
-        to = ("--target", self.wanted.target) if self.wanted.target is not None else ()
-        return (*to, "--yes-this-is-mine") if self.wanted.meant else to
+        return gameday_session.target_options(self.wanted.target, meant=self.wanted.meant)
 
 
 def share(option: str, text: str) -> float:
     """0..1; UsageError that names the option."""
-    try:
-        return float(parse_ratio(text))
-    except UsageError as error:
-        raise UsageError(f"{option}: {error.message}", remedy=error.remedy, wrong=error.wrong) from None
+    return float(parsed(option, parse_ratio, text))
 
 
 def prepare(settings: Settings, wanted: Wanted, *, extra: Sequence[str] = ()) -> Prepared:
     """`extra`: further `--vars`. UsageError and CatalogError for what cannot be."""
     from sretool import wiring
-    from sretool.cli.chaos_run import approval
-    from sretool.core.plans.chaos.gates import WAIVABLE
     from sretool.services.gameday_together import Limits
 
-    unknown = [each for each in wanted.waived if each not in WAIVABLE]
-    if unknown:
-        raise UsageError(f"{unknown[0]!r} cannot be waived", remedy=f"these can: {', '.join(WAIVABLE)}")
-    approvals = tuple(approval(each) for each in wanted.approvals)
+    chaos_run.check_waived(wanted.waived)
+    approvals = tuple(chaos_run.approval(each) for each in wanted.approvals)
     limits = Limits(share("--budget", wanted.budget), wanted.patience)
     if wanted.rate is not None and wanted.users is not None:
         raise UsageError("a rate and a number of users are two kinds of load", remedy="give one of them")
@@ -210,23 +206,21 @@ def carry_out(
     from contextlib import nullcontext
 
     from sretool import wiring
-    from sretool.cli import chaos_run, chaos_shown
+    from sretool.cli import chaos_shown
+    from sretool.core.plans.chaos.gates import Refusal
 
     environment = prepared.settings.environment or {}
     # As a step of a game day, that one holds the lock.
     inside = bool(environment.get(wiring.PARENT))
     with nullcontext("") if inside else wiring.gameday_lock(environment, title) as busy:
         if busy:
-            diagnostics.tell(f"refused (lock): {busy}", "wait for its end")
-            raise click.exceptions.Exit(diagnostics.ABORTED)
+            raise chaos_run.refused([Refusal("lock", busy, "wait for its end")])
         diagnostics.talk(chaos_shown.text(prepared.experiment.plan))
         for line in show:
             diagnostics.talk(line)
         closed = asyncio.run(_closed(prepared))
-        for each in closed:
-            diagnostics.tell(f"refused: {each}")
         if closed:
-            raise click.exceptions.Exit(diagnostics.ABORTED)
+            raise chaos_run.refused(closed)
         if not yes:
             chaos_run.ask("Begin?")
         journal = wiring.gameday_journal(
@@ -241,10 +235,10 @@ def carry_out(
             return asyncio.run(_work(prepared, journal, work)), journal.folder
 
 
-async def _closed(prepared: Prepared) -> Sequence[str]:
+async def _closed(prepared: Prepared) -> Sequence[Refusal]:
     sources = _sources(prepared)
     try:
-        return await _calm(prepared, sources)()
+        return await _refusals(prepared, sources)
     finally:
         await sources.aclose()
 
@@ -253,7 +247,6 @@ async def _work(
     prepared: Prepared, journal: RunWriter, work: Callable[[Surrounded], Coroutine[Any, Any, T]]
 ) -> T:
     from sretool import wiring
-    from sretool.cli import chaos_run
     from sretool.services.chaos import Control
     from sretool.services.gameday_together import Around
 
@@ -271,7 +264,7 @@ async def _work(
 
     sources, control = _sources(prepared), Control()
     chaos_run.listen(control)
-    around = Around(child, _calm(prepared, sources), wiring.SystemClock())
+    around = Around(child, partial(_calm, prepared, sources), wiring.SystemClock())
     try:
         return await work(Surrounded(around, journal, control, chaos_run.Lines().show, sources))
     finally:
@@ -280,26 +273,27 @@ async def _work(
 
 def _sources(prepared: Prepared) -> Sources:
     from sretool import wiring
-    from sretool.cli.chaos_run import endpoints
 
     lab = prepared.experiment.lab
-    return wiring.chaos_sources(endpoints(prepared.experiment), lab.name if lab is not None else None)
+    return wiring.chaos_sources(
+        chaos_run.endpoints(prepared.experiment), lab.name if lab is not None else None
+    )
 
 
-def _calm(prepared: Prepared, sources: Sources) -> Callable[[], Awaitable[Sequence[str]]]:
+async def _refusals(prepared: Prepared, sources: Sources) -> Sequence[Refusal]:
     """What the gates of the experiment say now."""
     from sretool import wiring
     from sretool.core.plans.chaos.gates import refusals
 
-    experiment, waived = prepared.experiment, frozenset(prepared.wanted.waived)
+    experiment = prepared.experiment
+    facts = await wiring.chaos_facts(
+        prepared.settings.project, experiment.environment, experiment.me, prepared.approvals, sources
+    )
+    return refusals(experiment.plan, facts, frozenset(prepared.wanted.waived))
 
-    async def look() -> Sequence[str]:
-        facts = await wiring.chaos_facts(
-            prepared.settings.project, experiment.environment, experiment.me, prepared.approvals, sources
-        )
-        return [f"{each.gate}: {each.text}" for each in refusals(experiment.plan, facts, waived)]
 
-    return look
+async def _calm(prepared: Prepared, sources: Sources) -> Sequence[str]:
+    return [f"{each.gate}: {each.text}" for each in await _refusals(prepared, sources)]
 
 
 def _inputs(prepared: Prepared, plan: dict[str, Any]) -> list[tuple[str, bytes, str]]:
@@ -330,10 +324,9 @@ def finish(
 ) -> click.exceptions.Exit:
     """The result on stdout and in the run's folder (`NAME.json`, `NAME.txt`), and its reports."""
     from sretool import wiring
-    from sretool.cli import chaos_run, output, run_reports
+    from sretool.cli import output, run_reports
 
-    for each in ending.left:
-        diagnostics.tell(f"not undone: {each}", "try again with `sretool chaos heal`")
+    chaos_run.tell_left(ending.left)
     try:
         wiring.keep_in_run(folder, f"{name}.json", output.json_text(document).encode() + b"\n")
         wiring.keep_in_run(folder, f"{name}.txt", "\n".join(lines).encode() + b"\n")

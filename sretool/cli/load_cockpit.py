@@ -29,13 +29,13 @@ T = TypeVar("T")
 _REFRESH: Final = timedelta(seconds=5)
 
 
-def needs_a_terminal() -> None:
-    """UsageError where there is no screen to draw on."""
+def needs_a_terminal(otherwise: str = "a line a second goes to stderr") -> None:
+    """UsageError where there is no screen to draw on; `otherwise`: what there is without one."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
     if os.environ.get("TERM", "") in ("", "dumb") or not all(stream.isatty() for stream in streams):
         raise UsageError(
             "--tui needs stdin, stdout and stderr to be a terminal, and TERM to say which",
-            remedy="leave it out: then a line a second goes to stderr",
+            remedy=f"leave it out: then {otherwise}",
         )
 
 

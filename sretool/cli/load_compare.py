@@ -10,6 +10,8 @@ from sretool.cli import diagnostics, output
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from sretool.adapters.store.baselines import BaselineStore
     from sretool.adapters.store.runs import RunStore, StoredRun
     from sretool.cli.context import Settings
@@ -162,7 +164,7 @@ def compare(
             }
         )
     elif output_format == "md":
-        for line in _markdown(names, verdict.value, reason, found, notes):
+        for line in markdown(names, verdict.value, reason, _HEAD, _cells(found), notes):
             click.echo(line)
     else:
         for line in _text(names, verdict.value, reason, found, notes):
@@ -388,14 +390,19 @@ def _text(
     return lines + ([""] if notes else []) + [f"note: {note}" for note in notes]
 
 
-def _markdown(
-    names: tuple[str, str], verdict: str, reason: str, found: Comparison, notes: tuple[str, ...]
+def markdown(
+    names: tuple[str, str],
+    verdict: str,
+    reason: str,
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    notes: Sequence[str],
 ) -> list[str]:
-    def escaped(text: str) -> str:
-        return text.replace("|", "\\|")
+    """A comparison as GitHub's Markdown; figures are all columns but the first two and the last."""
+    from sretool.report.templating import cell
 
-    lines = [f"**{verdict}** {escaped(reason)} (`{names[1]}` against `{names[0]}`)", ""]
-    lines.append("| " + " | ".join(title.capitalize() for title in _HEAD) + " |")
-    lines.append("| --- | --- | ---: | ---: | ---: | ---: | --- |")
-    lines += ["| " + " | ".join(escaped(cell) for cell in row) + " |" for row in _cells(found)]
-    return lines + ([""] if notes else []) + [f"- {escaped(note)}" for note in notes]
+    lines = [f"**{verdict}** {cell(reason)} (`{names[1]}` against `{names[0]}`)", ""]
+    lines.append("| " + " | ".join(title.capitalize() for title in head) + " |")
+    lines.append("| --- | --- | " + "---: | " * (len(head) - 3) + "--- |")
+    lines += ["| " + " | ".join(cell(each) for each in row) + " |" for row in rows]
+    return lines + ([""] if notes else []) + [f"- {cell(note)}" for note in notes]

@@ -14,7 +14,7 @@ import msgspec
 from sretool.units import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 F = TypeVar("F")
 
@@ -40,12 +40,15 @@ def plain(text: str) -> str:
     )
 
 
-def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Lines of a table, all columns but the last as wide as their longest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> Iterator[str]:
+    """Lines of a table, each column as wide as its longest cell; those of `right` end at its right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        yield "  ".join((*cells, row[-1])).rstrip()
+        cells = (
+            cell.rjust(width) if place in right else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(cells).rstrip()
 
 
 def write_json(value: Any) -> None:

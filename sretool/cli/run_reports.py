@@ -87,6 +87,4 @@ def _text(report: load.LoadReport, form: str, now: datetime) -> str:
 
 
 def _events(folder: Path) -> Iterator[RunEvent]:
-    tail = EventTail(folder / EVENTS)
-    while found := tail.read().events:
-        yield from found
+    return EventTail(folder / EVENTS).rest()

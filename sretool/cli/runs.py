@@ -78,9 +78,8 @@ def show(ctx: click.Context, run: str, whole_log: bool, output_format: str) -> N
     store = _store(ctx)
     found = store.open(run)
     story, tail = store.story(found)
-    if tail.unreadable:
-        told = "1 line is no event" if tail.unreadable == 1 else f"{tail.unreadable} lines are no events"
-        diagnostics.tell(f"{told}, the first is {tail.first_unreadable}")
+    if tail.lost:
+        diagnostics.tell(f"{tail.lost}, the first is {tail.first_unreadable}")
     if output_format == "json":
         log = [
             {"at": line.at, "t": line.t, "source": line.source, "text": line.text, "result": line.result}

@@ -148,13 +148,8 @@ def _say(quarter: Quarter, now: datetime, found: Sequence[KpiStanding]) -> None:
         )
         for each in found
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for row in rows:
-        title, *cells = (
-            f"{cell:>{width}}" if place in (1, 2) else f"{cell:<{width}}"
-            for place, (cell, width) in enumerate(zip(row, widths, strict=False))
-        )
-        click.echo("  ".join((title, *cells, row[-1])).rstrip())
+    for line in output.columns(rows, right=(1, 2)):
+        click.echo(line)
 
 
 def _target(target: Target | None, unit: str) -> str:

@@ -131,13 +131,8 @@ def _say(found: tuple[ServiceScore, ...]) -> None:
                 " > ".join(f"{point.score:.0f}" for point in each.trend[-_SHOWN:]) or "-",
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            f"{cell:<{width}}" if place in (0, len(row) - 1) else f"{cell:>{width}}"
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        click.echo("  ".join(cells).rstrip())
+    for line in output.columns(rows, right=range(1, len(rows[0]) - 1)):
+        click.echo(line)
     lower = list(dict.fromkeys(_lowers(found)))
     if lower:
         click.echo("\nWHAT LOWERS IT")

@@ -13,8 +13,8 @@ import click
 
 from sretool.cli import diagnostics
 from sretool.cli.known import incidents_option, spans
+from sretool.cli.options import parsed
 from sretool.cli.output import format_option, write_json
-from sretool.errors import UsageError
 from sretool.units import format_decimal, format_duration, format_time
 
 if TYPE_CHECKING:
@@ -162,13 +162,7 @@ T = TypeVar("T")
 
 
 def _option(name: str, parse: Callable[[str], T], text: str | None) -> T | None:
-    """The value of an option, or a message that names it."""
-    if text is None:
-        return None
-    try:
-        return parse(text)
-    except UsageError as error:
-        raise UsageError(f"{name}: {error.message}", remedy=error.remedy) from None
+    return None if text is None else parsed(name, parse, text)
 
 
 def _read(

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sretool.cli import diagnostics, known
+from sretool.cli.options import parsed
 from sretool.cli.output import json_text
 from sretool.cli.slo import PATIENCE
 from sretool.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sretool.cli.context import Settings
@@ -73,7 +74,7 @@ def command(
 
     settings: Settings = ctx.obj
     now = SystemClock().now()
-    zone = _zone(values.zone, zone_text) if zone_text is not None else None
+    zone = parsed("--zone", values.zone, zone_text) if zone_text is not None else None
     asked = period(month_text, now, zone or "UTC")
     sources = settings.resolve_sources(catalog_needed=False)
     slos = select(objectives.load(sources).slos, ids)
@@ -85,13 +86,6 @@ def command(
     else:
         _write(out, text)
         diagnostics.tell(f"wrote {out}")
-
-
-def _zone(parse: Callable[[str], str], text: str) -> str:
-    try:
-        return parse(text)
-    except UsageError as error:
-        raise UsageError(f"--zone: {error.message}", remedy=error.remedy) from None
 
 
 def _read(

@@ -6,7 +6,7 @@ Everything is told by the run's events; the record adds what was hurt with what.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sretool.core.plans.chaos import criteria as holding
 from sretool.core.runs.words import (
@@ -21,6 +21,7 @@ from sretool.report.run import Figure, kind
 from sretool.report.run import word as word
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from sretool.core.runs.events import WritesFound
@@ -48,7 +49,7 @@ def _render(template: str, report: ChaosReport, made_at: datetime, *, escape: bo
         escape=escape,
         filters={
             **run.FILTERS,
-            "count": _count,
+            "count": run.count,
             "after": _after,
         },
         functions={"pictures": chaos_charts.over_time, "lanes": chaos_charts.lanes},
@@ -97,7 +98,7 @@ def figures(report: ChaosReport) -> list[Figure]:
     add("RTO", measured.rto_s, _span(measured.rto_s), holding.RTO, _within(promised.rto_s))
     add("RPO", measured.rpo_s, _span(measured.rpo_s), holding.RPO, _within(promised.rpo_s))
     acked = f"of {count_words(measured.acked_writes)}" if measured.acked_writes is not None else ""
-    add("Lost writes", measured.lost_writes, _count(measured.lost_writes), holding.LOST, acked)
+    add("Lost writes", measured.lost_writes, run.count(measured.lost_writes), holding.LOST, acked)
     add("Detected in", measured.mttd_s, _span(measured.mttd_s), "")
     add("Mended in", measured.mttr_s, _span(measured.mttr_s), "")
     dose = checks.get(holding.DOSE)
@@ -245,7 +246,7 @@ def writes(found: WritesFound | None) -> list[tuple[str, str, str]]:
         ("Refused and there all the same", found.resurrected, True),
         ("Without an answer", found.unknown, False),
     ]
-    rows = [(name, _count(value), "bad" if harm and value else "") for name, value, harm in counted]
+    rows = [(name, run.count(value), "bad" if harm and value else "") for name, value, harm in counted]
     told = [
         ("Another server took over", found.promoted, ""),
         ("Two servers took writes at once", found.split_brain, "yes"),
@@ -274,12 +275,12 @@ def promises(report: ChaosReport) -> list[tuple[str, str]]:
     return [row for row in rows if row[1]]
 
 
-def happened(report: ChaosReport) -> list[LogLine]:
-    """What is worth knowing beside the figures; of probes what failed."""
+def happened(report: ChaosReport, told: Collection[str] = run.TOLD) -> list[LogLine]:
+    """What is worth knowing beside the figures: of sources that are `told`; of probes what failed."""
     return [
         line
         for line in report.story.log
-        if line.source in run.TOLD or (line.source == "probe" and line.good is False)
+        if line.source in told or (line.source == "probe" and line.good is False)
     ][:_LINES]
 
 
@@ -290,10 +291,6 @@ _LINES: Final = 400
 def _span(seconds: float | None) -> str:
     """No time at all has no unit that would mean anything."""
     return "0s" if seconds == 0 else seconds_words(seconds)
-
-
-def _count(value: Any) -> str:
-    return NONE if value is None else count_words(value)
 
 
 def _after(value: float | None) -> str:

@@ -93,12 +93,7 @@ def junit(report: ChaosReport) -> str:
     """
     record = report.record
     took = (record.ended - record.started).total_seconds() if record.ended is not None else report.end
-    attributes = {
-        "name": f"chaos {record.title}",
-        "timestamp": record.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "time": f"{took:.3f}",
-    }
-    suite = run_documents.Suite(f"chaos.{record.title}", attributes)
+    suite = run_documents.Suite.of(f"chaos {record.title}", f"chaos.{record.title}", record.started, took)
     for check in report.story.checks.values():
         suite.check(check, pages.in_words)
     suite.run(report.verdict, word(report), pages.reason(report))

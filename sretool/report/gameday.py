@@ -19,6 +19,7 @@ from sretool.core.runs import differences
 from sretool.core.runs.model import Outcome, RunKind, RunState
 from sretool.core.runs.words import NONE, count_words, seconds_words, share_words, value_words
 from sretool.report import chaos, gameday_actions, gameday_charts, release, run, templating
+from sretool.report.gameday_story import ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +27,10 @@ if TYPE_CHECKING:
 
     from sretool.core.analysis.score import ServiceScore
     from sretool.core.runs.model import ChaosMeasures, Verdict
-    from sretool.core.runs.story import Firing, LogLine, StepSpan
+    from sretool.core.runs.story import Firing, StepSpan
     from sretool.report.gameday_story import Child, GameDayReport
 
-_KINDS: Final = {Outcome.PASSED: "good", Outcome.FAILED: "bad", Outcome.ERROR: "bad"}
-_ASKED: Final = ("ask", "check")
-"""Kinds of steps that somebody answers."""
+_TOLD: Final = (*run.TOLD, "check")
 ALREADY: Final = "already"
 """When a page was taken whose ack lasted from the time before."""
 
@@ -67,7 +66,7 @@ def _render(
         escape=escape,
         filters={
             **run.FILTERS,
-            "count": lambda value: NONE if value is None else count_words(value),
+            "count": run.count,
             "points": points_words,
             "coded": _coded,
         },
@@ -101,7 +100,7 @@ def _render(
         recovery=recovery(report),
         scores=report.scores,
         promises=chaos.promises(report),
-        happened=happened(report),
+        happened=chaos.happened(report, _TOLD),
         unreadable=report.unreadable,
         release=section,
         links=links,
@@ -129,7 +128,7 @@ def figures(report: GameDayReport) -> list[run.Figure]:
         return []
     budget = run.Figure("Budget", share_words(day.budget_spent), "spent, the worst")
     if not report.rehearsal:
-        return [run.Figure("Faults made", _count(day.experiments)), budget]
+        return [run.Figure("Faults made", run.count(day.experiments)), budget]
     if report.release is not None and not day.experiments:
         return [*release.figures(report.release), budget]
     passed = "" if day.experiments is None else f"of {day.experiments} experiments"
@@ -138,10 +137,10 @@ def figures(report: GameDayReport) -> list[run.Figure]:
     of = "" if day.acked_writes is None else f"of {count_words(day.acked_writes)}"
     less = day.experiments is not None and (day.experiments_passed or 0) < day.experiments
     found = [
-        ("Passed", _count(day.experiments_passed), passed, "bad" if less else ""),
+        ("Passed", run.count(day.experiments_passed), passed, "bad" if less else ""),
         ("RTO", _span(day.rto_s), faults, ""),
         ("RPO", _span(day.rpo_s), faults, ""),
-        ("Lost writes", _count(day.lost_writes), of, "bad" if day.lost_writes else ""),
+        ("Lost writes", run.count(day.lost_writes), of, "bad" if day.lost_writes else ""),
         ("Detected in", _span(day.mttd_s), "mean", ""),
         ("Taken in", _span(day.mtta_s), pages or "mean", ""),
         ("Mended in", _span(day.mttr_s), "mean", ""),
@@ -159,10 +158,6 @@ def _span(seconds: float | None) -> str:
     if seconds is None:
         return NONE
     return "0s" if seconds == 0 else seconds_words(seconds, 3)
-
-
-def _count(value: int | None) -> str:
-    return NONE if value is None else count_words(value)
 
 
 # --- steps
@@ -222,7 +217,7 @@ def _outcome(step: StepSpan, child: Child | None) -> tuple[str, str]:
         if not step.ended.undone:
             return "not undone", "bad"
         outcome = step.ended.outcome
-        return outcome.value, _KINDS.get(outcome, "warn")
+        return outcome.value, run.look(outcome)
     if child is not None and child.record.state is RunState.LOST:
         return "broke off", "bad"
     return ("not over", "warn") if step.begin is not None else ("not begun", "warn")
@@ -249,7 +244,7 @@ def _cells(
 
     yield cell(_span(measured.rto_s), holding.RTO, of.rto_s if of is not None else None)
     yield cell(_span(measured.rpo_s), holding.RPO, of.rpo_s if of is not None else None)
-    yield cell(_count(measured.lost_writes), holding.LOST)
+    yield cell(run.count(measured.lost_writes), holding.LOST)
     yield _detected(of.expected_alerts if of is not None else (), checks, measured)
     yield _taken(report, step)
     yield cell(_span(measured.mttr_s), holding.RECOVERED, of.recovery_deadline_s if of is not None else None)
@@ -394,7 +389,7 @@ def answers(report: GameDayReport) -> list[AnswerRow]:
     """Every question that was asked."""
     rows = []
     for each in report.steps:
-        if each.plan.kind not in _ASKED and each.asked is None:
+        if each.plan.kind not in ANSWERED and each.asked is None:
             continue
         if each.begin is None:
             continue
@@ -469,22 +464,6 @@ def _worst(measured: list[float | None], most: float) -> Cell:
 
 
 # --- the rest
-
-_TOLD: Final = ("run", "guard", "proc", "hum", "act", "sig", "check")
-
-
-def happened(report: GameDayReport) -> list[LogLine]:
-    """What is worth knowing beside the figures."""
-    told = [
-        line
-        for line in report.story.log
-        if line.source in _TOLD or (line.source == "probe" and line.good is False)
-    ]
-    return told[:_LINES]
-
-
-_LINES: Final = 400
-"""Told at most; the events hold the rest."""
 
 
 def points_words(score: float) -> str:

@@ -9,6 +9,7 @@ from sretool.core.plans.gameday.claims import Claims
 from sretool.core.runs.model import Outcome, RunKind, RunState
 from sretool.errors import UsageError
 from sretool.report import chaos, release
+from sretool.report.gameday_story import ANSWERED
 from sretool.report.postmortem import Action, mend
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _of_step(report: GameDayReport, step: StepSpan) -> Iterator[Action]:
         that = step.asked.question if step.asked is not None else step.plan.title
         by = said.by if said is not None and said.by else step.plan.role
         yield Action(f"Make it so: {that}", "prevent", f"{by} answered no")
-    elif step.plan.kind in ("ask", "check") and said is None and ended.outcome is Outcome.INCONCLUSIVE:
+    elif step.plan.kind in ANSWERED and said is None and ended.outcome is Outcome.INCONCLUSIVE:
         yield Action(f"Ask {step.plan.role} again: {step.plan.title}", "measure", "there was no answer")
     elif step.plan.kind == "wait for" and ended.outcome is Outcome.FAILED:
         yield Action(f"Find out why it was not so in time: {step.plan.title}", "recover", ended.why)

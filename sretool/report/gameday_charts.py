@@ -13,6 +13,7 @@ from sretool.core.runs.words import clock_words
 from sretool.errors import UsageError
 from sretool.report import chaos_charts
 from sretool.report.chaos_charts import Lane, span
+from sretool.report.gameday_story import ANSWERED
 from sretool.report.plot import Picture
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _SLOS: Final = 6
 """Objectives with a picture of their own, at most: those that suffered most."""
 _LOADS: Final = ("load", "capacity")
-_ANSWERED: Final = ("ask", "check")
 
 
 def over_time(report: GameDayReport) -> list[Picture]:
@@ -129,7 +129,7 @@ def _steps(report: GameDayReport) -> Iterator[Lane]:
         if each.begin is None:
             continue
         end = each.end if each.end is not None else max(report.end, 1.0)
-        lane = loads if each.plan.kind in _LOADS else people if each.plan.kind in _ANSWERED else steps
+        lane = loads if each.plan.kind in _LOADS else people if each.plan.kind in ANSWERED else steps
         lane.bars.append((each.begin, end, _kind(each), _said(report, each, end)))
         if each.answer is not None:
             words = f"{clock_words(end)} {each.answer.by or each.plan.role}: {each.answer.answer}"

@@ -13,8 +13,6 @@ from sretool.report.run import word
 from sretool.report.run_documents import Suite
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sretool.core.analysis.score import ServiceScore
     from sretool.core.runs.story import Firing, StepSpan
     from sretool.report.gameday_story import Child, GameDayReport
@@ -131,11 +129,11 @@ def junit(report: GameDayReport) -> str:
     record = report.record
     took = (record.ended - record.started).total_seconds() if record.ended is not None else report.end
     name = f"gameday.{record.title}"
-    held = _suite(f"game day {record.title}", name, record.started, took)
+    held = Suite.of(f"game day {record.title}", name, record.started, took)
     for check in report.story.checks.values():
         held.check(check, chaos.in_words)
     held.run(report.verdict, word(report), chaos.reason(report))
-    steps = _suite("steps", f"{name}.steps", record.started, took)
+    steps = Suite.of("steps", f"{name}.steps", record.started, took)
     for each in report.steps:
         ended, child = each.ended, report.children.get(each.plan.id)
         outcome = ended.outcome if ended is not None else None
@@ -149,17 +147,12 @@ def junit(report: GameDayReport) -> str:
             continue
         own = child.record
         lasted = (own.ended - own.started).total_seconds() if own.ended is not None else 0.0
-        suite = _suite(f"{own.kind.value} {own.title}", f"{name}.{child.step}", own.started, lasted)
+        suite = Suite.of(f"{own.kind.value} {own.title}", f"{name}.{child.step}", own.started, lasted)
         for check in child.verdict.checks:
             suite.check(check, chaos.in_words)
         suite.run(child.verdict, child.verdict.outcome.value, child.verdict.reason)
         suites.append(suite)
     return run_documents.junit(suites)
-
-
-def _suite(name: str, classname: str, at: datetime, took: float) -> Suite:
-    attributes = {"name": name, "timestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "time": f"{took:.3f}"}
-    return Suite(classname, attributes)
 
 
 _OPEN: Final = (None, Outcome.INCONCLUSIVE)

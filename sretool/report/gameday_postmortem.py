@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sretool.core.runs.model import Outcome
 from sretool.core.runs.words import clock_words, seconds_words
-from sretool.report import chaos, gameday, gameday_actions
+from sretool.report import gameday, gameday_actions, postmortem
 from sretool.report.postmortem import Findings
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def _detection(report: GameDayReport) -> Iterator[str]:
         )
         many = f" {row.many} times, first" if row.many > 1 else ""
         yield f"{row.name} fired{many} at {clock_words(row.fired)}{during}{after}; {taken}; {over}."
-    for source in sorted({each.state for each in report.silent}):
-        yield f"{source} did not answer all the time: what it did not say may have happened all the same."
+    yield from postmortem.silent(report)
     day = report.day
     for name, value in (
         ("Mean time to detection", day.mttd_s if day is not None else None),
@@ -54,9 +53,7 @@ def _detection(report: GameDayReport) -> Iterator[str]:
 
 
 def _recovery(report: GameDayReport) -> Iterator[str]:
-    for fault in report.faults:
-        end = chaos.fault_row(report, fault)
-        yield f"{fault.text}: in for {seconds_words(end.lasted, 3)}, {end.end}."
+    yield from postmortem.faults(report)
     for step in report.experiments:
         row = gameday.experiment(report, step)
         told = [

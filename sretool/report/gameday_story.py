@@ -27,6 +27,8 @@ ESCALATES: Final = 300.0
 """Seconds until a page that nobody has taken goes on to the next."""
 EXPERIMENT: Final = "experiment"
 """Kind of a step."""
+ANSWERED: Final = ("ask", "check")
+"""Kinds of steps that somebody answers."""
 
 
 @dataclass(frozen=True, slots=True)

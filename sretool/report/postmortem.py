@@ -166,8 +166,7 @@ def detection(report: ChaosReport) -> Iterator[str]:
     never = {each.name for each in report.criteria.expected_alerts} - report.alerts.keys()
     for name in sorted(never):
         yield f"{name} was expected and never came."
-    for source in sorted({each.state for each in report.silent}):
-        yield f"{source} did not answer all the time: what it did not say may have happened all the same."
+    yield from silent(report)
     if measured is not None and measured.mttd_s is not None:
         took = seconds_words(measured.mttd_s, 3)
         yield f"Time to detection: {took} from the fault to the first alert for it."
@@ -196,10 +195,19 @@ def of_alert(report: ChaosReport, alert: Alert) -> str:
     return f"{', '.join([f'{alert.name}{told} {when}', *beside])}."
 
 
-def recovery(report: ChaosReport) -> Iterator[str]:
+def silent(report: ChaosReport) -> Iterator[str]:
+    for source in sorted({each.state for each in report.silent}):
+        yield f"{source} did not answer all the time: what it did not say may have happened all the same."
+
+
+def faults(report: ChaosReport) -> Iterator[str]:
     for fault in report.faults:
         end = chaos.fault_row(report, fault)
         yield f"{fault.text}: in for {seconds_words(end.lasted, 3)}, {end.end}."
+
+
+def recovery(report: ChaosReport) -> Iterator[str]:
+    yield from faults(report)
     measured, promised = report.measures, report.criteria
     if measured is None:
         return

@@ -11,7 +11,7 @@ from sretool.core.runs.words import value_words
 from sretool.report import release_words as words
 from sretool.report import templating
 from sretool.report.postmortem import Action
-from sretool.report.run import Figure
+from sretool.report.run import LOOKS, Figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,6 @@ _DECIDED: Final = {
     Decision.NO_GO: ("no-go", "bad", ""),
     Decision.OPEN: ("open", "warn", ""),
 }
-_KINDS: Final = {True: "good", False: "bad", None: "warn"}
 _LEVELS: Final = {
     Level.SAFE: "good",
     Level.RAISED: "warn",
@@ -57,16 +56,16 @@ def _render(template: str, judged: Judged, *, escape: bool) -> str:
         stage_head=words.STAGE_HEAD,
         stage_columns=words.STAGE_COLUMNS,
         stages=[
-            (words.stage_row(judged, each), _KINDS[each.carries], each.stage.must) for each in judged.stages
+            (words.stage_row(judged, each), LOOKS[each.carries], each.stage.must) for each in judged.stages
         ],
         remarks=words.remarks(judged),
         headroom=words.headroom(judged),
-        headroom_kind=_KINDS[judged.headroom.ok] if judged.headroom is not None else "",
+        headroom_kind=LOOKS[judged.headroom.ok] if judged.headroom is not None else "",
         line_head=words.LINE_HEAD,
         water_lines=[(words.line_row(each), _LEVELS[each.level]) for each in judged.lines],
         peak=value_words(judged.peak, "1/s") if judged.peak is not None else "",
         gate=judged.gate.reason if judged.gate is not None else "",
-        gate_kind=_KINDS[judged.gate.go] if judged.gate is not None else "",
+        gate_kind=LOOKS[judged.gate.go] if judged.gate is not None else "",
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sretool.core.runs.model import Outcome, RunState
 from sretool.core.runs.story import Story
-from sretool.core.runs.words import clock_words, seconds_words
+from sretool.core.runs.words import NONE, clock_words, count_words, seconds_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,15 +58,19 @@ def word(report: RunReport) -> str:
 
 def kind(report: RunReport) -> str:
     """How the verdict looks: `good`, `bad`, `warn`."""
-    match report.verdict:
-        case None:
-            return "warn"
-        case verdict if verdict.outcome is Outcome.PASSED:
-            return "good"
-        case verdict if verdict.outcome in (Outcome.FAILED, Outcome.ERROR):
-            return "bad"
-        case _:
-            return "warn"
+    verdict = report.verdict
+    return look(verdict.outcome if verdict is not None else None)
+
+
+def look(outcome: Outcome | None) -> str:
+    return _OUTCOMES.get(outcome, "warn")
+
+
+_OUTCOMES: Final[dict[Outcome | None, str]] = {
+    Outcome.PASSED: "good",
+    Outcome.FAILED: "bad",
+    Outcome.ERROR: "bad",
+}
 
 
 def reason(report: RunReport, lost: str, running: str) -> str:
@@ -77,6 +81,10 @@ def reason(report: RunReport, lost: str, running: str) -> str:
     if report.record.state is RunState.LOST:
         return f"its program ended without a word; {lost}"
     return f"it is not over; {running}"
+
+
+def count(value: float | None) -> str:
+    return NONE if value is None else count_words(value)
 
 
 def _moment(at: datetime) -> str:

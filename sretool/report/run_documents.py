@@ -10,6 +10,7 @@ from sretool.core.runs.model import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from sretool.core.runs.model import Check, RunRecord, Verdict
     from sretool.report.run import RunReport
@@ -73,6 +74,12 @@ class Suite:
         self.element = ElementTree.Element("testsuite", dict(attributes))
         self.counts = {"failures": 0, "errors": 0, "skipped": 0}
         self._classname = classname
+
+    @classmethod
+    def of(cls, name: str, classname: str, at: datetime, took: float) -> Suite:
+        """`took`: seconds."""
+        attributes = {"name": name, "timestamp": f"{at:%Y-%m-%dT%H:%M:%SZ}", "time": f"{took:.3f}"}
+        return cls(classname, attributes)
 
     def case(self, name: str, ok: bool | None, said: str, took: float | None = None, why: str = "") -> None:
         """`said`: what was measured, or why nobody knows; `why` it was broken, where somebody said so."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from sretool.tui import format as fmt
 from sretool.tui import overview
 from sretool.tui.line import Span, crop, rule
 from sretool.tui.words import tr
@@ -36,6 +36,6 @@ def explanation(view: View, log: Sequence[tuple[datetime, str]], width: int) -> 
 def _bullets(texts: Iterable[str], width: int) -> list[Line]:
     lines: list[Line] = []
     for text in texts:
-        rows = wrap(text, max(width - 4, 10))
+        rows = fmt.wrapped(text, max(width - 4, 10))
         lines += [crop([Span("  "), Span(row)], width) for row in rows]
     return lines

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
@@ -264,7 +263,7 @@ def _facts(found: Open, view: View, triage: Triage) -> Iterable[tuple[str, str, 
 
 
 def _paragraph(name: str, text: str, width: int, role: Role) -> list[Line]:
-    rows = wrap(text, max(width - _MARGIN - 1, 10)) or [""]
+    rows = fmt.wrapped(text, max(width - _MARGIN - 1, 10)) or [""]
     return [
         crop([Span(fmt.fit(f" {name}" if n == 0 else "", _MARGIN), "title"), Span(each, role)], width)
         for n, each in enumerate(rows)

@@ -142,12 +142,22 @@ class CockpitApp(DashApp):
         def act(answer: dict[str, str] | None) -> None:
             if answer is None:
                 return
+            if not self.work.running:
+                self.ended_meanwhile(leave=leave)
+                return
             self.work.stop("stopped by hand")
             self._leaving = leave
             self.tell(tr("stopping: requests under way may end"))
 
         title = tr("STOP THE LOAD AND QUIT?") if leave else tr("STOP THE LOAD?")
         self.push_screen(Confirm(title, said, verb=tr("Stop it"), glyphs=self.board.glyphs), act)
+
+    def ended_meanwhile(self, *, leave: bool) -> None:
+        """It came to its end by itself while somebody made up their mind."""
+        if leave:
+            self.leave_program()
+        else:
+            self.tell(tr("the run is over"))
 
     async def action_quit(self) -> None:
         self.leave_program()

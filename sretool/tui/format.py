@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from textwrap import wrap
+from typing import TYPE_CHECKING, Final, Literal
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from sretool.core.observe.model import AlertState
 from sretool.core.slo.model import CalendarUnit, Level
@@ -135,6 +137,28 @@ def fit(text: str, width: int, align: Align = "left", ellipsis: str = "…") -> 
         return set_cell_size(text, width - cell_len(ellipsis)) + ellipsis if width > 1 else ellipsis[:width]
     padding = " " * (width - size)
     return padding + text if align == "right" else text + padding
+
+
+def wrapped(text: str, width: int, most: int | None = None, ellipsis: str = "…") -> list[str]:
+    """Rows of at most `width` cells, `most` of them; wide characters may stand in the next row each alone."""
+    if cell_len(text) == len(text):
+        return wrap(text, width, max_lines=most, placeholder=f" {ellipsis}")
+    rows, row = [], ""
+    for piece in _PIECES.findall(" ".join(text.split())):
+        if cell_len(row + piece.rstrip()) > width:
+            rows.append(row.rstrip())
+            row = ""
+        *whole, rest = chop_cells(piece.rstrip(), width)
+        rows += whole
+        row += rest + piece[len(piece.rstrip()) :]
+    rows = [each for each in (*rows, row.rstrip()) if each]
+    if most is None or len(rows) <= most:
+        return rows
+    return [*rows[: most - 1], fit(f"{rows[most - 1]} {rows[most]}", width, ellipsis=f" {ellipsis}")]
+
+
+_PIECES: Final = re.compile(r"[\u1100-\U0003ffff] ?|[^\u1100-\U0003ffff ]+ ?")
+"""Words, and what may be wide by itself, with the space behind it."""
 
 
 def percent_of_objective(ratio: float | None, objective: Decimal) -> str:

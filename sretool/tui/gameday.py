@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 from sretool.core.runs.doses import of_trials
@@ -198,7 +197,7 @@ def question_lines(page: RunPage, view: View, width: int) -> list[Line]:
     tag = Span(f" {tr('ASKED')} ", "tag")
     who = Span(f" {_person(page.story, asked.role)}: ", "bold")
     room = max(width - cells([tag, who]) - 1, 10)
-    first, *rest = wrap(asked.question, room, max_lines=2, placeholder=f" {view.glyphs.ellipsis}") or [""]
+    first, *rest = fmt.wrapped(asked.question, room, 2, view.glyphs.ellipsis) or [""]
     found: list[Line] = [crop([tag, who, Span(first, "bold")], width)]
     answers = " / ".join(asked.answers) or tr("any text")
     said = [Span(f" {rest[0]} " if rest else " ", "bold"), Span(f" {answers}", "key")]
@@ -267,11 +266,8 @@ def steps_line(page: RunPage, view: View, width: int) -> list[Line]:
         if cells([Span(title)]) > _TITLE:
             title = fmt.fit(title, _TITLE, ellipsis=view.glyphs.ellipsis)
         spans.append(Span(f" [{sign}] {title} ", role))
-    left_out = 0
-    while left_out < begun - 1 and cells([head, *spans[left_out : begun + 1]]) > width - 5:
-        left_out += 1
-    more = [Span(f" {view.glyphs.ellipsis} ", "dim")] if left_out else []
-    return [crop_text([head, *more, *spans[left_out:]], width, view.glyphs.ellipsis)]
+    shown = runs.from_now(head, spans, begun, begun + 1, view, width)
+    return [crop_text(shown, width, view.glyphs.ellipsis)]
 
 
 def _untold(span: StepSpan) -> bool:
@@ -442,9 +438,7 @@ def latest(page: RunPage, view: View) -> datetime:
 
 def charts(page: RunPage, view: View, look: Look = WHOLE) -> list[tuple[str, Chart]]:
     """What is believed first, then what the load sees, then all other objectives."""
-    slos = runs.slo_charts(page, view)
-    worst = [slo for slo, _ in sorted(slos, key=lambda named: _rank(page.story, named[0]))]
-    slos.sort(key=lambda named: worst.index(named[0]))
+    slos = sorted(runs.slo_charts(page, view), key=lambda named: _rank(page.story, named[0]))
     load = runs.load_charts(page, view) if page.story.load else []
     load.sort(key=lambda named: named[0] == _RATE)
     drawn = [*slos[:1], *load, *slos[1:]]

@@ -185,6 +185,9 @@ class GameDayApp(CockpitApp):
         def act(answer: dict[str, str] | None) -> None:
             if answer is None:
                 return
+            if not self.work.running:
+                self.ended_meanwhile(leave=leave)
+                return
             self.work.abort(self.who or "whoever left the screen")
             self._leaving = leave
             self.tell(tr("aborted: everything is undone"), bad=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from sretool.core.slo.model import Level
@@ -78,7 +77,7 @@ def log_lines(
     if not log:
         lines.append(crop([Span(f"  {tr('nothing went wrong')}", "dim")], width))
     for moment, text in reversed(log):
-        rows = wrap(text, max(width - 13, 10)) or [""]
+        rows = fmt.wrapped(text, max(width - 13, 10)) or [""]
         for number, row in enumerate(rows):
             head = view.clock(moment) if number == 0 else ""
             lines.append(crop([Span(f"  {fmt.fit(head, 10)}", "dim"), Span(row)], width))
@@ -94,7 +93,7 @@ def _sign(sign: str, role: Role, meaning: str, width: int) -> Line:
 
 
 def _described(key: str, meaning: str, width: int) -> list[Line]:
-    rows = wrap(meaning, max(width - 20, 10)) or [""]
+    rows = fmt.wrapped(meaning, max(width - 20, 10)) or [""]
     return [
         crop([Span(f"  {fmt.fit(key if number == 0 else '', 16)}", "key"), Span(row)], width)
         for number, row in enumerate(rows)

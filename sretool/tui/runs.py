@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
@@ -136,7 +135,7 @@ _FIRST_OF: Final = {
 }
 _STARTERS: Final = {
     True: ("sretool load run PROFILE --target URL", "sretool load list"),
-    False: ("sretool gameday run PLAN", "sretool chaos run FILE"),
+    False: ("sretool gameday run first-game-day", "sretool chaos run FILE"),
 }
 
 
@@ -150,7 +149,7 @@ def how_to_start(kinds: Sequence[RunKind], folder: str, commands: Collection[str
     said.append(tr("Run folders are looked for in {folder}", folder=folder))
     lines: list[Line] = [crop([], width)]
     for text in said:
-        lines += [crop([Span(f"   {row}", "dim")], width) for row in wrap(text, max(width - 4, 10))]
+        lines += [crop([Span(f"   {row}", "dim")], width) for row in fmt.wrapped(text, max(width - 4, 10))]
     if starters:
         lines += [crop([], width), crop([Span(f"   {tr('To start one:')}")], width)]
         lines += [crop([Span(f"     {command}", "key")], width) for command in starters]
@@ -356,11 +355,16 @@ def phase_line(page: RunPage, view: View, width: int) -> list[Line]:
         planned = f" {fmt.age(timedelta(seconds=phase.planned))}" if phase.planned else ""
         spans.append(Span(f" [{sign}] {phase.name}{planned} ", role))
     begun = sum(1 for phase in phases if phase.begin is not None)
+    return [crop(from_now(head, spans, begun, begun, view, width), width)]
+
+
+def from_now(head: Span, spans: Sequence[Span], begun: int, seen: int, view: View, width: int) -> list[Span]:
+    """Without as many of those that have begun as it takes to see the first `seen` to their end."""
     left_out = 0
-    while left_out < begun - 1 and cells([head, *spans[left_out:begun]]) > width - 5:
+    while left_out < begun - 1 and cells([head, *spans[left_out:seen]]) > width - 5:
         left_out += 1
     more = [Span(f" {view.glyphs.ellipsis} ", "dim")] if left_out else []
-    return [crop([head, *more, *spans[left_out:]], width)]
+    return [head, *more, *spans[left_out:]]
 
 
 def fact_lines(page: RunPage, width: int) -> list[Line]:

@@ -230,7 +230,7 @@ def parse_moment(text: str, now: datetime, zone: tzinfo | None = UTC) -> datetim
 def _is_duration(text: str) -> bool:
     try:
         parse_duration(text)
-    except (UsageError, OverflowError):
+    except UsageError:
         return False
     return True
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sretool.adapters.files import catalog
-from sretool.cli import gameday_reports
+from sretool.cli import chaos_reports, gameday_reports, gameday_session
 from tests.support import gameday_runs as days
 
 LIMIT = 3.0
@@ -38,11 +38,11 @@ def main() -> int:
         amas = catalog.bundled("amas")
         for file in amas.rglob("*.y*ml"):
             name = str(file.relative_to(amas.parent)).replace("/", "_")
-            run.keep_input(f"{gameday_reports.CATALOG}{name}", file.read_bytes(), str(file))
+            run.keep_input(f"{gameday_session.CATALOG}{name}", file.read_bytes(), str(file))
         days.judged(run)
         events = (run.folder / "events.jsonl").read_bytes()
         print(f"900 s, {len(events.splitlines())} events, {len(events) / 2**20:.1f} MiB, 5 steps with runs")
-        for form in gameday_reports.NAMES:
+        for form in chaos_reports.NAMES:
             command = [str(Path(sys.executable).with_name("sretool")), "-C", folder, "runs", "report"]
             began = time.perf_counter()
             done = subprocess.run(

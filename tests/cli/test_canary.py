@@ -178,6 +178,7 @@ def test_nan_is_no_data(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (("--stage", "1", *SIDES, "--since", "soon"), "--since: 'soon' is not a time"),
         (("--stage", "1", *SIDES, "--since", "2099-01-01T00:00:00Z"), "is not before"),
         (("--stage", "1", *SIDES, "--since", "90d"), "is more than 60 days ago"),
+        (("--stage", "1", *SIDES, "--since", "9999999d"), "is more than 60 days ago"),
         (("--stage", "1", *SIDES, "--baseline-offset", "x"), "--baseline-offset: 'x' is not a duration"),
         (("--stage", "1", *SIDES, "--at", "x"), "--at: 'x' is not a time"),
         (("--stage", "1", *SIDES, "--at", "1700000000", "--watch"), "--watch and --at exclude each other"),

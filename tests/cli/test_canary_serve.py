@@ -50,6 +50,8 @@ def test_gates_say_yes_or_no_by_their_status(bad: int, of: int, outcome: str, ga
         ("judge", {}, "stage is missing or no number"),
         ("judge", {**QUESTION, "stage": "0"}, "there is no stage 0"),
         ("judge", {**QUESTION, "stage": "one"}, "stage is missing or no number"),
+        ("judge", {**QUESTION, "stage": "1" * 5000}, "stage is missing or no number"),
+        ("judge", {**QUESTION, "since": "9999999d"}, "is more than 60 days ago"),
         ("judge", {**QUESTION, "canary": "v2"}, "'v2' are not label matchers"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -87,6 +89,20 @@ def test_a_question_shows_its_answers(capsys: pytest.CaptureFixture[str]) -> Non
     (line,) = told([Asked("seen", "lead", "Was it seen?", ("yes", "no"), 20)], capsys)
     assert "lead: Was it seen?" in line
     assert "one of: yes, no" in line
+
+
+def test_a_full_disk_takes_the_audience_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        lines, session = Lines(reveal=False), MadeUpSession(seen=QUESTION)
+        for second, what in enumerate((*DAY, QUESTION)):
+            lines.show(RunEvent(T0 + timedelta(seconds=second), float(second), what))
+        Typed(session, "ann").take(b"perhaps\nx\n")  # type: ignore[arg-type]
+        monkeypatch.undo()
+        # What it could not write must not come again when it is closed.
+        with contextlib.suppress(OSError):
+            full.close()
+    assert [call[0] for call in session.calls] == ["answer", "abort"]
 
 
 class MadeUpSession:

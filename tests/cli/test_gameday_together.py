@@ -88,6 +88,14 @@ def test_it_is_shown_before_and_nobody_can_be_asked_here(
     assert "give --yes" in told
 
 
+def test_a_closed_gate_says_what_to_do(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("rounds", "slow", "--load", "users", "--yes") == diagnostics.ABORTED
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "sretool: refused (sources): no Prometheus is known\n  → an experiment that nobody" in told.err
+    assert not list((project.parent / "state").rglob("runs/*"))
+
+
 def record(verdict: Verdict) -> RunRecord:
     return RunRecord("abc", RunKind.GAMEDAY, "x", RunState.FINISHED, AT, verdict=verdict)
 
@@ -226,6 +234,22 @@ def test_a_dose_must_follow_from_the_events(tmp_path: Path) -> None:
         "dose.json",
         ["2 trials are told otherwise than the events tell 3", "breaks 400; by the events 205.0"],
     )
+
+
+@pytest.mark.parametrize(
+    ("plan", "says"),
+    [
+        ({"kind": "rounds", "pairs": float("inf")}, "OverflowError"),
+        ({"kind": "rounds", "pairs": 10**15}, "KeyError 'pairs_that_count'"),
+        ({"kind": "dose", "from": 1, "to": 1, "precision": 0.05, "confirm": 1}, "nothing to look for"),
+        ({"kind": "dose", "from": 1, "to": 9, "precision": 9, "confirm": 1}, "cannot be aimed at"),
+    ],
+)
+def test_a_plan_that_nobody_can_have_made_is_told(tmp_path: Path, plan: dict[str, Any], says: str) -> None:
+    found = gameday_recheck.wrong(kept(tmp_path, plan, plan["kind"], {}), told_events(1))
+    assert found is not None
+    assert found[1][0].startswith(f"is no result of {plan['kind']}: ")
+    assert says in found[1][0]
 
 
 def test_other_runs_have_no_such_result(tmp_path: Path) -> None:

@@ -112,3 +112,11 @@ def test_wrong_answers_are_told_before_anything_else_is_asked(
     assert "slow" not in err
     assert run("run", "drill", "--yes", "--answers", "none.yaml") == 2
     assert "none.yaml" in capsys.readouterr().err
+
+
+def test_without_a_terminal_there_is_no_screen(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("run", "drill", "--yes", "--tui") == 2
+    err = capsys.readouterr().err
+    assert "--tui needs stdin, stdout and stderr to be a terminal" in err
+    assert "leave it out: then what happens goes to stderr" in err
+    assert not list(project.parent.glob("state/sretool/runs/*"))

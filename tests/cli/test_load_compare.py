@@ -97,6 +97,16 @@ def test_a_regression_is_exit_1_in_every_format(
     assert "better" in capsys.readouterr().out
 
 
+def test_the_name_of_a_request_is_no_markup(
+    store: tuple[RunStore, RunClock], capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = (
+        load(store, seconds(seed, length=30, names=("GET /users/<id>|all", "GET /"))) for seed in (1, 2)
+    )
+    assert diagnostics.run(group, ["load", "compare", one, other, "--format", "md"]) == 0
+    assert "\n| GET /users/&lt;id>\\|all | " in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_what_matters_can_be_said(
     store: tuple[RunStore, RunClock], capsys: pytest.CaptureFixture[str]

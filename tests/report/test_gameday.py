@@ -14,7 +14,7 @@ import pytest
 
 from sretool.adapters.files import catalog
 from sretool.adapters.store.runs import RunStore
-from sretool.cli import chaos_reports, gameday_reports, run_reports
+from sretool.cli import chaos_reports, gameday_reports, gameday_session, run_reports
 from sretool.core.runs import differences, events, lines
 from sretool.core.runs.events import PlannedStep, RunEvent
 from sretool.core.runs.model import Check, Outcome, RunKind, RunRecord, RunState, Verdict
@@ -55,7 +55,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     amas = catalog.bundled("amas")
     for file in amas.rglob("*.y*ml"):
         name = str(file.relative_to(amas.parent)).replace("/", "_")
-        day.keep_input(f"{gameday_reports.CATALOG}{name}", file.read_bytes(), str(file))
+        day.keep_input(f"{gameday_session.CATALOG}{name}", file.read_bytes(), str(file))
     days.judged(day)
     for folder in (state / "runs").iterdir():
         record = lines.decode_record((folder / "run.json").read_bytes())
@@ -393,7 +393,7 @@ def test_what_rounds_differ_by_stands_in_every_form_of_their_report(tmp_path: Pa
         run.finish(Verdict(Outcome.PASSED, "as it came"))
     made = {
         form: "".join(gameday_reports.texts(run.folder, run.run, form, NOW).values())
-        for form in gameday_reports.NAMES
+        for form in chaos_reports.NAMES
     }
     (expected, *_) = rounds(of.events, names, "measured").compared
     row = differences.row(expected)

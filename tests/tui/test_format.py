@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from textwrap import wrap
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,23 @@ def test_a_fitted_text_has_exactly_its_width(text: str, width: int, align: fmt.A
 def test_a_wide_character_is_never_halved() -> None:
     assert fmt.fit("結算服務", 6) == "結算 …"
     assert fmt.fit("結算服務", 8) == "結算服務"
+
+
+def test_of_wide_characters_no_row_is_too_long_and_nothing_is_lost() -> None:
+    text = "请确认：所有写入请求 and nothing was lost，没有数据丢失"
+    for width in range(10, 60):
+        rows = fmt.wrapped(text, width)
+        assert max(map(cell_len, rows)) <= width
+        assert "".join(rows).replace(" ", "") == text.replace(" ", "")
+    assert fmt.wrapped(text, 22) == ["请确认：所有写入请求", "and nothing was lost，", "没有数据丢失"]
+    assert fmt.wrapped(text, 22, 2) == ["请确认：所有写入请求", "and nothing was lost …"]
+    assert fmt.wrapped("請" * 9 + "x" * 12, 10) == ["請" * 5, "請" * 4, "x" * 10, "xx"]
+
+
+@given(text=st.text("ab c", max_size=60), width=st.integers(10, 30))
+def test_of_narrow_ones_words_stay_whole(text: str, width: int) -> None:
+    assert fmt.wrapped(text, width) == wrap(text, width)
+    assert fmt.wrapped(text, width, 2, "...") == wrap(text, width, max_lines=2, placeholder=" ...")
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,9 @@ from sretool.tui.gameday_replay import GameDayPlayed
 from sretool.tui.runs import RunPage
 from sretool.tui.screens.gameday import GameDayCockpit, GameDayReplay, letters
 from tests.support.gameday_live import live
-from tests.support.runs import BEGAN, RunClock, passed_load, store_at
+from tests.support.runs import BEGAN
 from tests.tui.screens import REFRESH, SMALL, WIDE, Dash, check_screen, dashboard
+from tests.tui.test_cockpit import store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from sretool.adapters.store.runs import RunStore
     from sretool.adapters.store.writer import RunWriter
     from sretool.core.runs.events import What
+    from tests.support.runs import RunClock
+
+__all__ = ["store"]
 
 SIZES = [pytest.param(80, 24, id="80x24"), WIDE, SMALL]
 
@@ -84,16 +88,6 @@ class Work:
         return Path("report.html")
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[RunStore, RunClock]:
-    monkeypatch.chdir(tmp_path)
-    clock = RunClock(BEGAN - timedelta(days=1))
-    store, _ = store_at(tmp_path / ".sretool", clock)
-    passed_load(store, clock, "yesterday")
-    clock.current = clock.began = BEGAN
-    return store, clock
-
-
 @asynccontextmanager
 async def cockpit(
     work: Work, clock: RunClock, width: int = 80, height: int = 24, glyphs: fmt.Glyphs = fmt.UNICODE
@@ -120,13 +114,14 @@ async def cockpit(
         ("budget a/available > 50%", "spent 10.00% of a/available"),
     ],
 )
-def test_what_is_spent_is_told_of_the_budget_that_is_guarded(tmp_path: Path, guard: str, told: str) -> None:
+def test_what_is_spent_is_told_of_the_budget_that_is_guarded(
+    store: tuple[RunStore, RunClock], guard: str, told: str
+) -> None:
     story = Story()
     ticks = (SloTick("a/available", 0.9, None, 0.1), SloTick("a/durable", 0.9, None, 0.4))
     started = Started(RunKind.GAMEDAY, "day", guards=(guard, "after 5m"))
     story.take_all(RunEvent(BEGAN, 0, what) for what in (started, *ticks))
-    store, _ = store_at(tmp_path)
-    with store.create(RunKind.GAMEDAY, "day") as run:
+    with store[0].create(RunKind.GAMEDAY, "day") as run:
         (line,) = guard_line(RunPage(run.run, story), 120)
         assert "".join(each.text for each in line).rstrip().endswith(told)
 
@@ -296,6 +291,18 @@ async def test_whatever_is_asked_the_way_out_stays(store: tuple[RunStore, RunClo
         run.close()
 
 
+async def test_no_answer_takes_the_key_of_the_way_out(store: tuple[RunStore, RunClock]) -> None:
+    with live(*store, 80) as run:
+        run.record(Asked("seen", "lead", "Which?", ("x", "x-ray"), 300))
+        work = Work(run.run.id)
+        async with cockpit(work, store[1]) as dash:
+            await dash.press("enter")
+            assert "1 x" in dash.lines()[-1]
+            await dash.press("x")
+            assert work.told == [("abort", "mia")]
+        run.close()
+
+
 async def test_an_answer_in_words_is_typed(store: tuple[RunStore, RunClock]) -> None:
     with live(*store, 130) as run:
         work = Work(run.run.id)
@@ -391,8 +398,27 @@ async def test_the_end_is_shown_until_somebody_leaves(store: tuple[RunStore, Run
         await dash.until(lambda: dash.app._exit)
 
 
+async def test_where_it_ends_while_leaving_is_asked_about_nothing_is_aborted(
+    store: tuple[RunStore, RunClock],
+) -> None:
+    run = live(*store, 80)
+    work = Work(run.run.id)
+    async with cockpit(work, store[1]) as dash:
+        await dash.press("q")
+        assert "ABORT THE GAME DAY AND QUIT?" in dash.text()
+        run.finish(Verdict(Outcome.PASSED, "everything held"))
+        work.running = False
+        await dash.until(lambda: any("day is over" in note.message for note in dash.app._notifications))
+        await dash.press("tab", "enter")
+        await dash.until(lambda: dash.app._exit)
+    assert work.told == []
+
+
 def test_every_answer_has_a_key_of_its_own() -> None:
     assert letters(["yes", "no"]) == ["y", "n"]
+    assert letters(["exit", "x-ray", "x"], "x") == ["e", "r", "3"]
+    assert letters(["2nd", "2"]) == ["2", "3"]
+    assert len(set(letters(["是"] * 20))) == 20
     assert letters(["app-1", "app-2", "app-1 or 2"]) == ["a", "p", "1"]
     assert letters(["是", "否"]) == ["1", "2"]
 

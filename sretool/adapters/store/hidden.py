@@ -37,8 +37,7 @@ class HiddenSteps:
         return bool(self._veil.kept) if step is None else step in self._veil.kept
 
     def _look(self) -> None:
-        while found := self._tail.read().events:
-            for event in found:
-                self._veil.seen(event)
-                if isinstance(event.what, StepRun):
-                    self._steps[event.what.run] = event.what.step
+        for event in self._tail.rest():
+            self._veil.seen(event)
+            if isinstance(event.what, StepRun):
+                self._steps[event.what.run] = event.what.step

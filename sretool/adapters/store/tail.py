@@ -12,7 +12,7 @@ from sretool.core.runs.veil import Veil
 from sretool.errors import RunUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from sretool.core.runs.events import RunEvent
@@ -63,6 +63,18 @@ class EventTail:
         self._offset += len(whole) + 1
         found = tuple(event for line in whole.split(b"\n") if (event := self._event(line)) is not None)
         return Read(found, restarted)
+
+    def rest(self) -> Iterator[RunEvent]:
+        """Every event that was not read yet, for whoever does not follow what is written."""
+        while found := self.read().events:
+            yield from found
+
+    @property
+    def lost(self) -> str:
+        """How much could not be read, in words; empty: nothing."""
+        if self.unreadable <= 1:
+            return "1 line is no event" if self.unreadable else ""
+        return f"{self.unreadable} lines are no events"
 
     def _restart_if_replaced(self, identity: tuple[int, int], size: int) -> bool:
         same = self._identity in (None, identity) and size >= self._offset

@@ -259,13 +259,13 @@ class GameDayCockpit(GameDayPage):
                 f"{asked.role}: ", partial(self._give, span), hint=lambda text: "" if text else hint
             )
             return
-        choices: dict[str, tuple[str, Callable[[], None]]] = {
-            key: (answer, partial(self._give, span, answer))
-            for key, answer in zip(letters(asked.answers), asked.answers, strict=True)
-        }
         # Whatever is asked, the way out stays where it is.
         way_out = keys.first("end", self.dash.own_keys)
-        choices.setdefault(way_out, (tr("abort + undo all"), self.action_end))
+        choices: dict[str, tuple[str, Callable[[], None]]] = {
+            key: (answer, partial(self._give, span, answer))
+            for key, answer in zip(letters(asked.answers, way_out), asked.answers, strict=True)
+        }
+        choices[way_out] = (tr("abort + undo all"), self.action_end)
         self.ask_key(question, choices)
 
     def _give(self, span: StepSpan, answer: str | None) -> None:
@@ -308,10 +308,13 @@ class GameDayReplay(GameDayPage):
         return cast("GameDayPlayed", self.app).page()
 
 
-def letters(answers: Sequence[str]) -> list[str]:
-    """A key for each answer: its first letter that is free, else its number."""
+def letters(answers: Sequence[str], taken: str = "") -> list[str]:
+    """A key for each answer: its first letter that is free, else its number, else any; `taken` is not."""
     found: list[str] = []
-    for number, answer in enumerate(answers, 1):
-        free = (sign for sign in answer.lower() if sign.isascii() and sign.isalnum() and sign not in found)
-        found.append(next(free, str(number)))
+    for number, answer in enumerate(answers):
+        signs = (*(sign for sign in answer.lower() if sign in _SIGNS), *_SIGNS[number:], *_SIGNS)
+        found.append(next((sign for sign in signs if sign != taken and sign not in found), ""))
     return found
+
+
+_SIGNS = "1234567890abcdefghijklmnopqrstuvwxyz"

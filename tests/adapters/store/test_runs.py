@@ -205,6 +205,14 @@ def test_garbage_between_events_costs_only_itself(tmp_path: Path) -> None:
     story, tail = store.story(store.open("last"))
     assert story.log[-1].text == "after"
     assert tail.unreadable == 1
+    assert tail.lost == "1 line is no event"
+    with (run.folder / "events.jsonl").open("ab") as stream:
+        stream.write(b"{}\n")
+    whole = EventTail(run.folder / "events.jsonl")
+    assert whole.lost == ""
+    assert [type(event.what) for event in whole.rest()] == [Started, Note]
+    assert whole.lost == "2 lines are no events"
+    assert not list(whole.rest())
     run.close()
 
 
