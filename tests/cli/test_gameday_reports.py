@@ -179,7 +179,7 @@ def test_a_draft_of_a_post_mortem(project: tuple[str, str], capsys: pytest.Captu
     assert "- cpu-throttle failed: alert HttpP95LatencyHigh 78s (wanted 45s)\n" in text
     assert "- memory-leak passed\n" in text
     assert (
-        "| 5 | The page of the database reached nobody: mia fixes the route | agreed | said by ann |" in text
+        "| 4 | The page of the database reached nobody: mia fixes the route | agreed | said by ann |" in text
     )
     assert diagnostics.run(group, ["runs", "postmortem", project[0]]) == diagnostics.USAGE
     assert "passed: nothing went wrong" in capsys.readouterr().err
