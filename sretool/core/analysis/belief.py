@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_POINTS: Final = 4096
+_POINTS: Final = 8192
 """Of a Beta distribution; chances are exact to 0.0005 with them."""
 _REACH: Final = 10.0
 """Standard deviations to each side that are looked at."""
