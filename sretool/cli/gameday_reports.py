@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sretool.core.runs.events import RunEvent
     from sretool.core.runs.model import RunRecord
     from sretool.core.runs.rounds import Rounds
+    from sretool.core.runs.story import Story
 
 KINDS: Final = (RunKind.GAMEDAY,)
 
@@ -81,7 +82,7 @@ def told(
     found = chaos_reports.in_time(written)
     report.take_all(found)
     if not report.rehearsal:
-        report.rounds = _rounds(report, written)
+        report.rounds = rounds_of(report.story, written)
     for step in report.steps:
         if step.run:
             child = _child(folder.parent, step.run, step.plan.id)
@@ -98,9 +99,9 @@ def told(
     return report, found
 
 
-def _rounds(report: GameDayReport, written: list[RunEvent]) -> Rounds | None:
+def rounds_of(story: Story, written: Iterable[RunEvent]) -> Rounds | None:
     """`written`: the events in the order they were written. None: it has no rounds."""
-    made = {each.plan.id: of(each.plan.id) for each in report.steps}
+    made = {step: of(step) for step in story.steps}
     names = {step: (each.pair, each.fault) for step, each in made.items() if each is not None}
     return rounds(written, names, MEASURED) if names else None
 

@@ -267,8 +267,8 @@ def _pages(run: StoredRun, story: Story, *, whole_log: bool) -> list[str]:
 
         released = gameday_release.of_run(run.folder, record)
         lines += ["", *gameday_release.lines(released)] if released is not None else []
-        if story.started is not None and not story.started.plan_hash:
-            lines += _differences(run)
+        if story.started is not None and not (story.started.plan_hash or story.started.checks):
+            lines += _differences(run, story)
     log = story.log if whole_log else story.log[-_LOG_END:]
     if log:
         hidden = len(story.log) - len(log)
@@ -277,11 +277,11 @@ def _pages(run: StoredRun, story: Story, *, whole_log: bool) -> list[str]:
     return lines
 
 
-def _differences(run: StoredRun) -> list[str]:
+def _differences(run: StoredRun, story: Story) -> list[str]:
     """Of rounds with and without a fault; nothing of any other run."""
-    from sretool.cli import gameday_reports, gameday_rounds
+    from sretool.cli import chaos_reports, gameday_reports, gameday_rounds
 
-    found = gameday_reports.told(run.folder, run.record)[0].rounds
+    found = gameday_reports.rounds_of(story, chaos_reports.read(run.folder)[0])
     if found is None or not found.compared:
         return []
     return ["", "WHAT THE FAULT CHANGES", *gameday_rounds.table(found)]

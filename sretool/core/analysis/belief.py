@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_POINTS: Final = 4096
+_POINTS: Final = 8192
 """Of a Beta distribution; chances are exact to 0.0005 with them."""
 _REACH: Final = 10.0
 """Standard deviations to each side that are looked at."""
@@ -152,7 +152,8 @@ def _chance(
     summed = np.concatenate([[0.0], np.cumsum(others)])
     below = summed[np.searchsorted(other, one - margin, side="left")]
     upto = summed[np.searchsorted(other, one - margin, side="right")]
-    return float(min(max(np.dot(its, (below + upto) / 2), 0.0), 1.0))
+    # No dot product: numpy shares one of so many points out among cores, and waits longer for them.
+    return float(min(max((its * (below + upto)).sum() / 2, 0.0), 1.0))
 
 
 def difference(one: Belief, other: Belief, sure: float) -> tuple[float, float]:

@@ -340,12 +340,15 @@ class Search:
         if self._dear:
             return None
         full = [step for step in self._refuted if step.full_seconds]
-        if not any(step.full_good for step in full):
+        if not full:
             return None
         # Far beyond its limit a server may complete less than at it.
         nearest = min(step.asked for step in full)
         near = [step for step in full if step.asked <= _BEYOND * nearest]
         limit = sum(step.full_good for step in near) / sum(step.full_seconds for step in near)
+        if not limit:
+            # It only failed: that is no rate to go to.
+            return None
         lower, upper = self._lower(), self._upper()
         assert upper is not None
         slack = 1 + self._precision()

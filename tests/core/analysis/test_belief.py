@@ -5,7 +5,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sretool.core.analysis import belief
@@ -28,6 +28,8 @@ def seen(draw: st.DrawFn) -> tuple[int, int]:
 
 
 @given(seen(), seen())
+@example((395, 396), (395, 395))
+@example((158, 348), (160, 348))
 @settings(max_examples=60, deadline=None)
 def test_exact_bounds_melded_are_fishers_test(one: tuple[int, int], other: tuple[int, int]) -> None:
     found = belief.beyond(belief.upper(*one), belief.lower(*other))[0]

@@ -7,7 +7,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sretool.core.analysis.capacity import Ending, Judge, Judgement, Phase, Plan, Result, Search, Second
@@ -287,6 +287,7 @@ def test_every_step_is_a_point_of_the_curve() -> None:
         max_size=60,
     )
 )
+@example([(0, 0, 0, 0.0), (1, 0, 0, 0.0), (1, 1, 0, 0.0), (99, 1, 0, 0.0)])
 def test_whatever_comes_it_asks_for_a_possible_rate_and_ends(
     seen: list[tuple[int, int, int, float]],
 ) -> None:
