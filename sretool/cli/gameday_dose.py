@@ -207,6 +207,8 @@ def ordered(experiment: Experiment, variable: str) -> Ordered | None:
     from sretool.services.gameday_dose import Ordered
 
     dose = experiment.block.dose
+    if dose is not None and (each := _follows(experiment, variable)) is not None:
+        return Ordered(float(dose.want), float(dose.tolerance), each, follows=True)
     own = (experiment.document.get("configuration") or {}).get(variable)
     if dose is None or isinstance(own, bool) or not isinstance(own, int | float) or not own:
         return None
@@ -214,6 +216,22 @@ def ordered(experiment: Experiment, variable: str) -> Ordered | None:
     # 200 or 0.2 where 200ms is wanted, 50 or 0.5 where it is 50%: another figure is of something else.
     same = any(math.isclose(own, want * times, rel_tol=1e-6) for times in (1, 100, 1000))
     return Ordered(want, float(dose.tolerance), want / own) if same else None
+
+
+def _follows(experiment: Experiment, variable: str) -> float | None:
+    """How much one of `variable` is of what the experiment wants, written with it (`"${latency}ms"`)."""
+    from sretool.core.plans.chaos import spec
+
+    blocks = (each for each in experiment.document.get("extensions") or () if isinstance(each, dict))
+    written = next((each.get("dose") for each in blocks if each.get("name") == spec.NAME), None)
+    name = f"${{{variable}}}"
+    want = written.get("want") if isinstance(written, dict) else None
+    if not isinstance(want, str) or name not in want:
+        return None
+    try:
+        return float(spec.quantity(want.replace(name, "1"))[0])
+    except UsageError:
+        return None
 
 
 def _server(prepared: Prepared, slo: Slo) -> Callable[[datetime, datetime, Load], Awaitable[Check]]:

@@ -46,12 +46,15 @@ class Ordered:
     tolerance: float
     each: float
     """So much of that unit is one of the variable's."""
+    follows: bool = False
+    """Whether each run wants what its own dose says, and not `want`."""
 
     def wrong(self, dose: float, share: float | None) -> str:
-        """Why a trial does not count, by what was measured as a share of `want`; empty: it does."""
+        """Why a trial does not count, by the measured share of what its run wanted; empty: it does."""
         if share is None:
             return "how strong the fault was is not known"
-        wanted, got = dose * self.each, share * self.want
+        wanted = dose * self.each
+        got = share * (wanted if self.follows else self.want)
         # As much as is allowed of what the experiment says; of more, as large a part of it.
         if abs(got - wanted) <= self.tolerance * max(1.0, abs(wanted / self.want)):
             return ""

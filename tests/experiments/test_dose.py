@@ -52,11 +52,14 @@ def test_a_trial_counts_only_where_the_fault_was_as_strong_as_ordered(
     name: str, asked: float, far: float, near: float
 ) -> None:
     file = FOLDER / "dose" / f"{name}.yaml"
-    # The figure that each run compares with is the file's own, whatever dose is asked for.
     reading = read(str(file), file.read_text(encoding="utf-8"), {}, {DOSES[name]: asked})
     assert reading.experiment is not None
     found = gameday_dose.ordered(reading.experiment, DOSES[name])
     assert found is not None
+    # Each run wants what it is asked for, by whomever.
+    assert reading.experiment.block.dose is not None
+    assert float(reading.experiment.block.dose.want) == pytest.approx(asked * found.each)
+    assert found.follows
     assert found.wrong(asked, asked * found.each / found.want) == ""
     assert found.wrong(asked, near * found.each / found.want) == ""
     assert found.wrong(asked, far * found.each / found.want) == f"the fault was as strong as {far:g}"

@@ -138,6 +138,9 @@ async def test_how_far_a_fault_may_be_from_what_was_ordered(
 ) -> None:
     ordered = Ordered(want=0.2, tolerance=0.01, each=0.001)
     assert (ordered.wrong(dose, measured / 0.2) == "") is counts
+    # The same where each run wants what its own dose says.
+    follows = Ordered(want=0.2, tolerance=0.01, each=0.001, follows=True)
+    assert (follows.wrong(dose, measured / (dose / 1000)) == "") is counts
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ NAME = "sretool"
 _STOP_FORMS = "burn > 14.4, budget > 2%, probe NAME, after 10m, blind 30s"
 _ABOVE = re.compile(r"(?P<kind>burn|budget)(?:\s+(?P<slo>\S+/\S+))?\s*>\s*(?P<bound>\S+)")
 _SPAN = re.compile(r"(?P<kind>after|blind)\s+(?P<span>\S+)")
+_PARTS = re.compile(r"(?P<number>\S*[.eE]\S*)(?P<unit>ms|s|m|h)")
+_UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 _PROBE = re.compile(r"probe\s+(?P<name>\S.*)")
 
 
@@ -52,8 +54,13 @@ def stop_condition(raw: str) -> StopCondition:
 
 
 def quantity(raw: str) -> tuple[Decimal, str]:
-    """`"200ms"` → 0.2 s, `"50%"` → 0.5 as a ratio, `"3"` → 3 of nothing in particular."""
+    """`"200ms"` → 0.2 s, `"50%"` → 0.5 as a ratio, `"3"` → 3 of nothing in particular.
+
+    A variable may make a number of what a duration counts that is not whole: `"12.5ms"`.
+    """
     written = raw.strip()
+    if found := _PARTS.fullmatch(written):
+        return values.number(found["number"]) * _UNITS[found["unit"]], "s"
     if written.endswith("%"):
         # More than all there is can be asked for: a load of 150 % of the limit.
         return values.number(written[:-1]) / 100, "ratio"

@@ -155,6 +155,10 @@ def test_criteria_that_cannot_be_read_are_told() -> None:
         ("150%", "1.5", "ratio"),
         ("3", "3", ""),
         ("0.5", "0.5", ""),
+        ("12.5ms", "0.0125", "s"),
+        ("8.0ms", "0.008", "s"),
+        ("1e-05s", "0.00001", "s"),
+        ("1.5m", "90", "s"),
     ],
 )
 def test_a_dose_has_its_unit(written: str, value: str, unit: str) -> None:
