@@ -32,7 +32,7 @@ NAME = "sretool"
 _STOP_FORMS = "burn > 14.4, budget > 2%, probe NAME, after 10m, blind 30s"
 _ABOVE = re.compile(r"(?P<kind>burn|budget)(?:\s+(?P<slo>\S+/\S+))?\s*>\s*(?P<bound>\S+)")
 _SPAN = re.compile(r"(?P<kind>after|blind)\s+(?P<span>\S+)")
-_PARTS = re.compile(r"(?P<number>\S*[.eE]\S*)(?P<unit>ms|s|m|h)")
+_PARTS = re.compile(r"(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?P<unit>ms|s|m|h)")
 _UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 _PROBE = re.compile(r"probe\s+(?P<name>\S.*)")
 
