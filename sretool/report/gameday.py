@@ -265,7 +265,8 @@ def _detected(
 
 def _taken(report: GameDayReport, step: StepSpan) -> Cell:
     """From a page of its faults to whoever takes it."""
-    return _taken_of(report, [each for each in report.story.firings if report.step_of(each) == step.plan.id])
+    pages = [each for each in report.story.firings if report.is_page(each)]
+    return _taken_of(report, [each for each in pages if report.step_of(each) == step.plan.id])
 
 
 def _taken_of(report: GameDayReport, firings: list[Firing]) -> Cell:

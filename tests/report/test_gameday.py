@@ -17,11 +17,11 @@ from sretool.adapters.store.runs import RunStore
 from sretool.cli import chaos_reports, gameday_reports, gameday_session, run_reports
 from sretool.core.runs import differences, events, lines
 from sretool.core.runs.events import PlannedStep, RunEvent
-from sretool.core.runs.model import Check, Outcome, RunKind, RunRecord, RunState, Verdict
+from sretool.core.runs.model import ChaosMeasures, Check, Outcome, RunKind, RunRecord, RunState, Verdict
 from sretool.core.runs.rounds import rounds
 from sretool.errors import UsageError
 from sretool.report import chaos, chaos_charts, gameday, gameday_actions, gameday_charts, gameday_documents
-from sretool.report.gameday_story import GameDayReport
+from sretool.report.gameday_story import EXPERIMENT, GameDayReport
 from tests.core.runs.test_rounds import Told
 from tests.report.test_chaos import Page
 from tests.support import gameday_runs as days
@@ -299,6 +299,26 @@ def test_an_experiment_stands_for_the_failure_whose_promise_it_makes(state: Path
     measures = replace(child.record.measures, chaos=slow)
     report.children["db-failover"] = replace(child, record=replace(child.record, measures=measures))
     assert gameday.recovery(report)[1].kind == "bad"
+
+
+def test_how_soon_it_was_taken_is_told_of_pages_alone() -> None:
+    def change(severity: str, state: str, **words: Any) -> events.AlertChange:
+        return events.AlertChange("Down", state, severity, severity, **words)
+
+    step = PlannedStep("crash", EXPERIMENT, "crash")
+    report = report_of(
+        (0, started(step)),
+        (1, events.StepBegan("crash")),
+        (2, events.FaultOn("crash/1", "crash app-1", "app-1")),
+        (5, change("page", "firing")),
+        (5, change("ticket", "firing")),
+        (17, change("page", "acknowledged", by="mia")),
+        (505, change("ticket", "acknowledged", by="mia")),
+        (600, events.StepEnded("crash", Outcome.PASSED, chaos=ChaosMeasures())),
+    )
+    row = gameday.experiment(report, report.experiments[0])
+    taken = row.cells[gameday.HEADS.index("Taken")]
+    assert (taken.text, taken.beside) == ("12s", "by mia")
 
 
 def test_an_experiment_promises_by_its_own_criteria(state: Path) -> None:
