@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -548,7 +549,7 @@ def load_charts(page: RunPage, view: View) -> list[tuple[str, chart.Chart]]:
     ]
     if any(point.error_share for point in load):
         errors = (made.curve(lambda point: point.error_share, tr("errors")),)
-        drawn.append((later("ERRORS"), made.chart(errors, 0.01, fmt.ratio_percent)))
+        drawn.append((later("ERRORS"), made.chart(errors, 0.01, fmt.ratio_percent, most=1.0)))
     return drawn
 
 
@@ -600,8 +601,12 @@ class _Charts:
         least_top: float,
         label: Callable[[float], str],
         limits: tuple[chart.Limit, ...] = (),
+        *,
+        most: float = math.inf,
     ) -> chart.Chart:
+        """`most`: there is no greater value."""
         low, high = chart.pinned(curves, at_least_to=least_top)
+        high = min(high, most)
         return chart.Chart(curves, self._begin, self._end, low, high, label, limits, self._marks, self._bands)
 
 
