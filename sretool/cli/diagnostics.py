@@ -116,10 +116,14 @@ def tell_warnings(warnings: Sequence[Problem]) -> None:
 def run(command: click.Command, argv: Sequence[str] | None) -> int:
     """Run `command` and return the exit code; every way a command can fail ends here."""
     code = _run(command, argv)
-    try:
-        sys.stdout.flush()
-    except OSError:
-        _discard(sys.stdout)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except ValueError:
+            # It was closed within this process.
+            continue
+        except OSError:
+            _discard(stream)
     return code
 
 
